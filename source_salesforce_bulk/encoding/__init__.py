@@ -1,0 +1,1 @@
+"""Result pages turned into records."""

@@ -1,0 +1,1 @@
+"""The one reading path shared by every runner."""

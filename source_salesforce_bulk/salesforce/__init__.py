@@ -1,0 +1,1 @@
+"""All that speaks Salesforce; knows nothing of Airbyte."""

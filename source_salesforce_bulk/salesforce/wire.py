@@ -1,0 +1,85 @@
+"""Requests and answers as values, before and after they touch a socket.
+
+Every call to Salesforce is first an :class:`ApiRequest` (built by ``rest_api`` or ``bulk_api``) and comes back as an
+:class:`ApiResponse`. Neither carries a token: ``transport`` adds it as the request leaves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from types import MappingProxyType
+
+NO_ITEMS: Mapping[str, str] = MappingProxyType({})
+
+
+class Operation(Enum):
+    """What a request asks for. Failures are classified by it and calls are counted by it."""
+
+    TOKEN = "token"
+    VERSIONS = "versions"
+    SOBJECTS = "sobjects"
+    DESCRIBE = "describe"
+    LIMITS = "limits"
+    RECORD_COUNT = "record count"
+    QUERY = "query"
+    CREATE_JOB = "create job"
+    JOB_INFO = "job info"
+    RESULTS = "results"
+    RESULT_PAGES = "result pages"
+    ABORT_JOB = "abort job"
+    DELETE_JOB = "delete job"
+
+
+class UnreadableBody(ValueError):
+    """A body that should be JSON is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """One call. ``path`` starts at the instance's root; ``object_name`` only labels counts and log lines."""
+
+    operation: Operation
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default=NO_ITEMS)
+    json: Mapping[str, object] | None = None
+    headers: Mapping[str, str] = field(default=NO_ITEMS)
+    object_name: str | None = None
+    authenticated: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ApiResponse:
+    """A whole answer; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> object:
+        """The body as JSON; raises :class:`UnreadableBody`, because some 2xx replies are not what they should be."""
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise UnreadableBody("the answer is not JSON") from error
+
+    @property
+    def date(self) -> datetime | None:
+        """The org's own clock when it answered (``Date`` header, whole seconds, UTC); None where it cannot be read."""
+        return parse_http_date(self.headers.get("date"))
+
+
+def parse_http_date(text: str | None) -> datetime | None:
+    """An HTTP date as a UTC instant, or None."""
+    if not text:
+        return None
+    try:
+        parsed = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
