@@ -1,0 +1,61 @@
+# Every target sets up what it needs, once: a virtual environment in .venv, from hash-locked requirements.
+#   make PYTHON=python3.12 setup             choose the interpreter
+#   make test PYTEST_ARGS='-k soql -x'       hand options to pytest
+#   make lock UV_LOCK_ARGS=--upgrade         move to the newest releases that pyproject.toml allows
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+PYTEST_JOBS ?= auto
+PYTEST_ARGS ?=
+UV_LOCK_ARGS ?=
+export VENV PYTHON
+
+# uv: trust the machine's certificates (as pip does), and never fetch an interpreter.
+export UV_SYSTEM_CERTS ?= 1
+export UV_PYTHON_DOWNLOADS ?= never
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+$(STAMP): pyproject.toml requirements/dev.txt requirements/setup.txt .ci/setup
+	@.ci/setup
+	@touch $@
+
+.PHONY: setup
+setup: $(STAMP) ## Set up .venv (the other targets do it by themselves)
+
+.PHONY: test
+test: $(STAMP) ## Run all tests
+	@$(BIN)/python -m pytest -n $(PYTEST_JOBS) $(PYTEST_ARGS)
+
+.PHONY: check
+check: $(STAMP) ## Lint, formatting, strict types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+.PHONY: format
+format: $(STAMP) ## Format the code and fix what can be fixed safely
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+# No registry host and no path of this machine may get into these files.
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command 'make lock' $(UV_LOCK_ARGS)
+
+.PHONY: lock
+lock: $(STAMP) ## Write requirements/*.txt anew from pyproject.toml
+	@test -x $(BIN)/uv || { echo "make lock needs uv, which set-up could not install" >&2; exit 1; }
+	$(UV_COMPILE) pyproject.toml -o requirements/connector.txt
+	$(UV_COMPILE) pyproject.toml --extra dev -c requirements/connector.txt -o requirements/dev.txt
+	$(UV_COMPILE) requirements/setup.in -o requirements/setup.txt
+
+.PHONY: clean
+clean: ## Remove everything that make made, .venv included
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
