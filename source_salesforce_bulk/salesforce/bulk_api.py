@@ -1,0 +1,151 @@
+"""Bulk API 2.0 query resources: requests out, answers in.
+
+Source: Bulk API 2.0 and Bulk API Developer Guide, "Query" chapters. Create, poll and results must use one API version
+(the results route answers 409 otherwise), so every builder takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import quote
+
+from source_salesforce_bulk.salesforce.wire import ApiRequest, Operation, UnreadableBody
+
+QUERY = "query"
+QUERY_ALL = "queryAll"
+
+
+class JobState(Enum):
+    """A query job's ``state``. An unknown word is UNKNOWN and counts as unfinished: the job's deadline bounds it."""
+
+    UPLOAD_COMPLETE = "UploadComplete"
+    IN_PROGRESS = "InProgress"
+    JOB_COMPLETE = "JobComplete"
+    FAILED = "Failed"
+    ABORTED = "Aborted"
+    UNKNOWN = "unknown"
+
+    @property
+    def finished(self) -> bool:
+        """Whether Salesforce will not work on the job any more."""
+        return self in (JobState.JOB_COMPLETE, JobState.FAILED, JobState.ABORTED)
+
+
+# The beta job event spells aborted as ``Abort``; comparing without case and blanks costs nothing.
+_STATES = {state.value.lower(): state for state in JobState} | {"abort": JobState.ABORTED}
+
+
+@dataclass(frozen=True, slots=True)
+class JobInfo:
+    """What Salesforce says of a query job. ``records_processed`` is None where the key is missing."""
+
+    id: str
+    state: JobState
+    object_name: str | None = None
+    operation: str | None = None
+    api_version: str | None = None
+    records_processed: int | None = None
+    error_message: str | None = None
+
+    @classmethod
+    def from_json(cls, payload: object) -> JobInfo:
+        """Read a create or info answer; raises :class:`UnreadableBody` where it names no job."""
+        if not isinstance(payload, Mapping) or not isinstance(payload.get("id"), str) or not payload["id"]:
+            raise UnreadableBody("the answer names no job")
+        return cls(
+            id=payload["id"],
+            state=_STATES.get(str(payload.get("state", "")).replace(" ", "").lower(), JobState.UNKNOWN),
+            object_name=_text(payload.get("object")),
+            operation=_text(payload.get("operation")),
+            api_version=_version(payload.get("apiVersion")),
+            records_processed=_count(payload.get("numberRecordsProcessed")),
+            error_message=_text(payload.get("errorMessage")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PageHeaders:
+    """What a results answer says of its page.
+
+    ``rows`` is ``Sforce-NumberOfRecords``. ``locator`` names the next page; ``last`` is true where Salesforce sent the
+    word ``null`` for it. Neither: the header was missing or empty, which proves nothing by itself.
+    """
+
+    rows: int | None
+    locator: str | None
+    last: bool
+
+    @classmethod
+    def from_http(cls, headers: Mapping[str, str]) -> PageHeaders:
+        """Read lower-case header names."""
+        locator = headers.get("sforce-locator", "").strip()
+        last = locator.lower() == "null"
+        return cls(
+            rows=_count(headers.get("sforce-numberofrecords")),
+            locator=locator if locator and not last else None,
+            last=last,
+        )
+
+
+def create_job(version: str, soql: str, operation: str, object_name: str) -> ApiRequest:
+    """Create a query job (``query`` or ``queryAll``) whose result is comma-separated with LF line ends."""
+    body = {"operation": operation, "query": soql, "contentType": "CSV", "columnDelimiter": "COMMA", "lineEnding": "LF"}
+    return ApiRequest(Operation.CREATE_JOB, "POST", _jobs(version), json=body, object_name=object_name)
+
+
+def job_info(version: str, job_id: str, object_name: str) -> ApiRequest:
+    """Ask for a job's state."""
+    return ApiRequest(Operation.JOB_INFO, "GET", _job(version, job_id), object_name=object_name)
+
+
+def results(version: str, job_id: str, locator: str | None, page_size: int, object_name: str) -> ApiRequest:
+    """Ask for one result page, the first where ``locator`` is None.
+
+    ``maxRecords`` goes with every page: what Salesforce does when it changes between pages is not documented.
+    """
+    params = {"maxRecords": str(page_size)} | ({"locator": locator} if locator else {})
+    path = f"{_job(version, job_id)}/results"
+    return ApiRequest(Operation.RESULTS, "GET", path, params=params, object_name=object_name)
+
+
+def abort_job(version: str, job_id: str, object_name: str) -> ApiRequest:
+    """Stop an unfinished job."""
+    path = _job(version, job_id)
+    return ApiRequest(Operation.ABORT_JOB, "PATCH", path, json={"state": "Aborted"}, object_name=object_name)
+
+
+def delete_job(version: str, job_id: str, object_name: str) -> ApiRequest:
+    """Delete a finished job with its results."""
+    return ApiRequest(Operation.DELETE_JOB, "DELETE", _job(version, job_id), object_name=object_name)
+
+
+def _jobs(version: str) -> str:
+    return f"/services/data/{version}/jobs/query"
+
+
+def _job(version: str, job_id: str) -> str:
+    return f"{_jobs(version)}/{quote(job_id, safe='')}"
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _count(value: object) -> int | None:
+    """A whole number, sent as a number or as digits."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        count = int(value)
+    except (ValueError, OverflowError):
+        return None
+    return count if count >= 0 else None
+
+
+def _version(value: object) -> str | None:
+    """``apiVersion`` is documented as text and sent as a number (``66.0``)."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return f"v{float(value):.1f}"
+    return _text(value)

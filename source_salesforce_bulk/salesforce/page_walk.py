@@ -1,0 +1,91 @@
+"""From one result page to the next: what a page's headers prove about where the result ends.
+
+A walk counts the rows of one job and knows the locators it has used. :func:`step` says what follows a page:
+another locator, the end, or a reason why neither can be believed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
+
+MAX_EMPTY_PAGES = 100
+"""Pages without rows in a row, each naming a further locator, before the walk is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """The way through one job's pages. ``rows`` and ``page`` count what lies behind; ``locator`` names what is next.
+
+    ``total`` is ``numberRecordsProcessed``, None where Salesforce did not say.
+    """
+
+    total: int | None
+    locator: str | None = None
+    page: int = 0
+    rows: int = 0
+    empty_pages: int = 0
+    used: frozenset[str] = field(default=frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """There is a further page: the walk as it stands before it."""
+
+    walk: Walk
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The result is complete: ``rows`` in ``pages`` agree with the job's total where one is known."""
+
+    rows: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The page's header cannot be followed; the same page may be asked for again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WrongTotal:
+    """The pages ended, or went on, against the job's own count. Nothing read from this job can be trusted."""
+
+    rows: int
+    total: int
+
+
+Step = Onward | End | Lost | WrongTotal
+
+
+def step(walk: Walk, headers: PageHeaders, rows: int) -> Step:
+    """What follows a page of ``rows`` rows that answered ``walk.locator`` with ``headers``.
+
+    A missing locator header is the end only when the rows so far equal the total. A locator used before cannot lead on:
+    following it would emit rows twice.
+    """
+    seen = walk.rows + rows
+    if walk.total is not None and seen > walk.total:
+        return WrongTotal(seen, walk.total)
+    if headers.locator is None:
+        return _ending(walk, headers, seen)
+    if headers.locator == walk.locator or headers.locator in walk.used:
+        return Lost("the locator of the next page does not move on")
+    empty = 0 if rows else walk.empty_pages + 1
+    if empty > MAX_EMPTY_PAGES:
+        return Lost(f"{empty} pages in a row hold no rows")
+    used = walk.used | {walk.locator} if walk.locator else walk.used
+    onward = replace(walk, locator=headers.locator, page=walk.page + 1, rows=seen, empty_pages=empty, used=used)
+    return Onward(onward)
+
+
+def _ending(walk: Walk, headers: PageHeaders, seen: int) -> Step:
+    if walk.total == seen or (headers.last and walk.total is None):
+        return End(rows=seen, pages=walk.page + 1)
+    if headers.last and walk.total is not None:
+        return WrongTotal(seen, walk.total)
+    return Lost("the header that names the next page is missing before the end of the result")

@@ -1,0 +1,354 @@
+"""The life of one window's query, as a pure state machine.
+
+A window is read by one Salesforce job at a time. When a job fails, disappears or runs out of time, the same query is
+asked for again; when that does not help, the window is split and its halves begin lives of their own.
+
+            Start              Created              Polled(JobComplete)          PagesRead
+    PLANNED ------> CREATING ------------> WAITING --------------------> READY ------------> DONE
+                     ^    |                 |  ^  \\                       |
+                     |    | refused         |  |   \\ Failed, Aborted,     | NotReady
+      recreate (3x)  |    v                 |  +----\\--------------------+
+                     +-- trouble <----------+-------  timed out, gone, pages lost
+                            |
+                            +--> SPLITTING (6x)      +--> FAILED
+
+:func:`advance` decides and returns commands; it never acts, sleeps or reads a clock. Who retries what: this module owns
+*new jobs for the same query*. A single call's retries are ``transport``'s, a page's are ``pages``'.
+
+Bounds (design section 4): three creates of a window, then six halvings whose pieces get one create each, and three
+``job_timeout`` in all. A job that timed out is asked for again only while a split afterwards still has a whole
+``job_timeout`` left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
+from source_salesforce_bulk.salesforce.failures import Action, Failure, classify_job_state, job_timed_out
+
+
+class Phase(Enum):
+    """Where a window's query stands."""
+
+    PLANNED = "planned"
+    CREATING = "creating"
+    WAITING = "waiting"
+    READY = "ready"
+    DONE = "done"
+    SPLITTING = "splitting"
+    FAILED = "failed"
+
+    @property
+    def final(self) -> bool:
+        """Whether no event can change it any more."""
+        return self in (Phase.DONE, Phase.SPLITTING, Phase.FAILED)
+
+    @property
+    def unfinished_in_org(self) -> bool:
+        """Whether it occupies one of the org's job slots."""
+        return self in (Phase.CREATING, Phase.WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class JobPolicy:
+    """Bounds on one window's query; times in seconds."""
+
+    job_timeout: float
+    max_creates: int = 3
+    max_halvings: int = 6
+    max_failed_polls: int = 5
+    first_poll: float = 0.25
+    poll_growth: float = 0.2
+    longest_poll: float = 60.0
+
+    @property
+    def budget(self) -> float:
+        """Seconds a window may take with all its jobs."""
+        return 3 * self.job_timeout
+
+
+@dataclass(frozen=True, slots=True)
+class QueryJob:
+    """One window's query. Times are monotonic seconds; ``next_poll`` is None while no poll is wanted.
+
+    ``job_id`` is the newest job this run or its state was told of; it stays after that job has died, so that a state
+    written meanwhile still names the window.
+    """
+
+    phase: Phase = Phase.PLANNED
+    job_id: str | None = None
+    creates: int = 0
+    halvings: int = 0
+    lost_answers: int = 0
+    failed_polls: int = 0
+    polls: int = 0
+    started: float | None = None
+    created: float | None = None
+    next_poll: float | None = None
+    records: int | None = None
+    failure: Failure | None = None
+
+
+# Events
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The window's turn has come: ask for a job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """The state of an earlier run names this job for exactly this query."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """Salesforce took the job."""
+
+    info: JobInfo
+
+
+@dataclass(frozen=True, slots=True)
+class CreateFailed:
+    """The create was refused, or its answer was lost."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """Salesforce answered how the job stands."""
+
+    info: JobInfo
+
+
+@dataclass(frozen=True, slots=True)
+class PollFailed:
+    """The poll could not be answered, transport's retries included."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    """The results route says the job is not complete after all."""
+
+
+@dataclass(frozen=True, slots=True)
+class PagesLost:
+    """The job's result cannot be read to its end."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class PagesRead:
+    """Every row of the job has been handed on, and their number is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """Nothing happened; the deadline may have come."""
+
+
+Event = (
+    Start | Continue | Created | CreateFailed | Polled | PollFailed | NotReady | PagesLost | PagesRead | TimePassed
+)  # fmt: skip
+
+
+# Commands
+
+
+@dataclass(frozen=True, slots=True)
+class CreateJob:
+    """Send the create."""
+
+
+@dataclass(frozen=True, slots=True)
+class AbortJob:
+    """Stop this unfinished job and delete it, best effort."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteJob:
+    """Delete this finished job, best effort."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SplitWindow:
+    """Replace the window by its halves."""
+
+
+Command = CreateJob | AbortJob | DeleteJob | SplitWindow
+Move = tuple[QueryJob, tuple[Command, ...]]
+
+
+class IllegalMove(RuntimeError):
+    """An event that cannot happen in this phase; nothing was changed. Always a defect of the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Circumstances:
+    now: float
+    policy: JobPolicy
+    random01: float
+
+
+def half_of(parent: QueryJob, policy: JobPolicy) -> QueryJob:
+    """The life of one half of a window that was split: one create, and the parent's clock goes on."""
+    return QueryJob(creates=policy.max_creates - 1, halvings=parent.halvings + 1, started=parent.started)
+
+
+def deadline(job: QueryJob, policy: JobPolicy) -> float:
+    """When the present job is given up, in monotonic seconds."""
+    if job.started is None or job.created is None:
+        raise IllegalMove("a job that was not created has no deadline")
+    return min(job.created + policy.job_timeout, job.started + policy.budget)
+
+
+def poll_interval(age: float, policy: JobPolicy, random01: float) -> float:
+    """Seconds until the next poll of a job ``age`` seconds old: a fifth of its age, jittered, at most a minute."""
+    interval = min(max(policy.first_poll, age * policy.poll_growth), policy.longest_poll)
+    return interval * (0.9 + 0.2 * random01)
+
+
+def advance(job: QueryJob, event: Event, now: float, policy: JobPolicy, random01: float) -> Move:
+    """The job after ``event`` at monotonic ``now``, and what is to be done.
+
+    ``random01`` (0 to 1) jitters the next poll. Raises :class:`IllegalMove` for an event that this phase cannot meet.
+    """
+    handler = _MOVES.get((job.phase, type(event)))
+    if handler is None:
+        raise IllegalMove(f"{type(event).__name__} while {job.phase.value}")
+    return handler(job, event, _Circumstances(now, policy, random01))
+
+
+def _start(job: QueryJob, event: Start, at: _Circumstances) -> Move:
+    started = at.now if job.started is None else job.started
+    creating = replace(job, phase=Phase.CREATING, started=started, creates=job.creates + 1, lost_answers=0)
+    return creating, (CreateJob(),)
+
+
+def _continue(job: QueryJob, event: Continue, at: _Circumstances) -> Move:
+    return replace(
+        job, phase=Phase.WAITING, job_id=event.job_id, started=at.now, created=at.now, next_poll=at.now, creates=1
+    ), ()
+
+
+def _created(job: QueryJob, event: Created, at: _Circumstances) -> Move:
+    next_poll = at.now + poll_interval(0.0, at.policy, at.random01)
+    waiting = replace(
+        job, phase=Phase.WAITING, job_id=event.info.id, created=at.now, next_poll=next_poll, failed_polls=0
+    )
+    return waiting, ()
+
+
+def _create_failed(job: QueryJob, event: CreateFailed, at: _Circumstances) -> Move:
+    if event.failure.action is Action.SEND_ONCE_MORE and job.lost_answers == 0:
+        return replace(job, lost_answers=1), (CreateJob(),)
+    return _trouble(job, event.failure, at)
+
+
+def _polled(job: QueryJob, event: Polled, at: _Circumstances) -> Move:
+    info = event.info
+    polled = replace(job, polls=job.polls + 1, failed_polls=0)
+    if info.state is JobState.JOB_COMPLETE:
+        return replace(polled, phase=Phase.READY, records=info.records_processed, next_poll=None), ()
+    failure = classify_job_state(info.state.value, info.error_message)
+    if failure is not None:
+        return _trouble(polled, failure, at, DeleteJob(info.id))
+    return _wait_on(polled, at)
+
+
+def _poll_failed(job: QueryJob, event: PollFailed, at: _Circumstances) -> Move:
+    polled = replace(job, polls=job.polls + 1, failed_polls=job.failed_polls + 1)
+    if event.failure.action is Action.RETRY and polled.failed_polls < at.policy.max_failed_polls:
+        return _wait_on(polled, at)
+    return _trouble(polled, event.failure, at)
+
+
+def _time_passed(job: QueryJob, event: TimePassed, at: _Circumstances) -> Move:
+    if at.now < deadline(job, at.policy):
+        return job, ()
+    return _trouble(job, job_timed_out(at.policy.job_timeout), at, AbortJob(_id(job)))
+
+
+def _not_ready(job: QueryJob, event: NotReady, at: _Circumstances) -> Move:
+    return _wait_on(replace(job, phase=Phase.WAITING), at)
+
+
+def _pages_lost(job: QueryJob, event: PagesLost, at: _Circumstances) -> Move:
+    return _trouble(job, event.failure, at, DeleteJob(_id(job)))
+
+
+def _pages_read(job: QueryJob, event: PagesRead, at: _Circumstances) -> Move:
+    return replace(job, phase=Phase.DONE), ()
+
+
+def _nothing(job: QueryJob, event: Event, at: _Circumstances) -> Move:
+    return job, ()
+
+
+def _wait_on(job: QueryJob, at: _Circumstances) -> Move:
+    """Poll again later, or give the job up when its time is over."""
+    if at.now >= deadline(job, at.policy):
+        return _trouble(job, job_timed_out(at.policy.job_timeout), at, AbortJob(_id(job)))
+    age = at.now - (job.created if job.created is not None else at.now)
+    pause = poll_interval(age, at.policy, at.random01)
+    return replace(job, next_poll=min(at.now + pause, deadline(job, at.policy))), ()
+
+
+def _trouble(job: QueryJob, failure: Failure, at: _Circumstances, *clean_up: Command) -> Move:
+    """Ask again, split, or fail: decided by what the failure means and by what is left of the bounds."""
+    stopped = replace(job, next_poll=None, failure=failure)
+    if failure.action in (Action.FAIL_STREAM, Action.STOP_RUN):
+        return replace(stopped, phase=Phase.FAILED), clean_up if failure.action is Action.FAIL_STREAM else ()
+    if failure.action not in (Action.NEW_JOB, Action.SPLIT):
+        return replace(stopped, phase=Phase.FAILED), ()
+    left = at.policy.budget - (at.now - (job.started if job.started is not None else at.now))
+    needed = 2 * at.policy.job_timeout if failure.kind is job_timed_out(0).kind else 0.0
+    splittable = job.halvings < at.policy.max_halvings and left > 0
+    if failure.action is Action.NEW_JOB and job.creates < at.policy.max_creates and left > needed:
+        again, commands = _start(stopped, Start(), at)
+        return again, (*clean_up, *commands)
+    if splittable:
+        return replace(stopped, phase=Phase.SPLITTING), (*clean_up, SplitWindow())
+    return replace(stopped, phase=Phase.FAILED), clean_up
+
+
+def _id(job: QueryJob) -> str:
+    if job.job_id is None:
+        raise IllegalMove("no job was created")
+    return job.job_id
+
+
+_Handler = Callable[[QueryJob, "object", _Circumstances], Move]
+
+_MOVES: dict[tuple[Phase, type], Callable[..., Move]] = {
+    (Phase.PLANNED, Start): _start,
+    (Phase.PLANNED, Continue): _continue,
+    (Phase.PLANNED, TimePassed): _nothing,
+    (Phase.CREATING, Created): _created,
+    (Phase.CREATING, CreateFailed): _create_failed,
+    (Phase.CREATING, TimePassed): _nothing,
+    (Phase.WAITING, Polled): _polled,
+    (Phase.WAITING, PollFailed): _poll_failed,
+    (Phase.WAITING, TimePassed): _time_passed,
+    (Phase.READY, NotReady): _not_ready,
+    (Phase.READY, PagesLost): _pages_lost,
+    (Phase.READY, PagesRead): _pages_read,
+    (Phase.READY, TimePassed): _nothing,
+    (Phase.DONE, TimePassed): _nothing,
+    (Phase.SPLITTING, TimePassed): _nothing,
+    (Phase.FAILED, TimePassed): _nothing,
+}
