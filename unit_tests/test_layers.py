@@ -1,0 +1,368 @@
+"""The shape of the package, read from its imports: nothing imports upwards, and the edges stay at the edges.
+
+A new module needs a row in LAYERS; that is the moment to decide where it belongs.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "source_salesforce_bulk"
+ROOT = Path(__file__).parents[1]
+
+PURE, INPUT_OUTPUT, READING, EDGES = 1, 2, 3, 4
+
+# Module, or package with everything in it -> layer. The longest match counts; "" is the package's own __init__.
+LAYERS: Mapping[str, int] = {
+    # L1: no socket, file, clock, random, thread.
+    "": PURE,
+    "encoding": PURE,
+    "salesforce.__init__": PURE,
+    "salesforce.bulk_api": PURE,
+    "salesforce.describe": PURE,
+    "salesforce.failures": PURE,
+    "salesforce.field_types": PURE,
+    "salesforce.oauth": PURE,
+    "salesforce.page_walk": PURE,
+    "salesforce.query_job": PURE,
+    "salesforce.rest_api": PURE,
+    "salesforce.retry": PURE,
+    "salesforce.soql": PURE,
+    "salesforce.wire": PURE,
+    # L2: speaks to Salesforce, the disk and the clock.
+    "salesforce.clock": INPUT_OUTPUT,
+    "salesforce.discovery": INPUT_OUTPUT,
+    "salesforce.jobs": INPUT_OUTPUT,
+    "salesforce.pages": INPUT_OUTPUT,
+    "salesforce.token": INPUT_OUTPUT,
+    "salesforce.transport": INPUT_OUTPUT,
+    # L3: the one reading path.
+    "extraction": READING,
+    # L4: Airbyte and AWS.
+    "__main__": EDGES,
+    "airbyte_errors": EDGES,
+    "cdk_http": EDGES,
+    "config": EDGES,
+    "entrypoint": EDGES,
+    "registries": EDGES,
+    "run": EDGES,
+    "runners": EDGES,
+    "source": EDGES,
+    "spec": EDGES,
+    "streams": EDGES,
+}
+
+# Library (with everything in it) -> who may import it, as modules or packages. Libraries not named here are free.
+RESERVED: Mapping[str, frozenset[str]] = {
+    "airbyte_cdk": frozenset({"run", "source", "streams", "entrypoint", "airbyte_errors", "cdk_http"}),
+    "airbyte_protocol_models_dataclasses": frozenset(),
+    "boto3": frozenset({"registries", "runners"}),
+    "botocore": frozenset({"registries", "runners"}),
+    "pyspark": frozenset({"runners.glue"}),
+    "awsglue": frozenset({"runners.glue"}),
+}
+
+# What Spark executors import, and what must not come along. (None of it may come along indirectly either.)
+EXECUTOR_SIDE = ("", "salesforce", "encoding")
+NOT_ON_EXECUTORS = ("airbyte_cdk", "pydantic", "boto3")
+
+# What a pure module may not import: the network, files, processes, threads, clocks and chance.
+IMPURE_LIBRARIES = frozenset(
+    """
+    aiohttp asyncio concurrent fcntl fileinput ftplib getpass glob http.client http.cookiejar http.server httpx
+    importlib.resources linecache mmap multiprocessing os pathlib queue random requests sched secrets select selectors
+    shelve shutil signal socket socketserver sqlite3 ssl subprocess tempfile threading time urllib.request urllib3 uuid
+    """.split()
+)
+# ... or call: the clock hides in datetime and pendulum, files in a builtin.
+IMPURE_BUILTINS = frozenset({"open", "input", "print"})
+IMPURE_METHODS = frozenset({"now", "utcnow", "today"})
+
+MAX_LINES = 400
+
+# Test equipment and product know nothing of each other.
+SIMULATED_ORG = "integration_tests.simulated_org"
+
+
+@dataclass(frozen=True)
+class Module:
+    """One source file: ``name`` is dotted and relative to the package, "" for its __init__."""
+
+    name: str
+    path: Path
+    tree: ast.Module
+    lines: int
+
+    def is_in(self, owner: str) -> bool:
+        return is_within(self.name, owner)
+
+
+def is_within(name: str, owner: str) -> bool:
+    """Whether ``name`` is ``owner`` or lies in it. Only the package's own __init__ is within ""."""
+    return name == owner or (owner != "" and name.startswith(owner + "."))
+
+
+def layer_of(name: str) -> int | None:
+    """The layer of a module's longest match in LAYERS, or None for a module the table does not know."""
+    if f"{name}.__init__" in LAYERS:
+        return LAYERS[f"{name}.__init__"]
+    matches = [owner for owner in LAYERS if is_within(name, owner)]
+    return LAYERS[max(matches, key=len)] if matches else None
+
+
+def read_modules(package: Path) -> dict[str, Module]:
+    """Every Python file of the package by its dotted name."""
+    modules = {}
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        source = path.read_text(encoding="utf-8")
+        modules[name] = Module(name, path, ast.parse(source), source.count("\n"))
+    return modules
+
+
+def imports_of(module: Module, modules: Mapping[str, Module], package: str = PACKAGE) -> Iterator[str]:
+    """Absolute names of everything the module imports, anywhere in it: in functions and under TYPE_CHECKING too."""
+    for node in ast.walk(module.tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=source, names=names, level=level):
+                base = absolute(module, source, level, package)
+                for alias in names:
+                    inner = f"{base}.{alias.name}"
+                    # `from package import module` imports the module; `from module import name` the module before it.
+                    if base.split(".")[0] != package or relative(inner, package) in modules:
+                        yield inner
+                    else:
+                        yield base
+            case ast.Call(func=ast.Name(id="__import__") | ast.Attribute(attr="import_module"), args=[argument, *_]):
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                    yield argument.value
+                else:
+                    yield "<computed>"
+
+
+def absolute(module: Module, source: str | None, level: int, package: str) -> str:
+    """What `from <dots><source>` means inside ``module``."""
+    if level == 0:
+        return source or ""
+    parts = [package, *filter(None, module.name.split("."))]
+    up = level - 1 if module.path.name == "__init__.py" else level
+    return ".".join([*parts[: len(parts) - up], *([source] if source else [])])
+
+
+def relative(name: str, package: str = PACKAGE) -> str | None:
+    """The package-relative form of an absolute name; None for another package's."""
+    if name == package:
+        return ""
+    return name.removeprefix(f"{package}.") if name.startswith(f"{package}.") else None
+
+
+def own_imports(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
+    for name in imports_of(module, modules):
+        inner = relative(name)
+        if inner is not None and inner != module.name:
+            yield inner
+
+
+# The rules. Each yields one sentence per offence.
+
+
+def unknown_modules(modules: Mapping[str, Module]) -> Iterator[str]:
+    for name in modules:
+        if layer_of(name) is None:
+            yield f"{name}: has no layer; add it to LAYERS"
+
+
+def upward_imports(modules: Mapping[str, Module]) -> Iterator[str]:
+    for name, module in modules.items():
+        layer = layer_of(name)
+        for target in own_imports(module, modules):
+            target_layer = layer_of(target)
+            if layer is not None and target_layer is not None and target_layer > layer:
+                yield f"{name} (L{layer}) imports {target} (L{target_layer})"
+
+
+def import_cycles(modules: Mapping[str, Module]) -> Iterator[str]:
+    graph = {name: set(own_imports(module, modules)) - {""} for name, module in modules.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        yield "cycle: " + " -> ".join(error.args[1])
+
+
+def reserved_libraries(modules: Mapping[str, Module]) -> Iterator[str]:
+    for name, module in modules.items():
+        for target in imports_of(module, modules):
+            for library, owners in RESERVED.items():
+                if is_within(target, library) and not any(module.is_in(owner) for owner in owners):
+                    yield f"{name} imports {library}, which only {sorted(owners)} may"
+
+
+def heavy_imports_on_executors(modules: Mapping[str, Module]) -> Iterator[str]:
+    for name, module in modules.items():
+        if any(module.is_in(side) for side in EXECUTOR_SIDE):
+            for target in imports_of(module, modules):
+                if any(is_within(target, library) for library in NOT_ON_EXECUTORS):
+                    yield f"{name} runs on executors and imports {target}"
+
+
+def impure_code(modules: Mapping[str, Module]) -> Iterator[str]:
+    for name, module in modules.items():
+        if layer_of(name) != PURE:
+            continue
+        for target in imports_of(module, modules):
+            if any(is_within(target, library) for library in IMPURE_LIBRARIES):
+                yield f"{name} is pure and imports {target}"
+        for node in ast.walk(module.tree):
+            match node:
+                case ast.Call(func=ast.Name(id=called)) if called in IMPURE_BUILTINS:
+                    yield f"{name} is pure and calls {called}(), line {node.lineno}"
+                case ast.Call(func=ast.Attribute(attr=called)) if called in IMPURE_METHODS:
+                    yield f"{name} is pure and calls .{called}(), line {node.lineno}"
+
+
+def computed_imports(modules: Mapping[str, Module]) -> Iterator[str]:
+    for name, module in modules.items():
+        if "<computed>" in imports_of(module, modules):
+            yield f"{name} computes what it imports, so nobody can check it"
+
+
+def long_modules(modules: Mapping[str, Module]) -> Iterator[str]:
+    for name, module in modules.items():
+        if module.lines >= MAX_LINES:
+            yield f"{name}: {module.lines} lines; a module has fewer than {MAX_LINES}"
+
+
+def imports_of_test_code(modules: Mapping[str, Module]) -> Iterator[str]:
+    for name, module in modules.items():
+        for target in imports_of(module, modules):
+            if target.split(".")[0] in {"integration_tests", "unit_tests", "conftest", "pytest"}:
+                yield f"{name} imports {target}"
+
+
+Rule = Callable[[Mapping[str, Module]], Iterator[str]]
+
+RULES: tuple[Rule, ...] = (
+    unknown_modules,
+    upward_imports,
+    import_cycles,
+    reserved_libraries,
+    heavy_imports_on_executors,
+    impure_code,
+    computed_imports,
+    long_modules,
+    imports_of_test_code,
+)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_package_keeps_the_rule(rule):
+    modules = read_modules(ROOT / PACKAGE)
+    assert "salesforce" in modules  # the scan sees the package
+    assert list(rule(modules)) == []
+
+
+def test_executors_get_nothing_heavy_indirectly():
+    modules = read_modules(ROOT / PACKAGE)
+    names = [name for name, module in modules.items() if any(module.is_in(side) for side in EXECUTOR_SIDE)]
+    script = (
+        "import importlib, sys\n"
+        f"for name in {names!r}: importlib.import_module('.'.join(filter(None, ({PACKAGE!r}, name))))\n"
+        f"print([name for name in {NOT_ON_EXECUTORS!r} if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.stderr == ""
+    assert result.stdout.strip() == "[]"
+
+
+def test_the_simulated_org_does_not_know_the_product():
+    files = sorted((ROOT / SIMULATED_ORG.replace(".", "/")).rglob("*.py"))
+    offences = []
+    for path in files:
+        module = Module(path.stem, path, ast.parse(path.read_text(encoding="utf-8")), 0)
+        offences += [f"{path.name}: {name}" for name in imports_of(module, {}) if relative(name) is not None]
+    assert offences == []
+
+
+# Each rule, shown an offence: (rule, file, its text, what the complaint must mention).
+OFFENCES = [
+    (unknown_modules, "utils.py", "", "utils"),
+    (unknown_modules, "salesforce/shared.py", "", "salesforce.shared"),
+    (upward_imports, "salesforce/soql.py", "from source_salesforce_bulk.salesforce import transport", "transport (L2)"),
+    (upward_imports, "salesforce/soql.py", "from .transport import send", "transport (L2)"),
+    (upward_imports, "salesforce/soql.py", "from ..extraction import reader", "extraction.reader (L3)"),
+    (upward_imports, "salesforce/jobs.py", "def f():\n    import source_salesforce_bulk.config", "config (L4)"),
+    (upward_imports, "salesforce/__init__.py", "from .transport import send", "transport (L2)"),
+    (upward_imports, "extraction/reader.py", "if TYPE_CHECKING:\n    from ..config import Config", "config (L4)"),
+    (upward_imports, "__init__.py", "from .run import run", "run (L4)"),
+    (import_cycles, "salesforce/wire.py", "from . import soql", "cycle"),
+    (reserved_libraries, "config.py", "import airbyte_cdk.models", "airbyte_cdk"),
+    (reserved_libraries, "extraction/reader.py", "from airbyte_cdk import AirbyteMessage", "airbyte_cdk"),
+    (reserved_libraries, "runners/export.py", "from pyspark.sql import SparkSession", "pyspark"),
+    (reserved_libraries, "source.py", "import boto3", "boto3"),
+    (heavy_imports_on_executors, "encoding/lines.py", "from pydantic import BaseModel", "pydantic"),
+    (heavy_imports_on_executors, "salesforce/jobs.py", "import boto3", "boto3"),
+    (impure_code, "salesforce/soql.py", "import time", "time"),
+    (impure_code, "salesforce/soql.py", "from http.client import HTTPResponse", "http.client"),
+    (impure_code, "salesforce/soql.py", "from http import client", "http.client"),
+    (impure_code, "salesforce/soql.py", "from urllib.request import urlopen", "urllib.request"),
+    (impure_code, "encoding/lines.py", "import threading", "threading"),
+    (impure_code, "salesforce/soql.py", "from datetime import datetime\ndatetime.now()", ".now()"),
+    (impure_code, "salesforce/soql.py", "open('x')", "open()"),
+    (computed_imports, "salesforce/soql.py", "import importlib\nimportlib.import_module(name)", "soql"),
+    (upward_imports, "salesforce/soql.py", "__import__('source_salesforce_bulk.run')", "run (L4)"),
+    (long_modules, "salesforce/soql.py", "x = 1\n" * MAX_LINES, f"{MAX_LINES} lines"),
+    (imports_of_test_code, "source.py", "from integration_tests import simulated_org", "integration_tests"),
+]
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A small package that keeps every rule."""
+    root = tmp_path / PACKAGE
+    for path, text in {
+        "__init__.py": "",
+        "salesforce/__init__.py": "",
+        "salesforce/wire.py": "from http import HTTPStatus\nfrom urllib.parse import quote\n",
+        "salesforce/soql.py": "from .wire import quote\n",
+        "salesforce/transport.py": "import requests\nfrom source_salesforce_bulk.salesforce.wire import quote\n",
+        "extraction/__init__.py": "",
+        "extraction/reader.py": "from ..salesforce import transport\n",
+        "config.py": "from pydantic import BaseModel\n",
+        "source.py": "import airbyte_cdk\nfrom . import config\n",
+        "run.py": "from .source import x\n",
+        "runners/glue.py": "import pyspark, boto3\n",
+    }.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_a_rule_is_silent_about_a_package_that_keeps_it(rule, package):
+    assert list(rule(read_modules(package))) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "text", "mentions"), OFFENCES, ids=[f"{o[0].__name__}-{i}" for i, o in enumerate(OFFENCES)]
+)
+def test_a_rule_sees_the_offence(rule, path, text, mentions, package):
+    (package / path).parent.mkdir(parents=True, exist_ok=True)
+    (package / path).write_text(text, encoding="utf-8")
+    complaints = list(rule(read_modules(package)))
+    assert len(complaints) == 1
+    assert mentions in complaints[0]
+
+
+def test_every_rule_has_an_offence_that_it_sees():
+    assert {offence[0] for offence in OFFENCES} == set(RULES)
