@@ -1,0 +1,151 @@
+"""A result page's CSV, read by RFC 4180 and checked before anybody sees a row.
+
+Salesforce was asked for LF line ends, so LF alone ends a row and every other line break is data. A page may hold NUL,
+control characters and cells of 131,072 characters; a cell is never stripped, trimmed or compared with a word for null.
+
+Pages are read twice: :func:`inspect_page` proves a page whole, :func:`read_rows` then hands its rows on.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+# Salesforce's longest text is 131,072 characters, exactly the csv module's default limit. A cell beyond this one is an
+# unclosed quote that swallows the page.
+csv.field_size_limit(4 * 1024 * 1024)
+
+# UTF-8 decodes to no lone surrogate, so it can stand for a bare CR while the csv module looks at the line: unquoted, a
+# CR would end the row there, although only LF does.
+_CR_STAND_IN = "\udc0d"
+
+# 500 fields of 40 characters with a relationship path each stay far below it; a page without any LF does not.
+_LONGEST_HEADER = 1024 * 1024
+
+
+class PageRejected(ValueError):
+    """The page cannot be what Salesforce meant to send. The message says why and quotes no value of a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageShape:
+    """What a whole page turned out to be. ``digest`` is of its decoded bytes; ``ended`` says whether LF closed it."""
+
+    rows: int
+    digest: str
+    ended: bool
+
+
+class _Tapped(io.RawIOBase):
+    """Passes bytes through, keeping their digest and whether the last of them ended a line."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._last = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        chunk = self._source.read(len(buffer))
+        if chunk:
+            self._hash.update(chunk)
+            self._last = chunk[-1:]
+            buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    @property
+    def digest(self) -> str:
+        return self._hash.hexdigest()
+
+    @property
+    def ended(self) -> bool:
+        return self._last in (b"", b"\n")
+
+
+def inspect_page(source: BinaryIO, columns: Sequence[str]) -> PageShape:
+    """Read a decompressed page to its end and say what it holds.
+
+    Raises :class:`PageRejected` where its header is not exactly ``columns`` (in any order and letter case), a row has
+    another number of cells or repeats the header, a quote is open or stray, or the bytes are not UTF-8. An empty page,
+    without even a header, holds no rows: some orgs answer an empty result so.
+    """
+    tapped = _Tapped(source)
+    rows = sum(1 for _ in read_rows(tapped, columns))
+    return PageShape(rows=rows, digest=tapped.digest, ended=tapped.ended)
+
+
+def read_rows(source: BinaryIO | io.RawIOBase, columns: Sequence[str]) -> Iterator[list[str]]:
+    """The rows of a decompressed page, each with its cells in the order of ``columns``; raises :class:`PageRejected`."""
+    buffered = io.BufferedReader(source, 1 << 18)  # type: ignore[arg-type]
+    text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="strict", newline="\n")
+    try:
+        yield from _rows_of_text(text, columns)
+    except UnicodeDecodeError as error:
+        raise PageRejected("the page is not UTF-8") from error
+    except csv.Error as error:
+        raise PageRejected(f"the page is not CSV: {error}") from error
+    finally:
+        text.detach()
+        buffered.detach()
+
+
+def _rows_of_text(text: io.TextIOWrapper, columns: Sequence[str]) -> Iterator[list[str]]:
+    first = text.readline(_LONGEST_HEADER)
+    if not first:
+        return
+    lines = _Lines(text, ends_with_cr=first.endswith("\r\n"))
+    header = next(csv.reader([first], strict=True), [])
+    order = _order(header, columns)
+    in_order = order == list(range(len(columns)))
+    width = len(columns)
+    for row in csv.reader(lines, strict=True):
+        if len(row) != width:
+            row = _single_empty_cell(row, width)
+        if lines.has_cr:
+            row = [cell.replace(_CR_STAND_IN, "\r") for cell in row]
+            lines.has_cr = False
+        if row[0] == header[0] and row == header:
+            raise PageRejected("the header line stands again among the rows")
+        yield row if in_order else [row[index] for index in order]
+
+
+class _Lines:
+    """The lines of a page for the csv module; a bare CR in one is hidden from it and noted."""
+
+    def __init__(self, text: io.TextIOWrapper, *, ends_with_cr: bool) -> None:
+        self._text = text
+        self._ends_with_cr = ends_with_cr
+        self.has_cr = False
+
+    def __iter__(self) -> Iterator[str]:
+        if self._ends_with_cr:
+            yield from self._text
+            return
+        for line in self._text:
+            if "\r" in line:
+                self.has_cr = True
+                yield line.replace("\r", _CR_STAND_IN)
+            else:
+                yield line
+
+
+def _single_empty_cell(row: list[str], width: int) -> list[str]:
+    """An empty line is a row where there is one column, unquoted and null; any other short or long row is damage."""
+    if not row and width == 1:
+        return [""]
+    raise PageRejected(f"a row has {len(row)} cells where the header has {width}")
+
+
+def _order(header: Sequence[str], columns: Sequence[str]) -> list[int]:
+    """Where each column stands in the header; Salesforce answers in canonical case whatever case was asked."""
+    positions = {name.lower(): index for index, name in enumerate(header)}
+    wanted = [name.lower() for name in columns]
+    if len(header) != len(columns) or set(positions) != set(wanted):
+        raise PageRejected(f"the header line does not name the {len(columns)} selected fields")
+    return [positions[name] for name in wanted]

@@ -1,0 +1,60 @@
+"""Query jobs in the org: create, ask, abort, delete.
+
+Retries here: none. A call's own retries are ``transport``'s; new jobs for a query are ``query_job``'s decision.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from source_salesforce_bulk.salesforce import bulk_api
+from source_salesforce_bulk.salesforce.bulk_api import JobInfo
+from source_salesforce_bulk.salesforce.failures import Action, SalesforceError, unreadable_answer
+from source_salesforce_bulk.salesforce.transport import Transport
+from source_salesforce_bulk.salesforce.wire import ApiRequest, UnreadableBody
+
+LOGGER = logging.getLogger("airbyte.salesforce.jobs")
+
+
+class BulkJobs:
+    """The query jobs of one org. Every method may be called from any thread and raises ``SalesforceError``."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def create(self, version: str, soql: str, operation: str, object_name: str) -> JobInfo:
+        """Create a job. A lost answer raises with ``Action.SEND_ONCE_MORE``: the job may exist, and nobody knows its id."""
+        return self._job(bulk_api.create_job(version, soql, operation, object_name))
+
+    def info(self, version: str, job_id: str, object_name: str) -> JobInfo:
+        """How a job stands."""
+        return self._job(bulk_api.job_info(version, job_id, object_name))
+
+    def delete(self, version: str, job_id: str, object_name: str) -> bool:
+        """Delete a finished job; False, with a log line, where that did not work. Never raises for a failure.
+
+        Clean-up must not fail a sync whose rows are all safe, so this is best effort.
+        """
+        return self._best_effort(bulk_api.delete_job(version, job_id, object_name), job_id)
+
+    def abort(self, version: str, job_id: str, object_name: str) -> bool:
+        """Abort an unfinished job, then delete it, best effort as :meth:`delete`."""
+        self._best_effort(bulk_api.abort_job(version, job_id, object_name), job_id)
+        return self.delete(version, job_id, object_name)
+
+    def _job(self, request: ApiRequest) -> JobInfo:
+        response = self._transport.call(request)
+        try:
+            return JobInfo.from_json(response.json())
+        except UnreadableBody as error:
+            raise SalesforceError(unreadable_answer(request.operation, response)) from error
+
+    def _best_effort(self, request: ApiRequest, job_id: str) -> bool:
+        try:
+            self._transport.call(request)
+        except SalesforceError as error:
+            if error.failure.action is Action.IGNORE:
+                return True
+            LOGGER.warning("Could not %s %s of %s: %s", request.operation.value, job_id, request.object_name, error)
+            return False
+        return True

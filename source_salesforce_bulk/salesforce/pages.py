@@ -1,0 +1,179 @@
+"""One result page: fetched to disk at the network's speed, proven whole, then handed on.
+
+A page's bytes are spooled as they come, gzip kept, so that neither a slow destination nor a slow decoder holds the
+connection open (Salesforce cuts a download after 20 minutes). Only then is the page looked at; nothing of it leaves this
+module before it is accepted (design section 3.4).
+
+Retries here: a body that broke or was not accepted is asked for again with the same locator, which Salesforce keeps
+stable while the job exists. Trouble before a body began is ``transport``'s; a job that cannot give its page is
+``query_job``'s.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from source_salesforce_bulk.encoding.csv_page import PageRejected, PageShape, inspect_page, read_rows
+from source_salesforce_bulk.salesforce import bulk_api
+from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
+from source_salesforce_bulk.salesforce.clock import Clock
+from source_salesforce_bulk.salesforce.failures import Action, Failure, SalesforceError, page_rejected
+from source_salesforce_bulk.salesforce.retry import PAGE_RETRIES
+from source_salesforce_bulk.salesforce.transport import Transport
+
+LOGGER = logging.getLogger("airbyte.salesforce.pages")
+_CHUNK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class PageAddress:
+    """Which page: the one of ``job_id`` that ``locator`` names (None: the first), with the SELECT's ``columns``."""
+
+    object_name: str
+    job_id: str
+    locator: str | None
+    version: str
+    page_size: int
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page that was proven whole, on disk until :meth:`discard`. ``size`` is in bytes as received."""
+
+    address: PageAddress
+    headers: PageHeaders
+    rows: int
+    size: int
+    retries: int
+    _path: Path
+    _gzipped: bool
+
+    def read_rows(self) -> Iterator[list[str]]:
+        """The page's rows, cells in the order of the address's columns."""
+        with _decoded(self._path, self._gzipped) as source:
+            yield from read_rows(source, self.address.columns)
+
+    def discard(self) -> None:
+        """Give the disk space back; may be called twice."""
+        self._path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    headers: PageHeaders
+    path: Path
+    gzipped: bool
+    size: int
+    shape: PageShape
+
+    @property
+    def proven(self) -> bool:
+        """Whether the page itself says it is whole: its last line ended, and its rows are as many as announced."""
+        return self.shape.ended and self.headers.rows is not None
+
+
+class PageFetcher:
+    """Fetches pages into ``directory``. One instance serves every thread."""
+
+    def __init__(
+        self, transport: Transport, directory: Path, clock: Clock, random01: Callable[[], float]
+    ) -> None:
+        self._transport = transport
+        self._directory = directory
+        self._clock = clock
+        self._random01 = random01
+
+    def fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None]) -> Page:
+        """The page, accepted. ``on_headers`` is told what the answer's headers say before its body is read.
+
+        A page without a final line end, or without ``Sforce-NumberOfRecords``, proves its end by coming twice alike.
+        Raises ``SalesforceError``: ``NOT_READY`` where the job is not complete, ``NEW_JOB`` where the job is gone or
+        its page stays unacceptable after every retry, and what ``transport`` raises.
+        """
+        unproven: str | None = None
+        for tried in range(PAGE_RETRIES.attempts):
+            try:
+                attempt = self._attempt(address, on_headers)
+            except SalesforceError as error:
+                if error.failure.action is not Action.FETCH_PAGE_AGAIN:
+                    raise
+                self._pause_or_give_up(address, error.failure, tried)
+                continue
+            if attempt.proven or attempt.shape.digest == unproven:
+                return Page(
+                    address, attempt.headers, attempt.shape.rows, attempt.size, tried, attempt.path, attempt.gzipped
+                )
+            unproven = attempt.shape.digest
+            attempt.path.unlink()
+            self._pause_or_give_up(address, page_rejected("its end is not marked; fetched again to compare"), tried)
+        raise AssertionError("the last attempt gives up by raising")
+
+    def _pause_or_give_up(self, address: PageAddress, failure: Failure, tried: int) -> None:
+        last = tried + 1 >= PAGE_RETRIES.attempts
+        LOGGER.warning(
+            "%s job %s page %s: %s %s",
+            address.object_name,
+            address.job_id,
+            address.locator or "first",
+            failure.summary,
+            "No attempt is left." if last else "It is fetched again.",
+        )
+        if last:
+            raise SalesforceError(page_rejected(failure.summary, action=Action.NEW_JOB))
+        self._clock.sleep(PAGE_RETRIES.backoff.delay(tried, self._random01()))
+
+    def _attempt(self, address: PageAddress, on_headers: Callable[[PageHeaders], None]) -> _Attempt:
+        path = self._new_file()
+        try:
+            headers, gzipped, size = self._spool(address, path, on_headers)
+            shape = _inspect(path, gzipped, address.columns)
+            if headers.rows is not None and headers.rows != shape.rows:
+                raise PageRejected(f"it holds {shape.rows} rows where its header says {headers.rows}")
+        except PageRejected as rejected:
+            path.unlink()
+            raise SalesforceError(page_rejected(str(rejected))) from rejected
+        except BaseException:
+            path.unlink()
+            raise
+        return _Attempt(headers, path, gzipped, size, shape)
+
+    def _new_file(self) -> Path:
+        with tempfile.NamedTemporaryFile(dir=self._directory, prefix="page-", suffix=".csv", delete=False) as file:
+            return Path(file.name)
+
+    def _spool(
+        self, address: PageAddress, path: Path, on_headers: Callable[[PageHeaders], None]
+    ) -> tuple[PageHeaders, bool, int]:
+        request = bulk_api.results(
+            address.version, address.job_id, address.locator, address.page_size, address.object_name
+        )
+        with self._transport.open(request) as body, path.open("wb") as file:
+            headers = PageHeaders.from_http(body.headers)
+            on_headers(headers)
+            for chunk in body.chunks(_CHUNK):
+                file.write(chunk)
+            return headers, body.headers.get("content-encoding", "").lower() == "gzip", file.tell()
+
+
+def _inspect(path: Path, gzipped: bool, columns: tuple[str, ...]) -> PageShape:
+    try:
+        with _decoded(path, gzipped) as source:
+            return inspect_page(source, columns)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise PageRejected("its gzip encoding is damaged or cut") from error
+
+
+@contextmanager
+def _decoded(path: Path, gzipped: bool) -> Iterator[BinaryIO]:
+    opened = gzip.open(path, "rb") if gzipped else path.open("rb")
+    with opened as source:
+        yield cast(BinaryIO, source)
