@@ -7,6 +7,7 @@ Every call to Salesforce is first an :class:`ApiRequest` (built by ``rest_api`` 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -80,6 +81,28 @@ def parse_http_date(text: str | None) -> datetime | None:
         return None
     try:
         parsed = parsedate_to_datetime(text)
-    except ValueError:
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiUsage:
+    """The org's daily API calls, everybody's, as every data answer reports them."""
+
+    used: int
+    maximum: int
+
+
+# The header may also report one app's share, as ``per-app-api-usage``, which limits nobody else.
+_ORG_USAGE = re.compile(r"(?<![\w-])api-usage=(\d{1,18})/(\d{1,18})", re.ASCII)
+
+
+def parse_limit_info(headers: Mapping[str, str]) -> ApiUsage | None:
+    """Read ``Sforce-Limit-Info``; None where it is absent or unreadable.
+
+    >>> parse_limit_info({"sforce-limit-info": "api-usage=18/5000; per-app-api-usage=17/250(appName=sample)"})
+    ApiUsage(used=18, maximum=5000)
+    """
+    match = _ORG_USAGE.search(headers.get("sforce-limit-info", ""))
+    return ApiUsage(int(match[1]), int(match[2])) if match else None

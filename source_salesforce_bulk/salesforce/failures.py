@@ -1,0 +1,372 @@
+"""What went wrong, what happens next, and what the user should do: one total function per source of trouble.
+
+    :func:`classify_response`    an answer           -> Failure or None (success)
+    :func:`classify_exception`   no or half an answer -> Failure
+    :func:`classify_job_state`   a job's last word   -> Failure or None (not a failure)
+
+They read an answer's error codes first, its status second, its words last (``failure_table``), return a value and raise
+nothing, whatever they are given. What follows from a kind stands in ``failure_kinds``. Nothing here retries: an
+:class:`Action` names the layer that does.
+
+One exception carries a failure upwards, :class:`SalesforceError`; callers look at ``error.failure``, never at its text.
+
+A message may quote Salesforce, redacted, on one line and cut; never the body of a result page, which holds records.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from source_salesforce_bulk.salesforce.failure_kinds import MEANINGS, Action, Consequence, Kind, Meaning
+from source_salesforce_bulk.salesforce.failure_table import JOB_MESSAGES, ROWS, Evidence, Row, normal_code
+from source_salesforce_bulk.salesforce.retry import parse_retry_after
+from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation
+
+__all__ = [
+    "Action",
+    "Consequence",
+    "Failure",
+    "Kind",
+    "SalesforceError",
+    "classify_exception",
+    "classify_job_state",
+    "classify_response",
+    "page_rejected",
+    "unreadable_answer",
+]
+
+Redact = Callable[[str], str]
+
+_QUOTE_LENGTH = 300
+# More of an error body than this says nothing more.
+_BODY_LENGTH = 1 << 16
+_CODE = re.compile(r"[A-Za-z]\w{0,79}", re.ASCII)
+# A job's message begins with a code or has one inside: ``InvalidBatch : Failed to process query: INVALID_FIELD ...``.
+_CODE_IN_TEXT = re.compile(r"^\s*(\w+)\s*:|\b([A-Z]+(?:_[A-Z]+)+|INVALID[A-Z]+)\b")
+_CODE_IN_FRAGMENT = re.compile(r'(?:"errorCode"\s*:\s*"|"error"\s*:\s*"|<exceptionCode>)(\w+)')
+_MESSAGE_IN_FRAGMENT = re.compile(r'(?:"message"|"error_description")\s*:\s*"((?:[^"\\]|\\.)*)')
+_CODE_KEYS = ("errorCode", "exceptionCode", "error")
+_MESSAGE_KEYS = ("message", "error_description", "exceptionMessage")
+_HOST = re.compile(r"^https?://(?:[^/?#]*@)?([\w.:-]+)", re.ASCII)
+_MARKUP = re.compile(r"(?is)<(script|style|head)\b.*?</\1\s*>|<[^>]*>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One failure. ``summary`` says what happened and ``guidance`` what to do; both are safe to show and to log.
+
+    ``error_codes`` are Salesforce's, as it spelled them. ``retry_after`` is what the answer asked for, in seconds.
+    """
+
+    kind: Kind
+    action: Action
+    consequence: Consequence
+    summary: str
+    guidance: str
+    operation: Operation | None = None
+    status: int | None = None
+    error_codes: tuple[str, ...] = ()
+    retry_after: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        kind: Kind,
+        operation: Operation | None = None,
+        detail: str = "",
+        *,
+        action: Action | None = None,
+        guidance: str | None = None,
+        status: int | None = None,
+        error_codes: tuple[str, ...] = (),
+        retry_after: float | None = None,
+    ) -> Failure:
+        """A failure of this kind with the kind's meaning; ``detail`` must be safe to show, and ends the summary."""
+        meaning = MEANINGS[kind]
+        return cls(
+            kind=kind,
+            action=action or meaning.action,
+            consequence=meaning.consequence,
+            summary=_summary(meaning, operation, status, error_codes, detail),
+            guidance=guidance or meaning.guidance,
+            operation=operation,
+            status=status,
+            error_codes=error_codes,
+            retry_after=retry_after,
+        )
+
+
+class SalesforceError(Exception):
+    """The one exception of this layer: something failed, and ``failure`` says what. Its text is safe to show."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+    def __str__(self) -> str:
+        return f"{self.failure.summary} {self.failure.guidance}"
+
+
+def classify_response(operation: Operation, response: ApiResponse, redact: Redact) -> Failure | None:
+    """The failure an answer reports; None for a success of the sort the operation expects, and for 304.
+
+    The body of a successful result page is not looked at: it may be left out.
+    """
+    if _is_success(operation, response):
+        return None
+    row, errors = _matching_row(operation, response)
+    return Failure.of(
+        row.kind,
+        operation,
+        "" if operation is Operation.RESULTS else _quote(errors, redact),
+        action=row.action,
+        guidance=row.guidance,
+        status=response.status,
+        error_codes=errors.codes,
+        retry_after=parse_retry_after(response.headers, response.date),
+    )
+
+
+def classify_exception(operation: Operation, error: BaseException) -> Failure:
+    """The failure behind an exception of the HTTP library, or of anything else, while this operation was carried out.
+
+    What matters for a create is whether the request can have left: a connection that never came about cannot have
+    created a job, everything later may have.
+    """
+    chain = list(_chain(error))
+    names = frozenset(cls.__name__ for link in chain for cls in type(link).__mro__)
+    first = frozenset(cls.__name__ for cls in type(error).__mro__)
+    return Failure.of(_exception_kind(operation, error, first, names, chain), operation, _trouble(chain))
+
+
+def classify_job_state(state: str, error_message: str | None, redact: Redact = str) -> Failure | None:
+    """The failure behind a job's final state; None for states that are none. ``state`` may be written in any way."""
+    word = state.replace(" ", "").lower()
+    if word in {"aborted", "abort"}:
+        return Failure.of(Kind.JOB_ABORTED, Operation.JOB_INFO)
+    if word != "failed":
+        return None
+    message = error_message or ""
+    codes = tuple(dict.fromkeys(first or later for first, later in _CODE_IN_TEXT.findall(message)))
+    errors = _Errors(codes, message)
+    kind, row = _job_failure(errors)
+    return Failure.of(
+        kind,
+        Operation.JOB_INFO,
+        _quote(errors, redact),
+        guidance=row.guidance if row else None,
+        error_codes=codes,
+    )
+
+
+def page_rejected(detail: str, action: Action = Action.FETCH_PAGE_AGAIN) -> Failure:
+    """A result page that was not accepted. ``detail`` must not contain record values."""
+    return Failure.of(Kind.PAGE_REJECTED, Operation.RESULTS, detail, action=action)
+
+
+def unreadable_answer(operation: Operation, response: ApiResponse) -> Failure:
+    """An answer that reports success and lacks what the operation needs."""
+    if operation is Operation.CREATE_JOB:
+        kind = Kind.ANSWER_LOST
+    elif operation is Operation.RESULTS:
+        kind = Kind.BODY_BROKEN
+    else:
+        kind = Kind.UNREADABLE_ANSWER
+    return Failure.of(kind, operation, status=response.status)
+
+
+# Answers.
+
+
+@dataclass(frozen=True, slots=True)
+class _Errors:
+    """What an error body says: its codes, and its words in one string."""
+
+    codes: tuple[str, ...]
+    text: str
+
+
+def _is_success(operation: Operation, response: ApiResponse) -> bool:
+    if response.status == 304:
+        return True
+    if not 200 <= response.status < 300:
+        return False
+    match operation:
+        case Operation.RESULTS:
+            # A page that calls itself HTML is one of a proxy or of maintenance, not a result.
+            return response.status == 200 and "html" not in response.headers.get("content-type", "").lower()
+        case Operation.DELETE_JOB:
+            return True
+        case Operation.VERSIONS:
+            return isinstance(_parsed(response.body), list)
+        case Operation.CREATE_JOB:
+            return _has_text(response.body, "id")
+        case Operation.TOKEN:
+            return _has_text(response.body, "access_token")
+        case _:
+            return isinstance(_parsed(response.body), dict)
+
+
+def _has_text(body: bytes, key: str) -> bool:
+    payload = _parsed(body)
+    value = payload.get(key) if isinstance(payload, dict) else None
+    return isinstance(value, str) and value != ""
+
+
+def _parsed(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _matching_row(operation: Operation, response: ApiResponse) -> tuple[Row, _Errors]:
+    if 300 <= response.status < 400:
+        target = response.headers.get("location", "")
+        # Only the host is shown: Salesforce puts session ids into the addresses it redirects to.
+        errors = _Errors((), " ".join(_HOST.findall(target)))
+        return _first_row(Evidence(operation, response.status, frozenset(), target)), errors
+    if 200 <= response.status < 300:
+        errors = _errors_of_success(operation, response.body)
+    else:
+        errors = _read_errors(response.body[:_BODY_LENGTH])
+    codes = frozenset(map(normal_code, errors.codes))
+    return _first_row(Evidence(operation, response.status, codes, errors.text)), errors
+
+
+def _first_row(evidence: Evidence) -> Row:
+    return next(row for row in ROWS if row.fits(evidence))
+
+
+def _errors_of_success(operation: Operation, body: bytes) -> _Errors:
+    """The codes of an error that calls itself a success. Its words are left alone: they may be records, or a token."""
+    payload = None if operation is Operation.RESULTS else _parsed(body)
+    return _Errors(_codes_of(_texts(payload, *_CODE_KEYS)), "")
+
+
+def _read_errors(body: bytes) -> _Errors:
+    """Codes and words of an error body of any shape: array, object, cut-off JSON, markup, nothing."""
+    payload = _parsed(body)
+    if isinstance(payload, (list, dict)):
+        return _Errors(_codes_of(_texts(payload, *_CODE_KEYS)), " ".join(_texts(payload, *_MESSAGE_KEYS)))
+    text = body.decode("utf-8", errors="replace")
+    words = _MESSAGE_IN_FRAGMENT.findall(text) or [html.unescape(_MARKUP.sub(" ", text))]
+    return _Errors(_codes_of(_CODE_IN_FRAGMENT.findall(text)), " ".join(words))
+
+
+def _codes_of(words: list[str]) -> tuple[str, ...]:
+    return tuple(word for word in dict.fromkeys(words) if _CODE.fullmatch(word))
+
+
+def _texts(payload: object, *keys: str) -> list[str]:
+    entries = payload if isinstance(payload, list) else [payload]
+    values = (entry.get(key) for entry in entries if isinstance(entry, dict) for key in keys)
+    return [value for value in values if isinstance(value, str)]
+
+
+def _quote(errors: _Errors, redact: Redact) -> str:
+    """Salesforce's words, safe: redacted before they are cut, so that no half of a secret is left."""
+    return _one_line(redact(_one_line(redact(errors.text), None)), _QUOTE_LENGTH)
+
+
+def _one_line(text: str, length: int | None) -> str:
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if length is None or len(line) <= length else line[: length - 1] + "…"
+
+
+def _summary(
+    meaning: Meaning, operation: Operation | None, status: int | None, codes: tuple[str, ...], detail: str
+) -> str:
+    facts = [operation.value] if operation else []
+    facts += [f"HTTP {status}"] if status is not None else []
+    facts += codes[:3]
+    shown = f" ({', '.join(facts)})" if facts else ""
+    said = f": {detail}" if detail else ""
+    sentence = f"{meaning.what}{shown}{said}"
+    return sentence if sentence.endswith((".", "…", "!", "?")) else f"{sentence}."
+
+
+# Jobs.
+
+
+def _job_failure(errors: _Errors) -> tuple[Kind, Row | None]:
+    """What a Failed job means: a code in its message counts where it forbids to ask for the same query again."""
+    codes = frozenset(map(normal_code, errors.codes))
+    row = _first_row(Evidence(Operation.JOB_INFO, None, codes, errors.text))
+    action = row.action or MEANINGS[row.kind].action
+    if row.kind is not Kind.UNEXPECTED and action in {Action.SPLIT, Action.FAIL_STREAM, Action.STOP_RUN}:
+        return row.kind, row
+    return next((kind for pattern, kind in JOB_MESSAGES if pattern.search(errors.text)), Kind.JOB_FAILED), None
+
+
+# Exceptions, by the names of their classes: this module knows no HTTP library, and has to judge those of requests, of
+# urllib3 1.25 and 2, of http.client and of the CDK's wrappers alike. A test looks every name up in its library.
+
+_CERTIFICATE = frozenset({"SSLCertVerificationError", "CertificateError"})
+_BAD_ADDRESS = frozenset({"InvalidURL", "MissingSchema", "InvalidSchema", "LocationParseError"})
+_NEVER_SENT = frozenset(
+    {"ConnectTimeout", "ConnectTimeoutError", "NewConnectionError", "ProxyError", "ConnectionRefusedError", "gaierror"}
+)
+_BROKE_OFF = frozenset(
+    {
+        "ChunkedEncodingError",
+        "ContentDecodingError",
+        "ProtocolError",
+        "ReadTimeoutError",
+        "DecodeError",
+        "HTTPException",
+    }
+)
+_NETWORK = frozenset({"OSError", "HTTPError", "RequestException", "HTTPException", "EOFError"})
+# getaddrinfo's "no such host" (EAI_NONAME, EAI_NODATA) on Linux, macOS and Windows; EAI_AGAIN is another matter.
+_NO_SUCH_HOST = frozenset({-2, -5, 8, 11001, 11004})
+
+
+def _exception_kind(
+    operation: Operation, error: BaseException, first: frozenset[str], names: frozenset[str], chain: list[BaseException]
+) -> Kind:
+    if not isinstance(error, Exception):
+        return Kind.UNEXPECTED
+    if first & _BAD_ADDRESS:
+        return Kind.WRONG_LOGIN_HOST if operation is Operation.TOKEN else Kind.UNEXPECTED
+    if names & _CERTIFICATE:
+        return Kind.CERTIFICATE_REFUSED
+    if operation is Operation.TOKEN and _unknown_host(chain) and "ProxyError" not in names:
+        return Kind.HOST_NOT_FOUND
+    if names & _NEVER_SENT:
+        return Kind.CONNECTION
+    if operation is Operation.RESULTS and first & _BROKE_OFF:
+        return Kind.BODY_BROKEN
+    if first & _NETWORK:
+        return Kind.ANSWER_LOST if operation is Operation.CREATE_JOB else Kind.CONNECTION
+    return Kind.UNEXPECTED
+
+
+def _unknown_host(chain: list[BaseException]) -> bool:
+    return any(type(link).__name__ == "gaierror" and getattr(link, "errno", None) in _NO_SUCH_HOST for link in chain)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The exception and everything it wraps: requests and urllib3 carry the cause in ``args`` and ``reason``, too."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        link = waiting.pop(0)
+        if not isinstance(link, BaseException) or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        waiting += [*link.args, getattr(link, "reason", None), link.__cause__, link.__context__]
+
+
+def _trouble(chain: list[BaseException]) -> str:
+    """The exception's class and what the operating system says; its own text may hold addresses and queries."""
+    last = chain[-1]
+    outer, inner = type(chain[0]).__name__, type(last).__name__
+    words = getattr(last, "strerror", None) if isinstance(last, OSError) else None
+    named = outer if outer == inner else f"{outer}, {inner}"
+    return _one_line(f"{named}: {words}" if isinstance(words, str) else named, _QUOTE_LENGTH)
