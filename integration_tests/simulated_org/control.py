@@ -1,0 +1,307 @@
+"""The control API: what a test does to the org behind its back, and what it wants to know afterwards.
+
+Every public method takes and gives JSON values only, so the same method serves Python and HTTP.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from integration_tests.simulated_org.clock import csv_stamp
+from integration_tests.simulated_org.events import EVENTS
+from integration_tests.simulated_org.faults import Fault
+from integration_tests.simulated_org.fields import parse_field
+from integration_tests.simulated_org.ids import record_id
+from integration_tests.simulated_org.jobs import COMPLETE, TERMINAL, QueryJob
+from integration_tests.simulated_org.objects import declare
+from integration_tests.simulated_org.org import Org
+from integration_tests.simulated_org.routes import REQUEST_KINDS
+from integration_tests.simulated_org.rows import Operation, RowChanges, Touch
+
+
+class Control:
+    """The hidden hand of one org."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+        self._rows = RowChanges(org)
+
+    # -- rows --------------------------------------------------------------------------------------------------------
+
+    def insert(
+        self, object: str, rows: Sequence[Mapping[str, Any]], stamp: str | None = None, visible_at: str | None = None
+    ) -> list[str]:
+        """Add rows and give their ids; stamps are the org's clock, or `stamp`, or what the row itself says."""
+        return self._rows.insert(object, rows, stamp=stamp, visible_at=visible_at)
+
+    def insert_late(
+        self, object: str, rows: Sequence[Mapping[str, Any]], stamped_ago: float, visible_in: float = 0.0
+    ) -> list[str]:
+        """Add rows whose stamps lie in the past: they become visible now, or in `visible_in` seconds."""
+        return self._rows.insert_late(object, rows, stamped_ago=stamped_ago, visible_in=visible_in)
+
+    def update(
+        self,
+        object: str,
+        values: Mapping[str, Any],
+        ids: Sequence[str] | None = None,
+        where: str | None = None,
+        stamp: str | None = None,
+        touch: Touch = "all",
+    ) -> int:
+        """Change rows given by ids or a SOQL condition; `touch`: all, system or none of the stamps move."""
+        return self._rows.update(object, values, ids=ids, where=where, stamp=stamp, touch=touch)
+
+    def soft_delete(
+        self, object: str, ids: Sequence[str] | None = None, where: str | None = None, stamp: str | None = None
+    ) -> int:
+        """Move rows to the recycle bin."""
+        return self._rows.soft_delete(object, ids=ids, where=where, stamp=stamp)
+
+    def undelete(self, object: str, ids: Sequence[str]) -> int:
+        """Bring rows back from the recycle bin."""
+        return self._rows.undelete(object, ids)
+
+    def hard_delete(self, object: str, ids: Sequence[str] | None = None, where: str | None = None) -> int:
+        """Remove rows without a trace."""
+        return self._rows.hard_delete(object, ids=ids, where=where)
+
+    def merge(self, object: str, winner: str, loser: str) -> None:
+        """Merge two rows: the loser is soft-deleted and names the winner in MasterRecordId."""
+        self._rows.update(object, {"MasterRecordId": winner}, ids=[loser])
+        self._rows.soft_delete(object, ids=[loser])
+        self._rows.update(object, {}, ids=[winner])
+
+    def rows(
+        self,
+        object: str,
+        operation: Operation = "queryAll",
+        fields: Sequence[str] | None = None,
+        where: str | None = None,
+    ) -> list[dict[str, str | None]]:
+        """Give the ground truth: rows as a correct reader of Bulk CSV sees them now, ordered by Id."""
+        return self._rows.read(object, operation=operation, fields=fields, where=where)
+
+    # -- schema ------------------------------------------------------------------------------------------------------
+
+    def add_field(self, object: str, declaration: str) -> None:
+        """Add a field, or replace it, from a catalog line such as `New__c string(20)`."""
+        self._org.object(object)
+        self._org.schema.add_field(object, parse_field(declaration), self._org.clock.now())
+        self._org.object(object)
+
+    def remove_field(self, object: str, field: str) -> None:
+        """Remove a field: describe no longer shows it, SOQL answers INVALID_FIELD."""
+        self._org.schema.remove_field(object, field, self._org.clock.now())
+
+    def hide_field(self, object: str, field: str) -> None:
+        """Hide a field by field-level security; to the user it looks removed."""
+        self._org.schema.hide_field(object, field, self._org.clock.now())
+
+    def show_field(self, object: str, field: str) -> None:
+        """Show a hidden field again."""
+        self._org.schema.hide_field(object, field, self._org.clock.now(), hidden=False)
+
+    def add_object(self, name: str, fields: str, prefix: str = "a9Z", rows: int = 0) -> None:
+        """Add a custom object with full audit fields and generated rows."""
+        self._org.schema.add_object(declare(name, prefix, fields, volume=rows), self._org.clock.now())
+        self._org.object(name)
+
+    def remove_object(self, object: str) -> None:
+        """Take an object away."""
+        self._org.schema.remove_object(object)
+
+    def objects(self) -> list[dict[str, Any]]:
+        """Give the objects with their traits and generated row counts."""
+        return [
+            {
+                "name": one.name,
+                "queryable": one.queryable,
+                "hidden": one.hidden,
+                "refused_by_bulk": one.bulk_refusal is not None,
+                "filter_required": list(one.filter_required),
+                "volume": one.volume,
+            }
+            for one in self._org.schema
+        ]
+
+    # -- jobs --------------------------------------------------------------------------------------------------------
+
+    def jobs(self, object: str | None = None) -> list[dict[str, Any]]:
+        """Give every job ever made, the deleted too, with SOQL, states and what became of it."""
+        return [job.report() for job in self._org.jobs.values() if object in (None, job.object)]
+
+    def peak_unfinished_jobs(self) -> int:
+        """Give the largest number of own jobs that were unfinished at once."""
+        return self._org.peak_unfinished_jobs
+
+    def delete_job(self, job: str) -> None:
+        """Delete a job as another client could."""
+        self._org.jobs[job].deleted = True
+
+    def expire_job(self, job: str) -> None:
+        """Let a job and its results pass the seven days."""
+        self._org.jobs[job].expired = True
+
+    def abort_job(self, job: str) -> None:
+        """Abort a job as an administrator does."""
+        self._org.jobs[job].move("Aborted", self._org.clock.now())
+
+    def fail_job(self, job: str, message: str | None = None) -> None:
+        """Let a running job fail."""
+        found = self._org.jobs[job]
+        if found.state not in TERMINAL:
+            found.error_message = message
+            found.move("Failed", self._org.clock.now())
+
+    def add_foreign_job(self, object: str = "Account", state: str = COMPLETE, job_type: str = "V2Query") -> str:
+        """Add a job that another client made; give its id."""
+        soql = f"SELECT Id FROM {object}"
+        job = QueryJob(
+            record_id("750", len(self._org.jobs)),
+            "query",
+            soql,
+            object,
+            "66.0",
+            "COMMA",
+            "LF",
+            record_id("005", 1),
+            self._org.clock.now(),
+            foreign=True,
+            job_type=job_type,
+            state=state,
+        )
+        self._org.jobs[job.id] = job
+        return job.id
+
+    # -- traffic -----------------------------------------------------------------------------------------------------
+
+    def requests(self) -> dict[str, int]:
+        """Give how many requests of each kind came in since the last reset."""
+        return dict(self._org.request_counts)
+
+    def request_log(self) -> list[dict[str, Any]]:
+        """Give the requests since the last reset, in order, with status (None: no answer was given)."""
+        return list(self._org.request_log)
+
+    def reset_requests(self) -> None:
+        """Forget the counts and the log."""
+        self._org.request_counts.clear()
+        self._org.request_log.clear()
+
+    def when(
+        self, event: str, call: str, args: Mapping[str, Any] | None = None, object: str | None = None, nth: int = 1
+    ) -> None:
+        """Call a control method at the n-th event from now on.
+
+        Events: job_created, job_processing, job_completed, job_ended, page_served, and any request kind, which is told
+        before the request is processed.
+        """
+        if event not in (*EVENTS, *REQUEST_KINDS):
+            raise ValueError(f"unknown event {event!r}; known: {', '.join((*EVENTS, *REQUEST_KINDS))}")
+        if call not in control_methods():
+            raise ValueError(f"no such control method: {call}")
+        arguments = dict(args or {})
+        self._org.events.when(event, lambda: getattr(self, call)(**arguments), object_name=object, nth=nth)
+
+    def pending_events(self) -> int:
+        """Give how many scheduled calls have not happened."""
+        return self._org.events.pending()
+
+    # -- settings, limits, clock, sessions ---------------------------------------------------------------------------
+
+    def configure(self, **settings: Any) -> None:
+        """Change settings of `OrgSettings` while the org runs: latency, page_size, quoting and so on."""
+        self._org.configure(**settings)
+
+    def set_limit(self, name: str, remaining: float | None = None, maximum: int | None = None) -> None:
+        """Set a daily counter; without `remaining` it is full."""
+        self._org.limits.set(name, maximum=maximum, remaining=remaining)
+
+    def limits(self) -> dict[str, dict[str, int]]:
+        """Give the counters as `/limits` shows them."""
+        return self._org.limits.body()
+
+    def now(self) -> str:
+        """Give the org's time."""
+        return csv_stamp(self._org.clock.now())
+
+    def set_clock(self, at: str) -> str:
+        """Move the org's clock to an instant."""
+        self._org.clock.set(at)
+        return self.now()
+
+    def advance_clock(self, seconds: float) -> str:
+        """Move the org's clock by seconds."""
+        self._org.clock.advance(seconds)
+        return self.now()
+
+    def freeze_clock(self, at: str | None = None) -> str:
+        """Stop the org's clock."""
+        self._org.clock.freeze(at)
+        return self.now()
+
+    def run_clock(self) -> None:
+        """Let a frozen clock run again."""
+        self._org.clock.run()
+
+    def expire_sessions(self, reason: str = "INVALID_SESSION_ID") -> int:
+        """End every session; `reason` names the 401 that is answered from then on."""
+        return self._org.sessions.end(reason=reason)
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """Give every session with its use, tokens left out."""
+        return [
+            {"client_id": one.client_id, "requests": one.requests, "ended_with": one.ended_with}
+            for one in self._org.sessions.all()
+        ]
+
+    def refresh_tokens(self) -> list[str]:
+        """Give the refresh tokens that still work."""
+        return [token for app in self._org.tokens.apps.values() for token in app.refresh_tokens]
+
+    def revoke_refresh_tokens(self) -> None:
+        """Make every refresh token useless."""
+        for app in self._org.tokens.apps.values():
+            app.refresh_tokens.clear()
+
+    # -- faults ------------------------------------------------------------------------------------------------------
+
+    def fault(self, kind: str, **attributes: Any) -> int:
+        """Arm a fault; the attributes are those of `Fault`. Gives its number."""
+        return self._org.faults.add(Fault(kind=kind, **attributes))
+
+    def remove_fault(self, number: int) -> None:
+        """Disarm a fault."""
+        self._org.faults.remove(number)
+
+    def clear_faults(self) -> None:
+        """Disarm all faults."""
+        self._org.faults.clear()
+
+    def fault_log(self) -> list[dict[str, Any]]:
+        """Give every armed fault with how often it struck."""
+        return self._org.faults.log()
+
+
+class LocalControl(Control):
+    """The control API in the same process, where an event may also call a function."""
+
+    def add_fault(self, fault: Fault) -> int:
+        """Arm a fault value."""
+        return self._org.faults.add(fault)
+
+    def when_do(self, event: str, action: Callable[[], object], object: str | None = None, nth: int = 1) -> None:
+        """Run a function at the n-th event from now on; it runs on the server's thread."""
+        self._org.events.when(event, action, object_name=object, nth=nth)
+
+
+def control_methods() -> dict[str, str]:
+    """Give the control methods that HTTP offers with the first line of their docstrings."""
+    return {
+        name: (inspect.getdoc(method) or "").splitlines()[0]
+        for name, method in inspect.getmembers(Control, inspect.isfunction)
+        if not name.startswith("_")
+    }

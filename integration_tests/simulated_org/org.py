@@ -1,0 +1,128 @@
+"""The org itself: its schema, rows, sessions, jobs, limits and faults in one place, without any HTTP."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from integration_tests.simulated_org.catalog import build_catalog
+from integration_tests.simulated_org.clock import OrgClock
+from integration_tests.simulated_org.events import Events
+from integration_tests.simulated_org.faults import FaultBoard
+from integration_tests.simulated_org.generator import RowMaker
+from integration_tests.simulated_org.ids import record_id, simple_id
+from integration_tests.simulated_org.jobs import QueryJob
+from integration_tests.simulated_org.limits import Limits
+from integration_tests.simulated_org.oauth import App, TokenEndpoint, make_key_pair
+from integration_tests.simulated_org.objects import Schema, SObject
+from integration_tests.simulated_org.sessions import Sessions
+from integration_tests.simulated_org.settings import OrgSettings
+from integration_tests.simulated_org.soql import CompiledQuery, compile_query, parse_soql
+from integration_tests.simulated_org.soql.compiler import Dialect, QueryContext
+from integration_tests.simulated_org.store import RowStore
+
+APP_REFRESH, APP_CREDENTIALS, APP_JWT = (
+    f"3MVG9.fake.consumer.key.{name}" for name in ("refresh", "credentials", "jwt")
+)
+
+
+class Org:
+    """One simulated org. Owns a temporary directory until `close`."""
+
+    def __init__(self, settings: OrgSettings) -> None:
+        self.settings = settings
+        self.id = simple_id("00D", "5g", 4_242)
+        self.user_id = record_id("005", 0)
+        self.clock = OrgClock(settings.clock_offset, settings.frozen_at)
+        self.directory = Path(tempfile.mkdtemp(prefix="simulated-org-"))
+        self.schema = Schema(build_catalog(settings), self.clock.now())
+        self.store = RowStore(self.directory / "rows.sqlite", self._fill)
+        self.sessions = Sessions(self.id, self.clock)
+        self.tokens = TokenEndpoint(self.sessions, self.clock, self.id, self.user_id)
+        self.limits = Limits(settings.limits)
+        self.faults = FaultBoard()
+        self.events = Events()
+        self.jobs: dict[str, QueryJob] = {}
+        self.request_counts: Counter[str] = Counter()
+        self.request_log: list[dict[str, Any]] = []
+        self.peak_unfinished_jobs = 0
+        self.private_key = self._register_apps()
+
+    def close(self) -> None:
+        """Close the database and remove the temporary directory."""
+        self.store.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def configure(self, **changes: Any) -> None:
+        """Replace settings while the org runs.
+
+        :raises TypeError: there is no such setting.
+        """
+        self.settings = replace(self.settings, **changes)
+
+    def object(self, name: str) -> SObject:
+        """Give an object with all its fields, its table ready.
+
+        :raises KeyError: there is no such object.
+        """
+        declared = self.schema.declared(name)
+        self.store.ensure(declared)
+        return declared
+
+    def compile(
+        self, soql: str, *, all_rows: bool, dialect: Dialect = "bulk", alphabetical: bool = False
+    ) -> CompiledQuery:
+        """Compile a statement and make the tables it reads ready.
+
+        :raises ApiError: what the resource answers for this statement.
+        """
+        context = QueryContext(
+            self.schema.find,
+            self.settings,
+            self.clock.now(),
+            dialect,
+            all_rows,
+            late=frozenset(self.store.late),
+            alphabetical=alphabetical,
+        )
+        compiled = compile_query(parse_soql(soql), context)
+        for declared in compiled.tables:
+            self.object(declared.name)
+        return compiled
+
+    def count(self, name: str) -> int:
+        """Give the number of rows that `query` sees, recycle bin excluded."""
+        declared = self.object(name)
+        found = self.store.select(f'SELECT COUNT(*) FROM "{declared.name}" WHERE "IsDeleted" = \'false\'')
+        return int(found[0][0] or 0)
+
+    def note_unfinished_jobs(self) -> None:
+        """Remember the largest number of own jobs that were unfinished at once."""
+        unfinished = sum(
+            job.state in ("UploadComplete", "InProgress") and not job.foreign for job in self.jobs.values()
+        )
+        self.peak_unfinished_jobs = max(self.peak_unfinished_jobs, unfinished)
+
+    def _fill(self, store: RowStore, declared: SObject) -> None:
+        maker = RowMaker(declared, self.settings, self._known)
+        store.insert(declared, maker.rows())
+
+    def _known(self, name: str) -> SObject | None:
+        try:
+            return self.schema.declared(name)
+        except KeyError:
+            return None
+
+    def _register_apps(self) -> str:
+        private, public = make_key_pair()
+        secret = "fake-consumer-secret"
+        self.tokens.apps = {
+            APP_REFRESH: App(APP_REFRESH, secret, refresh_tokens=["5Aep.fake.refresh.token"]),
+            APP_CREDENTIALS: App(APP_CREDENTIALS, secret, client_credentials=True),
+            APP_JWT: App(APP_JWT, secret, public_key=public),
+        }
+        return private

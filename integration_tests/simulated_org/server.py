@@ -1,0 +1,193 @@
+"""From a socket to an answer: routing, counting, sessions, limits, faults, delivery."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from aiohttp import web
+
+from integration_tests.simulated_org.bulk_resources import BulkResources, parsed_json
+from integration_tests.simulated_org.clock import http_date
+from integration_tests.simulated_org.control_http import ControlResources
+from integration_tests.simulated_org.errors import NOT_FOUND, ApiError, OAuthError
+from integration_tests.simulated_org.faults import Target
+from integration_tests.simulated_org.job_runner import JobRunner
+from integration_tests.simulated_org.oauth_resources import OAuthResources
+from integration_tests.simulated_org.org import Org
+from integration_tests.simulated_org.request_faults import answer_changed, answer_instead
+from integration_tests.simulated_org.rest_resources import Handler, RestResources
+from integration_tests.simulated_org.routes import OPEN_KINDS, Call, match
+from integration_tests.simulated_org.wire import Answer, ConnectionClosed, code_body, deliver, plan_delivery
+
+_MAX_URI = 16_384
+_HTML_431 = b"<h1>Bad Message 431</h1><pre>reason: Request Header Fields Too Large</pre>"
+_UNCOUNTED = frozenset({"token", "versions", "revoke", "identity", "userinfo", "unknown"})
+
+
+class OrgServer:
+    """Serves one org on loopback. Belongs to one event loop."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+        self._runner = JobRunner(org)
+        self._control = ControlResources(org)
+        self._handlers: dict[str, Handler] = {}
+        self._web: web.AppRunner | None = None
+        self.url = ""
+        self.instance_url = ""
+
+    async def start(self, port: int = 0) -> None:
+        """Listen; afterwards `url` and `instance_url` are known."""
+        server = web.Server(self._handle, max_line_size=4 * _MAX_URI, max_field_size=4 * _MAX_URI, access_log=None)
+        self._web = web.ServerRunner(server)  # type: ignore[assignment]
+        await self._web.setup()  # type: ignore[union-attr]
+        site = web.TCPSite(self._web, "127.0.0.1", port, shutdown_timeout=0.1)  # type: ignore[arg-type]
+        await site.start()
+        port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+        self.url = f"http://127.0.0.1:{port}"
+        self.instance_url = f"http://localhost:{port}" if self._org.settings.split_hosts else self.url
+        oauth = OAuthResources(self._org, self.url, self.instance_url)
+        bulk = BulkResources(self._org, self._runner)
+        self._handlers = oauth.handlers | RestResources(self._org).handlers | bulk.handlers
+
+    async def stop(self) -> None:
+        """Stop listening and drop what is under way."""
+        self._runner.close()
+        if self._web is not None:
+            await self._web.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path.startswith("/__control"):
+            return await self._control.handle(request)
+        call = await self._call(request)
+        try:
+            answer = await self._answer(call)
+            response = await self._send(call, answer)
+        except ConnectionClosed:
+            self._note(call, None)
+            return web.Response(status=500)  # the connection is gone, nobody reads this
+        self._note(call, answer.status)
+        if call.kind == "results" and answer.status == 200:
+            self._org.events.fire("page_served", call.target.object)
+        return response
+
+    async def _call(self, request: web.BaseRequest) -> Call:
+        kind, parts = match(request.method, request.rel_url.raw_path)
+        body = await request.read()
+        job = self._org.jobs.get(parts.get("job", ""))
+        name = job.object if job is not None else parts.get("object")
+        target = Target(kind, name, job.id if job else None, job.nth if job else None)
+        call = Call(kind, request.path, parts, dict(request.query), request.headers, body, target, request)  # type: ignore[arg-type]
+        if kind == "createJob":
+            call.target = Target(kind, _object_in(body))
+        elif kind in ("query", "queryAll"):
+            call.target = Target(kind, _object_of(call.query.get("q", "")))
+        return call
+
+    async def _answer(self, call: Call) -> Answer:
+        self._org.request_counts[call.kind] += 1
+        self._org.events.fire(call.kind, call.target.object)
+        try:
+            for fault in self._org.faults.strike(["before"], call.target):
+                answer = await answer_instead(fault, call, self._org)
+                if answer is not None:
+                    return self._finished(answer, call)
+            answer = await self._processed(call)
+        except ApiError as error:
+            answer = Answer.of_json(error.status, error.body())
+        except OAuthError as error:
+            answer = Answer.of_json(error.status, error.body())
+        answer = self._finished(answer, call)
+        for fault in self._org.faults.strike(["after"], call.target):
+            answer = await answer_changed(fault, answer, call)
+        return answer
+
+    async def _processed(self, call: Call) -> Answer:
+        settings = self._org.settings
+        if settings.request_seconds:
+            await asyncio.sleep(settings.request_seconds)
+        refusal = _too_long(call)
+        if refusal is not None:
+            return refusal
+        if call.kind not in OPEN_KINDS:
+            call.session = self._org.sessions.check(call.headers.get("Authorization"), settings)
+        if call.kind not in _UNCOUNTED:
+            if settings.enforce_limits:
+                self._org.limits.refuse_exhausted("DailyApiRequests")
+            self._org.limits.spend("DailyApiRequests")
+        self._check_version(call)
+        if call.kind not in self._handlers:
+            raise NOT_FOUND.api_error(None)
+        if call.kind in ("createJob", "abort"):
+            call.json = parsed_json(call.body)
+        return await self._handlers[call.kind](call)
+
+    def _check_version(self, call: Call) -> None:
+        if not call.version or call.version in self._org.settings.versions:
+            return
+        if float(call.version) < float(self._org.settings.min_version):
+            raise ApiError(410, "UNSUPPORTED_API_VERSION", "The API version is no longer available")
+        raise NOT_FOUND.api_error(None)
+
+    def _finished(self, answer: Answer, call: Call) -> Answer:
+        answer.headers.setdefault("Date", http_date(self._org.clock.now()))
+        answer.headers.setdefault("Vary", "Accept-Encoding")
+        answer.headers.setdefault("Cache-Control", "no-cache,must-revalidate,max-age=0,no-store,private")
+        answer.headers.setdefault("Set-Cookie", "BrowserId=fakeBrowserId; domain=localhost; path=/")
+        if call.kind not in _UNCOUNTED and self._org.settings.limit_info_header:
+            answer.headers.setdefault("Sforce-Limit-Info", self._org.limits.header())
+        return answer
+
+    async def _send(self, call: Call, answer: Answer) -> web.StreamResponse:
+        assert call.request is not None
+        settings = self._org.settings
+        if answer.json is not None:
+            answer.body = json.dumps(answer.json, ensure_ascii=False).encode()
+        faults = self._org.faults.strike(["delivery"], call.target)
+        answer.may_gzip = settings.gzip_results if call.kind == "results" else settings.gzip_json
+        accept = call.headers.get("Accept-Encoding", "") if answer.status not in (204, 304) else ""
+        coded = code_body(answer, accept, faults)
+        plan = plan_delivery(settings, faults, len(coded), settings.transfer if call.kind == "results" else "chunked")
+        return await deliver(call.request, answer, coded, plan)
+
+    def _note(self, call: Call, status: int | None) -> None:
+        self._org.request_log.append(
+            {
+                "kind": call.kind,
+                "path": call.path,
+                "query": dict(call.query),
+                "object": call.target.object,
+                "job": call.target.job,
+                "status": status,
+                "accept_encoding": call.headers.get("Accept-Encoding"),
+                "user_agent": call.headers.get("User-Agent"),
+            }
+        )
+
+
+def _too_long(call: Call) -> Answer | None:
+    """Give 414 or 431 when the address, or it and the headers, pass the edge's limit."""
+    if call.request is None:
+        return None
+    uri = len(call.request.raw_path if hasattr(call.request, "raw_path") else call.request.path_qs)
+    if uri > _MAX_URI:
+        return Answer(414)
+    if uri + sum(len(name) + len(value) + 4 for name, value in call.headers.items()) > _MAX_URI:
+        return Answer(431, _HTML_431, {"Content-Type": "text/html"})
+    return None
+
+
+def _object_in(body: bytes) -> str | None:
+    try:
+        wanted = json.loads(body)
+    except ValueError:
+        return None
+    return _object_of(str(wanted.get("query", ""))) if isinstance(wanted, dict) else None
+
+
+def _object_of(soql: str) -> str | None:
+    """Give the object after FROM, for faults; the compiler has the last word."""
+    words = soql.split()
+    upper = [word.upper() for word in words]
+    return words[upper.index("FROM") + 1] if "FROM" in upper[:-1] else None

@@ -1,0 +1,132 @@
+"""Rows in SQLite. Every column holds the exact text that Bulk CSV would show, or NULL.
+
+Tables are filled the first time they are touched, so an org of many objects starts at once. The database is a file in
+write-ahead mode: a query job reads its snapshot over a connection of its own while rows change under it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from integration_tests.simulated_org.objects import SObject
+
+Cell = str | None
+HIDDEN_COLUMNS = ("Id", "IsDeleted", "IsArchived", "_visible_from")
+_ROWS_PER_INSERT = 5_000
+
+
+class RowStore:
+    """The tables of one org; safe to use from several threads.
+
+    `fill` writes the generated rows of an object when its table is first needed.
+    """
+
+    def __init__(self, path: Path, fill: Callable[[RowStore, SObject], None]) -> None:
+        self._path = path
+        self._fill = fill
+        self._lock = threading.RLock()
+        self._columns: dict[str, list[str]] = {}
+        self.late: set[str] = set()  # objects with rows that become visible later
+        self.version = 0  # grows with every change of rows
+        self._connection = self._connect()
+        for pragma in ("journal_mode=WAL", "synchronous=OFF", "temp_store=MEMORY"):
+            self._connection.execute(f"PRAGMA {pragma}")
+
+    def close(self) -> None:
+        """Close the database; the file stays."""
+        with self._lock:
+            self._connection.close()
+
+    def ensure(self, declared: SObject) -> None:
+        """Make the object's table, filled, and give it columns for fields that are new."""
+        with self._lock:
+            if declared.name not in self._columns:
+                self._columns[declared.name] = []
+                self._create(declared)
+                self._fill(self, declared)
+                self._connection.commit()
+            self._add_columns(declared)
+
+    def columns(self, declared: SObject) -> list[str]:
+        """Give the physical columns of the object's table."""
+        return self._columns[declared.name]
+
+    def insert(self, declared: SObject, rows: Iterable[Mapping[str, Cell]]) -> None:
+        """Add rows; cells that are not given are NULL, IsDeleted and IsArchived are `false`."""
+        columns = self.columns(declared)
+        defaults: dict[str, Cell] = dict.fromkeys(columns) | {"IsDeleted": "false", "IsArchived": "false"}
+        self.insert_tuples(declared, (tuple((defaults | dict(row))[name] for name in columns) for row in rows))
+
+    def insert_tuples(self, declared: SObject, rows: Iterable[tuple[Cell, ...]]) -> None:
+        """Add rows given in the order of the physical columns."""
+        columns = self.columns(declared)
+        marks = ",".join("?" * len(columns))
+        with self._lock:
+            self._connection.executemany(f'INSERT INTO "{declared.name}" VALUES ({marks})', rows)
+            self._changed()
+
+    def update(self, declared: SObject, ids: Sequence[str], values: Mapping[str, Cell]) -> int:
+        """Set cells of the rows with these ids; give how many rows there were."""
+        assignments = ",".join(f'"{name}"=?' for name in values)
+        with self._lock:
+            done = sum(
+                self._connection.execute(
+                    f'UPDATE "{declared.name}" SET {assignments} WHERE "Id"=?', (*values.values(), one)
+                ).rowcount
+                for one in ids
+            )
+            self._changed()
+        return done
+
+    def delete(self, declared: SObject, ids: Sequence[str]) -> int:
+        """Remove rows for good; give how many there were."""
+        with self._lock:
+            done = sum(
+                self._connection.execute(f'DELETE FROM "{declared.name}" WHERE "Id"=?', (one,)).rowcount for one in ids
+            )
+            self._changed()
+        return done
+
+    def select(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Cell, ...]]:
+        """Run a query on the present state."""
+        with self._lock:
+            return self._connection.execute(sql, parameters).fetchall()
+
+    @contextlib.contextmanager
+    def snapshot(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[Iterator[list[tuple[Cell, ...]]]]:
+        """Run a query over a connection of its own and give its rows in batches, all from one instant."""
+        connection = self._connect()
+        try:
+            cursor = connection.execute(sql, parameters)
+            yield iter(lambda: cursor.fetchmany(_ROWS_PER_INSERT), [])
+        finally:
+            connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, check_same_thread=False, timeout=30)
+        connection.execute("PRAGMA cache_size=-65536")
+        return connection
+
+    def _create(self, declared: SObject) -> None:
+        names = [field.name for field in declared.fields if field.kind != "compound"]
+        names += [name for name in HIDDEN_COLUMNS if name not in names]
+        keyed = ['"Id" TEXT PRIMARY KEY' if name == "Id" else f'"{name}" TEXT' for name in names]
+        self._connection.execute(f'CREATE TABLE "{declared.name}" ({",".join(keyed)})')
+        self._columns[declared.name] = names
+
+    def _add_columns(self, declared: SObject) -> None:
+        known = self._columns[declared.name]
+        lower = {name.lower() for name in known}
+        for field in declared.fields:
+            if field.kind != "compound" and field.name.lower() not in lower:
+                self._connection.execute(f'ALTER TABLE "{declared.name}" ADD COLUMN "{field.name}" TEXT')
+                known.append(field.name)
+                self._changed()
+
+    def _changed(self) -> None:
+        self._connection.commit()
+        self.version += 1
