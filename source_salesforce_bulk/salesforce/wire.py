@@ -47,9 +47,9 @@ class ApiRequest:
     operation: Operation
     method: str
     path: str
-    params: Mapping[str, str] = field(default=NO_ITEMS)
+    params: Mapping[str, str] = field(default_factory=lambda: NO_ITEMS)
     json: Mapping[str, object] | None = None
-    headers: Mapping[str, str] = field(default=NO_ITEMS)
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_ITEMS)
     object_name: str | None = None
     authenticated: bool = True
 
