@@ -3,6 +3,7 @@
 Every public method takes and gives JSON values only, so the same method serves Python and HTTP.
 """
 
+# ruff: noqa: A002 - `object` is the vendor's word, and the key on the wire
 from __future__ import annotations
 
 import inspect

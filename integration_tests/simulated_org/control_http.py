@@ -29,6 +29,6 @@ class ControlResources:
         try:
             arguments = json.loads(body) if body else dict(request.query)
             result = await asyncio.to_thread(getattr(self._control, name), **arguments)
-        except Exception as error:  # the caller's mistake, whatever it is, must reach the caller
+        except Exception as error:  # noqa: BLE001 - the caller's mistake, whatever it is, must reach the caller
             return web.json_response({"error": f"{type(error).__name__}: {error}"}, status=400)
         return web.json_response({"result": result})

@@ -77,8 +77,9 @@ API_ERRORS: dict[str, ErrorTemplate] = {
     "INVALID_TYPE": ErrorTemplate(
         400,
         "INVALID_TYPE",
-        "\nSELECT Id FROM {object}\n               ^\nERROR at Row:1:Column:16\nsObject type '{object}' is "
-        "not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name.",
+        "\nSELECT Id FROM {object}\n               ^\nERROR at Row:1:Column:16\n"
+        "sObject type '{object}' is not supported. If you are attempting to use a custom object, be sure to append "
+        "the '__c' after the entity name.",
     ),
     "INVALIDENTITY": ErrorTemplate(400, "INVALIDENTITY", "Entity '{object}' is not supported by the Bulk API."),
     "COMPOUND": ErrorTemplate(400, "FEATURENOTENABLED", "Selecting compound data not supported in Bulk Query"),

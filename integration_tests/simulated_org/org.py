@@ -13,7 +13,7 @@ from integration_tests.simulated_org.catalog import build_catalog
 from integration_tests.simulated_org.clock import OrgClock
 from integration_tests.simulated_org.events import Events
 from integration_tests.simulated_org.faults import FaultBoard
-from integration_tests.simulated_org.generator import RowMaker
+from integration_tests.simulated_org.generator import Row, RowMaker
 from integration_tests.simulated_org.ids import record_id, simple_id
 from integration_tests.simulated_org.jobs import QueryJob
 from integration_tests.simulated_org.limits import Limits
@@ -28,6 +28,10 @@ from integration_tests.simulated_org.store import RowStore
 APP_REFRESH, APP_CREDENTIALS, APP_JWT = (
     f"3MVG9.fake.consumer.key.{name}" for name in ("refresh", "credentials", "jwt")
 )
+
+# Rows do not depend on the org but on what stands in the key, so the orgs of one process share them.
+_REMEMBERED_ROWS = 10_000
+_GENERATED: dict[tuple[SObject, int, str, float], list[Row]] = {}
 
 
 class Org:
@@ -108,8 +112,13 @@ class Org:
         self.peak_unfinished_jobs = max(self.peak_unfinished_jobs, unfinished)
 
     def _fill(self, store: RowStore, declared: SObject) -> None:
-        maker = RowMaker(declared, self.settings, self._known)
-        store.insert(declared, maker.rows())
+        if declared.volume > _REMEMBERED_ROWS:
+            store.insert(declared, RowMaker(declared, self.settings, self._known).rows())
+            return
+        key = (declared, self.settings.seed, self.settings.data_until, self.settings.rows)
+        if key not in _GENERATED:
+            _GENERATED[key] = list(RowMaker(declared, self.settings, self._known).rows())
+        store.insert(declared, _GENERATED[key])
 
     def _known(self, name: str) -> SObject | None:
         try:

@@ -16,7 +16,10 @@ _HTML_431 = "<h1>Bad Message 431</h1><pre>reason: Request Header Fields Too Larg
 _HTML_420 = (
     "<!DOCTYPE html><html><head><title>Setting things up</title></head><body>We're setting things up.</body></html>"
 )
-_HTML = "<!DOCTYPE html><html><head><title>Salesforce</title></head><body><h1>{status}</h1>We are down for maintenance.</body></html>"
+_HTML = (
+    "<!DOCTYPE html><html><head><title>Salesforce</title></head>"
+    "<body><h1>{status}</h1>We are down for maintenance.</body></html>"
+)
 _CODES = {
     401: "INVALID_SESSION_ID",
     403: "REQUEST_LIMIT_EXCEEDED",

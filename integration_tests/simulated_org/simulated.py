@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from integration_tests.simulated_org.control import LocalControl
 from integration_tests.simulated_org.org import APP_CREDENTIALS, APP_JWT, APP_REFRESH, Org
@@ -29,7 +29,7 @@ class SimulatedOrg:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="simulated-org", daemon=True)
 
-    def __enter__(self) -> SimulatedOrg:
+    def __enter__(self) -> Self:
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._server.start(self._port), self._loop).result(30)
         return self

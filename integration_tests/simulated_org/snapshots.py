@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import tempfile
 import threading
 from array import array
@@ -27,7 +28,9 @@ class Snapshot:
     def __init__(self, header: bytes, directory: Path) -> None:
         self.header = header
         self._directory = directory
-        self._spool: IO[bytes] = tempfile.SpooledTemporaryFile(_KEEP_IN_MEMORY, dir=str(directory))
+        self._spool: IO[bytes] = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - lives as long as the job
+            _KEEP_IN_MEMORY, dir=str(directory)
+        )
         self._ends = array("Q", [0])
         self._lock = threading.Lock()
         self._compressed: dict[tuple[int, int], Path] = {}
@@ -92,8 +95,8 @@ class Snapshot:
         if cached is None:
             handle, name = tempfile.mkstemp(suffix=".csv.gz", dir=self._directory)
             cached = Path(name)
-            with open(handle, "wb") as file:
-                file.write(gzip.compress(self.page(start, stop), _GZIP_LEVEL, mtime=0))
+            os.close(handle)
+            cached.write_bytes(gzip.compress(self.page(start, stop), _GZIP_LEVEL, mtime=0))
             self._compressed[start, stop] = cached
         return cached.read_bytes()
 

@@ -59,9 +59,9 @@ class RowStore:
         """Add rows; cells that are not given are NULL, IsDeleted and IsArchived are `false`."""
         columns = self.columns(declared)
         defaults: dict[str, Cell] = dict.fromkeys(columns) | {"IsDeleted": "false", "IsArchived": "false"}
-        self.insert_tuples(declared, (tuple((defaults | dict(row))[name] for name in columns) for row in rows))
+        self.insert_tuples(declared, ([row.get(name, defaults[name]) for name in columns] for row in rows))
 
-    def insert_tuples(self, declared: SObject, rows: Iterable[tuple[Cell, ...]]) -> None:
+    def insert_tuples(self, declared: SObject, rows: Iterable[Sequence[Cell]]) -> None:
         """Add rows given in the order of the physical columns."""
         columns = self.columns(declared)
         marks = ",".join("?" * len(columns))

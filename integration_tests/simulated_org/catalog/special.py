@@ -42,8 +42,9 @@ def cursor_variants() -> list[SObject]:
         declare(
             "LoginHistory",
             "0Ya",
-            "UserId reference(User) required; LoginTime datetime required; LoginType picklist(Application|Remote Access 2.0);"
-            "SourceIp string(39); Status string(128); Browser string(64)",
+            "UserId reference(User) required; LoginTime datetime required;"
+            "LoginType picklist(Application|Remote Access 2.0); SourceIp string(39);"
+            "Status string(128); Browser string(64)",
             audit="login",
             volume=200,
             soft_deletes=False,

@@ -107,8 +107,8 @@ def _object(query: Query, context: QueryContext) -> SObject:
                 query.text,
                 query.object_at,
                 f"sObject type '{query.object_name}' is not supported. If you are attempting to use a "
-                "custom object, be sure to append the '__c' after the entity name. Please reference your WSDL or the describe "
-                "call for the appropriate names.",
+                "custom object, be sure to append the '__c' after the entity name. Please reference your WSDL or the "
+                "describe call for the appropriate names.",
             ),
         )
     refusal = declared.bulk_refusal if context.dialect == "bulk" else declared.rest_refusal

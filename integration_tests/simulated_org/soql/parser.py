@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
+from integration_tests.simulated_org.errors import ApiError
 from integration_tests.simulated_org.soql.syntax import (
     Both,
     Call,
@@ -54,15 +53,18 @@ class _Parser:
         return self._take() if self._token.word in words and self._token.kind in ("name", "operator") else None
 
     def _expect(self, word: str) -> Token:
-        return self._accept(word) or self._fail(f"unexpected token: '{self._token.text}', expecting {word}")
+        found = self._accept(word)
+        if found is None:
+            raise self._unexpected()
+        return found
 
     def _name(self) -> Token:
-        return self._take() if self._token.kind == "name" else self._fail(f"unexpected token: '{self._token.text}'")
+        if self._token.kind != "name":
+            raise self._unexpected()
+        return self._take()
 
-    def _fail(self, reason: str) -> NoReturn:
-        if self._token.kind == "end":
-            raise malformed(self._soql, self._token.at, "unexpected token: <EOF>")
-        raise malformed(self._soql, self._token.at, reason)
+    def _unexpected(self) -> ApiError:
+        return malformed(self._soql, self._token.at, f"unexpected token: '{self._token.text}'")
 
     # -- statement ---------------------------------------------------------------------------------------------------
 
@@ -80,7 +82,7 @@ class _Parser:
         limit = self._count() if self._accept("LIMIT") else None
         offset = self._count() if self._accept("OFFSET") else None
         if self._token.kind != "end":
-            self._fail(f"unexpected token: '{self._token.text}'")
+            raise self._unexpected()
         return Query(self._soql, tuple(select), name.text, name.at, alias, where, order, limit, offset, group_by_at)
 
     def _select_item(self) -> SelectItem:
@@ -102,7 +104,7 @@ class _Parser:
             depth += (token.text == "(") - (token.text == ")")
             if token.word == closing and depth <= 0:
                 return found
-        self._fail("unexpected end")
+        raise self._unexpected()
 
     def _call_argument(self) -> Path | None:
         self._expect("(")
@@ -141,13 +143,15 @@ class _Parser:
         direction = self._accept("ASC", "DESC")
         nulls_last = False
         if self._accept("NULLS"):
-            nulls_last = (self._accept("FIRST", "LAST") or self._fail("expecting FIRST or LAST")).word == "LAST"
+            nulls_last = self._accept("FIRST") is None
+            if nulls_last:
+                self._expect("LAST")
         return Order(path, direction is not None and direction.word == "DESC", nulls_last)
 
     def _count(self) -> int:
         if self._token.kind == "number" and self._token.text.isdigit():
             return int(self._take().text)
-        self._fail(f"unexpected token: '{self._token.text}'")
+        raise self._unexpected()
 
     # -- conditions --------------------------------------------------------------------------------------------------
 
@@ -157,7 +161,7 @@ class _Parser:
         operator = self._token.word if self._token.word in ("AND", "OR") else None
         while operator is not None and self._token.word in ("AND", "OR"):
             if self._token.word != operator:
-                self._fail(f"unexpected token: '{self._token.text}'")
+                raise self._unexpected()
             self._take()
             parts.append(self._negation())
         if operator is None:
@@ -187,12 +191,12 @@ class _Parser:
             found = self._accept("IN") if negated else self._accept("IN", "INCLUDES", "EXCLUDES")
             if found is not None:
                 return Membership(left, ("NOT " if negated else "") + found.word, self._values())
-        self._fail(f"unexpected token: '{self._token.text}'")
+        raise self._unexpected()
 
     def _values(self) -> tuple[Value, ...]:
         self._expect("(")
         if self._token.word == "SELECT":
-            self._fail("semi join sub-selects are not part of this simulator")
+            raise self._unexpected()
         values = [self._value()]
         while self._accept(","):
             values.append(self._value())
@@ -215,4 +219,4 @@ class _Parser:
                 return Value("relative", token.word + days, token.at)
             case _:
                 self._next -= 1
-                self._fail(f"unexpected token: '{token.text}'")
+                raise self._unexpected()

@@ -121,8 +121,8 @@ class Scope:
             raise self.invalid_field(
                 path,
                 f"No such column '{name}' on entity '{entity}'. If you are attempting to use a custom field, be sure "
-                "to append the '__c' after the custom field name. Please reference your WSDL or the describe call for the "
-                "appropriate names.",
+                "to append the '__c' after the custom field name. Please reference your WSDL or the describe call for "
+                "the appropriate names.",
             )
         columns = [f'{one.alias}."{field.name}"' for one, field in found if field.kind != "compound"]
         field = found[0][1]
