@@ -48,6 +48,7 @@ class JobInfo:
     api_version: str | None = None
     records_processed: int | None = None
     error_message: str | None = None
+    created_by: str | None = None
 
     @classmethod
     def from_json(cls, payload: object) -> JobInfo:
@@ -62,6 +63,7 @@ class JobInfo:
             api_version=_version(payload.get("apiVersion")),
             records_processed=_count(payload.get("numberRecordsProcessed")),
             error_message=_text(payload.get("errorMessage")),
+            created_by=_text(payload.get("createdById")),
         )
 
 

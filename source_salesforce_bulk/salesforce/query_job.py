@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
-from source_salesforce_bulk.salesforce.failures import Action, Failure, classify_job_state, job_timed_out
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, classify_job_state
 
 
 class Phase(Enum):
@@ -60,6 +60,7 @@ class JobPolicy:
     max_creates: int = 3
     max_halvings: int = 6
     max_failed_polls: int = 5
+    max_uncounted: int = 3
     first_poll: float = 0.25
     poll_growth: float = 0.2
     longest_poll: float = 60.0
@@ -84,6 +85,7 @@ class QueryJob:
     halvings: int = 0
     lost_answers: int = 0
     failed_polls: int = 0
+    uncounted: int = 0
     polls: int = 0
     started: float | None = None
     created: float | None = None
@@ -263,6 +265,9 @@ def _polled(job: QueryJob, event: Polled, at: _Circumstances) -> Move:
     info = event.info
     polled = replace(job, polls=job.polls + 1, failed_polls=0)
     if info.state is JobState.JOB_COMPLETE:
+        if info.records_processed is None and job.uncounted < at.policy.max_uncounted:
+            # Without numberRecordsProcessed a short result cannot be told from a whole one: ask again for it.
+            return _wait_on(replace(polled, uncounted=job.uncounted + 1), at)
         return replace(polled, phase=Phase.READY, records=info.records_processed, next_poll=None), ()
     failure = classify_job_state(info.state.value, info.error_message)
     if failure is not None:
@@ -280,7 +285,7 @@ def _poll_failed(job: QueryJob, event: PollFailed, at: _Circumstances) -> Move:
 def _time_passed(job: QueryJob, event: TimePassed, at: _Circumstances) -> Move:
     if at.now < deadline(job, at.policy):
         return job, ()
-    return _trouble(job, job_timed_out(at.policy.job_timeout), at, AbortJob(_id(job)))
+    return _timed_out(job, at)
 
 
 def _not_ready(job: QueryJob, event: NotReady, at: _Circumstances) -> Move:
@@ -302,10 +307,15 @@ def _nothing(job: QueryJob, event: Event, at: _Circumstances) -> Move:
 def _wait_on(job: QueryJob, at: _Circumstances) -> Move:
     """Poll again later, or give the job up when its time is over."""
     if at.now >= deadline(job, at.policy):
-        return _trouble(job, job_timed_out(at.policy.job_timeout), at, AbortJob(_id(job)))
+        return _timed_out(job, at)
     age = at.now - (job.created if job.created is not None else at.now)
     pause = poll_interval(age, at.policy, at.random01)
     return replace(job, next_poll=min(at.now + pause, deadline(job, at.policy))), ()
+
+
+def _timed_out(job: QueryJob, at: _Circumstances) -> Move:
+    failure = Failure.of(Kind.JOB_TIMED_OUT, detail=f"{at.policy.job_timeout:.0f} seconds")
+    return _trouble(job, failure, at, AbortJob(_id(job)))
 
 
 def _trouble(job: QueryJob, failure: Failure, at: _Circumstances, *clean_up: Command) -> Move:
@@ -316,7 +326,7 @@ def _trouble(job: QueryJob, failure: Failure, at: _Circumstances, *clean_up: Com
     if failure.action not in (Action.NEW_JOB, Action.SPLIT):
         return replace(stopped, phase=Phase.FAILED), ()
     left = at.policy.budget - (at.now - (job.started if job.started is not None else at.now))
-    needed = 2 * at.policy.job_timeout if failure.kind is job_timed_out(0).kind else 0.0
+    needed = 2 * at.policy.job_timeout if failure.kind is Kind.JOB_TIMED_OUT else 0.0
     splittable = job.halvings < at.policy.max_halvings and left > 0
     if failure.action is Action.NEW_JOB and job.creates < at.policy.max_creates and left > needed:
         again, commands = _start(stopped, Start(), at)
@@ -331,8 +341,6 @@ def _id(job: QueryJob) -> str:
         raise IllegalMove("no job was created")
     return job.job_id
 
-
-_Handler = Callable[[QueryJob, "object", _Circumstances], Move]
 
 _MOVES: dict[tuple[Phase, type], Callable[..., Move]] = {
     (Phase.PLANNED, Start): _start,

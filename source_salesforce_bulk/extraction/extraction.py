@@ -1,0 +1,148 @@
+"""One run's reading of any number of objects: the way in for every runner.
+
+    extraction.add(plan, windows) -> ObjectRead          for each object, when has_free_slot
+    extraction.next_page(read)    -> page or None        emit its rows, then
+    extraction.handed_on(read, page)                     and emit read.state when its version has grown
+    extraction.wait(seconds)                             when no object had a page
+    extraction.close(keep=jobs named in emitted states)  after the last message was flushed
+
+One thread owns an :class:`Extraction`; calls to Salesforce run beside it on ``calls`` and answer into it. Whatever it
+learns, it decides in that thread, so nothing here is locked.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+
+from source_salesforce_bulk.extraction.calls import Calls
+from source_salesforce_bulk.extraction.job_ledger import JobLedger
+from source_salesforce_bulk.extraction.metrics import RunMetrics
+from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
+from source_salesforce_bulk.extraction.org import Org
+from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.reader import PageBounds, PageReader
+from source_salesforce_bulk.extraction.scheduler import JobScheduler, SchedulerPolicy
+from source_salesforce_bulk.extraction.windows import PlannedWindow
+from source_salesforce_bulk.salesforce.clock import Clock
+from source_salesforce_bulk.salesforce.failures import Failure, SalesforceError
+from source_salesforce_bulk.salesforce.page_walk import End
+from source_salesforce_bulk.salesforce.query_job import PagesRead
+
+LOGGER = logging.getLogger("airbyte.salesforce.extraction")
+
+
+class Extraction:
+    """The object reads of one run. Not thread-safe, by design: one thread owns it.
+
+    ``others_wait`` is the owner's to set: further objects are to be added, and want slots.
+    """
+
+    def __init__(
+        self,
+        org: Org,
+        calls: Calls,
+        clock: Clock,
+        random01: Callable[[], float],
+        policy: SchedulerPolicy,
+        metrics: RunMetrics,
+        run_id: str,
+        page_bounds: PageBounds | None = None,
+    ) -> None:
+        self._calls = calls
+        self._clock = clock
+        self._metrics = metrics
+        self._ledger = JobLedger(org, calls, clock)
+        self._scheduler = JobScheduler(
+            org, calls, clock, random01, policy, self._ledger, metrics, run_id, self.stop
+        )
+        self._reader = PageReader(org, calls, page_bounds or PageBounds(), self._scheduler.apply)
+        self._reads: list[ObjectRead] = []
+        self.others_wait = False
+        self.stop_failure: Failure | None = None
+
+    @property
+    def has_free_slot(self) -> bool:
+        """Whether a further object's first job could be created at once."""
+        return self.stop_failure is None and self._scheduler.has_free_slot(self._reads)
+
+    def add(self, plan: ObjectPlan, planned: Sequence[PlannedWindow]) -> ObjectRead:
+        """Begin to read an object. While :attr:`others_wait` is set, no object takes more than half of the slots."""
+        read = ObjectRead(plan, planned)
+        self._reads.append(read)
+        for point in read.stale:
+            LOGGER.warning("%s: its query changed; the window of job %s is read again", plan.object_name, point.job)
+            self._ledger.dispose(point.job, point.api_version, plan.object_name, plan.query.operation)
+        self._pump()
+        return read
+
+    def abandon(self, plan: ObjectPlan, jobs: Sequence[tuple[str, str]]) -> None:
+        """Discard (job id, API version) pairs that a state names and that nothing continues, where they are ours."""
+        for job_id, version in jobs:
+            self._ledger.dispose(job_id, version, plan.object_name, plan.query.operation)
+
+    def next_page(self, read: ObjectRead) -> ReadyPage | None:
+        """The next page whose rows may be handed on; None while there is none, or when the object is finished.
+
+        Raises ``SalesforceError`` when the object cannot be read on, also where the whole run stops; the object's state
+        then stands behind the last page handed on.
+        """
+        self._pump()
+        failure = self.stop_failure or read.failure
+        if failure is None:
+            ready = self._reader.front_page(read)
+            failure = self.stop_failure or read.failure
+            if failure is None:
+                return ready
+        if read.finished:
+            return None
+        raise SalesforceError(failure)
+
+    def handed_on(self, read: ObjectRead, ready: ReadyPage) -> None:
+        """The rows of ``ready`` have been emitted: what follows is covered by the object's state from now on."""
+        window = read.windows[0]
+        counts = self._metrics.of(read.plan.object_name)
+        counts.records += ready.page.rows
+        counts.batches += 1
+        counts.retries += ready.page.retries
+        batch = ready.page.address.locator or "first"
+        self._scheduler.log(read, window, f"page of {ready.page.rows} rows emitted", batch=batch)
+        read.hand_on(ready)
+        if isinstance(ready.after, End):
+            self._scheduler.apply(read, window, PagesRead())
+            self._scheduler.log(read, window, f"window complete, {ready.after.rows} rows in {ready.after.pages} pages")
+            read.close_front()
+
+    def wait(self, seconds: float) -> None:
+        """Let calls answer and polls come due, for at most ``seconds``."""
+        due = self._scheduler.next_timer(self._reads)
+        pause = seconds if due is None else min(seconds, max(0.0, due - self._clock.monotonic()))
+        self._calls.drain(pause)
+        self._pump()
+
+    def drop(self, read: ObjectRead) -> None:
+        """This object is read no further, whether it is finished or has failed."""
+        for window in read.windows:
+            window.drop_pages()
+        self._reads.remove(read)
+
+    def stop(self, failure: Failure) -> None:
+        """Create no further job: every object ends with ``failure`` at its next page boundary."""
+        if self.stop_failure is None:
+            self.stop_failure = failure
+            LOGGER.warning("Stopping the run: %s", failure.summary)
+
+    def close(self, keep: Collection[str], seconds: float) -> None:
+        """End every job this run answers for, except those in ``keep``, within ``seconds``; then take no more calls."""
+        for read in self._reads:
+            for window in read.windows:
+                window.drop_pages()
+        self._ledger.close(keep, seconds)
+        self._calls.close()
+
+    def _pump(self) -> None:
+        self._calls.drain(0.0)
+        self._scheduler.keep_time(self._reads)
+        if self.stop_failure is None:
+            self._scheduler.start_jobs(self._reads, others_wait=self.others_wait)
+            self._reader.fetch_ahead(self._reads)

@@ -1,0 +1,83 @@
+"""Every job this run answers for, so that none is left behind (design section 3.9).
+
+A job enters when its id is learnt, from Salesforce's answer or from the state of an earlier run, and leaves when it is
+gone. What is still here when the run ends is deleted, or aborted first, unless the last emitted state names it. A job
+that never entered is never touched: it is somebody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import partial
+
+from source_salesforce_bulk.extraction.calls import Calls
+from source_salesforce_bulk.extraction.org import Org
+from source_salesforce_bulk.salesforce.bulk_api import JobInfo
+from source_salesforce_bulk.salesforce.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    version: str
+    object_name: str
+    finished: bool = False
+
+
+class JobLedger:
+    """The jobs a run answers for. Owned by the extraction's thread."""
+
+    def __init__(self, org: Org, calls: Calls, clock: Clock) -> None:
+        self._org = org
+        self._calls = calls
+        self._clock = clock
+        self._jobs: dict[str, _Entry] = {}
+        self._leaving = 0
+
+    def note(self, job_id: str, version: str, object_name: str) -> None:
+        """This job exists and is ours."""
+        self._jobs.setdefault(job_id, _Entry(version, object_name))
+
+    def completed(self, job_id: str) -> None:
+        """Salesforce works on it no more: deleting it needs no abort."""
+        if job_id in self._jobs:
+            self._jobs[job_id] = replace(self._jobs[job_id], finished=True)
+
+    def forget(self, job_id: str) -> None:
+        """It is gone, or it turned out not to be ours."""
+        self._jobs.pop(job_id, None)
+
+    def discard(self, job_id: str) -> None:
+        """Nobody will read it: delete it now, beside everything else; abort it first if it may still run."""
+        entry = self._jobs.pop(job_id, None)
+        if entry is None:
+            return
+        end = self._org.delete if entry.finished else self._org.abort
+        self._leaving += 1
+        self._calls.submit(partial(end, entry.version, job_id, entry.object_name), self._left, self._left)
+
+    def dispose(self, job_id: str, version: str, object_name: str, operation: str) -> None:
+        """A state names this job and nothing will read it: discard it, once Salesforce says that it is ours."""
+
+        def judge(info: JobInfo) -> None:
+            self._leaving -= 1
+            if self._org.is_ours(info, object_name, operation):
+                self.note(job_id, version, object_name)
+                if info.state.finished:
+                    self.completed(job_id)
+                self.discard(job_id)
+
+        self._leaving += 1
+        self._calls.submit(partial(self._org.info, version, job_id, object_name), judge, self._left)
+
+    def close(self, keep: Collection[str], seconds: float) -> None:
+        """Discard every job but those in ``keep``, and wait for that at most ``seconds``."""
+        for job_id in [job_id for job_id in self._jobs if job_id not in keep]:
+            self.discard(job_id)
+        until = self._clock.monotonic() + seconds
+        while self._leaving and (left := until - self._clock.monotonic()) > 0:
+            self._calls.drain(left)
+
+    def _left(self, _: object) -> None:
+        """Best effort: whether or not it worked, the run goes on."""
+        self._leaving -= 1

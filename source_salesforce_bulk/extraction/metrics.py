@@ -1,0 +1,78 @@
+"""What a run counts, per object."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+
+from source_salesforce_bulk.salesforce.failures import Failure
+from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage, Operation
+
+
+@dataclass(slots=True)
+class ObjectMetrics:
+    """One object's counts. ``batches`` are result pages handed on; ``waiting`` is seconds without a row to hand on."""
+
+    records: int = 0
+    batches: int = 0
+    errors: int = 0
+    retries: int = 0
+    jobs: int = 0
+    bytes: int = 0
+    waiting: float = 0.0
+    unreadable: Counter[str] = field(default_factory=Counter)
+    calls: Counter[Operation] = field(default_factory=Counter)
+
+    @property
+    def polls(self) -> int:
+        """How often Salesforce was asked how a job stands."""
+        return self.calls[Operation.JOB_INFO]
+
+    def summary(self) -> str:
+        """The one line that closes a stream's log."""
+        return (
+            f"records processed {self.records}, batches completed {self.batches}, errors {self.errors}, "
+            f"retries {self.retries}, jobs {self.jobs}, polls {self.polls}, API calls {self.calls.total()}, "
+            f"bytes {self.bytes}, waiting {self.waiting:.1f} s"
+        )
+
+
+class RunMetrics:
+    """All objects' counts, and the newest word on the org's daily API calls. It observes the transport.
+
+    Transport tells it from many threads; the counts of an object are otherwise only touched by the deciding thread.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._objects: dict[str | None, ObjectMetrics] = {}
+        self.usage: ApiUsage | None = None
+
+    def of(self, object_name: str | None) -> ObjectMetrics:
+        """The counts of one object; None: of calls that belong to none."""
+        with self._lock:
+            return self._objects.setdefault(object_name, ObjectMetrics())
+
+    @property
+    def calls(self) -> int:
+        """All requests sent, for whatever object."""
+        with self._lock:
+            return sum(counts.calls.total() for counts in self._objects.values())
+
+    def on_answer(
+        self, request: ApiRequest, status: int | None, seconds: float, size: int, usage: ApiUsage | None
+    ) -> None:
+        """One request was sent; ``status`` is None where no answer came."""
+        counts = self.of(request.object_name)
+        with self._lock:
+            counts.calls[request.operation] += 1
+            counts.bytes += size
+            self.usage = usage or self.usage
+
+    def on_retry(self, request: ApiRequest, failure: Failure, pause: float) -> None:
+        """The same request goes out again after ``pause`` seconds."""
+        counts = self.of(request.object_name)
+        with self._lock:
+            counts.retries += 1
+            counts.errors += 1

@@ -1,0 +1,231 @@
+"""One object being read: its windows in order, the pages of the first of them, and the state that covers both.
+
+Everything here is decided by whoever calls it and nothing here calls Salesforce: ``scheduler`` feeds it events and
+carries out what follows. Rows leave in this order only: window by window, page by page.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint, StreamState
+from source_salesforce_bulk.extraction.windows import PlannedWindow
+from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
+from source_salesforce_bulk.salesforce.failures import Failure
+from source_salesforce_bulk.salesforce.page_walk import End, Onward, Walk
+from source_salesforce_bulk.salesforce.pages import Page
+from source_salesforce_bulk.salesforce.query_job import Phase, QueryJob
+from source_salesforce_bulk.salesforce.soql import Bounds, build_soql, query_hash
+
+
+@dataclass(slots=True, eq=False)
+class PageSlot:
+    """A page under way: asked for, announced by its headers, arrived, or failed."""
+
+    locator: str | None
+    headers: PageHeaders | None = None
+    page: Page | None = None
+    failure: Failure | None = None
+
+    @property
+    def arrived(self) -> bool:
+        """Whether its fate is known."""
+        return self.page is not None or self.failure is not None
+
+
+@dataclass(slots=True, eq=False)
+class WindowRead:
+    """A window under way. ``walk`` stands behind the last page whose rows were handed on."""
+
+    bounds: Bounds
+    soql: str
+    query: str
+    api_version: str
+    page_size: int
+    job: QueryJob = field(default_factory=QueryJob)
+    walk: Walk = field(default_factory=lambda: Walk(total=None))
+    slots: deque[PageSlot] = field(default_factory=deque)
+    calling: bool = False
+    unconfirmed: bool = False
+    refetches: int = 0
+
+    def drop_pages(self) -> None:
+        """Forget the pages under way and give their disk space back."""
+        for slot in self.slots:
+            if slot.page is not None:
+                slot.page.discard()
+        self.slots.clear()
+
+    @property
+    def ranged(self) -> bool:
+        """Whether it is one Id range of a window."""
+        return self.bounds.id_from is not None or self.bounds.id_to is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyPage:
+    """The next page whose rows may be handed on; ``after`` is where its object stands once they were."""
+
+    page: Page
+    after: Onward | End
+
+
+class ObjectRead:
+    """The windows of one object and how far they are. ``version`` of :attr:`state` grows with every change of it."""
+
+    def __init__(self, plan: ObjectPlan, planned: Sequence[PlannedWindow]) -> None:
+        self.plan = plan
+        self.failure: Failure | None = None
+        self.repeated_rows = 0
+        self.stale: list[ResumePoint] = []
+        self.windows: list[WindowRead] = [self._window(window) for window in planned]
+        self.state = plan.state
+        self.version = 0
+        self._cursor = plan.state.cursor
+
+    @property
+    def finished(self) -> bool:
+        """Whether every row has been handed on."""
+        return not self.windows and self.failure is None
+
+    @property
+    def front(self) -> WindowRead | None:
+        """The window whose rows come next."""
+        return self.windows[0] if self.windows else None
+
+    def next_to_start(self) -> WindowRead | None:
+        """The first window that has no job yet; later ones wait for it, so that jobs are created in order."""
+        for window in self.windows:
+            if window.job.phase is Phase.PLANNED:
+                return window
+            if window.job.phase in (Phase.CREATING, Phase.SPLITTING) and window.job.job_id is None:
+                return None
+        return None
+
+    def jobs_unfinished(self) -> int:
+        """Jobs that occupy the org."""
+        return sum(window.job.phase.unfinished_in_org for window in self.windows)
+
+    def jobs_ahead(self) -> int:
+        """Jobs whose rows have not all been handed on; the state names them all."""
+        return sum(window.job.phase not in (Phase.PLANNED, Phase.DONE) for window in self.windows)
+
+    def hand_on(self, ready: ReadyPage) -> None:
+        """The page's rows have been emitted: move behind it."""
+        window = self.windows[0]
+        window.slots.popleft()
+        ready.page.discard()
+        window.refetches = 0
+        if isinstance(ready.after, Onward):
+            window.walk = ready.after.walk
+            self._drop_misled(window)
+            self.publish()
+
+    def close_front(self) -> None:
+        """The first window's rows have all been emitted and counted: its end is covered."""
+        window = self.windows.pop(0)
+        window.drop_pages()
+        following = self.front
+        sibling = following is not None and _same_dates(following.bounds, window.bounds)
+        if self.plan.mode is Mode.INCREMENTAL and window.bounds.end is not None and not sibling:
+            self._cursor = _later(self._cursor, window.bounds.end)
+        self.publish()
+
+    def split(self, window: WindowRead, halves: Sequence[Bounds], life: QueryJob) -> None:
+        """Read ``halves`` in place of ``window``, each beginning with ``life``."""
+        index = self.windows.index(window)
+        fresh = [self._fresh(bounds) for bounds in halves]
+        for half in fresh:
+            half.job = life
+        self.windows[index : index + 1] = fresh
+        self.publish()
+
+    def restart(self, window: WindowRead) -> int:
+        """The window will be read by a new job from its start; returns how many emitted rows will come again."""
+        repeated = window.walk.rows
+        self.repeated_rows += repeated
+        window.drop_pages()
+        window.walk = Walk(total=None)
+        window.api_version, window.page_size = self.plan.api_version, self.plan.page_size
+        return repeated
+
+    def fail(self, failure: Failure, *, forget_jobs: bool = False) -> None:
+        """The object cannot be read on. ``forget_jobs``: its jobs' results cannot be trusted, so no state names them."""
+        self.failure = failure
+        for window in self.windows:
+            window.drop_pages()
+        if forget_jobs:
+            self.windows.clear()
+            self._set_state(())
+
+    def publish(self) -> None:
+        """Let :attr:`state` cover what has been emitted, unless that would forget progress.
+
+        A range of Ids in front that has no job yet cannot be named in the state, and what the state does not name in
+        front counts as read. Until its job exists, the older state stands: it repeats rows at worst.
+        """
+        front = self.front
+        points = tuple(self._point(window) for window in self.windows if window.job.job_id is not None)
+        if front is not None and front.job.job_id is None and (front.ranged or self.plan.mode is Mode.FULL_REFRESH):
+            return
+        self._set_state(points)
+
+    def _set_state(self, points: tuple[ResumePoint, ...]) -> None:
+        complete = self.finished and self.plan.mode is Mode.FULL_REFRESH
+        state = replace(self.plan.state, cursor=self._cursor, resume=points, complete=complete)
+        if state != self.state:
+            self.state = state
+            self.version += 1
+
+    def _window(self, planned: PlannedWindow) -> WindowRead:
+        window = self._fresh(planned.bounds)
+        point = planned.resume
+        if point is None:
+            return window
+        if point.query != window.query:
+            self.stale.append(point)
+            return window
+        window.api_version, window.page_size = point.api_version, point.page_size
+        window.walk = Walk(total=None, locator=point.locator, page=point.page, rows=point.rows)
+        window.job = QueryJob(job_id=point.job)
+        window.unconfirmed = True
+        return window
+
+    def _fresh(self, bounds: Bounds) -> WindowRead:
+        soql = build_soql(self.plan.query, bounds)
+        return WindowRead(
+            bounds=bounds,
+            soql=soql,
+            query=query_hash(soql, self.plan.query.operation),
+            api_version=self.plan.api_version,
+            page_size=self.plan.page_size,
+        )
+
+    def _point(self, window: WindowRead) -> ResumePoint:
+        return ResumePoint(
+            job=window.job.job_id or "",
+            locator=window.walk.locator,
+            page=window.walk.page,
+            rows=window.walk.rows,
+            bounds=window.bounds,
+            api_version=window.api_version,
+            page_size=window.page_size,
+            query=window.query,
+        )
+
+    def _drop_misled(self, window: WindowRead) -> None:
+        """Pages asked for early by a locator that the accepted page did not confirm are none of this result."""
+        if window.slots and window.slots[0].locator != window.walk.locator:
+            window.drop_pages()
+
+
+def _same_dates(one: Bounds, other: Bounds) -> bool:
+    return (one.start, one.end) == (other.start, other.end) and (other.id_from is not None)
+
+
+def _later(one: datetime | None, other: datetime) -> datetime:
+    return other if one is None or other > one else one

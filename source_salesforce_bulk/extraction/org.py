@@ -1,0 +1,42 @@
+"""What an extraction needs of an org, as one small interface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from source_salesforce_bulk.salesforce.bulk_api import JobInfo, PageHeaders
+from source_salesforce_bulk.salesforce.pages import Page, PageAddress
+from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery
+
+
+class Org(Protocol):
+    """Calls into one org. Each blocks, may run on any thread, and raises ``SalesforceError`` or ``Stopped``."""
+
+    def create(self, version: str, soql: str, operation: str, object_name: str) -> JobInfo:
+        """Create a query job."""
+        ...
+
+    def info(self, version: str, job_id: str, object_name: str) -> JobInfo:
+        """How a query job stands."""
+        ...
+
+    def abort(self, version: str, job_id: str, object_name: str) -> bool:
+        """Abort and delete an unfinished job, best effort."""
+        ...
+
+    def delete(self, version: str, job_id: str, object_name: str) -> bool:
+        """Delete a finished job, best effort."""
+        ...
+
+    def is_ours(self, info: JobInfo, object_name: str, operation: str) -> bool:
+        """Whether a job that a state names was created by this user for this object and operation."""
+        ...
+
+    def fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None]) -> Page:
+        """One result page, proven whole."""
+        ...
+
+    def middle_id(self, query: ObjectQuery, bounds: Bounds, version: str) -> str | None:
+        """An Id that cuts the window's Ids in two; None where it holds fewer than two."""
+        ...

@@ -1,0 +1,34 @@
+"""What is to be read of one object: everything that does not change while it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from source_salesforce_bulk.encoding.records import Column
+from source_salesforce_bulk.extraction.stream_state import Mode, StreamState
+from source_salesforce_bulk.salesforce.soql import ObjectQuery
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectPlan:
+    """One object's read. ``columns`` are the SELECT's fields in order; ``state`` is the incoming one, already checked."""
+
+    query: ObjectQuery
+    columns: tuple[Column, ...]
+    mode: Mode
+    state: StreamState
+    start: datetime | None
+    lookback: timedelta
+    api_version: str
+    page_size: int
+
+    @property
+    def object_name(self) -> str:
+        """The object, which is also the stream's name."""
+        return self.query.object_name
+
+    @property
+    def cursor_field(self) -> str | None:
+        """The field that windows are cut along; None in a stream without one."""
+        return self.query.cursor_field

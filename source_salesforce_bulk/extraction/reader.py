@@ -1,0 +1,144 @@
+"""The pages of a complete job: downloaded ahead in parallel, accepted in order, followed by their locators.
+
+The locator of the next page stands in a page's response header, so its download starts as soon as those headers are in.
+
+Retries here: one case only. A page that was accepted but whose header cannot be followed (``page_walk.Lost``) is fetched
+again, because only here are the pages before it known. A damaged page is ``pages``' to fetch again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from source_salesforce_bulk.extraction.calls import Calls
+from source_salesforce_bulk.extraction.object_read import ObjectRead, PageSlot, ReadyPage, WindowRead
+from source_salesforce_bulk.extraction.org import Org
+from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
+from source_salesforce_bulk.salesforce.clock import Stopped
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.page_walk import End, Lost, Onward, WrongTotal, step
+from source_salesforce_bulk.salesforce.pages import Page, PageAddress
+from source_salesforce_bulk.salesforce.query_job import Event, NotReady, PagesLost, Phase
+
+LOGGER = logging.getLogger("airbyte.salesforce.extraction")
+
+MAX_REFETCHES = 2
+"""How often an accepted page is fetched again because its header does not lead on."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageBounds:
+    """Pages on their way or on disk at once: of all objects together, and of one."""
+
+    of_all: int = 8
+    of_one: int = 4
+
+
+class PageReader:
+    """Fetches pages ahead of the emission and hands them over in order.
+
+    ``apply`` feeds an event to a window's job; it is the scheduler's.
+    """
+
+    def __init__(
+        self, org: Org, calls: Calls, bounds: PageBounds, apply: Callable[[ObjectRead, WindowRead, Event], None]
+    ) -> None:
+        self._org = org
+        self._calls = calls
+        self._bounds = bounds
+        self._apply = apply
+
+    def fetch_ahead(self, reads: Sequence[ObjectRead]) -> None:
+        """Start the downloads that the bounds allow; the first page of every object before a further one of any."""
+        under_way = sum(len(window.slots) for read in reads for window in read.windows)
+        for depth in range(1, self._bounds.of_one + 1):
+            for read in reads:
+                if under_way >= self._bounds.of_all:
+                    return
+                under_way += self._fetch_next(read, depth)
+
+    def front_page(self, read: ObjectRead) -> ReadyPage | None:
+        """The first page not yet handed on, if it has arrived and its header can be followed."""
+        window = read.front
+        if window is None or read.failure is not None or not window.slots or not window.slots[0].arrived:
+            return None
+        slot = window.slots[0]
+        if slot.page is None:
+            self._page_lost(read, window, slot)
+            return None
+        match step(window.walk, slot.page.headers, slot.page.rows):
+            case (Onward() | End()) as after:
+                return ReadyPage(slot.page, after)
+            case Lost(reason):
+                self._not_followed(read, window, reason)
+            case WrongTotal(rows, total):
+                detail = f"{rows} rows were received, the job reports {total}"
+                read.fail(Failure.of(Kind.TOTAL_MISMATCH, detail=detail), forget_jobs=True)
+        return None
+
+    def _fetch_next(self, read: ObjectRead, depth: int) -> int:
+        window = read.front
+        if window is None or window.job.phase is not Phase.READY or read.failure is not None:
+            return 0
+        if len(window.slots) >= depth:
+            return 0
+        if not window.slots:
+            self._fetch(read, window, PageSlot(window.walk.locator))
+            return 1
+        headers = window.slots[-1].headers
+        known = {slot.locator for slot in window.slots} | window.walk.used
+        if headers is None or headers.locator is None or headers.locator in known:
+            return 0
+        self._fetch(read, window, PageSlot(headers.locator))
+        return 1
+
+    def _fetch(self, read: ObjectRead, window: WindowRead, slot: PageSlot) -> None:
+        window.slots.append(slot)
+        address = PageAddress(
+            object_name=read.plan.object_name,
+            job_id=window.job.job_id or "",
+            locator=slot.locator,
+            version=window.api_version,
+            page_size=window.page_size,
+            columns=read.plan.query.fields,
+        )
+        self._calls.submit(
+            partial(self._org.fetch, address, partial(self._announce, slot)),
+            partial(self._arrived, window, slot),
+            partial(self._failed, slot),
+        )
+
+    def _announce(self, slot: PageSlot, headers: PageHeaders) -> None:
+        """Runs on the download's thread."""
+        self._calls.post(partial(setattr, slot, "headers", headers))
+
+    def _arrived(self, window: WindowRead, slot: PageSlot, page: Page) -> None:
+        slot.page, slot.headers = page, page.headers
+        if slot not in window.slots:
+            page.discard()
+
+    def _failed(self, slot: PageSlot, error: Exception) -> None:
+        if isinstance(error, SalesforceError):
+            slot.failure = error.failure
+        elif not isinstance(error, Stopped):
+            raise error
+
+    def _page_lost(self, read: ObjectRead, window: WindowRead, slot: PageSlot) -> None:
+        window.drop_pages()
+        if slot.failure is None:
+            return
+        if slot.failure.action is Action.NOT_READY:
+            self._apply(read, window, NotReady())
+        else:
+            self._apply(read, window, PagesLost(slot.failure))
+
+    def _not_followed(self, read: ObjectRead, window: WindowRead, reason: str) -> None:
+        window.drop_pages()
+        window.refetches += 1
+        LOGGER.warning("%s job %s: page fetched again: %s", read.plan.object_name, window.job.job_id, reason)
+        if window.refetches > MAX_REFETCHES:
+            window.refetches = 0
+            self._apply(read, window, PagesLost(Failure.of(Kind.PAGE_REJECTED, detail=reason, action=Action.NEW_JOB)))

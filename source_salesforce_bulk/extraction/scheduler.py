@@ -1,0 +1,299 @@
+"""Query jobs ahead of the reader: created as slots allow, in order and fairly, polled, recreated, split.
+
+Decisions about one window's job are ``query_job``'s; this module feeds it events and carries out its commands. It
+retries nothing of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from source_salesforce_bulk.extraction.calls import Calls
+from source_salesforce_bulk.extraction.job_ledger import JobLedger
+from source_salesforce_bulk.extraction.metrics import RunMetrics
+from source_salesforce_bulk.extraction.object_read import ObjectRead, WindowRead
+from source_salesforce_bulk.extraction.org import Org
+from source_salesforce_bulk.extraction.stream_state import Mode
+from source_salesforce_bulk.extraction.windows import halve_by_date, halve_by_id
+from source_salesforce_bulk.salesforce.bulk_api import JobInfo
+from source_salesforce_bulk.salesforce.clock import Clock, Stopped
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.page_walk import Walk
+from source_salesforce_bulk.salesforce.query_job import (
+    AbortJob,
+    Command,
+    Continue,
+    Created,
+    CreateFailed,
+    CreateJob,
+    DeleteJob,
+    Event,
+    JobPolicy,
+    Phase,
+    Polled,
+    PollFailed,
+    QueryJob,
+    SplitWindow,
+    Start,
+    TimePassed,
+    advance,
+    deadline,
+    half_of,
+)
+from source_salesforce_bulk.salesforce.soql import Bounds
+
+LOGGER = logging.getLogger("airbyte.salesforce.extraction")
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerPolicy:
+    """``max_concurrent_jobs`` unfinished in the org at once, each within ``jobs``' bounds."""
+
+    max_concurrent_jobs: int
+    jobs: JobPolicy
+
+
+class JobScheduler:
+    """The jobs of all objects of a run. Owned by one thread; its calls run on ``calls``.
+
+    ``on_stop`` is told of a failure that concerns every object.
+    """
+
+    def __init__(
+        self,
+        org: Org,
+        calls: Calls,
+        clock: Clock,
+        random01: Callable[[], float],
+        policy: SchedulerPolicy,
+        ledger: JobLedger,
+        metrics: RunMetrics,
+        run_id: str,
+        on_stop: Callable[[Failure], None],
+    ) -> None:
+        self._org = org
+        self._calls = calls
+        self._clock = clock
+        self._random01 = random01
+        self._policy = policy
+        self._ledger = ledger
+        self._metrics = metrics
+        self._run_id = run_id
+        self._on_stop = on_stop
+
+    def has_free_slot(self, reads: Sequence[ObjectRead]) -> bool:
+        """Whether one more job may be unfinished in the org."""
+        return sum(read.jobs_unfinished() for read in reads) < self._policy.max_concurrent_jobs
+
+    def next_timer(self, reads: Sequence[ObjectRead]) -> float | None:
+        """When the next poll is due, in monotonic seconds; None while every job that waits is being asked for."""
+        due = [
+            window.job.next_poll
+            for read in reads
+            for window in read.windows
+            if window.job.phase is Phase.WAITING and window.job.next_poll is not None and not window.calling
+        ]
+        return min(due, default=None)
+
+    def keep_time(self, reads: Sequence[ObjectRead]) -> None:
+        """Poll the jobs whose time has come; give up those whose deadline has."""
+        now = self._clock.monotonic()
+        for read in reads:
+            for window in [window for window in read.windows if window.job.phase is Phase.WAITING]:
+                if now >= deadline(window.job, self._policy.jobs):
+                    self.apply(read, window, TimePassed())
+                elif not window.calling and window.job.next_poll is not None and now >= window.job.next_poll:
+                    self._poll(read, window)
+
+    def start_jobs(self, reads: Sequence[ObjectRead], *, others_wait: bool) -> None:
+        """Create jobs while slots are free. ``others_wait``: an object that is not among ``reads`` yet wants a slot."""
+        while self.has_free_slot(reads):
+            chosen = self._next_job(reads, others_wait)
+            if chosen is None:
+                return
+            read, window = chosen
+            if window.unconfirmed and window.job.job_id is not None:
+                self._ledger.note(window.job.job_id, window.api_version, read.plan.object_name)
+                self.log(read, window, f"continuing an earlier run's job behind page {window.walk.page}")
+                self.apply(read, window, Continue(window.job.job_id))
+            else:
+                self.apply(read, window, Start())
+
+    def apply(self, read: ObjectRead, window: WindowRead, event: Event) -> None:
+        """Let ``event`` happen to a window's job and do what follows."""
+        before = window.job
+        window.job, commands = advance(before, event, self._clock.monotonic(), self._policy.jobs, self._random01())
+        if window.job.failure is not None and window.job.failure is not before.failure:
+            self._metrics.of(read.plan.object_name).errors += 1
+            self.log(read, window, window.job.failure.summary, level=logging.WARNING)
+        for command in commands:
+            self._carry_out(read, window, command)
+        if window.job.phase is Phase.FAILED and window.job.failure is not None:
+            self._window_failed(read, window.job.failure)
+        read.publish()
+
+    def log(
+        self, read: ObjectRead, window: WindowRead, what: str, *, batch: str = "-", level: int = logging.INFO
+    ) -> None:
+        """One line about a job, with everything needed to find it in Salesforce and in the run."""
+        LOGGER.log(
+            level,
+            "%s; run id %s, object %s, jobId %s, batchId %s",
+            what,
+            self._run_id,
+            read.plan.object_name,
+            window.job.job_id or "-",
+            batch,
+        )
+
+    def _next_job(self, reads: Sequence[ObjectRead], others_wait: bool) -> tuple[ObjectRead, WindowRead] | None:
+        """The window whose job comes next: of the object with the fewest unfinished ones, in catalog order among equals.
+
+        While another object waits, one object holds at most half of the slots.
+        """
+        candidates = [
+            (read.jobs_unfinished(), index, read, window)
+            for index, read in enumerate(reads)
+            if read.failure is None
+            and read.jobs_ahead() < self._policy.max_concurrent_jobs
+            and (window := read.next_to_start()) is not None
+        ]
+        if not candidates:
+            return None
+        unfinished, _, read, window = min(candidates, key=lambda entry: entry[:2])
+        crowded = others_wait or len(candidates) > 1
+        half = max(1, self._policy.max_concurrent_jobs // 2)
+        return None if crowded and unfinished >= half else (read, window)
+
+    def _carry_out(self, read: ObjectRead, window: WindowRead, command: Command) -> None:
+        match command:
+            case CreateJob():
+                self._create(read, window)
+            case AbortJob(job_id):
+                self._ledger.discard(job_id)
+            case DeleteJob(job_id):
+                self._ledger.completed(job_id)
+                self._ledger.discard(job_id)
+            case SplitWindow():
+                self._split(read, window)
+
+    def _create(self, read: ObjectRead, window: WindowRead) -> None:
+        if window.job.lost_answers:
+            self.log(read, window, "a job without a reader may be left in the org", level=logging.WARNING)
+        if window.job.creates > 1 or window.job.lost_answers:
+            self._metrics.of(read.plan.object_name).retries += 1
+        self._start_over(read, window)
+        window.unconfirmed = False
+        create = partial(
+            self._org.create, window.api_version, window.soql, read.plan.query.operation, read.plan.object_name
+        )
+        self._calls.submit(
+            create, partial(self._created, read, window), partial(self._create_failed, read, window)
+        )
+
+    def _created(self, read: ObjectRead, window: WindowRead, info: JobInfo) -> None:
+        self._ledger.note(info.id, window.api_version, read.plan.object_name)
+        self._metrics.of(read.plan.object_name).jobs += 1
+        if read.failure is None:
+            self.apply(read, window, Created(info))
+            self.log(read, window, "query job created")
+
+    def _create_failed(self, read: ObjectRead, window: WindowRead, error: Exception) -> None:
+        failure = _failure_in(error)
+        if failure is not None:
+            self.apply(read, window, CreateFailed(failure))
+
+    def _poll(self, read: ObjectRead, window: WindowRead) -> None:
+        window.calling = True
+        job_id = window.job.job_id or ""
+        self._calls.submit(
+            partial(self._org.info, window.api_version, job_id, read.plan.object_name),
+            partial(self._polled, read, window, job_id),
+            partial(self._poll_failed, read, window, job_id),
+        )
+
+    def _polled(self, read: ObjectRead, window: WindowRead, job_id: str, info: JobInfo) -> None:
+        window.calling = False
+        if window.job.phase is not Phase.WAITING or window.job.job_id != job_id:
+            return
+        if window.unconfirmed and not self._org.is_ours(info, read.plan.object_name, read.plan.query.operation):
+            self._leave_alone(read, window, job_id)
+            return
+        window.unconfirmed = False
+        self.apply(read, window, Polled(info))
+        if window.job.phase is Phase.READY:
+            window.walk = Walk(window.job.records, window.walk.locator, window.walk.page, window.walk.rows)
+            self._ledger.completed(job_id)
+            self.log(read, window, f"query job complete, {window.job.records} records")
+
+    def _poll_failed(self, read: ObjectRead, window: WindowRead, job_id: str, error: Exception) -> None:
+        window.calling = False
+        failure = _failure_in(error)
+        if failure is None or window.job.phase is not Phase.WAITING or window.job.job_id != job_id:
+            return
+        if failure.kind is Kind.JOB_GONE:
+            self._ledger.forget(job_id)
+        self.apply(read, window, PollFailed(failure))
+
+    def _leave_alone(self, read: ObjectRead, window: WindowRead, job_id: str) -> None:
+        """The state names somebody else's job: it is not touched, and its window is read with a job of our own."""
+        self.log(read, window, "the job that the state names is not this stream's", level=logging.WARNING)
+        self._ledger.forget(job_id)
+        window.unconfirmed = False
+        window.job = QueryJob()
+        self._start_over(read, window)
+        read.publish()
+
+    def _start_over(self, read: ObjectRead, window: WindowRead) -> None:
+        repeated = read.restart(window)
+        if repeated:
+            what = f"the window is read again from its start; {repeated} rows already emitted are repeated"
+            self.log(read, window, what, level=logging.WARNING)
+
+    def _window_failed(self, read: ObjectRead, failure: Failure) -> None:
+        if failure.action is Action.STOP_RUN:
+            self._on_stop(failure)
+        else:
+            read.fail(failure)
+
+    def _split(self, read: ObjectRead, window: WindowRead) -> None:
+        halves = halve_by_date(window.bounds) if read.plan.mode is Mode.INCREMENTAL else None
+        if halves is not None:
+            self._replace(read, window, halves)
+            return
+        self._calls.submit(
+            partial(self._org.middle_id, read.plan.query, window.bounds, read.plan.api_version),
+            partial(self._split_by_id, read, window),
+            partial(self._split_failed, read, window),
+        )
+
+    def _split_by_id(self, read: ObjectRead, window: WindowRead, middle: str | None) -> None:
+        if middle is None:
+            self._split_failed(read, window, None)
+        else:
+            self._replace(read, window, halve_by_id(window.bounds, middle))
+
+    def _split_failed(self, read: ObjectRead, window: WindowRead, error: Exception | None) -> None:
+        """The window cannot be halved: what made it necessary is its failure, unless the whole run must stop."""
+        found = _failure_in(error) if error is not None else None
+        failure = found if found is not None and found.action is Action.STOP_RUN else window.job.failure
+        if failure is not None:
+            self._window_failed(read, failure)
+
+    def _replace(self, read: ObjectRead, window: WindowRead, halves: tuple[Bounds, Bounds]) -> None:
+        if window in read.windows:
+            self._start_over(read, window)
+            self.log(read, window, "the window is split in two")
+            read.split(window, halves, half_of(window.job, self._policy.jobs))
+
+
+def _failure_in(error: Exception) -> Failure | None:
+    """What a call's exception means; None where the run is being stopped anyway. A defect is raised on."""
+    if isinstance(error, SalesforceError):
+        return error.failure
+    if isinstance(error, Stopped):
+        return None
+    raise error

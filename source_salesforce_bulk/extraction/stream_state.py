@@ -1,0 +1,228 @@
+"""The state of one stream: what it means, and its one JSON form (design section 1.6).
+
+    {"SystemModstamp": "2026-11-23T02:00:00.000Z", "scope": "sha256:...", "resume": [{...}, ...]}
+
+The cursor means: every row with a cursor below it has been emitted. ``resume`` lists the unfinished windows that have a
+job, in the order in which they are read; only the first may have rows behind it. Any runner can continue any other's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from source_salesforce_bulk.salesforce.soql import Bounds, format_instant, parse_instant
+
+COMPLETE_MARKER: Mapping[str, object] = {"__ab_full_refresh_sync_complete": True}
+"""The whole state of a full refresh that has ended; the CDK's resumable reader ends on exactly this."""
+
+_NO_CURSOR_MARKER: Mapping[str, object] = {"__ab_no_cursor_state_message": True}
+_RESUME = "resume"
+_SCOPE = "scope"
+_MODE = "mode"
+_FULL_REFRESH = "full_refresh"
+
+
+class Mode(Enum):
+    """How a stream is read."""
+
+    INCREMENTAL = "incremental"
+    FULL_REFRESH = "full_refresh"
+
+
+class StateError(ValueError):
+    """The state cannot be this stream's. The message is a sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePoint:
+    """An unfinished window and its job: ``page`` pages with ``rows`` rows lie behind ``locator`` (None: the start)."""
+
+    job: str
+    locator: str | None
+    page: int
+    rows: int
+    bounds: Bounds
+    api_version: str
+    page_size: int
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """A stream's state. ``complete`` is only ever true of a full refresh."""
+
+    mode: Mode
+    cursor: datetime | None = None
+    scope: str | None = None
+    resume: tuple[ResumePoint, ...] = ()
+    complete: bool = False
+
+    def to_json(self, cursor_field: str | None) -> dict[str, object]:
+        """The state as it is emitted; ``resume`` is absent when no window is open."""
+        if self.complete:
+            return dict(COMPLETE_MARKER)
+        blob: dict[str, object] = {}
+        if self.mode is Mode.FULL_REFRESH:
+            blob[_MODE] = _FULL_REFRESH
+        elif self.cursor is not None and cursor_field is not None:
+            blob[cursor_field] = format_instant(self.cursor)
+        if self.scope is not None:
+            blob[_SCOPE] = self.scope
+        if self.resume:
+            blob[_RESUME] = [_point_to_json(point) for point in self.resume]
+        return blob
+
+
+@dataclass(frozen=True, slots=True)
+class ReadState:
+    """An incoming state, and what the user should be told of it: a sentence, or None.
+
+    ``abandoned`` are jobs that the state names and that nothing will continue.
+    """
+
+    state: StreamState
+    warning: str | None = None
+    abandoned: tuple[ResumePoint, ...] = ()
+
+
+def scope_hash(
+    *, organization_id: str | None, operation: str, where: str | None, cursor_field: str | None, start: datetime | None
+) -> str:
+    """What a cursor is worth: state written under another scope says nothing about which rows were emitted."""
+    parts = [organization_id, operation, where, cursor_field, format_instant(start) if start else None]
+    return "sha256:" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def read_state(blob: Mapping[str, object] | None, mode: Mode, cursor_field: str | None, scope: str) -> ReadState:
+    """The incoming ``blob`` as this stream's state.
+
+    A full refresh continues only what a full refresh wrote; anything else there is ignored with a warning. Raises
+    :class:`StateError` where an incremental state is malformed or another stream's.
+    """
+    fresh = StreamState(mode=mode, scope=scope)
+    if not blob or dict(blob) == _NO_CURSOR_MARKER:
+        return ReadState(fresh)
+    if not isinstance(blob, Mapping):
+        raise StateError("it is not a JSON object")
+    if mode is Mode.FULL_REFRESH:
+        return _read_full_refresh(blob, fresh)
+    if dict(blob) == COMPLETE_MARKER or blob.get(_MODE) == _FULL_REFRESH:
+        warning = "The state was written by a full refresh; this incremental sync starts from the beginning."
+        return ReadState(fresh, warning, _points(blob) if _RESUME in blob else ())
+    points = _points(blob)
+    if blob.get(_SCOPE, scope) != scope:
+        return ReadState(fresh, _OTHER_SCOPE, points)
+    cursor = _cursor(blob, cursor_field)
+    if cursor is None and not points and _SCOPE not in blob:
+        raise StateError(f"it has no {cursor_field} and names no job, so it is not a state of this stream")
+    return ReadState(StreamState(mode=mode, cursor=cursor, scope=scope, resume=points))
+
+
+_OTHER_SCOPE = (
+    "The state was written for another organization, include_deleted, where, cursor field or start_date; "
+    "this sync starts from the beginning."
+)
+
+
+def _read_full_refresh(blob: Mapping[str, object], fresh: StreamState) -> ReadState:
+    if dict(blob) == COMPLETE_MARKER:
+        return ReadState(StreamState(mode=Mode.FULL_REFRESH, scope=fresh.scope, complete=True))
+    if blob.get(_MODE) != _FULL_REFRESH:
+        return ReadState(fresh, "The state was not written by a full refresh; it is ignored.")
+    try:
+        points = _points(blob)
+    except StateError as error:
+        return ReadState(fresh, f"The state of the earlier full refresh is ignored: {error}.")
+    if blob.get(_SCOPE, fresh.scope) != fresh.scope:
+        return ReadState(fresh, _OTHER_SCOPE, points)
+    return ReadState(StreamState(mode=Mode.FULL_REFRESH, scope=fresh.scope, resume=points))
+
+
+def _cursor(blob: Mapping[str, object], cursor_field: str | None) -> datetime | None:
+    if cursor_field is None or cursor_field not in blob:
+        return None
+    value = blob[cursor_field]
+    if not isinstance(value, str):
+        raise StateError(f"its {cursor_field} is not a text")
+    try:
+        return parse_instant(value)
+    except ValueError as error:
+        raise StateError(f"its {cursor_field} is not an instant like 2026-11-23T02:00:00.000Z") from error
+
+
+def _points(blob: Mapping[str, object]) -> tuple[ResumePoint, ...]:
+    entries = blob.get(_RESUME, [])
+    if not isinstance(entries, list):
+        raise StateError("its resume is not a list")
+    return tuple(_point(entry) for entry in entries)
+
+
+def _point(entry: object) -> ResumePoint:
+    if not isinstance(entry, Mapping):
+        raise StateError("an entry of its resume is not an object")
+    return ResumePoint(
+        job=_text(entry, "job"),
+        locator=_optional_text(entry, "locator"),
+        page=_count(entry, "page"),
+        rows=_count(entry, "rows"),
+        bounds=Bounds(
+            start=_instant(entry, "from"),
+            end=_instant(entry, "to"),
+            id_from=_optional_text(entry, "id_from"),
+            id_to=_optional_text(entry, "id_to"),
+        ),
+        api_version=_text(entry, "api_version"),
+        page_size=_count(entry, "page_size"),
+        query=_text(entry, "query"),
+    )
+
+
+def _point_to_json(point: ResumePoint) -> dict[str, object]:
+    bounds = point.bounds
+    return {
+        "job": point.job,
+        "locator": point.locator,
+        "page": point.page,
+        "rows": point.rows,
+        "from": format_instant(bounds.start) if bounds.start else None,
+        "to": format_instant(bounds.end) if bounds.end else None,
+        "id_from": bounds.id_from,
+        "id_to": bounds.id_to,
+        "api_version": point.api_version,
+        "page_size": point.page_size,
+        "query": point.query,
+    }
+
+
+def _text(entry: Mapping[str, object], key: str) -> str:
+    value = entry.get(key)
+    if not isinstance(value, str) or not value:
+        raise StateError(f"an entry of its resume has no {key}")
+    return value
+
+
+def _optional_text(entry: Mapping[str, object], key: str) -> str | None:
+    return None if entry.get(key) is None else _text(entry, key)
+
+
+def _count(entry: Mapping[str, object], key: str) -> int:
+    value = entry.get(key)
+    # JSON numbers come back as floats from some state stores.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value) or value < 0:
+        raise StateError(f"the {key} of an entry of its resume is not a whole number")
+    return int(value)
+
+
+def _instant(entry: Mapping[str, object], key: str) -> datetime | None:
+    text = _optional_text(entry, key)
+    if text is None:
+        return None
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise StateError(f"the {key} of an entry of its resume is not an instant") from error

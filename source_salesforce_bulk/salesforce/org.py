@@ -1,0 +1,98 @@
+"""One org for one run: every call that an extraction makes, behind one object.
+
+Retries here: none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from source_salesforce_bulk.salesforce import rest_api
+from source_salesforce_bulk.salesforce.bulk_api import QUERY_ALL, JobInfo, PageHeaders
+from source_salesforce_bulk.salesforce.clock import Clock
+from source_salesforce_bulk.salesforce.failures import SalesforceError, unreadable_answer
+from source_salesforce_bulk.salesforce.ids import id_15, split_id_range
+from source_salesforce_bulk.salesforce.jobs import BulkJobs
+from source_salesforce_bulk.salesforce.pages import Page, PageAddress, PageFetcher
+from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql
+from source_salesforce_bulk.salesforce.transport import Transport
+from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
+
+
+class SalesforceOrg:
+    """Every method may be called from any thread, blocks, and raises ``SalesforceError`` or ``Stopped``.
+
+    ``directory`` takes the pages. ``user_id`` tells our jobs from others'; None where the login did not say who we are.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        directory: Path,
+        clock: Clock,
+        random01: Callable[[], float],
+        user_id: Callable[[], str | None],
+    ) -> None:
+        self._transport = transport
+        self._jobs = BulkJobs(transport)
+        self._pages = PageFetcher(transport, directory, clock, random01)
+        self._user_id = user_id
+
+    def create(self, version: str, soql: str, operation: str, object_name: str) -> JobInfo:
+        """Create a query job."""
+        return self._jobs.create(version, soql, operation, object_name)
+
+    def info(self, version: str, job_id: str, object_name: str) -> JobInfo:
+        """How a query job stands."""
+        return self._jobs.info(version, job_id, object_name)
+
+    def abort(self, version: str, job_id: str, object_name: str) -> bool:
+        """Abort and delete an unfinished job, best effort."""
+        return self._jobs.abort(version, job_id, object_name)
+
+    def delete(self, version: str, job_id: str, object_name: str) -> bool:
+        """Delete a finished job, best effort."""
+        return self._jobs.delete(version, job_id, object_name)
+
+    def is_ours(self, info: JobInfo, object_name: str, operation: str) -> bool:
+        """Whether a job that a state names can be this stream's: same object and operation, created by this user.
+
+        A state is a file that people edit. What Salesforce does not say cannot speak against the job.
+        """
+        if info.object_name is not None and info.object_name.lower() != object_name.lower():
+            return False
+        if info.operation is not None and info.operation.lower() != operation.lower():
+            return False
+        user_id = self._user_id()
+        return info.created_by is None or user_id is None or id_15(info.created_by) == id_15(user_id)
+
+    def fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None]) -> Page:
+        """One result page, proven whole."""
+        return self._pages.fetch(address, on_headers)
+
+    def middle_id(self, query: ObjectQuery, bounds: Bounds, version: str) -> str | None:
+        """An Id between the lowest and the highest of the window, found by two synchronous queries; None if it cannot be.
+
+        Only the Ids bound the question: the middle need not be exact, and the halves' outer ends stay open anyway.
+        """
+        ids_only = replace(query, fields=("Id",), cursor_field=None, where=None, exclude_deleted=False)
+        question = build_soql(ids_only, Bounds(start=None, end=None, id_from=bounds.id_from, id_to=bounds.id_to))
+        low = self._first_id(f"{question} ORDER BY Id ASC LIMIT 1", query, version)
+        high = self._first_id(f"{question} ORDER BY Id DESC LIMIT 1", query, version)
+        if low is None or high is None or low == high:
+            return None
+        return next(iter(split_id_range(low, high, 2)), None)
+
+    def _first_id(self, soql: str, query: ObjectQuery, version: str) -> str | None:
+        request = rest_api.query(version, soql, include_deleted=query.operation == QUERY_ALL)
+        response = self._transport.call(replace(request, object_name=query.object_name))
+        try:
+            payload = response.json()
+        except UnreadableBody as error:
+            raise SalesforceError(unreadable_answer(Operation.QUERY, response)) from error
+        records = payload.get("records") if isinstance(payload, Mapping) else None
+        first = records[0] if isinstance(records, list) and records else None
+        value = first.get("Id") if isinstance(first, Mapping) else None
+        return value if isinstance(value, str) else None
