@@ -58,6 +58,9 @@ class Org:
 
     def close(self) -> None:
         """Close the database and remove the temporary directory."""
+        for job in self.jobs.values():
+            if job.snapshot is not None:
+                job.snapshot.close()
         self.store.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 

@@ -54,7 +54,7 @@ class Call:
     headers: Mapping[str, str]
     body: bytes
     target: Target
-    request: web.Request | None = None  # None for a subrequest of a batch
+    request: web.BaseRequest | None = None  # None for a subrequest of a batch
     session: Session | None = None
     json: Any = None
 

@@ -33,16 +33,16 @@ class OrgServer:
         self._runner = JobRunner(org)
         self._control = ControlResources(org)
         self._handlers: dict[str, Handler] = {}
-        self._web: web.AppRunner | None = None
+        self._web: web.ServerRunner | None = None
         self.url = ""
         self.instance_url = ""
 
     async def start(self, port: int = 0) -> None:
         """Listen; afterwards `url` and `instance_url` are known."""
         server = web.Server(self._handle, max_line_size=4 * _MAX_URI, max_field_size=4 * _MAX_URI, access_log=None)
-        self._web = web.ServerRunner(server)  # type: ignore[assignment]
-        await self._web.setup()  # type: ignore[union-attr]
-        site = web.TCPSite(self._web, "127.0.0.1", port, shutdown_timeout=0.1)  # type: ignore[arg-type]
+        self._web = web.ServerRunner(server, shutdown_timeout=0.1)
+        await self._web.setup()
+        site = web.TCPSite(self._web, "127.0.0.1", port)
         await site.start()
         port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
         self.url = f"http://127.0.0.1:{port}"
@@ -78,7 +78,7 @@ class OrgServer:
         job = self._org.jobs.get(parts.get("job", ""))
         name = job.object if job is not None else parts.get("object")
         target = Target(kind, name, job.id if job else None, job.nth if job else None)
-        call = Call(kind, request.path, parts, dict(request.query), request.headers, body, target, request)  # type: ignore[arg-type]
+        call = Call(kind, request.path, parts, dict(request.query), request.headers, body, target, request)
         if kind == "createJob":
             call.target = Target(kind, _object_in(body))
         elif kind in ("query", "queryAll"):

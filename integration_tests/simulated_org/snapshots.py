@@ -45,6 +45,10 @@ class Snapshot:
             snapshot.append([form.line(row) for row in rows])
         return snapshot
 
+    def close(self) -> None:
+        """Let go of the spool; the files go with the directory."""
+        self._spool.close()
+
     @property
     def rows(self) -> int:
         """How many rows there are."""

@@ -124,7 +124,7 @@ def plan_delivery(settings: OrgSettings, faults: Sequence[Fault], size: int, def
     return plan
 
 
-async def deliver(request: web.Request, answer: Answer, coded: bytes, plan: DeliveryPlan) -> web.StreamResponse:
+async def deliver(request: web.BaseRequest, answer: Answer, coded: bytes, plan: DeliveryPlan) -> web.StreamResponse:
     """Send an answer.
 
     :raises ConnectionClosed: the plan ended the connection before the answer's proper end.
@@ -148,7 +148,7 @@ async def deliver(request: web.Request, answer: Answer, coded: bytes, plan: Deli
     return response
 
 
-async def _deliver_raw(request: web.Request, answer: Answer, coded: bytes, plan: DeliveryPlan) -> None:
+async def _deliver_raw(request: web.BaseRequest, answer: Answer, coded: bytes, plan: DeliveryPlan) -> None:
     """Send an answer without length or chunks: its end is the connection's end."""
     transport = request.transport
     if transport is None:
@@ -164,7 +164,7 @@ async def _deliver_raw(request: web.Request, answer: Answer, coded: bytes, plan:
     close(request)
 
 
-async def _write(coded: bytes, plan: DeliveryPlan, write: Callable[[bytes], Any], request: web.Request) -> None:
+async def _write(coded: bytes, plan: DeliveryPlan, write: Callable[[bytes], Any], request: web.BaseRequest) -> None:
     stops = sorted({at for at in (plan.cut_at, plan.stall_at, len(coded)) if at is not None and at <= len(coded)})
     sent = 0
     for stop in stops:
@@ -188,7 +188,7 @@ async def _write_until(coded: bytes, sent: int, stop: int, plan: DeliveryPlan, w
     return stop
 
 
-def close(request: web.Request, *, reset: bool = False) -> None:
+def close(request: web.BaseRequest, *, reset: bool = False) -> None:
     """End the client's connection, after what was written or, with `reset`, with a TCP reset."""
     transport = request.transport
     if transport is None:

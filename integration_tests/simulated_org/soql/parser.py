@@ -64,7 +64,8 @@ class _Parser:
         return self._take()
 
     def _unexpected(self) -> ApiError:
-        return malformed(self._soql, self._token.at, f"unexpected token: '{self._token.text}'")
+        written = self._token.text if self._token.kind == "end" else f"'{self._token.text}'"
+        return malformed(self._soql, self._token.at, f"unexpected token: {written}")
 
     # -- statement ---------------------------------------------------------------------------------------------------
 
