@@ -1,0 +1,224 @@
+"""The three OAuth flows as values: credentials in, a token request out, a reply in, a session out.
+
+Source: Salesforce Help, "OAuth 2.0 Refresh Token Flow", "... Client Credentials Flow", "... JWT Bearer Flow". No flow's
+reply says when the session ends: it ends when Salesforce says so, with a 401 on a data call.
+
+No value here shows a secret in its ``repr``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import assert_never
+from urllib.parse import SplitResult, urlsplit
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from source_salesforce_bulk.salesforce.failures import (
+    Failure,
+    Kind,
+    SalesforceError,
+    classify_response,
+    unreadable_answer,
+)
+from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation, UnreadableBody
+
+TOKEN_PATH = "/services/oauth2/token"
+SANDBOX_LOGIN = "https://test.salesforce.com"
+
+_ASSERTION_LIFE = timedelta(minutes=3)
+# Printable, no blanks: anything else is no token, and would break (or forge) the header it is put into.
+_TOKEN_TEXT = re.compile(r"[\x21-\x7e]+")
+_SANDBOX_HOST = re.compile(r"--[^.]+\.(sandbox\.)?my\.salesforce\.|\.sandbox\.my\.", re.IGNORECASE)
+_PEM = re.compile(r"\s*(-----BEGIN [A-Z ]+-----)(.*?)(-----END [A-Z ]+-----)\s*", re.DOTALL)
+_IDENTITY = re.compile(r"/id/(00D\w{12,15})/(005\w{12,15})/?$", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """A user's grant, as the consent screen left it. Where the app rotates, each login replaces the refresh token."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """The app itself, as its Run As user. Only a My Domain host accepts it."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class JwtBearer:
+    """A pre-authorized user, vouched for with the app's private key (RSA, PEM)."""
+
+    client_id: str
+    username: str
+    private_key: str = field(repr=False)
+
+
+Credentials = RefreshToken | ClientCredentials | JwtBearer
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """A POST to the token endpoint; ``form`` holds secrets."""
+
+    url: str
+    form: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a login gives. ``instance_url`` (scheme and host) is the base of every data call, never the login host.
+
+    ``refresh_token`` is there only where Salesforce rotated it: then the one used for this login is already dead.
+    """
+
+    access_token: str = field(repr=False)
+    instance_url: str
+    issued_at: datetime | None = None
+    organization_id: str | None = None
+    user_id: str | None = None
+    refresh_token: str | None = field(default=None, repr=False)
+
+
+def build_token_request(credentials: Credentials, login_url: str, now: datetime) -> TokenRequest:
+    """The login for these credentials. Raises ``SalesforceError`` where the private key cannot sign."""
+    url = login_url.rstrip("/") + TOKEN_PATH
+    match credentials:
+        case RefreshToken(client_id, client_secret, refresh_token):
+            form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": client_id}
+            # An app may be set not to demand its secret.
+            form |= {"client_secret": client_secret} if client_secret else {}
+        case ClientCredentials(client_id, client_secret):
+            form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
+        case JwtBearer():
+            assertion = _assertion(credentials, login_url, now)
+            form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
+        case _:
+            assert_never(credentials)
+    return TokenRequest(url, form)
+
+
+def parse_token_reply(response: ApiResponse, redact: Callable[[str], str]) -> Session | Failure:
+    """The session a token reply opens, or why it opens none."""
+    failure = classify_response(Operation.TOKEN, response, redact)
+    if failure is not None:
+        return failure
+    try:
+        reply = response.json()
+    except UnreadableBody:
+        reply = None
+    token, base = _text(reply, "access_token"), _base(_text(reply, "instance_url"))
+    if token is None or base is None or not _TOKEN_TEXT.fullmatch(token):
+        return unreadable_answer(Operation.TOKEN, response)
+    organization_id, user_id = _identity(_text(reply, "id"))
+    return Session(
+        access_token=token,
+        instance_url=base,
+        issued_at=_instant(_text(reply, "issued_at")),
+        organization_id=organization_id,
+        user_id=user_id,
+        refresh_token=_text(reply, "refresh_token"),
+    )
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host is this machine: the only one that may be spoken to without TLS.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("login.salesforce.com")
+    (True, True, False)
+    """
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def split_key(private_key: str) -> tuple[str, ...]:
+    """The key's own lines, as they may turn up alone in a text that has to be redacted."""
+    return tuple(line for line in _pem(private_key).splitlines() if line and not line.startswith("-----"))
+
+
+def _assertion(credentials: JwtBearer, login_url: str, now: datetime) -> str:
+    claims = {
+        "iss": credentials.client_id,
+        "sub": credentials.username,
+        "aud": _audience(login_url),
+        "exp": int((now + _ASSERTION_LIFE).timestamp()),
+    }
+    try:
+        return jwt.encode(claims, _pem(credentials.private_key), algorithm="RS256")
+    except (ValueError, TypeError, AttributeError, NotImplementedError, UnsupportedAlgorithm, jwt.PyJWTError):
+        # Not chained: what a parser says of a broken key may quote it.
+        raise SalesforceError(
+            Failure.of(
+                Kind.CREDENTIALS_REFUSED,
+                Operation.TOKEN,
+                "private_key is not an RSA private key in PEM form",
+                guidance="Paste the whole key, unencrypted, from its BEGIN line to its END line; its certificate "
+                "belongs to the app, under Use digital signatures.",
+            )
+        ) from None
+
+
+def _audience(login_url: str) -> str:
+    """Who shall accept the assertion: the login host, but for a sandbox's My Domain the sandboxes' common one."""
+    url = login_url.rstrip("/")
+    return SANDBOX_LOGIN if _SANDBOX_HOST.search(url) else url
+
+
+def _pem(private_key: str) -> str:
+    r"""The key with the line breaks PEM wants: one-line form fields and JSON turn them into blanks or ``\n``."""
+    match = _PEM.fullmatch(private_key.replace("\\n", "\n"))
+    if match is None:
+        return private_key
+    begin, body, end = match.groups()
+    return "\n".join([begin, *body.split(), end, ""])
+
+
+def _base(instance_url: str | None) -> str | None:
+    """Scheme and host of an address that may be given the token: https, or http on this machine."""
+    parts = _split(instance_url)
+    if parts is None or not parts.hostname or "@" in parts.netloc:
+        return None
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+        return None
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _split(url: str | None) -> SplitResult | None:
+    try:
+        parts = urlsplit(url or "")
+        # Reading the port judges it.
+        return parts if parts.port != 0 else None
+    except ValueError:
+        return None
+
+
+def _text(reply: object, key: str) -> str | None:
+    value = reply.get(key) if isinstance(reply, dict) else None
+    return value if isinstance(value, str) and value else None
+
+
+def _instant(milliseconds: str | None) -> datetime | None:
+    """``issued_at``: milliseconds since the epoch, as a string."""
+    try:
+        return datetime.fromtimestamp(int(milliseconds or "") / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _identity(url: str | None) -> tuple[str | None, str | None]:
+    """Organization and user from the identity URL, ``https://login.salesforce.com/id/00D.../005...``."""
+    match = _IDENTITY.search(url or "")
+    return (match[1], match[2]) if match else (None, None)

@@ -1,0 +1,181 @@
+"""Stand-ins for time and for Salesforce. They record, and fail on what nobody scripted, or on what nobody asked for."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+import requests
+import urllib3
+
+from source_salesforce_bulk.salesforce.clock import Stopped
+
+
+class FakeClock:
+    """Time that passes only when somebody sleeps or a test calls :meth:`advance`. ``sleeps`` holds every real pause."""
+
+    def __init__(self, now: datetime = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)) -> None:
+        self._lock = threading.Lock()
+        self._now = now
+        self._elapsed = 1000.0
+        self.sleeps: list[float] = []
+        self.stopped = False
+
+    def monotonic(self) -> float:
+        with self._lock:
+            return self._elapsed
+
+    def now(self) -> datetime:
+        with self._lock:
+            return self._now
+
+    def sleep(self, seconds: float) -> None:
+        if self.stopped:
+            raise Stopped("the run is being stopped")
+        if seconds > 0:
+            self.sleeps.append(seconds)
+            self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        with self._lock:
+            self._elapsed += seconds
+            self._now += timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request as it reached the HTTP library."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    params: Mapping[str, str] | None
+    json: object
+    data: Mapping[str, str] | None
+    stream: bool
+    timeout: tuple[float, float]
+
+
+@dataclass
+class Answer:
+    """One scripted answer: an HTTP answer, or the exception the library raises in its place.
+
+    ``body`` is bytes, a value sent as JSON, or an iterable of pieces; a piece that is an exception is raised when the
+    reader gets there, a piece that is callable is called (to move a clock, say) and gives no bytes.
+    """
+
+    status: int = 200
+    body: object = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    error: Exception | None = None
+
+
+class _Pieces:
+    """A file of scripted pieces, one per read, as a socket gives what has come in."""
+
+    def __init__(self, pieces: Iterable[object]) -> None:
+        self._pieces: Iterator[object] = iter(pieces)
+        self._rest = b""
+        self.closed = False
+
+    def read(self, amount: int = -1) -> bytes:
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return b""
+            if isinstance(piece, Exception):
+                raise piece
+            if callable(piece):
+                piece()
+            else:
+                assert isinstance(piece, bytes)
+                self._rest = piece
+        amount = len(self._rest) if amount is None or amount < 0 else amount
+        given, self._rest = self._rest[:amount], self._rest[amount:]
+        return given
+
+    read1 = read
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def http_response(answer: Answer) -> requests.Response:
+    """The answer as requests hands it out, its body still on the wire."""
+    headers = dict(answer.headers)
+    body = answer.body
+    if isinstance(body, (dict, list)) and not _is_script(body):
+        body = json.dumps(body).encode()
+        headers.setdefault("Content-Type", "application/json;charset=UTF-8")
+    pieces = [body] if isinstance(body, bytes) else body
+    assert isinstance(pieces, Iterable)
+    response = requests.Response()
+    response.status_code = answer.status
+    response.headers.update(headers)
+    response.raw = urllib3.HTTPResponse(
+        body=_Pieces(piece for piece in pieces if piece != b""),  # type: ignore[arg-type]
+        headers=headers,
+        status=answer.status,
+        preload_content=False,
+    )
+    return response
+
+
+def _is_script(body: object) -> bool:
+    return isinstance(body, list) and any(isinstance(piece, bytes | Exception) or callable(piece) for piece in body)
+
+
+class ScriptedHttp:
+    """An ``Http`` that answers what a test scripted, in that order.
+
+    An unexpected request fails at once, an unused answer when the ``with`` block ends.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._script: list[tuple[str, str, Answer, Callable[[Sent], None] | None]] = []
+        self.sent: list[Sent] = []
+
+    def expect(
+        self, method: str, url_end: str, answer: Answer, check: Callable[[Sent], None] | None = None
+    ) -> ScriptedHttp:
+        """Script the next answer, to a request whose URL (without its query) ends with ``url_end``."""
+        self._script.append((method, url_end, answer, check))
+        return self
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None = None,
+        json: object = None,
+        data: Mapping[str, str] | None = None,
+        stream: bool,
+        timeout: tuple[float, float],
+    ) -> requests.Response:
+        sent = Sent(method, url, headers, params, json, data, stream, timeout)
+        with self._lock:
+            self.sent.append(sent)
+            assert self._script, f"nothing more is scripted, but {method} {url} came"
+            expected_method, url_end, answer, check = self._script.pop(0)
+        assert method == expected_method, f"expected {expected_method} {url_end}, but {method} {url} came"
+        assert url.endswith(url_end), f"expected {expected_method} {url_end}, but {method} {url} came"
+        if check is not None:
+            check(sent)
+        if answer.error is not None:
+            raise answer.error
+        return http_response(answer)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if error is None:
+            unused = [f"{method} {url_end}" for method, url_end, _, _ in self._script]
+            assert unused == [], f"never asked for: {unused}"

@@ -1,0 +1,511 @@
+from __future__ import annotations
+
+import builtins
+import http.client
+import json
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
+
+from source_salesforce_bulk.salesforce import failures
+from source_salesforce_bulk.salesforce.failure_kinds import MEANINGS
+from source_salesforce_bulk.salesforce.failure_table import ROWS, Evidence
+from source_salesforce_bulk.salesforce.failures import (
+    Action,
+    Consequence,
+    Failure,
+    Kind,
+    SalesforceError,
+    classify_exception,
+    classify_job_state,
+    classify_response,
+    page_rejected,
+    unreadable_answer,
+)
+from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation
+
+SAMPLES = Path(__file__).parent / "samples" / "failures"
+INDEX = json.loads((SAMPLES / "index.json").read_text())
+
+
+def as_it_is(text: str) -> str:
+    return text
+
+
+def sample_response(sample: dict) -> ApiResponse:
+    body = (SAMPLES / sample["body"]).read_bytes() if sample["body"] else b""
+    return ApiResponse(sample["status"], sample["headers"], body)
+
+
+def classified(
+    operation: Operation, status: int, body: object = b"", headers: dict | None = None, redact=as_it_is
+) -> Failure:
+    encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
+    failure = classify_response(operation, ApiResponse(status, headers or {}, encoded), redact)
+    assert failure is not None
+    return failure
+
+
+def error(code: str, message: str = "") -> list[dict[str, str]]:
+    return [{"errorCode": code, "message": message}]
+
+
+# The table.
+
+
+@pytest.mark.parametrize("sample", INDEX, ids=lambda sample: sample["body"] or sample["row"])
+def test_every_recorded_answer_gets_its_meaning_from_its_row(sample):
+    operation, response = Operation[sample["operation"]], sample_response(sample)
+    failure = classify_response(operation, response, as_it_is)
+    row, _ = failures._matching_row(operation, response)
+    assert failure is not None
+    assert row.name == sample["row"]
+    assert (failure.kind.name, failure.action.name, failure.consequence.name) == (
+        sample["kind"],
+        sample["action"],
+        sample["consequence"],
+    )
+    assert (failure.operation, failure.status) == (operation, sample["status"])
+
+
+def test_every_row_has_a_sample_and_every_sample_a_file():
+    assert {row.name for row in ROWS} == {sample["row"] for sample in INDEX}
+    assert len({row.name for row in ROWS}) == len(ROWS)
+    assert {sample["body"] for sample in INDEX if sample["body"]} == {
+        path.name for path in SAMPLES.iterdir() if path.name != "index.json"
+    }
+
+
+def test_every_kind_has_a_meaning_whose_sentences_are_sentences():
+    assert set(MEANINGS) == set(Kind)
+    for kind, meaning in MEANINGS.items():
+        assert not meaning.what.endswith("."), kind
+        assert meaning.guidance.endswith("."), kind
+    for row in ROWS:
+        assert row.guidance is None or row.guidance.endswith("."), row.name
+
+
+def test_the_last_row_takes_everything():
+    assert ROWS[-1].fits(Evidence(Operation.QUERY, None, frozenset(), ""))
+
+
+@pytest.mark.parametrize("operation", [op for op in Operation if op is not Operation.TOKEN])
+@pytest.mark.parametrize(
+    "text", ["Connected app is not attached to Agent", "This session is not valid for use with the REST API"]
+)
+def test_a_401_that_names_a_policy_never_starts_a_refresh(operation, text):
+    for body in (error("INVALID_SESSION_ID", text), error("ANYTHING", text)):
+        assert classified(operation, 401, body).action is Action.STOP_RUN
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 503])
+def test_a_login_never_asks_for_another_login(status):
+    for body in (error("INVALID_SESSION_ID"), b"", {"error": "invalid_grant"}):
+        assert classified(Operation.TOKEN, status, body).action is not Action.REFRESH_TOKEN
+
+
+def test_only_a_create_is_sent_once_more_and_only_a_page_fetched_again():
+    for operation in Operation:
+        for status in (200, 206, 302, 400, 404, 408, 409, 418, 429, 500, 503, 504):
+            failure = classify_response(operation, ApiResponse(status, {}, b"<p>?</p>"), as_it_is)
+            if failure is not None and failure.action is Action.SEND_ONCE_MORE:
+                assert operation is Operation.CREATE_JOB
+            if failure is not None and failure.action is Action.FETCH_PAGE_AGAIN:
+                assert operation is Operation.RESULTS
+
+
+@pytest.mark.parametrize("status", [500, 504])
+def test_a_create_that_ends_in_a_server_error_is_in_doubt_unless_the_error_says_what_happened(status):
+    assert classified(Operation.CREATE_JOB, status).action is Action.SEND_ONCE_MORE
+    assert classified(Operation.CREATE_JOB, status, error("UNKNOWN_EXCEPTION")).action is Action.RETRY
+
+
+@pytest.mark.parametrize("status", [406, 420, 429, 502, 503])
+def test_a_create_that_salesforce_never_took_up_is_sent_again(status):
+    assert classified(Operation.CREATE_JOB, status, b"<html>Edge</html>").action is Action.RETRY
+
+
+# Successes.
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "body"),
+    [
+        (Operation.TOKEN, 200, b'{"access_token": "00Dx"}'),
+        (Operation.VERSIONS, 200, b"[]"),
+        (Operation.SOBJECTS, 200, b"{}"),
+        (Operation.DESCRIBE, 200, b"{}"),
+        (Operation.DESCRIBE, 304, b""),
+        (Operation.QUERY, 200, b'{"records": []}'),
+        (Operation.CREATE_JOB, 200, b'{"id": "750x"}'),
+        (Operation.CREATE_JOB, 201, b'{"id": "750x"}'),
+        (Operation.JOB_INFO, 200, b"{}"),
+        (Operation.RESULTS, 200, b""),
+        (Operation.RESULTS, 200, b'"Id"\n'),
+        (Operation.RESULT_PAGES, 200, b"{}"),
+        (Operation.ABORT_JOB, 200, b"{}"),
+        (Operation.DELETE_JOB, 204, b""),
+        (Operation.DELETE_JOB, 200, b"<p>gone</p>"),
+    ],
+)
+def test_the_success_an_operation_expects_is_no_failure(operation, status, body):
+    assert classify_response(operation, ApiResponse(status, {}, body), as_it_is) is None
+
+
+def test_a_success_is_never_quoted():
+    for operation in Operation:
+        for body in (b'{"access_token":"00Dsecret', b'[{"message":"00Dsecret","errorCode":"X"}]', b"00Dsecret"):
+            for status in (200, 206):
+                failure = classify_response(operation, ApiResponse(status, {}, body), as_it_is)
+                assert failure is None or "00Dsecret" not in str(SalesforceError(failure))
+
+
+# What a message shows.
+
+
+def test_a_summary_names_operation_status_and_code_and_quotes_salesforce():
+    failure = classified(Operation.CREATE_JOB, 400, error("INVALIDENTITY", "Entity 'X' is not supported."))
+    assert failure.summary == (
+        "Bulk API 2.0 does not support querying this object "
+        "(create job, HTTP 400, INVALIDENTITY): Entity 'X' is not supported."
+    )
+    assert str(SalesforceError(failure)) == f"{failure.summary} {failure.guidance}"
+
+
+def test_a_quoted_message_is_one_line_of_at_most_300_characters():
+    message = "a\r\n\tb\x00\x1b[31m\u2028\u202e\ud800" + "x" * 1000
+    quoted = classified(Operation.CREATE_JOB, 400, error("MALFORMED_QUERY", message)).summary.split("): ")[1]
+    assert quoted.startswith("a b [31m xxx")
+    assert quoted.isprintable()
+    assert len(quoted) == 300
+
+
+def test_a_message_is_redacted_before_it_is_cut():
+    secret = "s" * 100
+    body = error("MALFORMED_QUERY", "y" * 250 + secret)
+    failure = classified(Operation.QUERY, 400, body, redact=lambda text: text.replace(secret, "****"))
+    assert "ss" not in failure.summary.split("): ")[1]
+
+
+def test_a_secret_broken_over_lines_is_redacted_too():
+    body = error("MALFORMED_QUERY", "the key\nis here")
+    failure = classified(Operation.QUERY, 400, body, redact=lambda text: text.replace("key is", "****"))
+    assert failure.summary.endswith("the **** here.")
+
+
+def test_markup_is_quoted_without_its_tags():
+    failure = classified(Operation.QUERY, 431, b"<h1>Bad Message 431</h1><pre>reason: Fields &gt; 8 kB</pre>")
+    assert failure.summary.endswith("Bad Message 431 reason: Fields > 8 kB.")
+
+
+def test_the_words_of_a_results_answer_are_never_shown():
+    failure = classified(Operation.RESULTS, 400, error("INVALID_QUERY_LOCATOR", "row of Jane Doe"))
+    assert "Jane" not in str(SalesforceError(failure))
+    assert failure.error_codes == ("INVALID_QUERY_LOCATOR",)
+
+
+def test_of_a_redirect_only_the_host_is_shown():
+    headers = {"location": "https://acme.my.salesforce.com/secur/frontdoor.jsp?sid=00Dsecret"}
+    failure = classified(Operation.QUERY, 302, headers=headers)
+    assert failure.summary.endswith("acme.my.salesforce.com.")
+
+
+@pytest.mark.parametrize(
+    ("body", "codes"),
+    [
+        (b'[{"errorCode":"A"},{"errorCode":"B_C"},{"errorCode":"A"}]', ("A", "B_C")),
+        (b'{"error":"invalid_grant","error_description":"x"}', ("invalid_grant",)),
+        (b'{"exceptionCode":"InvalidJob","exceptionMessage":"x"}', ("InvalidJob",)),
+        (b'[{"errorCode":"CUT_OFF","mess', ("CUT_OFF",)),
+        (b"<error><exceptionCode>InvalidUrl</exceptionCode></error>", ("InvalidUrl",)),
+        (b'[{"errorCode":"no code, but words"}]', ()),
+        (b'[{"errorCode":7}]', ()),
+        (b"[{}]", ()),
+        (b"[]", ()),
+        (b"", ()),
+        (b"null", ()),
+        (b"[" * 100_000, ()),
+        (b"\xff\xfe", ()),
+    ],
+)
+def test_error_codes_are_read_from_bodies_of_any_shape(body, codes):
+    assert classified(Operation.JOB_INFO, 418, body).error_codes == codes
+
+
+def test_retry_after_counts_from_the_answers_own_date():
+    headers = {"retry-after": "Mon, 23 Nov 2026 02:00:09 GMT", "date": "Mon, 23 Nov 2026 02:00:00 GMT"}
+    assert classified(Operation.QUERY, 503, headers=headers).retry_after == 9.0
+
+
+# Total.
+
+BODIES = st.one_of(
+    st.binary(max_size=200),
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.floats()
+        | st.text(max_size=20)
+        | st.sampled_from(["invalid_grant", "API_ERROR"]),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["errorCode", "message", "error", "id", "exceptionCode"]), inner, max_size=4
+            )
+        ),
+    ).map(lambda value: json.dumps(value).encode()),
+)
+HEADERS = st.dictionaries(
+    st.sampled_from(["location", "retry-after", "date", "content-type", "sforce-limit-info"]), st.text(max_size=40)
+)
+
+
+@given(st.sampled_from(Operation), st.integers(-1, 1000), HEADERS, BODIES)
+def test_every_answer_has_a_meaning(operation, status, headers, body):
+    failure = classify_response(operation, ApiResponse(status, headers, body), as_it_is)
+    if failure is None:
+        assert 200 <= status < 300 or status == 304
+    else:
+        assert_presentable(failure)
+
+
+@given(st.text(max_size=30), st.none() | st.text(max_size=100))
+def test_every_job_state_has_a_meaning(state, message):
+    failure = classify_job_state(state, message, as_it_is)
+    assert failure is None or assert_presentable(failure)
+    failed = classify_job_state("Failed", message, as_it_is)
+    assert failed is not None
+    assert_presentable(failed)
+
+
+def assert_presentable(failure: Failure) -> bool:
+    assert failure.summary.isprintable()
+    assert failure.summary.endswith((".", "…", "!", "?"))
+    assert len(failure.summary) < 800
+    assert failure.guidance
+    return True
+
+
+# Jobs.
+
+
+@pytest.mark.parametrize(
+    ("state", "message", "kind", "action"),
+    [
+        ("Failed", None, Kind.JOB_FAILED, Action.NEW_JOB),
+        (
+            "Failed",
+            "Unexpected exception encountered in query processing. Please contact support with the following id: 12",
+            Kind.JOB_FAILED,
+            Action.NEW_JOB,
+        ),
+        ("Failed", "InternalServerError : Retried more than 15 times", Kind.QUERY_TIMEOUT, Action.SPLIT),
+        ("Failed", "InvalidBatch : Failed to write query result", Kind.QUERY_TIMEOUT, Action.SPLIT),
+        (
+            "Failed",
+            "InvalidBatch : Failed to process query: QUERY_TIMEOUT: Your query request was running for too long.",
+            Kind.QUERY_TIMEOUT,
+            Action.SPLIT,
+        ),
+        (
+            "Failed",
+            "InvalidBatch : Failed to process query: INVALID_FIELD: No such column 'X' on entity 'Y'",
+            Kind.FIELD_GONE,
+            Action.FAIL_STREAM,
+        ),
+        ("Failed", "InvalidBatch : Field name not found : X", Kind.FIELD_GONE, Action.FAIL_STREAM),
+        (
+            "Failed",
+            "FeatureNotEnabled : Cannot serialize value for 'F' in CSV format",
+            Kind.FIELD_NOT_SUPPORTED,
+            Action.FAIL_STREAM,
+        ),
+        ("Failed", "UNKNOWN_EXCEPTION: try again", Kind.JOB_FAILED, Action.NEW_JOB),
+        ("Failed", "INVALID_SESSION_ID: gone", Kind.JOB_FAILED, Action.NEW_JOB),
+        ("failed ", "LIMIT_EXCEEDED: too much", Kind.LIMIT_EXHAUSTED, Action.STOP_RUN),
+        ("Aborted", None, Kind.JOB_ABORTED, Action.NEW_JOB),
+        ("Abort", None, Kind.JOB_ABORTED, Action.NEW_JOB),
+    ],
+)
+def test_a_jobs_last_word_decides_what_happens_to_its_query(state, message, kind, action):
+    failure = classify_job_state(state, message, as_it_is)
+    assert failure is not None
+    assert (failure.kind, failure.action) == (kind, action)
+    assert message is None or message[:40].split(":")[0] in failure.summary
+
+
+@pytest.mark.parametrize("state", ["UploadComplete", "InProgress", "JobComplete", "Open", "unknown", ""])
+def test_a_job_that_did_not_fail_has_no_failure(state):
+    assert classify_job_state(state, "words", as_it_is) is None
+
+
+# Exceptions.
+
+
+@dataclass
+class Raised:
+    name: str
+    error: BaseException
+    expected: dict[Operation, Kind]
+
+
+def connection_error(reason: Exception) -> requests.ConnectionError:
+    return requests.ConnectionError(urllib3.exceptions.MaxRetryError(None, "/x", reason))  # type: ignore[arg-type]
+
+
+def caused(error: Exception, cause: BaseException) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+def new_connection_error(cause: OSError) -> Exception:
+    return caused(urllib3.exceptions.NewConnectionError(None, f"Failed: {cause}"), cause)  # type: ignore[arg-type]
+
+
+CREATE, RESULTS, QUERY, TOKEN = Operation.CREATE_JOB, Operation.RESULTS, Operation.QUERY, Operation.TOKEN
+EVERYWHERE: Callable[[Kind], dict[Operation, Kind]] = lambda kind: dict.fromkeys((CREATE, RESULTS, QUERY, TOKEN), kind)  # noqa: E731
+IN_DOUBT = {CREATE: Kind.ANSWER_LOST, RESULTS: Kind.CONNECTION, QUERY: Kind.CONNECTION, TOKEN: Kind.CONNECTION}
+BROKEN = {CREATE: Kind.ANSWER_LOST, RESULTS: Kind.BODY_BROKEN, QUERY: Kind.CONNECTION, TOKEN: Kind.CONNECTION}
+
+RAISED = [
+    Raised(
+        "refused",
+        connection_error(new_connection_error(ConnectionRefusedError(111, "Connection refused"))),
+        EVERYWHERE(Kind.CONNECTION),
+    ),
+    Raised("connect timeout", requests.ConnectTimeout("x"), EVERYWHERE(Kind.CONNECTION)),
+    Raised(
+        "proxy",
+        requests.exceptions.ProxyError(
+            urllib3.exceptions.MaxRetryError(
+                None,  # type: ignore[arg-type]
+                "/x",
+                urllib3.exceptions.ProxyError("Cannot connect", OSError("Tunnel connection failed: 503")),
+            )
+        ),
+        EVERYWHERE(Kind.CONNECTION),
+    ),
+    Raised(
+        "no such host",
+        connection_error(new_connection_error(socket.gaierror(socket.EAI_NONAME, "Name or service not known"))),
+        {**EVERYWHERE(Kind.CONNECTION), TOKEN: Kind.HOST_NOT_FOUND},
+    ),
+    Raised(
+        "name server asleep",
+        connection_error(new_connection_error(socket.gaierror(socket.EAI_AGAIN, "Temporary failure"))),
+        EVERYWHERE(Kind.CONNECTION),
+    ),
+    Raised(
+        "certificate",
+        requests.exceptions.SSLError(
+            urllib3.exceptions.MaxRetryError(
+                None,  # type: ignore[arg-type]
+                "/x",
+                urllib3.exceptions.SSLError(ssl.SSLCertVerificationError(1, "certificate verify failed")),
+            )
+        ),
+        EVERYWHERE(Kind.CERTIFICATE_REFUSED),
+    ),
+    Raised("tls breaks", requests.exceptions.SSLError(ssl.SSLEOFError(8, "EOF occurred")), IN_DOUBT),
+    Raised("read timeout", requests.ReadTimeout("x"), IN_DOUBT),
+    Raised(
+        "reset before the answer",
+        requests.ConnectionError(
+            urllib3.exceptions.ProtocolError("Connection aborted.", ConnectionResetError(104, "Connection reset"))
+        ),
+        IN_DOUBT,
+    ),
+    Raised(
+        "kept-alive connection gone",
+        requests.ConnectionError(
+            urllib3.exceptions.ProtocolError("Connection aborted.", http.client.RemoteDisconnected("closed"))
+        ),
+        IN_DOUBT,
+    ),
+    Raised("broken chunks", requests.exceptions.ChunkedEncodingError("x"), BROKEN),
+    Raised(
+        "broken body", urllib3.exceptions.ProtocolError("Connection broken", http.client.IncompleteRead(b"")), BROKEN
+    ),
+    Raised("short body", urllib3.exceptions.IncompleteRead(905, 119), BROKEN),
+    Raised("bare short body", http.client.IncompleteRead(b""), BROKEN),
+    Raised("stalled body", urllib3.exceptions.ReadTimeoutError(None, "/x", "Read timed out."), BROKEN),  # type: ignore[arg-type]
+    Raised("reset", ConnectionResetError(104, "Connection reset by peer"), IN_DOUBT),
+    Raised(
+        "bad address",
+        requests.exceptions.InvalidURL("x"),
+        {**EVERYWHERE(Kind.UNEXPECTED), TOKEN: Kind.WRONG_LOGIN_HOST},
+    ),
+    Raised("a bug", KeyError("x"), EVERYWHERE(Kind.UNEXPECTED)),
+    Raised("interrupt", KeyboardInterrupt(), EVERYWHERE(Kind.UNEXPECTED)),
+]
+
+
+@pytest.mark.parametrize("raised", RAISED, ids=lambda raised: raised.name)
+def test_an_exception_means_what_it_says_about_the_request(raised):
+    assert {op: classify_exception(op, raised.error).kind for op in raised.expected} == raised.expected
+
+
+@pytest.mark.parametrize("raised", RAISED, ids=lambda raised: raised.name)
+@pytest.mark.parametrize("operation", Operation)
+def test_every_exception_has_a_meaning_for_every_operation(raised, operation):
+    assert_presentable(classify_exception(operation, raised.error))
+
+
+def test_an_exceptions_own_text_is_not_shown():
+    error = connection_error(new_connection_error(ConnectionRefusedError(111, "Connection refused")))
+    error.args = (*error.args, "https://acme.my.salesforce.com/?q=SELECT secret")
+    summary = classify_exception(QUERY, error).summary
+    assert "Connection refused" in summary
+    assert "secret" not in summary
+
+
+def test_an_exception_that_contains_itself_ends():
+    loop = OSError("x")
+    loop.__cause__ = caused(OSError("y"), loop)
+    assert classify_exception(QUERY, loop).kind is Kind.CONNECTION
+
+
+def test_every_class_name_exists_in_a_library():
+    """A misspelt name would never match and never fail."""
+    libraries = (requests.exceptions, urllib3.exceptions, http.client, builtins, socket, ssl)
+    names = (
+        failures._CERTIFICATE | failures._BAD_ADDRESS | failures._NEVER_SENT | failures._BROKE_OFF | failures._NETWORK
+    )
+    assert [name for name in names if not any(hasattr(library, name) for library in libraries)] == []
+
+
+# Failures made by other modules.
+
+
+def test_a_rejected_page_is_fetched_again_unless_the_caller_has_given_up():
+    assert page_rejected("3 rows, not 4").action is Action.FETCH_PAGE_AGAIN
+    assert "3 rows, not 4." in page_rejected("3 rows, not 4").summary
+    assert page_rejected("x", action=Action.NEW_JOB).action is Action.NEW_JOB
+
+
+@pytest.mark.parametrize(
+    ("operation", "action"),
+    [(CREATE, Action.SEND_ONCE_MORE), (RESULTS, Action.FETCH_PAGE_AGAIN), (Operation.JOB_INFO, Action.RETRY)],
+)
+def test_an_unreadable_success_means_what_it_means_for_the_operation(operation, action):
+    assert unreadable_answer(operation, ApiResponse(200, {}, b"")).action is action
+
+
+def test_quota_stops_are_transient_and_credentials_are_the_users():
+    exhausted = (
+        Kind.API_CALLS_EXHAUSTED,
+        Kind.QUERY_JOBS_EXHAUSTED,
+        Kind.RESULT_VOLUME_EXHAUSTED,
+        Kind.LIMIT_EXHAUSTED,
+    )
+    assert {MEANINGS[kind].consequence for kind in exhausted} == {Consequence.TRANSIENT}
+    assert {MEANINGS[kind].action for kind in exhausted} == {Action.STOP_RUN}
+    assert MEANINGS[Kind.CREDENTIALS_REFUSED].consequence is Consequence.CONFIG
