@@ -81,6 +81,7 @@ class ObjectRead:
         self.plan = plan
         self.failure: Failure | None = None
         self.repeated_rows = 0
+        self.emitted_rows = 0
         self.stale: list[ResumePoint] = []
         self.windows: list[WindowRead] = [self._window(window) for window in planned]
         self.state = plan.state
@@ -91,6 +92,12 @@ class ObjectRead:
     def finished(self) -> bool:
         """Whether every row has been handed on."""
         return not self.windows and self.failure is None
+
+    @property
+    def known_rows(self) -> int:
+        """Rows emitted, and those that complete jobs still hold."""
+        held = (window.job.records - window.walk.rows for window in self.windows if window.job.records is not None)
+        return self.emitted_rows + sum(held)
 
     @property
     def front(self) -> WindowRead | None:
@@ -118,6 +125,7 @@ class ObjectRead:
         """The page's rows have been emitted: move behind it."""
         window = self.windows[0]
         window.slots.popleft()
+        self.emitted_rows += ready.page.rows
         ready.page.discard()
         window.refetches = 0
         if isinstance(ready.after, Onward):

@@ -1,0 +1,69 @@
+"""Salesforce record Ids as numbers, so that a range of them can be cut.
+
+An Id is 15 characters in base 62 with the digit order ``0-9A-Za-z``, which is ASCII order; the API writes three more, a
+checksum of the letter cases that does not change the order (Bulk API guide, "PK Chunking" boundaries).
+"""
+
+from __future__ import annotations
+
+import re
+
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
+_CHECK_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+_ID = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?", re.ASCII)
+_STEM = 15
+
+
+def is_id(text: str) -> bool:
+    """Whether ``text`` has the form of an Id, of 15 or 18 characters."""
+    return _ID.fullmatch(text) is not None
+
+
+def id_15(record_id: str) -> str:
+    """The case-sensitive stem of an Id; raises ValueError where it is none."""
+    if not is_id(record_id):
+        raise ValueError("not a Salesforce Id")
+    return record_id[:_STEM]
+
+
+def id_18(record_id: str) -> str:
+    """The Id with its checksum.
+
+    >>> id_18("001A0000006Vm9r")
+    '001A0000006Vm9rIAC'
+    """
+    stem = id_15(record_id)
+    return stem + "".join(_check_digit(stem[start : start + 5]) for start in range(0, _STEM, 5))
+
+
+def split_id_range(low: str, high: str, parts: int) -> list[str]:
+    """Up to ``parts - 1`` Ids that cut ``low`` to ``high`` (both present in the range) into pieces of equal width.
+
+    Ids are neither dense nor evenly spread, so pieces may hold very different numbers of rows, or none. Boundaries are
+    18 characters, ascending, above ``low`` and at most ``high``; fewer come back where the range is narrow.
+    """
+    first, last = _number(id_15(low)), _number(id_15(high))
+    if first > last:
+        raise ValueError("the lower Id is above the upper one")
+    cuts = {first + (last - first + 1) * part // parts for part in range(1, parts)}
+    return [id_18(_text(cut)) for cut in sorted(cuts) if first < cut <= last]
+
+
+def _check_digit(chunk: str) -> str:
+    return _CHECK_DIGITS[sum(1 << place for place, character in enumerate(chunk) if character.isupper())]
+
+
+def _number(stem: str) -> int:
+    value = 0
+    for digit in stem:
+        value = value * len(_DIGITS) + _VALUES[digit]
+    return value
+
+
+def _text(number: int) -> str:
+    digits = []
+    for _ in range(_STEM):
+        number, digit = divmod(number, len(_DIGITS))
+        digits.append(_DIGITS[digit])
+    return "".join(reversed(digits))

@@ -1,0 +1,160 @@
+"""The SOQL that Bulk API 2.0 runs: text from values, and the checks on text that a user brings.
+
+No ORDER BY and no LIMIT ever stand in a job's query: both switch off Salesforce's own chunking and invite timeouts (Bulk
+API guide, "Troubleshooting Query Timeouts").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A window: ``start <= cursor < end`` and ``id_from <= Id < id_to``. None is open."""
+
+    start: datetime | None
+    end: datetime | None
+    id_from: str | None
+    id_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectQuery:
+    """What is asked of one object, whatever the window.
+
+    ``operation`` is ``query`` or ``queryAll``; ``where`` is the user's own filter; ``exclude_deleted`` leaves soft-deleted
+    rows out of a ``queryAll``.
+    """
+
+    object_name: str
+    fields: tuple[str, ...]
+    operation: str
+    cursor_field: str | None
+    cursor_nillable: bool
+    where: str | None
+    exclude_deleted: bool
+
+
+def build_soql(query: ObjectQuery, bounds: Bounds) -> str:
+    """The query of one window, with its fields in the order given.
+
+    Where the cursor may be null, the window that is open below takes the rows without one.
+    """
+    conditions = [*_cursor_conditions(query, bounds), *_id_conditions(bounds)]
+    if query.exclude_deleted:
+        conditions.append("IsDeleted = false")
+    if query.where:
+        conditions.append(f"({query.where})")
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {', '.join(query.fields)} FROM {query.object_name}{where}"
+
+
+def build_probe(query: ObjectQuery, bounds: Bounds) -> str:
+    """A synchronous query that is empty exactly when :func:`build_soql`'s is: the same WHERE, one field, one row."""
+    from_clause = build_soql(query, bounds).partition(" FROM ")[2]
+    return f"SELECT {query.fields[0]} FROM {from_clause} LIMIT 1"
+
+
+def query_hash(soql: str, operation: str) -> str:
+    """What a job answers: two jobs with the same hash were asked the same."""
+    return "sha256:" + hashlib.sha256(f"{operation}\n{soql}".encode()).hexdigest()
+
+
+def format_instant(instant: datetime) -> str:
+    """An instant as Bulk results and SOQL write it, in UTC with milliseconds.
+
+    >>> format_instant(datetime(2026, 11, 23, 2, tzinfo=UTC))
+    '2026-11-23T02:00:00.000Z'
+    """
+    utc = instant.astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z" if utc.year >= 1000 else _early(utc)
+
+
+def parse_instant(text: str) -> datetime:
+    """An ISO 8601 instant with a zone (``Z``, ``+0000`` or ``+00:00``) in UTC; raises ValueError for anything else.
+
+    >>> parse_instant("2020-10-22T21:03:23.000+0000").isoformat()
+    '2020-10-22T21:03:23+00:00'
+    """
+    if not _INSTANT.fullmatch(text):
+        raise ValueError("not an instant")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("not an instant") from error
+
+
+def check_name(text: str) -> str:
+    """``text`` where it can be the API name of an object or a field, relationship path included; else ValueError."""
+    if not _NAME.fullmatch(text):
+        raise ValueError("is not an API name: letters, digits and underscores, beginning with a letter")
+    return text
+
+
+def check_where(text: str) -> str:
+    """``text`` where it can stand in parentheses behind WHERE; else ValueError with a sentence.
+
+    Clauses that change what the whole query returns are refused outside text literals; so is what would close the
+    parentheses early.
+    """
+    bare = _without_literals(text)
+    if not bare.strip():
+        raise ValueError("is empty; write a condition such as StageName = 'Closed Won', or leave where out")
+    clause = _CLAUSE.search(bare)
+    if clause:
+        raise ValueError(f"contains {' '.join(clause[0].upper().split())}; write the condition alone")
+    if ";" in bare or "--" in bare or "/*" in bare:
+        raise ValueError("contains ; or a comment; write the condition alone")
+    depth = 0
+    for character in bare:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if depth < 0:
+            break
+    if depth != 0:
+        raise ValueError("has a parenthesis without its partner")
+    return text.strip()
+
+
+_INSTANT = re.compile(
+    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:?\d{2})", re.ASCII
+)  # fmt: skip
+_NAME = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)*", re.ASCII)
+_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
+_CLAUSE = re.compile(
+    r"\b(?:ORDER\s+BY|GROUP\s+BY|LIMIT|OFFSET|HAVING|FOR\s+(?:VIEW|REFERENCE|UPDATE)|ALL\s+ROWS)\b",
+    re.IGNORECASE,
+)
+
+
+def _cursor_conditions(query: ObjectQuery, bounds: Bounds) -> list[str]:
+    field, start, end = query.cursor_field, bounds.start, bounds.end
+    if field is None:
+        return []
+    below = f"{field} < {format_instant(end)}" if end is not None else None
+    if start is not None:
+        return [f"{field} >= {format_instant(start)}"] + ([below] if below else [])
+    if below is None:
+        return []
+    return [f"({below} OR {field} = null)"] if query.cursor_nillable else [below]
+
+
+def _id_conditions(bounds: Bounds) -> list[str]:
+    lower = [f"Id >= '{bounds.id_from}'"] if bounds.id_from is not None else []
+    upper = [f"Id < '{bounds.id_to}'"] if bounds.id_to is not None else []
+    return lower + upper
+
+
+def _without_literals(text: str) -> str:
+    bare = _LITERAL.sub("''", text)
+    if bare.replace("''", "").count("'"):
+        raise ValueError("has a quote without its partner")
+    return bare
+
+
+def _early(utc: datetime) -> str:
+    """``strftime`` does not pad years below 1000 everywhere."""
+    return f"{utc.year:04d}-{utc:%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
