@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from integration_tests.simulated_org import SimulatedOrg
+from integration_tests.simulated_org import Fault, SimulatedOrg
 
 
 class OrgClient:
@@ -71,6 +71,16 @@ class OrgClient:
         for page in self.pages(self.finished(soql, operation), **query):
             rows += table(page.content)
         return rows
+
+
+def strike(org: SimulatedOrg, kind: str, **attributes: Any) -> None:
+    """Arm a fault."""
+    org.control.add_fault(Fault(kind=kind, **attributes))
+
+
+def fired(org: SimulatedOrg) -> list[int]:
+    """Give how often each armed fault struck."""
+    return [one["fired"] for one in org.control.fault_log()]
 
 
 def table(content: bytes, delimiter: str = ",") -> list[dict[str, str | None]]:

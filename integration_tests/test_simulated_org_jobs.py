@@ -171,6 +171,5 @@ def test_admins_may_end_jobs(org: SimulatedOrg, client: OrgClient) -> None:
 
 
 def test_settings_are_checked() -> None:
-    with SimulatedOrg(OrgSettings(polls_until_complete=1)) as org:
-        with pytest.raises(TypeError):
-            org.control.configure(no_such_setting=1)
+    with SimulatedOrg(OrgSettings(polls_until_complete=1)) as org, pytest.raises(TypeError):
+        org.control.configure(no_such_setting=1)

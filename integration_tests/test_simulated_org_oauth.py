@@ -160,9 +160,7 @@ def test_the_old_token_dies_on_refresh_when_asked_for() -> None:
 
 
 def test_revoked_tokens_are_useless(org: SimulatedOrg, client: OrgClient) -> None:
-    requests.post(
-        f"{org.url}/services/oauth2/revoke", data={"token": client.token_answer["access_token"]}, timeout=20
-    )
+    requests.post(f"{org.url}/services/oauth2/revoke", data={"token": client.token_answer["access_token"]}, timeout=20)
     assert client.get("limits").status_code == 401
     org.control.revoke_refresh_tokens()
     assert org.control.refresh_tokens() == []

@@ -99,7 +99,12 @@ def test_describe_answers_304_until_something_changes(org: SimulatedOrg, client:
 
 def test_unknown_things_are_not_found(client: OrgClient) -> None:
     body = [{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}]
-    for path in ("sobjects/Nope__c/describe", "nonsense", "/services/data/v99.0/limits", "jobs/query/750000000000000AAA"):
+    for path in (
+        "sobjects/Nope__c/describe",
+        "nonsense",
+        "/services/data/v99.0/limits",
+        "jobs/query/750000000000000AAA",
+    ):
         answer = client.get(path)
         assert (answer.status_code, answer.json()) == (404, body)
     assert client.get("/services/data/v20.0/limits").status_code == 410

@@ -46,7 +46,18 @@ def test_awkward_rows_survive_every_form(
 def test_awkward_values_are_there(org: SimulatedOrg) -> None:
     rows = org.control.rows("Awkward__c")
     texts = {row["Text__c"] for row in rows}
-    assert {"NA", "N/A", "null", "NaN", "None", "   ", " leading", "trailing ", "nul\x00inside", "line\u2028separator"} <= texts
+    assert {
+        "NA",
+        "N/A",
+        "null",
+        "NaN",
+        "None",
+        "   ",
+        " leading",
+        "trailing ",
+        "nul\x00inside",
+        "line\u2028separator",
+    } <= texts
     assert {"47.0", "0.0"} <= {row["Int__c"] for row in rows}
     assert {"1.39E8", "12345678901234567.89"} <= {row["Double__c"] for row in rows}
     assert "9007199254740993" in {row["Long__c"] for row in rows}
@@ -72,9 +83,10 @@ def test_locators_are_opaque_stable_and_rereadable(client: OrgClient) -> None:
     parts = base64.b64decode(locator + "=" * (-len(locator) % 4)).decode().split(":")
     assert len(parts) == 3
     assert parts[1].startswith("0Ga")
-    assert client.page(job, locator=locator, maxRecords=50).content == client.page(
-        job, locator=locator, maxRecords=50
-    ).content
+    assert (
+        client.page(job, locator=locator, maxRecords=50).content
+        == client.page(job, locator=locator, maxRecords=50).content
+    )
     refused = client.page(job, locator="nonsense")
     assert (refused.status_code, refused.json()[0]["errorCode"]) == (400, "INVALID_QUERY_LOCATOR")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -103,10 +104,7 @@ def test_instants_compare_as_utc(org: Org) -> None:
 
 def test_closed_open_windows_cover_everything_once(org: Org) -> None:
     edges = ["1990-01-01T00:00:00Z", "2022-10-01T00:00:00Z", "2024-03-09T12:00:00Z", "2030-01-01T00:00:00Z"]
-    windows = [
-        where(org, f"SystemModstamp >= {low} AND SystemModstamp < {high}")
-        for low, high in zip(edges, edges[1:], strict=False)
-    ]
+    windows = [where(org, f"SystemModstamp >= {low} AND SystemModstamp < {high}") for low, high in pairwise(edges)]
     assert set.union(*windows) == everything(org)
     assert sum(len(one) for one in windows) == len(everything(org))
 
@@ -162,8 +160,12 @@ def test_parentheses_are_needed_between_and_and_or(org: Org) -> None:
     [
         ("SELECT Id FROM", "MALFORMED_QUERY", "unexpected token: <EOF>"),
         ("SELECT Id Name FROM Contact", "MALFORMED_QUERY", "unexpected token: 'Name'"),
-        ("SELECT Id FROM Contact WHERE Name = \"x\"", "MALFORMED_QUERY", "no viable alternative"),
-        ("SELECT Id FROM Contact WHERE SystemModstamp > 2024-01-01T00:00:00 00:00", "MALFORMED_QUERY", "unexpected token"),
+        ('SELECT Id FROM Contact WHERE Name = "x"', "MALFORMED_QUERY", "no viable alternative"),
+        (
+            "SELECT Id FROM Contact WHERE SystemModstamp > 2024-01-01T00:00:00 00:00",
+            "MALFORMED_QUERY",
+            "unexpected token",
+        ),
         ("SELECT Nope__c FROM Contact", "INVALID_FIELD", "No such column 'Nope__c' on entity 'Contact'"),
         ("SELECT Boss.Name FROM Contact", "INVALID_FIELD", "Didn't understand relationship 'Boss'"),
         ("SELECT Id FROM Nope__c", "INVALID_TYPE", "sObject type 'Nope__c' is not supported"),

@@ -179,7 +179,9 @@ def _changed_cell(page: Page, fault: Fault) -> None:
 
 def _open_quote(page: Page, fault: Fault) -> None:
     if page.rows:
-        page.rows[-1] = page.rows[-1].rstrip(b"\r\n").rstrip(b'"') + page.form.delimiter.encode() + b'"never closed'
+        cells = page.cells(page.rows[-1])[:-1]
+        whole = page.form.line(cells).removesuffix(page.form.line_ending.encode()) if cells else b""
+        page.rows[-1] = whole + page.form.delimiter.encode() * bool(cells) + b'"never closed'
 
 
 def _no_final_newline(page: Page, fault: Fault) -> None:
