@@ -1,8 +1,8 @@
 """Many message streams through one output: whoever has something ready speaks, one page at a time.
 
 A message stream is a generator that yields its messages and, whenever another may have the word, :data:`TURN_OVER`. It is
-begun only when ``may_begin`` says so, in the order given. When a whole round brought no message, ``idle`` is called, which
-waits for something to happen.
+begun only when ``may_begin`` says so, in the order given. When a whole round brought no message, ``idle`` waits for
+something to happen.
 """
 
 from __future__ import annotations

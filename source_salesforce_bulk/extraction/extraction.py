@@ -120,6 +120,18 @@ class Extraction:
         self._calls.drain(pause)
         self._pump()
 
+    def describe_waiting(self) -> str:
+        """For a log line: which objects wait for which jobs, and for how long."""
+        now = self._clock.monotonic()
+        waiting = [
+            f"{read.plan.object_name} (job {window.job.job_id or 'being created'}, {window.job.phase.value}, "
+            f"{now - window.job.started:.0f} s)"
+            for read in self._reads
+            for window in read.windows[:1]
+            if window.job.started is not None
+        ]
+        return ", ".join(waiting) or "no object waits for a job"
+
     def drop(self, read: ObjectRead) -> None:
         """This object is read no further, whether it is finished or has failed."""
         for window in read.windows:

@@ -60,6 +60,12 @@ class RunMetrics:
         with self._lock:
             return sum(counts.calls.total() for counts in self._objects.values())
 
+    @property
+    def jobs(self) -> int:
+        """Query jobs created, for whatever object."""
+        with self._lock:
+            return sum(counts.jobs for counts in self._objects.values())
+
     def on_answer(
         self, request: ApiRequest, status: int | None, seconds: float, size: int, usage: ApiUsage | None
     ) -> None:

@@ -1,0 +1,136 @@
+"""From what the org describes to what Airbyte is shown, and from a configured catalog back to what is read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from source_salesforce_bulk.config import Config
+from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.selection import object_query, select_fields
+from source_salesforce_bulk.extraction.stream_state import Mode, ReadState, read_state, scope_hash
+from source_salesforce_bulk.salesforce.describe import (
+    Cursor,
+    SObject,
+    choose_cursor,
+    choose_primary_key,
+    json_schema,
+)
+from source_salesforce_bulk.salesforce.discovery import Discovery
+from source_salesforce_bulk.salesforce.failures import SalesforceError
+
+LOGGER = logging.getLogger("airbyte.salesforce.catalog")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableObject:
+    """An object with the key and the cursor that it is read by. Building one raises ValueError for a bad override."""
+
+    sobject: SObject
+    primary_key: tuple[str, ...]
+    cursor: Cursor | None
+    where: str | None
+
+    @property
+    def cursor_field(self) -> str | None:
+        """The cursor's name; None in a full-refresh-only object."""
+        return self.cursor.field if self.cursor else None
+
+    @property
+    def json_schema(self) -> Mapping[str, Any]:
+        """The object's JSON Schema with its descriptions."""
+        return json_schema(self.sobject, self.cursor)
+
+
+def readable_object(sobject: SObject, config: Config) -> ReadableObject:
+    """The object as the configuration wants it read; raises ValueError with a sentence for an override that cannot be."""
+    override = config.override_for(sobject.name)
+    return ReadableObject(
+        sobject=sobject,
+        primary_key=choose_primary_key(sobject, override.primary_key if override else None),
+        cursor=choose_cursor(sobject, override.cursor_field if override else None),
+        where=override.where if override else None,
+    )
+
+
+def discover_objects(discovery: Discovery, config: Config) -> list[ReadableObject]:
+    """Every object that the configuration's patterns show and that Bulk can be expected to read, by name.
+
+    What is left out is logged with its reason. Raises ``SalesforceError`` where the org cannot be described at all, and
+    ValueError for a bad override.
+    """
+    listing = discovery.list_objects(config.objects, config.exclude_objects)
+    for left_out in listing.left_out:
+        LOGGER.info("Not offered: %s: %s", left_out.name, left_out.reason)
+    described = discovery.describe([selected.name for selected in listing.selected])
+    objects = []
+    for name, result in sorted(described.items()):
+        if isinstance(result, SalesforceError):
+            LOGGER.warning("Not offered: %s: %s", name, result.failure.summary)
+        elif not result.fields:
+            LOGGER.info("Not offered: %s: Bulk can select none of its fields", name)
+        else:
+            for unknown in result.unknown_types:
+                LOGGER.info("%s has fields of the unknown type %s; they are read as text", name, unknown)
+            objects.append(readable_object(result, config))
+    return objects
+
+
+def selected_fields(configured_schema: Mapping[str, Any] | None) -> Collection[str] | None:
+    """The fields a configured catalog selects; None where it selects every one (missing or empty ``properties``)."""
+    properties = (configured_schema or {}).get("properties")
+    return set(properties) if isinstance(properties, Mapping) and properties else None
+
+
+def plan_object(
+    readable: ReadableObject,
+    wanted: Collection[str] | None,
+    mode: Mode,
+    blob: Mapping[str, Any],
+    config: Config,
+    organization_id: str | None,
+) -> tuple[ObjectPlan, ReadState]:
+    """How one object is read from an incoming state; raises ``StateError`` where the state is not this stream's."""
+    sobject, cursor = readable.sobject, readable.cursor
+    always = {*readable.primary_key, *([cursor.field] if cursor else [])}
+    selection = select_fields(sobject, wanted, always)
+    if selection.vanished:
+        LOGGER.warning(
+            "%s: %s no longer in the object, or hidden from this user; left out of the query",
+            sobject.name,
+            ", ".join(selection.vanished),
+        )
+    query = object_query(
+        sobject, selection.columns, cursor, where=readable.where, include_deleted=config.include_deleted
+    )
+    if query.exclude_deleted:
+        LOGGER.info("%s: IsDeleted is not selected, so deleted rows are left out", sobject.name)
+    start = config.start_date if cursor else None
+    scope = _scope(query.operation, readable, start, organization_id)
+    incoming = read_state(blob, mode, cursor.field if cursor else None, scope)
+    plan = ObjectPlan(
+        query=query,
+        columns=selection.columns,
+        mode=mode,
+        state=incoming.state,
+        start=start,
+        lookback=config.lookback_window,
+        api_version=config.api_version,
+        page_size=config.page_size,
+    )
+    return plan, incoming
+
+
+def _scope(
+    operation: str, readable: ReadableObject, start: datetime | None, organization_id: str | None
+) -> str:
+    return scope_hash(
+        organization_id=organization_id,
+        operation=operation,
+        where=readable.where,
+        cursor_field=readable.cursor_field,
+        start=start,
+    )

@@ -1,0 +1,286 @@
+"""One ``read``: the streams of a configured catalog, begun as job slots allow, emitted whoever is ready.
+
+The CDK reads each stream (``AbstractSource._read_stream``: state in, records, RUNNING, STATE out); this module gives the
+word to one stream after another, reports each stream's fate, and cleans up when the last message is out.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from airbyte_cdk.models import (
+    AirbyteMessage,
+    AirbyteStreamStatus,
+    ConfiguredAirbyteCatalog,
+    ConfiguredAirbyteStream,
+    FailureType,
+    StreamDescriptor,
+    Type,
+)
+from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
+from airbyte_cdk.utils.stream_status_utils import as_airbyte_message as status_message
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_salesforce_bulk.airbyte_errors import final_trace, traced, traced_config_error, traced_defect
+from source_salesforce_bulk.catalog import ReadableObject, plan_object, readable_object, selected_fields
+from source_salesforce_bulk.connection import Connection
+from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.quota import check_usage
+from source_salesforce_bulk.extraction.stream_state import StateError
+from source_salesforce_bulk.interleaving import TURN_OVER, TurnOver, interleave
+from source_salesforce_bulk.salesforce.describe import SObject
+from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
+from source_salesforce_bulk.streams import TURN, BulkStream, Reading, StreamShape, state_message, stream_of
+
+LOGGER = logging.getLogger("airbyte.salesforce.read")
+
+STATE_AGAIN = 300.0
+"""Seconds after which a waiting stream's last STATE is emitted again; the platform is promised ten minutes."""
+LOG_AGAIN = 60.0
+"""Seconds between two log lines while a stream waits."""
+IDLE = 1.0
+"""Longest single wait, in seconds; a signal is noticed after it."""
+CLEAN_UP = 60.0
+"""Seconds the clean-up of finished jobs may take after the last message."""
+CLEAN_UP_STOPPED = 8.0
+"""The same after a signal: the process must be gone soon."""
+LIMITS_AGAIN = 50
+"""Jobs created between two looks at the org's limits."""
+
+ReadStream = Callable[[BulkStream, ConfiguredAirbyteStream], Iterator[AirbyteMessage]]
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What the platform has been told of one stream."""
+
+    last_state: Mapping[str, Any] | None = None
+    last_state_at: float = 0.0
+    last_turn_at: float | None = None
+
+
+@dataclass(slots=True)
+class CatalogRead:
+    """One run over a catalog. ``stopped`` says whether a signal has come; ``flush`` empties every output buffer."""
+
+    connection: Connection
+    catalog: ConfiguredAirbyteCatalog
+    states: ConnectorStateManager
+    read_stream: ReadStream
+    stopped: Callable[[], bool]
+    flush: Callable[[], None]
+    _progress: dict[str, _Progress] = field(default_factory=dict)
+    _failures: dict[str, AirbyteTracedException] = field(default_factory=dict)
+    _begun: int = 0
+    _logged_at: float = 0.0
+    _jobs_at_limits: int = 0
+
+    def messages(self) -> Iterator[AirbyteMessage]:
+        """Every message of the run. Raises ``AirbyteTracedException`` at the end where any stream failed."""
+        extraction = self.connection.extraction()
+        try:
+            described, failure = self._prepare()
+            if failure is not None:
+                extraction.stop(failure)
+            streams = [self._messages_of(configured, described, extraction) for configured in self.catalog.streams]
+            extraction.others_wait = len(streams) > 1
+            self._logged_at = self.connection.clock.monotonic()
+            yield from interleave(
+                streams,
+                may_begin=lambda others: not others or extraction.has_free_slot or extraction.stop_failure is not None,
+                idle=partial(self._idle, extraction),
+            )
+            self.flush()
+        finally:
+            seconds = CLEAN_UP_STOPPED if self.stopped() else CLEAN_UP
+            extraction.close(self._jobs_to_keep(), seconds)
+            self.connection.close()
+        if self._failures and not self.stopped():
+            raise final_trace(self._failures)
+
+    # Before the first stream
+
+    def _prepare(self) -> tuple[Mapping[str, SObject | SalesforceError], Failure | None]:
+        """Log in, look at the limits, describe what is configured; a failure here concerns every stream."""
+        try:
+            self.connection.log_in()
+            failure = self.connection.quota_failure()
+            if failure is not None:
+                return {}, failure
+            names = [configured.stream.name for configured in self.catalog.streams]
+            return self.connection.discovery.describe(names), None
+        except SalesforceError as error:
+            return {}, error.failure
+
+    # One stream
+
+    def _messages_of(
+        self,
+        configured: ConfiguredAirbyteStream,
+        described: Mapping[str, SObject | SalesforceError],
+        extraction: Extraction,
+    ) -> Iterator[AirbyteMessage | TurnOver]:
+        """A stream from STARTED to its last status. Never raises for a failure of the stream."""
+        name = configured.stream.name
+        progress = self._progress.setdefault(name, _Progress())
+        self._begun += 1
+        try:
+            if extraction.stop_failure is not None:
+                if not self.stopped():
+                    yield from self._not_begun(configured, extraction.stop_failure)
+                return
+            stream = self._stream(configured, described, extraction)
+            yield status_message(configured.stream, AirbyteStreamStatus.STARTED)
+            for message in self.read_stream(stream, configured):
+                if message is TURN:
+                    self._count_waiting(name, progress)
+                    yield from self._again(name, progress)
+                    yield TURN_OVER
+                    self._look_around(extraction)
+                else:
+                    self._note(progress, message)
+                    yield message
+            yield status_message(configured.stream, AirbyteStreamStatus.COMPLETE)
+            LOGGER.info("%s complete: %s", name, self.connection.metrics.of(name).summary())
+        except Exception as error:  # every failure of a stream ends here, typed, and the others go on
+            yield from self._failed(configured, error)
+
+    def _stream(
+        self,
+        configured: ConfiguredAirbyteStream,
+        described: Mapping[str, SObject | SalesforceError],
+        extraction: Extraction,
+    ) -> BulkStream:
+        name = configured.stream.name
+        result = described.get(name)
+        if result is None or isinstance(result, SalesforceError):
+            failure = result.failure if result is not None else Failure.of(Kind.OBJECT_GONE)
+            raise SalesforceError(failure)
+        try:
+            readable = readable_object(result, self.connection.config)
+        except ValueError as error:
+            raise traced_config_error(f"object_overrides for {name}: {error}") from error
+        stream = stream_of(
+            StreamShape(name, readable.json_schema, readable.primary_key, readable.cursor_field),
+            self._reading(configured, readable, extraction),
+        )
+        mode = configured.sync_mode.value
+        if mode == "incremental" and readable.cursor is None:
+            raise traced_config_error(
+                f"{name} has no cursor field, so it cannot be read incrementally. Choose a full refresh for it, or name a "
+                "filterable datetime field as cursor_field in object_overrides."
+            )
+        return stream
+
+    def _reading(
+        self, configured: ConfiguredAirbyteStream, readable: ReadableObject, extraction: Extraction
+    ) -> Reading:
+        connection = self.connection
+        return Reading(
+            extraction=extraction,
+            metrics=connection.metrics.of(configured.stream.name),
+            plan_for=lambda mode, blob: plan_object(
+                readable,
+                selected_fields(configured.stream.json_schema),
+                mode,
+                blob,
+                connection.config,
+                connection.log_in().organization_id,
+            ),
+            upper_bound=connection.upper_bound,
+            now=connection.clock.now,
+        )
+
+    def _not_begun(self, configured: ConfiguredAirbyteStream, failure: Failure) -> Iterator[AirbyteMessage]:
+        """The run stopped before this stream's turn: its incoming state is handed back as it came."""
+        incoming = self.states.get_stream_state(configured.stream.name, configured.stream.namespace)
+        if incoming:
+            yield state_message(configured.stream.name, incoming)
+        yield from self._failed(configured, SalesforceError(failure))
+
+    def _failed(self, configured: ConfiguredAirbyteStream, error: Exception) -> Iterator[AirbyteMessage]:
+        name = configured.stream.name
+        trace = self._trace_of(name, error)
+        self._failures[name] = trace
+        LOGGER.error("%s failed: %s; %s", name, trace.message, self.connection.metrics.of(name).summary())
+        yield status_message(configured.stream, AirbyteStreamStatus.INCOMPLETE)
+        yield trace.as_sanitized_airbyte_message(stream_descriptor=StreamDescriptor(name=name))
+
+    def _trace_of(self, name: str, error: Exception) -> AirbyteTracedException:
+        if isinstance(error, SalesforceError):
+            return traced(error.failure, object_name=name)
+        if isinstance(error, StateError):
+            return traced_config_error(
+                f"The saved state of {name} cannot be used: {error}. Reset the stream, or restore its state."
+            )
+        if isinstance(error, AirbyteTracedException):
+            return error
+        LOGGER.debug("A defect", exc_info=error)
+        return traced_defect(error, object_name=name)
+
+    def _note(self, progress: _Progress, message: AirbyteMessage) -> None:
+        """Remember the last state that was emitted: it decides which jobs outlive the run."""
+        progress.last_turn_at = None
+        if message.type is Type.STATE and message.state is not None and message.state.stream is not None:
+            blob = message.state.stream.stream_state
+            progress.last_state = copy.deepcopy(dict(blob.__dict__)) if blob is not None else {}
+            progress.last_state_at = self.connection.clock.monotonic()
+
+    def _count_waiting(self, name: str, progress: _Progress) -> None:
+        """Time between two turns in a row that brought no message is time this stream waited."""
+        now = self.connection.clock.monotonic()
+        if progress.last_turn_at is not None:
+            self.connection.metrics.of(name).waiting += now - progress.last_turn_at
+        progress.last_turn_at = now
+
+    def _again(self, name: str, progress: _Progress) -> Iterator[AirbyteMessage]:
+        """A waiting stream's last state once more, so that the platform sees it alive and holds on to it."""
+        now = self.connection.clock.monotonic()
+        if progress.last_state is not None and now - progress.last_state_at >= STATE_AGAIN:
+            progress.last_state_at = now
+            yield state_message(name, progress.last_state)
+
+    # The whole run
+
+    def _idle(self, extraction: Extraction) -> None:
+        self.flush()
+        extraction.wait(IDLE)
+        self._look_around(extraction)
+
+    def _look_around(self, extraction: Extraction) -> None:
+        """What must be noticed between two turns: a signal, a limit that runs out, a minute without a word."""
+        extraction.others_wait = self._begun < len(self.catalog.streams)
+        if self.stopped():
+            extraction.stop(Failure.of(Kind.INTERRUPTED))
+        self._look_at_limits(extraction)
+        now = self.connection.clock.monotonic()
+        if now - self._logged_at >= LOG_AGAIN:
+            self._logged_at = now
+            LOGGER.info("Still reading: %s", extraction.describe_waiting())
+
+    def _look_at_limits(self, extraction: Extraction) -> None:
+        reserve = self.connection.config.daily_limit_reserve_percent
+        failure = check_usage(self.connection.metrics.usage, reserve)
+        jobs = self.connection.metrics.jobs
+        if failure is None and jobs - self._jobs_at_limits >= LIMITS_AGAIN:
+            self._jobs_at_limits = jobs
+            try:
+                failure = self.connection.quota_failure()
+            except SalesforceError as error:
+                LOGGER.warning("The org's limits could not be read: %s", error.failure.summary)
+        if failure is not None:
+            extraction.stop(failure)
+
+    def _jobs_to_keep(self) -> set[str]:
+        """The jobs that an emitted state names: the next run continues or removes them."""
+        return {
+            str(entry["job"])
+            for progress in self._progress.values()
+            for entry in (progress.last_state or {}).get("resume", ())
+            if isinstance(entry, Mapping) and "job" in entry
+        }

@@ -1,0 +1,141 @@
+"""One org for one run, from a configuration: logged in, counted, and ready to be read.
+
+Every runner begins here. What differs between them comes in as arguments: the HTTP client, the clock, what to do with a
+rotated refresh token.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import shutil
+import tempfile
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from source_salesforce_bulk.config import Config
+from source_salesforce_bulk.extraction.calls import ThreadedCalls
+from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.metrics import RunMetrics
+from source_salesforce_bulk.extraction.scheduler import SchedulerPolicy
+from source_salesforce_bulk.extraction.quota import check_limits
+from source_salesforce_bulk.salesforce.clock import Clock
+from source_salesforce_bulk.salesforce.discovery import Discovery
+from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.oauth import Session
+from source_salesforce_bulk.salesforce.org import SalesforceOrg
+from source_salesforce_bulk.salesforce.query_job import JobPolicy
+from source_salesforce_bulk.salesforce.token import TokenProvider
+from source_salesforce_bulk.salesforce.transport import Http, Transport
+
+LOGGER = logging.getLogger("airbyte.salesforce.connection")
+
+DESCRIBES_AT_ONCE = 10
+"""Concurrent describes; Salesforce bounds only calls that last 20 seconds or more (25 of them)."""
+
+_EXTRA_WORKERS = 12
+"""Threads beside those that create jobs: page downloads, polls, clean-up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run lives in. ``on_secret`` hears of every new secret before it is used."""
+
+    http: Http
+    clock: Clock
+    on_rotation: Callable[[str], None]
+    on_secret: Callable[[str], None]
+    random01: Callable[[], float] = random.random
+    run_id: str = field(default_factory=lambda: run_id(os.environ))
+
+
+def run_id(environment: Mapping[str, str]) -> str:
+    """The platform's name for this attempt, or a new one (design section 5)."""
+    job, attempt = environment.get("WORKER_JOB_ID"), environment.get("WORKER_JOB_ATTEMPT")
+    if job:
+        return f"{job}-{attempt or 0}"
+    return str(uuid.uuid4())
+
+
+class Connection:
+    """An org and everything that talks to it. ``close`` removes the directory that pages are spooled to."""
+
+    def __init__(self, config: Config, around: Surroundings) -> None:
+        self.config = config
+        self.clock = around.clock
+        self.run_id = around.run_id
+        self.metrics = RunMetrics()
+        self._random01 = around.random01
+        self._tokens = TokenProvider(
+            config.credentials,
+            config.login_url,
+            around.http,
+            around.clock,
+            around.random01,
+            around.on_rotation,
+            around.on_secret,
+        )
+        self._transport = Transport(around.http, self._tokens, around.clock, around.random01, self.metrics)
+        self.discovery = Discovery(self._transport, config.api_version, DESCRIBES_AT_ONCE)
+        self._directory: Path | None = None
+        self._opening = threading.Lock()
+
+    def log_in(self) -> Session:
+        """The session, from a login at the first call; raises ``SalesforceError``."""
+        return self._tokens.session()
+
+    def upper_bound(self) -> datetime:
+        """T: the org's own clock in its newest answer, cut to the second; the token's issue time before any answer.
+
+        Never this machine's clock, which may be wrong. Raises ``SalesforceError`` where the org shows no clock at all.
+        """
+        known = self._transport.last_date or self.log_in().issued_at
+        if known is None:
+            raise SalesforceError(
+                Failure.of(Kind.UNREADABLE_ANSWER, detail="no answer of the org carries a Date header")
+            )
+        return known.replace(microsecond=0)
+
+    def quota_failure(self) -> Failure | None:
+        """What stops a run now, as ``/limits`` stands; None also where the user may not see the limits."""
+        try:
+            limits = self.discovery.limits()
+        except SalesforceError as error:
+            if error.failure.kind in (Kind.MISSING_PERMISSION, Kind.OBJECT_GONE):
+                LOGGER.warning("The org's limits cannot be read (View Setup and Configuration is missing).")
+                return None
+            raise
+        return check_limits(limits, self.config.daily_limit_reserve_percent)
+
+    def org(self) -> SalesforceOrg:
+        """The calls of an extraction; pages are spooled under the system's temporary directory (TMPDIR)."""
+        with self._opening:
+            if self._directory is None:
+                self._directory = Path(tempfile.mkdtemp(prefix="salesforce-bulk-"))
+        return SalesforceOrg(
+            self._transport, self._directory, self.clock, self._random01, lambda: self._tokens.session().user_id
+        )
+
+    def extraction(self) -> Extraction:
+        """A new extraction, with threads of its own."""
+        jobs = self.config.max_concurrent_jobs
+        policy = SchedulerPolicy(jobs, JobPolicy(job_timeout=self.config.job_timeout.total_seconds()))
+        calls = ThreadedCalls(min(jobs, 20) + _EXTRA_WORKERS, "salesforce")
+        return Extraction(self.org(), calls, self.clock, self._random01, policy, self.metrics, self.run_id)
+
+    def close(self) -> None:
+        """Give the disk space back; may be called twice."""
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+            self._directory = None
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

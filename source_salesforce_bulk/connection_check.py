@@ -1,0 +1,49 @@
+"""``check``: log in, see that the API and Bulk API 2.0 may be used and that limits are left, and say as whom."""
+
+from __future__ import annotations
+
+import logging
+
+from source_salesforce_bulk.connection import Connection
+from source_salesforce_bulk.salesforce.bulk_api import QUERY
+from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.oauth import Session
+
+LOGGER = logging.getLogger("airbyte.salesforce.check")
+
+_NOBODY = "005000000000000AAA"
+
+
+def check_connection(connection: Connection) -> str:
+    """A sentence that says who is connected to what. Raises ``SalesforceError`` for what stands in the way.
+
+    Costs four calls beside the login: limits, and a job that is created for at most one row, aborted and deleted.
+    """
+    session = connection.log_in()
+    _check_version(connection)
+    failure = connection.quota_failure()
+    if failure is not None:
+        raise SalesforceError(failure)
+    _try_bulk(connection, session)
+    who = (
+        f"Connected to organization {session.organization_id or 'unknown'} as user {session.user_id or 'unknown'} "
+        f"at {session.instance_url}."
+    )
+    LOGGER.info(who)
+    return who
+
+
+def _check_version(connection: Connection) -> None:
+    version = connection.config.api_version
+    offered = connection.discovery.versions()
+    if offered and version not in offered:
+        newest = max(offered, key=lambda known: float(known.lstrip("v")))
+        detail = f"api_version {version} is not among the org's versions, the newest of which is {newest}"
+        raise SalesforceError(Failure.of(Kind.VERSION_UNKNOWN, detail=detail))
+
+
+def _try_bulk(connection: Connection, session: Session) -> None:
+    org, version = connection.org(), connection.config.api_version
+    soql = f"SELECT Id FROM User WHERE Id = '{session.user_id or _NOBODY}'"
+    job = org.create(version, soql, QUERY, "User")
+    org.abort(version, job.id, "User")

@@ -1,0 +1,27 @@
+"""The console script ``source-salesforce-bulk``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+
+def run() -> None:
+    """Run the protocol command that the command line names.
+
+    ``spec`` alone is answered from a file: importing the CDK takes a second.
+    """
+    arguments = sys.argv[1:]
+    if arguments == ["spec"]:
+        _print_spec()
+        return
+    from source_salesforce_bulk.entrypoint import launch
+
+    launch(arguments)
+
+
+def _print_spec() -> None:
+    import json
+
+    spec = json.loads(Path(__file__).with_name("spec.json").read_text(encoding="utf-8"))
+    print(json.dumps({"type": "SPEC", "spec": spec}))
