@@ -32,6 +32,8 @@ __all__ = [
     "Failure",
     "Kind",
     "SalesforceError",
+    "asked_pause",
+    "broken_body",
     "classify_exception",
     "classify_job_state",
     "classify_response",
@@ -40,6 +42,9 @@ __all__ = [
 ]
 
 Redact = Callable[[str], str]
+
+# What half an answer means, where it means more than trouble with the connection.
+_BROKEN = {Operation.CREATE_JOB: Kind.ANSWER_LOST, Operation.RESULTS: Kind.BODY_BROKEN}
 
 _QUOTE_LENGTH = 300
 # More of an error body than this says nothing more.
@@ -111,6 +116,11 @@ class SalesforceError(Exception):
         return f"{self.failure.summary} {self.failure.guidance}"
 
 
+def asked_pause(error: BaseException) -> float | None:
+    """How many seconds the answer behind an exception asked to wait."""
+    return error.failure.retry_after if isinstance(error, SalesforceError) else None
+
+
 def classify_response(operation: Operation, response: ApiResponse, redact: Redact) -> Failure | None:
     """The failure an answer reports; None for a success of the sort the operation expects, and for 304.
 
@@ -163,6 +173,12 @@ def classify_job_state(state: str, error_message: str | None, redact: Redact = s
     )
 
 
+def broken_body(operation: Operation, cause: BaseException | str) -> Failure:
+    """An answer whose body did not come to its end. A ``cause`` in words must be safe to show."""
+    detail = cause if isinstance(cause, str) else _trouble(list(_chain(cause)))
+    return Failure.of(_BROKEN.get(operation, Kind.CONNECTION), operation, detail)
+
+
 def page_rejected(detail: str, action: Action = Action.FETCH_PAGE_AGAIN) -> Failure:
     """A result page that was not accepted. ``detail`` must not contain record values."""
     return Failure.of(Kind.PAGE_REJECTED, Operation.RESULTS, detail, action=action)
@@ -170,13 +186,7 @@ def page_rejected(detail: str, action: Action = Action.FETCH_PAGE_AGAIN) -> Fail
 
 def unreadable_answer(operation: Operation, response: ApiResponse) -> Failure:
     """An answer that reports success and lacks what the operation needs."""
-    if operation is Operation.CREATE_JOB:
-        kind = Kind.ANSWER_LOST
-    elif operation is Operation.RESULTS:
-        kind = Kind.BODY_BROKEN
-    else:
-        kind = Kind.UNREADABLE_ANSWER
-    return Failure.of(kind, operation, status=response.status)
+    return Failure.of(_BROKEN.get(operation, Kind.UNREADABLE_ANSWER), operation, status=response.status)
 
 
 # Answers.

@@ -132,6 +132,14 @@ def parse_token_reply(response: ApiResponse, redact: Callable[[str], str]) -> Se
     )
 
 
+def rotated_refresh_token(response: ApiResponse) -> str | None:
+    """The refresh token in a reply, whatever else the reply lacks: with it, the one that was sent may be dead."""
+    try:
+        return _text(response.json(), "refresh_token") if response.status == 200 else None
+    except (UnreadableBody, RecursionError):
+        return None
+
+
 def is_loopback(host: str | None) -> bool:
     """Whether a host is this machine: the only one that may be spoken to without TLS.
 

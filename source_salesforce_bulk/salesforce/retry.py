@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 import tenacity
 
-from source_salesforce_bulk.salesforce.wire import parse_http_date
+from source_salesforce_bulk.salesforce.wire import Operation, parse_http_date
 
 MAX_RETRY_AFTER = 60.0
 """The longest pause an answer may ask for: a worker that waits longer than this does nothing for its run."""
@@ -93,6 +94,31 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime | None) -> float
         return None
     return min(max((date - now).total_seconds(), 0.0), MAX_RETRY_AFTER)
 
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds for a connection to come about."""
+
+READ_TIMEOUTS: Mapping[Operation, float] = MappingProxyType(
+    {
+        Operation.TOKEN: 30.0,
+        Operation.VERSIONS: 30.0,
+        Operation.SOBJECTS: 120.0,
+        # Very wide objects took others more than 30 seconds (singer 1.5.4).
+        Operation.DESCRIBE: 300.0,
+        Operation.LIMITS: 60.0,
+        Operation.RECORD_COUNT: 60.0,
+        # Salesforce gives a query two minutes to begin, and a create compiles its query before it answers.
+        Operation.QUERY: 150.0,
+        Operation.CREATE_JOB: 150.0,
+        Operation.JOB_INFO: 60.0,
+        Operation.RESULTS: 120.0,
+        Operation.RESULT_PAGES: 120.0,
+        # Clean-up must not hold up the end of a run.
+        Operation.ABORT_JOB: 10.0,
+        Operation.DELETE_JOB: 10.0,
+    }
+)
+"""Seconds without a byte, before an answer and between any two bytes of it."""
 
 _BACKOFF = Backoff(initial=1.0, factor=2.0, maximum=30.0, jitter=0.25)
 _ATTEMPTS = 5

@@ -1,0 +1,238 @@
+"""The thin edge to the HTTP library: a request goes out, an answer comes back with its body still on the wire.
+
+:class:`Http` is all that the rest of the package asks of a library; behind it sits the CDK's ``HttpClient`` on the
+Airbyte path and :class:`RequestsHttp` everywhere else. :class:`Body` reads what comes back and notices when it does not
+all come. Works with urllib3 1.25 (which AWS Glue has) and 2.
+
+Retries here: none.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from http.client import HTTPException
+from http.cookiejar import DefaultCookiePolicy
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
+
+from source_salesforce_bulk.salesforce.clock import Clock
+from source_salesforce_bulk.salesforce.failures import SalesforceError, broken_body
+from source_salesforce_bulk.salesforce.retry import BODY_DEADLINE
+from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation, parse_http_date
+
+SEND_ERRORS = (OSError, HTTPError)
+"""What sending may raise: every ``requests.RequestException`` is an OSError; urllib3 lets a few of its own through."""
+
+MAX_WHOLE_BODY = 1 << 28
+"""The longest answer that is held in memory. A describe of an object with 1,000 fields has some 2 MB."""
+
+MAX_ERROR_BODY = 1 << 16
+"""As much of an error's body as is read; the rest says nothing more."""
+
+_READ_ERRORS = (OSError, HTTPError, HTTPException, ValueError)
+_CHUNK = 1 << 16
+# urllib3 1.25 only has a read that blocks until it is full. Small reads keep the deadline's error small.
+_BLOCKING_READ = 1 << 13
+
+
+class Http(Protocol):
+    """An HTTP library, reduced to what is needed. It neither retries nor follows redirects nor keeps cookies."""
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None,
+        json: Mapping[str, Any] | None,
+        data: Mapping[str, str] | None,
+        stream: bool,
+        timeout: tuple[float, float],
+    ) -> requests.Response:
+        """Send one request, from any thread; raises ``requests.RequestException``.
+
+        With ``stream`` the body is left on the wire. ``timeout`` is for the connection, and between any two bytes.
+        """
+        ...
+
+
+class RequestsHttp:
+    """:class:`Http` on a plain requests session with up to ``connections`` kept-alive connections per host."""
+
+    def __init__(self, connections: int) -> None:
+        self._session = prepare_session(requests.Session(), HTTPAdapter(10, connections))
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None,
+        json: Mapping[str, Any] | None,
+        data: Mapping[str, str] | None,
+        stream: bool,
+        timeout: tuple[float, float],
+    ) -> requests.Response:
+        """See :class:`Http`."""
+        return self._session.request(
+            method,
+            url,
+            headers=dict(headers),
+            params=dict(params or {}),
+            json=json,
+            data=data,
+            stream=stream,
+            timeout=timeout,
+            allow_redirects=False,
+        )
+
+
+class OwnAuthorization(AuthBase):
+    """Leaves the request as it is. Without it requests puts the login of a ``~/.netrc`` over the token."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """See the class."""
+        return request
+
+
+def prepare_session(session: requests.Session, adapter: HTTPAdapter) -> requests.Session:
+    """Make a session fit for many threads: one pool for both schemes, and nothing of one call left for the next."""
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.auth = OwnAuthorization()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return session
+
+
+class Body:
+    """An answer whose body is still on the wire; a context manager that gives the connection back.
+
+    ``headers`` have lower-case names. ``received`` counts the body's bytes as they came, still encoded. A body that
+    ends early, stalls, or takes longer than ``BODY_DEADLINE`` in all raises ``SalesforceError``, as ``broken_body`` of
+    the operation says: for a result page ``BODY_BROKEN``.
+    """
+
+    def __init__(
+        self, operation: Operation, response: requests.Response, clock: Clock, on_close: Callable[[Body], None]
+    ) -> None:
+        self.status = response.status_code
+        self.headers = {name.lower(): value for name, value in response.headers.items()}
+        self.received = 0
+        self._operation = operation
+        self._response = response
+        self._clock = clock
+        self._deadline = clock.monotonic() + BODY_DEADLINE
+        self._on_close: Callable[[Body], None] | None = on_close
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def date(self) -> datetime | None:
+        """The org's own clock when it answered."""
+        return parse_http_date(self.headers.get("date"))
+
+    def close(self) -> None:
+        """Let the connection go: back to the pool where the body was read to its end. May be called twice."""
+        if self._on_close is not None:
+            report, self._on_close = self._on_close, None
+            self._response.close()
+            report(self)
+
+    def chunks(self, size: int) -> Iterator[bytes]:
+        """The body as it is on the wire, gzip kept, in pieces of at most ``size`` bytes, each as soon as it came.
+
+        Raises ``SalesforceError`` as the class says, and ``Stopped`` between two pieces.
+        """
+        for piece in self._pieces(size):
+            yield piece
+            self._clock.sleep(0)
+
+    def read_whole(self) -> ApiResponse:
+        """The whole answer, decoded; raises ``SalesforceError`` as the class says, and where its gzip is damaged.
+
+        Not cut short when the run is being stopped: clean-up still has to hear its answers.
+        """
+        data = b"".join(self._bounded(MAX_WHOLE_BODY))
+        try:
+            return ApiResponse(self.status, self.headers, _decoded(data, self.headers, whole=True))
+        except zlib.error as error:
+            raise self._broken(f"its gzip encoding is damaged ({error})") from error
+
+    def read_error(self) -> ApiResponse:
+        """As much of an error's answer as can be had; a broken body is no second failure."""
+        data = bytearray()
+        try:
+            for piece in self._pieces(_CHUNK):
+                data += piece
+                if len(data) >= MAX_ERROR_BODY:
+                    break
+        except SalesforceError:
+            pass
+        try:
+            body = _decoded(bytes(data), self.headers, whole=False)
+        except zlib.error:
+            body = b""
+        return ApiResponse(self.status, self.headers, body)
+
+    def _pieces(self, size: int) -> Iterator[bytes]:
+        while piece := self._read(size):
+            self.received += len(piece)
+            yield piece
+        expected = self._content_length()
+        if expected is not None and self.received < expected:
+            raise self._broken(f"{self.received:,} of {expected:,} bytes came")
+
+    def _bounded(self, limit: int) -> Iterator[bytes]:
+        for piece in self._pieces(_CHUNK):
+            if self.received > limit:
+                raise self._broken(f"it is longer than {limit:,} bytes")
+            yield piece
+
+    def _read(self, size: int) -> bytes:
+        if self._clock.monotonic() > self._deadline:
+            raise self._broken(f"it took longer than {BODY_DEADLINE:.0f} seconds")
+        raw = self._response.raw
+        try:
+            if hasattr(raw, "read1"):
+                piece: bytes = raw.read1(size, decode_content=False)
+            else:
+                piece = raw.read(min(size, _BLOCKING_READ), decode_content=False)
+        except _READ_ERRORS as error:
+            raise self._broken(error) from error
+        return piece
+
+    def _content_length(self) -> int | None:
+        """How many bytes were announced. urllib3 1.25 does not compare them with what came."""
+        text = self.headers.get("content-length", "")
+        if self.status in (204, 304) or "transfer-encoding" in self.headers:
+            return None
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+    def _broken(self, cause: BaseException | str) -> SalesforceError:
+        return SalesforceError(broken_body(self._operation, cause))
+
+
+def _decoded(data: bytes, headers: Mapping[str, str], *, whole: bool) -> bytes:
+    """Undo gzip; raises ``zlib.error``. No more comes out than may be held in memory."""
+    if not data or headers.get("content-encoding", "").lower() not in ("gzip", "x-gzip"):
+        return data
+    decoder = zlib.decompressobj(wbits=31)
+    text = decoder.decompress(data, MAX_WHOLE_BODY)
+    if whole and not decoder.eof:
+        raise zlib.error("it does not end")
+    return text

@@ -1,0 +1,206 @@
+"""The session of the moment, for every thread of a run, and every secret that has been seen.
+
+One login serves all: threads that find the same session ended wait for one token request and share its session, because
+Salesforce fails logins that happen at the same time, and a new session can end the one before. Nobody keeps a token.
+
+A refresh token that Salesforce rotated is handed on before anything else is done with the reply: the old one is dead,
+and a run that lost the new one locks the user out.
+
+Retries here: a login that met trouble which passes (``RETRY``), within ``LOGIN_RETRIES``. Refused credentials are not
+tried again in the same run: they would only lock the user.
+"""
+
+from __future__ import annotations
+
+import html
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from urllib.parse import quote, quote_plus
+
+import tenacity
+
+from source_salesforce_bulk.salesforce.clock import Clock
+from source_salesforce_bulk.salesforce.failures import Action, Failure, SalesforceError, asked_pause, classify_exception
+from source_salesforce_bulk.salesforce.http_client import SEND_ERRORS, Body, Http
+from source_salesforce_bulk.salesforce.oauth import (
+    ClientCredentials,
+    Credentials,
+    JwtBearer,
+    RefreshToken,
+    Session,
+    TokenRequest,
+    build_token_request,
+    parse_token_reply,
+    rotated_refresh_token,
+    split_key,
+)
+from source_salesforce_bulk.salesforce.retry import CONNECT_TIMEOUT, LOGIN_RETRIES, READ_TIMEOUTS
+from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation
+
+_HEADERS = {"Accept": "application/json"}
+_MASK = "****"
+# A shorter text would blank out words that are no secrets.
+_SHORTEST_SECRET = 4
+
+
+class TokenProvider:
+    """Logs in when needed; every method may be called from any thread.
+
+    ``on_rotation`` gets a rotated refresh token, ``on_secret`` every secret that a login brought, before it is used.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        login_url: str,
+        http: Http,
+        clock: Clock,
+        random01: Callable[[], float],
+        on_rotation: Callable[[str], None],
+        on_secret: Callable[[str], None],
+    ) -> None:
+        self._credentials = credentials
+        self._login_url = login_url
+        self._http = http
+        self._clock = clock
+        self._random01 = random01
+        self._on_rotation = on_rotation
+        self._on_secret = on_secret
+        self._lock = threading.Lock()
+        self._session: Session | None = None
+        self._login: Future[Session] | None = None
+        self._refusal: Failure | None = None
+        self._secrets: dict[str, None] = dict.fromkeys(_forms_of(_secrets_of(credentials)))
+
+    def session(self) -> Session:
+        """The session to use now, from a login at the first call; raises ``SalesforceError`` or ``Stopped``."""
+        return self._current(stale=None)
+
+    def refresh(self, stale_access_token: str) -> Session:
+        """A session newer than the one this token belongs to; raises as :meth:`session` does.
+
+        Threads that come with the same token share one login. One that comes late gets the session that is there.
+        """
+        return self._current(stale=stale_access_token)
+
+    def redact(self, text: str) -> str:
+        """The text with every secret seen so far masked, also where it was quoted for a form or for HTML."""
+        with self._lock:
+            secrets = sorted(self._secrets, key=len, reverse=True)
+        for secret in secrets:
+            text = text.replace(secret, _MASK)
+        return text
+
+    def _current(self, stale: str | None) -> Session:
+        with self._lock:
+            if self._session is not None and self._session.access_token != stale:
+                return self._session
+            if self._refusal is not None:
+                raise SalesforceError(self._refusal)
+            login, leads = self._login, self._login is None
+            if login is None:
+                login = self._login = Future()
+        if leads:
+            self._lead(login)
+        return login.result()
+
+    def _lead(self, login: Future[Session]) -> None:
+        """Log in for everybody who waits for ``login``."""
+        try:
+            session = self._persist()
+        except BaseException as error:  # noqa: BLE001 (whatever it is, those who wait must hear of it)
+            with self._lock:
+                self._login = None
+                if isinstance(error, SalesforceError) and error.failure.action is not Action.RETRY:
+                    self._refusal = error.failure
+            login.set_exception(error)
+        else:
+            with self._lock:
+                self._login = None
+                self._session = session
+            login.set_result(session)
+
+    def _persist(self) -> Session:
+        began = self._clock.monotonic()
+        retrying = tenacity.Retrying(
+            sleep=self._clock.sleep,
+            stop=LOGIN_RETRIES.stop(lambda: self._clock.monotonic() - began),
+            wait=LOGIN_RETRIES.wait(self._random01, asked_pause),
+            retry=tenacity.retry_if_exception(_is_retried_here),
+            reraise=True,
+        )
+        return retrying(self._log_in)
+
+    def _log_in(self) -> Session:
+        request = build_token_request(self._credentials, self._login_url, self._clock.now())
+        if "assertion" in request.form:
+            self._announce(request.form["assertion"])
+        response = self._exchange(request)
+        self._keep_rotated(rotated_refresh_token(response))
+        reply = parse_token_reply(response, self.redact)
+        if isinstance(reply, Failure):
+            raise SalesforceError(reply)
+        self._announce(reply.access_token)
+        return replace(reply, refresh_token=None)
+
+    def _exchange(self, request: TokenRequest) -> ApiResponse:
+        try:
+            response = self._http.send(
+                "POST",
+                request.url,
+                headers=_HEADERS,
+                params=None,
+                json=None,
+                data=request.form,
+                stream=True,
+                timeout=(CONNECT_TIMEOUT, READ_TIMEOUTS[Operation.TOKEN]),
+            )
+        except SEND_ERRORS as error:
+            raise SalesforceError(classify_exception(Operation.TOKEN, error)) from error
+        with Body(Operation.TOKEN, response, self._clock, on_close=lambda _: None) as body:
+            return body.read_whole() if body.status == 200 else body.read_error()
+
+    def _keep_rotated(self, refresh_token: str | None) -> None:
+        """Use a new refresh token from now on, and hand it on first of all."""
+        credentials = self._credentials
+        if not isinstance(credentials, RefreshToken) or not refresh_token or refresh_token == credentials.refresh_token:
+            return
+        self._learn(refresh_token)
+        self._credentials = replace(credentials, refresh_token=refresh_token)
+        try:
+            self._on_rotation(refresh_token)
+        finally:
+            self._on_secret(refresh_token)
+
+    def _announce(self, secret: str) -> None:
+        self._learn(secret)
+        self._on_secret(secret)
+
+    def _learn(self, secret: str) -> None:
+        with self._lock:
+            self._secrets.update(dict.fromkeys(_forms_of([secret])))
+
+
+def _secrets_of(credentials: Credentials) -> list[str]:
+    match credentials:
+        case RefreshToken(_, client_secret, refresh_token):
+            return [client_secret, refresh_token]
+        case ClientCredentials(_, client_secret):
+            return [client_secret]
+        case JwtBearer(_, _, private_key):
+            return [private_key, *split_key(private_key)]
+
+
+def _forms_of(secrets: Iterable[str]) -> Iterator[str]:
+    """Each secret as it is, and as an echo may spell it: in a form, a URL, HTML, or cut-off JSON."""
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            yield from (secret, quote_plus(secret), quote(secret, safe=""), html.escape(secret))
+            yield secret.replace("\n", "\\n").replace("/", "\\/")
+            yield secret.replace("\n", "\\n")
+
+
+def _is_retried_here(error: BaseException) -> bool:
+    return isinstance(error, SalesforceError) and error.failure.action is Action.RETRY
