@@ -1,0 +1,142 @@
+"""The table of field types: what a ``type`` of describe means to every part of this connector. A new type is one row.
+
+A row says which JSON Schema a field gets, how its cell is read, which Arrow type its column has, and whether Bulk can
+select it at all. Meanings: Object Reference, "Field Types" and "Primitive Data Types"; CSV forms: Bulk API 2.0 guide.
+
+Every type is nullable, whatever describe says: ``nillable`` is a promise about writes, and field security, old rows and
+formulas break it on reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+
+JsonSchema = Mapping[str, object]
+
+
+class CellKind(Enum):
+    """How a cell of a result page is read."""
+
+    STRING = "string"
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    NUMBER = "number"
+    DATE = "date"
+    DATETIME = "datetime"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """One type of describe. ``not_in_bulk`` says why Bulk cannot select it; None where it can.
+
+    ``arrow`` is the name of the Arrow type, so that nobody needs pyarrow to read this table.
+    """
+
+    name: str
+    kind: CellKind
+    json_schema: JsonSchema
+    arrow: str
+    not_in_bulk: str | None = None
+
+    @property
+    def bulk(self) -> bool:
+        """Whether a Bulk query may select a field of this type."""
+        return self.not_in_bulk is None
+
+
+def field_type(name: str) -> FieldType:
+    """The row of a describe type. A type nobody has met yet is text, so that it never ends a discovery."""
+    return _TABLE.get(name.lower()) or _row(name, CellKind.STRING)
+
+
+def is_known(name: str) -> bool:
+    """Whether the table has a row for this type."""
+    return name.lower() in _TABLE
+
+
+_SCHEMAS: Mapping[CellKind, JsonSchema] = MappingProxyType(
+    {
+        CellKind.STRING: MappingProxyType({"type": ["null", "string"]}),
+        CellKind.BOOLEAN: MappingProxyType({"type": ["null", "boolean"]}),
+        CellKind.INTEGER: MappingProxyType({"type": ["null", "integer"]}),
+        CellKind.NUMBER: MappingProxyType({"type": ["null", "number"]}),
+        CellKind.DATE: MappingProxyType({"type": ["null", "string"], "format": "date"}),
+        CellKind.DATETIME: MappingProxyType(
+            {"type": ["null", "string"], "format": "date-time", "airbyte_type": "timestamp_with_timezone"}
+        ),
+        # No format: Salesforce writes 13:14:15.000Z, and destinations that make a TIME of `format: time` refuse the Z
+        # or turn it into another zone's hour.
+        CellKind.TIME: MappingProxyType({"type": ["null", "string"]}),
+    }
+)
+
+# Design section 6. A time stays text, for the reason above; double is what the API itself computes with.
+_ARROW: Mapping[CellKind, str] = MappingProxyType(
+    {
+        CellKind.STRING: "string",
+        CellKind.BOOLEAN: "bool",
+        CellKind.INTEGER: "int64",
+        CellKind.NUMBER: "float64",
+        CellKind.DATE: "date32",
+        CellKind.DATETIME: "timestamp[ms, tz=UTC]",
+        CellKind.TIME: "string",
+    }
+)
+
+# Bulk API 2.0 guide, "Considerations": no compound fields, no base64, no list types in a query's result.
+_BINARY = "Bulk queries cannot return binary content; the REST API's blob resource of the record has it"
+_COMPOUND = "Bulk queries cannot return compound fields; the parts are fields of their own"
+_LIST = "Bulk queries cannot return lists"
+_STRUCTURE = "Bulk queries cannot return structured values"
+
+
+def _row(name: str, kind: CellKind, not_in_bulk: str | None = None) -> FieldType:
+    return FieldType(name, kind, _SCHEMAS[kind], _ARROW[kind], not_in_bulk)
+
+
+_ROWS = (
+    _row("id", CellKind.STRING),
+    _row("reference", CellKind.STRING),
+    _row("string", CellKind.STRING),
+    _row("textarea", CellKind.STRING),
+    _row("picklist", CellKind.STRING),
+    # Values joined by semicolons, as one text.
+    _row("multipicklist", CellKind.STRING),
+    _row("combobox", CellKind.STRING),
+    _row("phone", CellKind.STRING),
+    _row("url", CellKind.STRING),
+    _row("email", CellKind.STRING),
+    _row("encryptedstring", CellKind.STRING),
+    _row("datacategorygroupreference", CellKind.STRING),
+    _row("masterrecord", CellKind.STRING),
+    # What a formula is made of is in its own type; this one is old and says nothing more.
+    _row("calculated", CellKind.STRING),
+    # Old and new values of a history row: any type, written as text.
+    _row("anyType", CellKind.STRING),
+    _row("boolean", CellKind.BOOLEAN),
+    _row("int", CellKind.INTEGER),
+    _row("long", CellKind.INTEGER),
+    _row("double", CellKind.NUMBER),
+    _row("currency", CellKind.NUMBER),
+    _row("percent", CellKind.NUMBER),
+    _row("date", CellKind.DATE),
+    _row("datetime", CellKind.DATETIME),
+    _row("time", CellKind.TIME),
+    _row("base64", CellKind.STRING, _BINARY),
+    _row("byte", CellKind.STRING, _BINARY),
+    _row("address", CellKind.STRING, _COMPOUND),
+    _row("location", CellKind.STRING, _COMPOUND),
+    # Seen in metadata objects only (EntityDefinition.RecordTypesSupported), and refused there by Bulk. One such field
+    # in a SELECT would cost the whole object.
+    _row("complexvalue", CellKind.STRING, _STRUCTURE),
+    _row("json", CellKind.STRING, _STRUCTURE),
+    _row("JunctionIdList", CellKind.STRING, _LIST),
+    # Reserved by Salesforce.
+    _row("floatarray", CellKind.STRING, _LIST),
+    _row("textarray", CellKind.STRING, _LIST),
+)
+_TABLE: Mapping[str, FieldType] = MappingProxyType({row.name.lower(): row for row in _ROWS})
