@@ -93,6 +93,7 @@ class Kind(Enum):
     REDIRECTED = "redirected"
     REQUEST_TOO_LARGE = "request too large"
     UNREADABLE_ANSWER = "unreadable answer"
+    INTERRUPTED = "interrupted"
     UNEXPECTED = "unexpected"
 
 
@@ -340,6 +341,7 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             "Salesforce sent an answer that cannot be read",
             f"{_AGAIN} If it stays, check that login_url is a Salesforce login host and that no proxy answers for it.",
         ),
+        Kind.INTERRUPTED: Meaning(Action.STOP_RUN, _T, "The run was stopped by a signal", _AGAIN),
         Kind.UNEXPECTED: Meaning(Action.FAIL_STREAM, _S, "Something unforeseen happened", _REPORT),
     }
 )

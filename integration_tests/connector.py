@@ -1,0 +1,243 @@
+"""The connector as the integration tests run it: in this process for speed, or as the console script for the truth.
+
+Both ways go through a CDK entrypoint and come back as lines of JSON, parsed with every digit kept.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from airbyte_cdk.entrypoint import AirbyteEntrypoint
+from airbyte_cdk.logger import AirbyteLogFormatter
+
+from integration_tests.simulated_org import SimulatedOrg
+from source_salesforce_bulk.source import SourceSalesforceBulk
+
+SCRIPT = Path(sys.executable).with_name("source-salesforce-bulk")
+Message = dict[str, Any]
+Row = dict[str, Any]
+
+
+class ImpatientClock:
+    """Real time, except that pauses between retries take none: nothing here waits for what it could be told."""
+
+    def __init__(self) -> None:
+        self.pauses: list[float] = []
+
+    def monotonic(self) -> float:
+        """Seconds of this machine's own counter."""
+        return time.monotonic()
+
+    def now(self) -> datetime:
+        """This machine's wall clock."""
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Note the pause that would have been made."""
+        self.pauses.append(seconds)
+
+
+@dataclass(slots=True)
+class Output:
+    """Everything one command said. ``failed`` says whether its process would end with a code other than 0."""
+
+    messages: list[Message] = field(default_factory=list)
+    failed: bool = False
+    exit_code: int | None = None
+
+    @property
+    def rows(self) -> dict[str, list[Row]]:
+        """The data of every RECORD, by stream, in the order in which they came."""
+        found: dict[str, list[Row]] = defaultdict(list)
+        for record in self.of_type("RECORD"):
+            found[record["stream"]].append(record["data"])
+        return found
+
+    @property
+    def states(self) -> dict[str, list[dict[str, Any]]]:
+        """Every state, by stream, in order."""
+        found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for state in self.of_type("STATE"):
+            stream = state["stream"]
+            found[stream["stream_descriptor"]["name"]].append(stream["stream_state"])
+        return found
+
+    @property
+    def statuses(self) -> dict[str, list[str]]:
+        """Every stream status, by stream, in order."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for trace in self.of_type("TRACE"):
+            if "stream_status" in trace:
+                status = trace["stream_status"]
+                found[status["stream_descriptor"]["name"]].append(status["status"])
+        return found
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """Every error trace."""
+        return [trace["error"] for trace in self.of_type("TRACE") if "error" in trace]
+
+    @property
+    def logs(self) -> list[str]:
+        """Every log line's text."""
+        return [log["message"] for log in self.of_type("LOG")]
+
+    def of_type(self, kind: str) -> Iterator[Any]:
+        """The bodies of all messages of a type."""
+        key = {"CONNECTION_STATUS": "connectionStatus"}.get(kind, kind.lower())
+        return (message[key] for message in self.messages if message["type"] == kind)
+
+    def final_states(self) -> list[dict[str, Any]]:
+        """The last state of every stream, as the next run takes it."""
+        return [state_of(name, states[-1]) for name, states in self.states.items()]
+
+
+class Connector:
+    """Runs protocol commands against one simulated org. Keyword arguments overlay the configuration."""
+
+    def __init__(self, org: SimulatedOrg, **config: Any) -> None:
+        self.org = org
+        self._config = {"credentials": org.credentials(), "login_url": org.url, **config}
+        self.clock = ImpatientClock()
+        self._directory = tempfile.TemporaryDirectory(prefix="connector-")
+
+    def config(self, **overlay: Any) -> dict[str, Any]:
+        """The configuration."""
+        return {**self._config, **overlay}
+
+    def spec(self) -> Output:
+        """In this process."""
+        return self._run(["spec"])
+
+    def check(self, **overlay: Any) -> Output:
+        """In this process."""
+        return self._run(["check", "--config", self._file(self.config(**overlay))])
+
+    def discover(self, **overlay: Any) -> Output:
+        """In this process."""
+        return self._run(["discover", "--config", self._file(self.config(**overlay))])
+
+    def streams(self, **overlay: Any) -> dict[str, dict[str, Any]]:
+        """What discovery offers, by name."""
+        (catalog,) = self.discover(**overlay).of_type("CATALOG")
+        return {stream["name"]: stream for stream in catalog["streams"]}
+
+    def read(
+        self, catalog: Mapping[str, Any], state: Sequence[Mapping[str, Any]] | None = None, **overlay: Any
+    ) -> Output:
+        """In this process."""
+        return self._run(self._read_arguments(catalog, state, overlay))
+
+    def run_script(self, *arguments: str, timeout: float = 120) -> Output:
+        """The console script in a process of its own; every line of its stdout must be a protocol message."""
+        done = subprocess.run([SCRIPT, *arguments], capture_output=True, timeout=timeout, check=False)
+        assert not done.stderr, done.stderr.decode()[:2000]
+        return Output(parse(done.stdout.decode().splitlines()), done.returncode != 0, done.returncode)
+
+    def read_by_script(
+        self, catalog: Mapping[str, Any], state: Sequence[Mapping[str, Any]] | None = None, **overlay: Any
+    ) -> Output:
+        """``read`` by the console script."""
+        return self.run_script(*self._read_arguments(catalog, state, overlay))
+
+    def start_script(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """The console script under way, its stdout a pipe; the caller ends it."""
+        return subprocess.Popen([SCRIPT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def _read_arguments(
+        self, catalog: Mapping[str, Any], state: Sequence[Mapping[str, Any]] | None, overlay: Mapping[str, Any]
+    ) -> list[str]:
+        arguments = ["read", "--config", self._file(self.config(**overlay)), "--catalog", self._file(catalog)]
+        return arguments + (["--state", self._file(list(state))] if state is not None else [])
+
+    def _run(self, arguments: list[str]) -> Output:
+        """A stock CDK entrypoint: what any tool that is not our console script would see.
+
+        An exception that ends the command is what the excepthook would print before exit code 1.
+        """
+        entrypoint = AirbyteEntrypoint(SourceSalesforceBulk(stop=threading.Event(), clock=self.clock))
+        lines: list[str] = []
+        ending: BaseException | None = None
+        with self._captured_logs(lines):
+            try:
+                lines.extend(entrypoint.run(entrypoint.parse_args(arguments)))
+            except Exception as error:  # noqa: BLE001
+                ending = error
+        return Output(parse(lines), failed=ending is not None)
+
+    @contextmanager
+    def _captured_logs(self, lines: list[str]) -> Iterator[None]:
+        handler = _LinesHandler(lines)
+        root = logging.getLogger()
+        before = root.handlers[:]
+        root.handlers[:] = [handler]
+        try:
+            yield
+        finally:
+            root.handlers[:] = before
+
+    def _file(self, content: object) -> str:
+        with tempfile.NamedTemporaryFile(
+            "w", suffix=".json", dir=self._directory.name, delete=False, encoding="utf-8"
+        ) as file:
+            json.dump(content, file)
+        return file.name
+
+
+class _LinesHandler(logging.Handler):
+    """Log lines in the protocol's form, among the other messages."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__()
+        self._lines = lines
+        self.setFormatter(AirbyteLogFormatter())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the line."""
+        self._lines.append(self.format(record))
+
+
+def parse(lines: Iterable[str]) -> list[Message]:
+    """Protocol messages; anything else fails the test. Numbers keep their digits."""
+    return [json.loads(line, parse_float=Decimal) for line in lines]
+
+
+def state_of(name: str, blob: Mapping[str, Any]) -> dict[str, Any]:
+    """A state message's body."""
+    return {"type": "STREAM", "stream": {"stream_descriptor": {"name": name}, "stream_state": dict(blob)}}
+
+
+def configure(
+    streams: Mapping[str, Mapping[str, Any]],
+    names: Iterable[str],
+    mode: str = "incremental",
+    fields: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
+    """A configured catalog: ``mode`` where the stream has it, else full refresh; ``fields`` narrows selections."""
+    return {"streams": [_configured(streams[name], mode, (fields or {}).get(name)) for name in names]}
+
+
+def _configured(stream: Mapping[str, Any], mode: str, fields: Sequence[str] | None) -> dict[str, Any]:
+    supported = stream["supported_sync_modes"]
+    schema = dict(stream["json_schema"])
+    if fields is not None:
+        schema["properties"] = {name: schema["properties"].get(name, {}) for name in fields}
+    return {
+        "stream": {**stream, "json_schema": schema},
+        "sync_mode": mode if mode in supported else "full_refresh",
+        "destination_sync_mode": "append",
+    }

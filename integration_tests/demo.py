@@ -1,0 +1,233 @@
+"""``make demo``: the main job on real protocol traffic, against a simulated org, as a user would run it.
+
+    check -> discover -> read (everything) -> somebody changes rows in the org -> read again, from the saved state
+
+Every command is the console script in a process of its own, with files for configuration, catalog and state, exactly as
+Airbyte runs it. What it wrote is left in ``build/demo`` to be looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+OUT = Path("build/demo")
+CONNECTOR = Path(sys.executable).with_name("source-salesforce-bulk")
+OBJECTS = ("Account", "Contact", "Opportunity", "OpportunityLineItem", "Case", "Task")
+PAGE_SIZE = 1000
+# The line that closes a stream's log (see the README): the demo reads it as a person would.
+_SUMMARY = re.compile(r"(\w+) complete: .*batches completed (\d+),.* jobs (\d+), polls (\d+), API calls (\d+),")
+
+
+class DemoFailed(Exception):
+    """A step did not do what it should; the message says which."""
+
+
+@dataclass(slots=True)
+class StreamResult:
+    """What one stream of a run brought."""
+
+    rows: int = 0
+    pages: int = 0
+    jobs: int = 0
+    calls: int = 0
+    state: Mapping[str, Any] = field(default_factory=dict)
+    status: str = ""
+
+
+def main() -> int:
+    """Run the demo; 0 when every step did what it should."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    try:
+        with simulated_org() as org:
+            play(org)
+    except DemoFailed as failure:
+        print(f"\nThe demo failed: {failure}", file=sys.stderr)
+        return 1
+    print(
+        f"\nDone in {time.monotonic() - began:.0f} s. Everything the connector said is in {OUT}/, one JSON message a line."
+    )
+    return 0
+
+
+def play(org: Mapping[str, Any]) -> None:
+    """The steps, each printed before it begins."""
+    config = write("config.json", {
+        "credentials": org["credentials"]["refresh_token"],
+        "login_url": org["url"],
+        "page_size": PAGE_SIZE,
+    })  # fmt: skip
+    step("check: can the org be read, and as whom?")
+    status = only(run("check", "--config", config), "CONNECTION_STATUS")["connectionStatus"]
+    require(status["status"] == "SUCCEEDED", status.get("message", "check failed"))
+    print(f"   {status['status']}: {status.get('message', '')}")
+
+    step("discover: which objects and fields?")
+    streams = only(run("discover", "--config", config), "CATALOG")["catalog"]["streams"]
+    incremental = [stream for stream in streams if "incremental" in stream["supported_sync_modes"]]
+    print(f"   {len(streams)} objects, {len(incremental)} of them with a cursor; reading {', '.join(OBJECTS)}")
+    catalog = write("catalog.json", configured([stream for stream in streams if stream["name"] in OBJECTS]))
+
+    step("read: everything there is")
+    first = read("first", config, catalog, None)
+    show(first)
+
+    step("somebody works in the org: 3 accounts change, 2 contacts are new, 1 opportunity goes to the recycle bin")
+    work_in(org["control_url"])
+
+    step("read again, from the saved state: only what changed")
+    print("   (Look-back: rows changed in the 10 minutes before the first read would come again; these are older.)")
+    second = read("second", config, catalog, write("state.json", list(states(first))))
+    show(second)
+    changed = {"Account": 3, "Contact": 2, "Opportunity": 1}
+    for name, result in second.items():
+        require(result.rows == changed.get(name, 0), f"{name}: {result.rows} rows, {changed.get(name, 0)} changed")
+    print("   Exactly the changed rows came: " + ", ".join(f"{rows} {name}" for name, rows in changed.items()) + ".")
+
+
+def read(name: str, config: Path, catalog: Path, state: Path | None) -> dict[str, StreamResult]:
+    """Run ``read`` and take its output apart, by stream."""
+    began = time.monotonic()
+    arguments = ["--config", config, "--catalog", catalog, *(["--state", state] if state else [])]
+    results = {stream: StreamResult() for stream in OBJECTS}
+    with (OUT / f"{name}-read.jsonl").open("w", encoding="utf-8") as kept:
+        for message in run("read", *arguments):
+            kept.write(json.dumps(message) + "\n")
+            take(message, results)
+    require(all(result.status == "COMPLETE" for result in results.values()), f"the {name} read is not complete")
+    print(f"   {sum(result.rows for result in results.values()):,} rows in {time.monotonic() - began:.1f} s")
+    return results
+
+
+def take(message: Mapping[str, Any], results: Mapping[str, StreamResult]) -> None:
+    """Count one message of a read."""
+    if message["type"] == "RECORD":
+        results[message["record"]["stream"]].rows += 1
+    elif message["type"] == "STATE":
+        stream = message["state"]["stream"]
+        results[stream["stream_descriptor"]["name"]].state = stream["stream_state"]
+    elif message["type"] == "TRACE" and "stream_status" in message["trace"]:
+        status = message["trace"]["stream_status"]
+        results[status["stream_descriptor"]["name"]].status = status["status"]
+    elif message["type"] == "LOG" and (found := _SUMMARY.search(message["log"]["message"])):
+        result = results[found[1]]
+        result.pages, result.jobs, result.calls = int(found[2]), int(found[3]), int(found[5])
+
+
+def work_in(control_url: str) -> None:
+    """Change rows through the org's control API, as its users would in Salesforce."""
+    accounts = [row["Id"] for row in control(control_url, "rows", object="Account")[:3]]
+    opportunity = control(control_url, "rows", object="Opportunity")[0]["Id"]
+    control(control_url, "update", object="Account", ids=accounts, values={"Name": "Renamed by the demo"})
+    control(control_url, "insert", object="Contact", rows=[{"LastName": "Newcomer"}, {"LastName": "Latecomer"}])
+    control(control_url, "soft_delete", object="Opportunity", ids=[opportunity])
+
+
+def show(results: Mapping[str, StreamResult]) -> None:
+    """Print the table."""
+    width = max(len(name) for name in results)
+    print(f"\n   {'object':<{width}}  {'rows':>7}  {'pages':>5}  {'jobs':>4}  {'calls':>5}  state")
+    for name, result in results.items():
+        cursor = result.state.get("SystemModstamp", "-")
+        print(
+            f"   {name:<{width}}  {result.rows:>7,}  {result.pages:>5}  {result.jobs:>4}  {result.calls:>5}  "
+            f"SystemModstamp < {cursor}"
+        )
+    print()
+
+
+def states(results: Mapping[str, StreamResult]) -> Iterator[Mapping[str, Any]]:
+    """The last states in the form that ``read --state`` takes."""
+    for name, result in results.items():
+        yield {"type": "STREAM", "stream": {"stream_descriptor": {"name": name}, "stream_state": result.state}}
+
+
+def configured(streams: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """A configured catalog that reads ``streams`` incrementally."""
+    return {
+        "streams": [
+            {"stream": stream, "sync_mode": "incremental", "destination_sync_mode": "append_dedup"}
+            for stream in streams
+        ]
+    }
+
+
+def run(command: str, *arguments: str | Path) -> Iterator[Mapping[str, Any]]:
+    """Every message of one protocol command; raises :class:`DemoFailed` where it ends with another code than 0."""
+    shown = " ".join(["source-salesforce-bulk", command, *map(str, arguments)])
+    print(f"   $ {shown}")
+    process = subprocess.Popen([CONNECTOR, command, *arguments], stdout=subprocess.PIPE, text=True, encoding="utf-8")
+    errors: Counter[str] = Counter()
+    with process:
+        for line in process.stdout or ():
+            message = json.loads(line)
+            if message["type"] == "TRACE" and "error" in message["trace"]:
+                errors[message["trace"]["error"]["message"]] += 1
+            yield message
+    require(process.returncode == 0, f"`{shown}` ended with {process.returncode}. {'; '.join(errors)}")
+
+
+@contextmanager
+def simulated_org() -> Iterator[Mapping[str, Any]]:
+    """A simulated org on a free loopback port; it ends with this process, whatever happens."""
+    step("a simulated Salesforce org starts on a free port of this machine")
+    command = [sys.executable, "-m", "integration_tests.simulated_org", "--port", "0", "--exit-with-parent"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+    ) as process:
+        try:
+            ready = json.loads((process.stdout.readline() if process.stdout else "") or "{}")
+            require("url" in ready, "the simulated org did not start")
+            print(f"   {ready['url']}")
+            yield ready
+        finally:
+            process.terminate()
+
+
+def control(url: str, method: str, **arguments: Any) -> Any:
+    """Call the org's control API."""
+    response = requests.post(f"{url}/{method}", json=arguments, timeout=30)
+    require(response.ok, f"the simulated org refused {method}: {response.text}")
+    return response.json()["result"]
+
+
+def only(messages: Iterator[Mapping[str, Any]], kind: str) -> Mapping[str, Any]:
+    """The one message of a kind."""
+    found = [message for message in messages if message["type"] == kind]
+    require(len(found) == 1, f"{len(found)} messages of the type {kind}")
+    return found[0]
+
+
+def write(name: str, content: object) -> Path:
+    """Keep a JSON file with the demo's output."""
+    path = OUT / name
+    path.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    return path
+
+
+def step(what: str) -> None:
+    """Say what comes."""
+    print(f"\n-- {what}", flush=True)
+
+
+def require(condition: bool, otherwise: str) -> None:
+    """Go on only if ``condition`` holds."""
+    if not condition:
+        raise DemoFailed(otherwise)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
