@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import html
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote_plus
+
+import pytest
+import requests
+import urllib3
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from source_salesforce_bulk.salesforce.clock import Stopped
+from source_salesforce_bulk.salesforce.failures import Action, Consequence, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.oauth import ClientCredentials, JwtBearer, RefreshToken
+from source_salesforce_bulk.salesforce.token import TokenProvider
+from unit_tests.fakes import Answer, FakeClock, ScriptedHttp
+
+LOGIN = "https://login.salesforce.com"
+GRANT = RefreshToken("client", "client-secret/+=", "refresh-0")
+
+
+def reply(token: str, **more: str) -> Answer:
+    return Answer(200, {"access_token": token, "instance_url": "https://acme.my.salesforce.com", **more})
+
+
+def refused(description: str = "expired access/refresh token") -> Answer:
+    return Answer(400, {"error": "invalid_grant", "error_description": description})
+
+
+class Rig:
+    def __init__(self, credentials=GRANT, on_rotation=None) -> None:
+        self.http, self.clock = ScriptedHttp(), FakeClock()
+        self.told: list[tuple[str, str]] = []
+        self.tokens = TokenProvider(
+            credentials,
+            LOGIN,
+            self.http,
+            self.clock,
+            lambda: 0.0,
+            on_rotation or (lambda token: self.told.append(("rotation", token))),
+            lambda secret: self.told.append(("secret", secret)),
+        )
+
+    def answers(self, *answers: Answer) -> Rig:
+        for answer in answers:
+            self.http.expect("POST", "/services/oauth2/token", answer)
+        return self
+
+    def forms(self) -> list:
+        return [sent.data for sent in self.http.sent]
+
+
+@pytest.fixture
+def rig():
+    rig = Rig()
+    with rig.http:
+        yield rig
+
+
+def test_the_first_call_logs_in_and_the_next_ones_do_not(rig):
+    rig.answers(reply("access-1"))
+    assert rig.tokens.session().access_token == "access-1"
+    assert rig.tokens.session().instance_url == "https://acme.my.salesforce.com"
+    sent = rig.http.sent[0]
+    assert sent.url == "https://login.salesforce.com/services/oauth2/token"
+    assert sent.data["refresh_token"] == "refresh-0"
+    assert sent.timeout == (10.0, 30.0)
+
+
+def test_a_refresh_replaces_the_session_it_was_asked_for(rig):
+    rig.answers(reply("access-1"), reply("access-2"))
+    rig.tokens.session()
+    assert rig.tokens.refresh("access-1").access_token == "access-2"
+    assert rig.tokens.session().access_token == "access-2"
+
+
+def test_who_comes_late_gets_the_session_that_is_there(rig):
+    rig.answers(reply("access-1"), reply("access-2"))
+    rig.tokens.session()
+    rig.tokens.refresh("access-1")
+    assert rig.tokens.refresh("access-1").access_token == "access-2"
+    assert rig.tokens.refresh("access-0").access_token == "access-2"
+
+
+def test_threads_with_the_same_stale_token_share_one_request():
+    threads = 8
+    rig = Rig().answers(reply("access-1"))
+    rig.tokens.session()
+    ready, waiting = threading.Barrier(threads), threading.Event()
+
+    def others_have_come(sent):
+        assert waiting.wait(10)
+
+    rig.http.expect("POST", "/token", reply("access-2"), check=others_have_come)
+
+    def refresh() -> str:
+        if ready.wait(10) == 0:
+            waiting.set()
+        return rig.tokens.refresh("access-1").access_token
+
+    with rig.http, ThreadPoolExecutor(threads) as pool:
+        results = [pool.submit(refresh) for _ in range(threads)]
+        assert {result.result(10) for result in results} == {"access-2"}
+    assert len(rig.http.sent) == 2
+
+
+def test_threads_that_wait_share_the_failure_too():
+    rig = Rig()
+    arrived = threading.Event()
+
+    def second_has_come(sent):
+        second.start()
+        assert arrived.wait(10)
+
+    rig.http.expect("POST", "/token", refused(), check=second_has_come)
+    failures: list[SalesforceError] = []
+
+    def log_in() -> None:
+        arrived.set()
+        try:
+            rig.tokens.session()
+        except SalesforceError as error:
+            failures.append(error)
+
+    second = threading.Thread(target=log_in)
+    with rig.http:
+        log_in()
+        second.join(10)
+    assert [error.failure.kind for error in failures] == [Kind.CREDENTIALS_REFUSED] * 2
+
+
+# Rotation.
+
+
+def test_a_rotated_refresh_token_is_handed_on_first_and_used_from_then_on(rig):
+    rig.answers(reply("access-1", refresh_token="refresh-1"), reply("access-2"))
+    rig.tokens.session()
+    assert rig.told == [("rotation", "refresh-1"), ("secret", "refresh-1"), ("secret", "access-1")]
+    rig.tokens.refresh("access-1")
+    assert [form["refresh_token"] for form in rig.forms()] == ["refresh-0", "refresh-1"]
+    assert rig.told[3:] == [("secret", "access-2")]
+
+
+def test_the_same_refresh_token_again_is_no_rotation(rig):
+    rig.answers(reply("access-1", refresh_token="refresh-0"))
+    rig.tokens.session()
+    assert rig.told == [("secret", "access-1")]
+
+
+def test_a_rotated_token_survives_a_reply_that_is_otherwise_useless(rig):
+    rig.answers(Answer(200, {"refresh_token": "refresh-1"}), reply("access-1"))
+    assert rig.tokens.session().access_token == "access-1"
+    assert rig.told[0] == ("rotation", "refresh-1")
+    assert rig.forms()[1]["refresh_token"] == "refresh-1"
+
+
+def test_where_handing_on_fails_the_login_fails_and_the_new_token_stays_known():
+    def broken(token: str) -> None:
+        raise BrokenPipeError("stdout is gone")
+
+    rig = Rig(on_rotation=broken).answers(reply("access-1", refresh_token="refresh-1"), reply("access-2"))
+    with pytest.raises(BrokenPipeError):
+        rig.tokens.session()
+    assert rig.told == [("secret", "refresh-1")]
+    assert rig.tokens.redact("refresh-1") == "****"
+    assert rig.tokens.session().access_token == "access-2"
+    assert rig.forms()[1]["refresh_token"] == "refresh-1"
+
+
+def test_a_session_does_not_spread_the_refresh_token(rig):
+    rig.answers(reply("access-1", refresh_token="refresh-1"))
+    assert rig.tokens.session().refresh_token is None
+
+
+# Trouble.
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Answer(503, b"<html><body>Down for maintenance</body></html>", headers={"Content-Type": "text/html"}),
+        Answer(200, b"<html><body>Down for maintenance</body></html>", headers={"Content-Type": "text/html"}),
+        Answer(302, headers={"Location": "https://acme.my.salesforce.com/maintenance"}),
+        Answer(429, headers={"Retry-After": "1"}),
+        Answer(error=requests.ConnectionError("reset")),
+        Answer(error=requests.ReadTimeout("x")),
+        Answer(200, [b'{"access_', urllib3.exceptions.ProtocolError("cut")]),
+        Answer(200, b'{"access_token":"x"', headers={"Content-Length": "80"}),
+        Answer(200, {"access_token": "x"}),
+        refused("token request is already being processed"),
+        Answer(400, {"error": "unknown_error", "error_description": "retry your request"}),
+    ],
+    ids=lambda answer: f"{answer.error or answer.status}",
+)
+def test_trouble_that_passes_is_tried_again_after_a_pause(rig, trouble):
+    rig.answers(trouble, reply("access-1"))
+    assert rig.tokens.session().access_token == "access-1"
+    assert rig.clock.sleeps == [1.0]
+
+
+def test_the_attempts_are_bounded_and_the_next_call_may_try_anew(rig):
+    rig.answers(*[Answer(503)] * 5, reply("access-1"))
+    with pytest.raises(SalesforceError) as raised:
+        rig.tokens.session()
+    assert raised.value.failure.consequence is Consequence.TRANSIENT
+    assert rig.clock.sleeps == [1.0, 2.0, 4.0, 8.0]
+    assert rig.tokens.session().access_token == "access-1"
+
+
+def test_refused_credentials_are_not_tried_again_in_this_run(rig):
+    rig.answers(refused())
+    for _ in range(3):
+        with pytest.raises(SalesforceError) as raised:
+            rig.tokens.session()
+        failure = raised.value.failure
+        assert (failure.kind, failure.action, failure.consequence) == (
+            Kind.CREDENTIALS_REFUSED,
+            Action.STOP_RUN,
+            Consequence.CONFIG,
+        )
+    assert rig.clock.sleeps == []
+
+
+def test_a_redirect_to_elsewhere_is_a_wrong_login_host(rig):
+    rig.answers(Answer(302, headers={"Location": "https://acme.lightning.force.com/"}))
+    with pytest.raises(SalesforceError) as raised:
+        rig.tokens.session()
+    assert raised.value.failure.kind is Kind.WRONG_LOGIN_HOST
+
+
+def test_stopping_ends_the_wait_for_the_next_attempt(rig):
+    rig.http.expect("POST", "/token", Answer(503), check=lambda _: setattr(rig.clock, "stopped", True))
+    with pytest.raises(Stopped):
+        rig.tokens.session()
+
+
+# Secrets.
+
+
+def test_every_secret_ever_seen_is_masked(rig):
+    rig.answers(reply("access-1", refresh_token="refresh-1"), reply("access-2"))
+    rig.tokens.session()
+    rig.tokens.refresh("access-1")
+    text = "client-secret/+= refresh-0 refresh-1 access-1 access-2 client"
+    assert rig.tokens.redact(text) == "**** **** **** **** **** client"
+
+
+def test_an_echo_is_masked_however_it_is_spelled():
+    secret = "se/c+r=e&t<"
+    tokens = Rig(ClientCredentials("client", secret)).tokens
+    for echo in (secret, quote_plus(secret), html.escape(secret), secret.replace("/", "\\/")):
+        assert tokens.redact(f"you sent {echo}.") == "you sent ****."
+
+
+def test_a_short_secret_does_not_blank_out_words():
+    assert Rig(ClientCredentials("client", "a")).tokens.redact("a banana") == "a banana"
+
+
+def test_an_error_that_echoes_the_request_is_masked(rig):
+    rig.answers(refused("bad request: client_secret=client-secret%2F%2B%3D&refresh_token=refresh-0"))
+    with pytest.raises(SalesforceError) as raised:
+        rig.tokens.session()
+    assert "client_secret=****&refresh_token=****" in str(raised.value)
+
+
+def test_a_key_its_lines_and_the_assertion_are_masked():
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    rig = Rig(JwtBearer("client", "user", pem)).answers(reply("access-1"))
+    rig.tokens.session()
+    assertion = rig.forms()[0]["assertion"]
+    assert ("secret", assertion) in rig.told
+    assert rig.tokens.redact(f"a {assertion} b") == "a **** b"
+    assert rig.tokens.redact(f"key: {pem}") == "key: ****"
+    assert rig.tokens.redact(pem.splitlines()[3]) == "****"
