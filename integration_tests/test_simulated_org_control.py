@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -223,38 +224,34 @@ def test_mistakes_over_http_are_told(org: SimulatedOrg) -> None:
     assert "unknown fault kind" in answer.json()["error"]
 
 
-def start(*options: str, **more: Any) -> tuple[subprocess.Popen[str], dict[str, Any]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "integration_tests.simulated_org", "--port", "0", *options],
-        cwd=ROOT, stdout=subprocess.PIPE, text=True, **more,
-    )  # fmt: skip
-    assert process.stdout is not None
-    return process, json.loads(process.stdout.readline())
-
-
-def stop(process: subprocess.Popen[str]) -> int:
-    code = process.wait(20)
-    assert process.stdout is not None
-    process.stdout.close()
-    return code
+@contextmanager
+def running(*options: str, **more: Any) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    command = [sys.executable, "-m", "integration_tests.simulated_org", "--port", "0", *options]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, **more) as process:
+        try:
+            assert process.stdout is not None
+            yield process, json.loads(process.stdout.readline())
+        finally:
+            process.kill()
 
 
 def test_the_process_says_where_it_is_and_ends_on_a_signal(tmp_path: Path) -> None:
     scratch = {**os.environ, "TMPDIR": str(tmp_path)}
-    process, ready = start("--ready-file", str(tmp_path / "ready"), "--set", 'zero_rows="empty"', env=scratch)
-    assert json.loads((tmp_path / "ready").read_text()) == ready
-    assert set(ready["credentials"]) == {"refresh_token", "client_credentials", "jwt_bearer"}
-    versions = requests.get(ready["url"] + "/services/data", timeout=20)
-    assert versions.status_code == 200
-    assert requests.get(ready["control_url"] + "/objects", timeout=20).status_code == 200
-    assert list(tmp_path.glob("simulated-org-*"))
-    process.send_signal(signal.SIGTERM)
-    assert stop(process) == 0
+    options = ("--ready-file", str(tmp_path / "ready"), "--set", 'zero_rows="empty"')
+    with running(*options, env=scratch) as (process, ready):
+        assert json.loads((tmp_path / "ready").read_text()) == ready
+        assert set(ready["credentials"]) == {"refresh_token", "client_credentials", "jwt_bearer"}
+        versions = requests.get(ready["url"] + "/services/data", timeout=20)
+        assert versions.status_code == 200
+        assert requests.get(ready["control_url"] + "/objects", timeout=20).status_code == 200
+        assert list(tmp_path.glob("simulated-org-*"))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
     assert not list(tmp_path.glob("simulated-org-*"))
 
 
 def test_the_process_ends_with_its_parent() -> None:
-    process, _ = start("--exit-with-parent", stdin=subprocess.PIPE)
-    assert process.stdin is not None
-    process.stdin.close()
-    assert stop(process) == 0
+    with running("--exit-with-parent", stdin=subprocess.PIPE) as (process, _):
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(20) == 0

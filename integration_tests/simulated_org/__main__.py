@@ -92,11 +92,11 @@ def _announce(org: Org, server: OrgServer, ready_file: Path | None) -> None:
             },
         }
     )
-    print(line, flush=True)
     if ready_file is not None:
         partial = ready_file.with_suffix(ready_file.suffix + ".partial")
         partial.write_text(line + "\n")
         partial.rename(ready_file)
+    print(line, flush=True)
 
 
 async def _watch_stdin(stop: asyncio.Event) -> None:

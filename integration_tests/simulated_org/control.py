@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from integration_tests.simulated_org.clock import csv_stamp
+from integration_tests.simulated_org.csv_text import CsvForm
 from integration_tests.simulated_org.events import EVENTS
 from integration_tests.simulated_org.faults import Fault
 from integration_tests.simulated_org.fields import parse_field
@@ -176,6 +177,17 @@ class Control:
         )
         self._org.jobs[job.id] = job
         return job.id
+
+    def warm(self, query: str, operation: Operation = "query", page_rows: int = 50_000) -> int:
+        """Render and compress a large result in advance, so that a bench measures its client; give the row count.
+
+        The pages are used by later jobs whose query is the same and whose pages have `page_rows` rows.
+        """
+        compiled = self._org.compile(query, all_rows=operation == "queryAll")
+        snapshot = self._org.render(compiled, CsvForm(quoting=self._org.settings.quoting))
+        for start in range(0, snapshot.rows, page_rows):
+            snapshot.gzip_page(start, snapshot.fitting(start, page_rows, self._org.settings.page_bytes_cap))
+        return snapshot.rows
 
     # -- traffic -----------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 from integration_tests.simulated_org.csv_text import DELIMITERS, LINE_ENDINGS, CsvForm
 from integration_tests.simulated_org.faults import Target
@@ -18,10 +17,8 @@ from integration_tests.simulated_org.jobs import (
     QueryJob,
 )
 from integration_tests.simulated_org.org import Org
-from integration_tests.simulated_org.snapshots import Snapshot
 
 _WAIT_FOR_RENDERING = 5.0  # a poll that is due waits this long; then the job stays InProgress until it is done
-_LARGE = 50_000
 
 
 class JobRunner:
@@ -30,7 +27,6 @@ class JobRunner:
     def __init__(self, org: Org) -> None:
         self._org = org
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._cache: dict[tuple[object, ...], Snapshot] = {}
 
     async def create(self, soql: str, operation: str, version: str, delimiter: str, ending: str) -> QueryJob:
         """Make a job.
@@ -38,7 +34,9 @@ class JobRunner:
         :raises ApiError: the statement is refused.
         """
         org = self._org
-        compiled = org.compile(soql, all_rows=operation == "queryAll", alphabetical=float(version) < 50)
+        compiled = await asyncio.to_thread(  # a table may have to be filled first
+            org.compile, soql, all_rows=operation == "queryAll", alphabetical=float(version) < 50
+        )
         name = compiled.declared.name
         nth = 1 + sum(job.object == name and not job.foreign for job in org.jobs.values())
         identifier = record_id("750", len(org.jobs))
@@ -92,10 +90,13 @@ class JobRunner:
         job.aborted = True
         self._end(job, ABORTED)
 
-    def close(self) -> None:
-        """Cancel what is under way."""
-        for task in self._tasks.values():
-            task.cancel()
+    async def close(self) -> None:
+        """End what is under way; a rendering in a thread stops at its next batch."""
+        self._org.closing = True
+        for name, task in self._tasks.items():
+            if name.endswith("/time"):
+                task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     def _polls(self, job: QueryJob) -> int:
         slow = job.planned("job_slow")
@@ -171,16 +172,6 @@ class JobRunner:
             self._tasks[name].result()
 
     def _take_snapshot(self, job: QueryJob) -> None:
-        compiled = job.compiled
-        assert compiled is not None
+        assert job.compiled is not None
         form = CsvForm(DELIMITERS[job.column_delimiter], LINE_ENDINGS[job.line_ending], self._org.settings.quoting)
-        names = [column.header for column in compiled.columns]
-        key = (compiled.sql, compiled.parameters, tuple(names), form, self._org.store.version)
-        cached = self._cache.get(key)
-        if cached is None:
-            directory: Path = self._org.directory
-            with self._org.store.snapshot(compiled.sql, compiled.parameters) as batches:
-                cached = Snapshot.render(names, batches, form, directory)
-            if cached.rows >= _LARGE:
-                self._cache[key] = cached
-        job.snapshot = cached
+        job.snapshot = self._org.render(job.compiled, form)

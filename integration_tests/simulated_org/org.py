@@ -6,11 +6,14 @@ import shutil
 import tempfile
 from collections import Counter
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from integration_tests.simulated_org.bench import BENCH_OBJECT, bench_rows
 from integration_tests.simulated_org.catalog import build_catalog
 from integration_tests.simulated_org.clock import OrgClock
+from integration_tests.simulated_org.csv_text import CsvForm
 from integration_tests.simulated_org.events import Events
 from integration_tests.simulated_org.faults import FaultBoard
 from integration_tests.simulated_org.generator import Row, RowMaker
@@ -21,6 +24,7 @@ from integration_tests.simulated_org.oauth import App, TokenEndpoint, make_key_p
 from integration_tests.simulated_org.objects import Schema, SObject
 from integration_tests.simulated_org.sessions import Sessions
 from integration_tests.simulated_org.settings import OrgSettings
+from integration_tests.simulated_org.snapshots import Snapshot
 from integration_tests.simulated_org.soql import CompiledQuery, compile_query, parse_soql
 from integration_tests.simulated_org.soql.compiler import Dialect, QueryContext
 from integration_tests.simulated_org.store import RowStore
@@ -31,6 +35,7 @@ APP_REFRESH, APP_CREDENTIALS, APP_JWT = (
 
 # Rows do not depend on the org but on what stands in the key, so the orgs of one process share them.
 _REMEMBERED_ROWS = 10_000
+_LARGE_RESULT = 50_000
 _GENERATED: dict[tuple[SObject, int, str, float], list[Row]] = {}
 
 
@@ -54,13 +59,15 @@ class Org:
         self.request_counts: Counter[str] = Counter()
         self.request_log: list[dict[str, Any]] = []
         self.peak_unfinished_jobs = 0
+        self.closing = False
+        self._large_results: dict[tuple[object, ...], Snapshot] = {}
         self.private_key = self._register_apps()
 
     def close(self) -> None:
         """Close the database and remove the temporary directory."""
-        for job in self.jobs.values():
-            if job.snapshot is not None:
-                job.snapshot.close()
+        for snapshot in (*(job.snapshot for job in self.jobs.values()), *self._large_results.values()):
+            if snapshot is not None:
+                snapshot.close()
         self.store.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -101,6 +108,20 @@ class Org:
             self.object(declared.name)
         return compiled
 
+    def render(self, compiled: CompiledQuery, form: CsvForm) -> Snapshot:
+        """Run a compiled query now and give its result as CSV; a large one is kept for queries that say the same."""
+        names = [column.header for column in compiled.columns]
+        versions = tuple(self.store.versions[one.name] for one in compiled.tables)
+        key = (compiled.sql, compiled.parameters, tuple(names), form, versions)
+        if key in self._large_results:
+            return self._large_results[key]
+        with self.store.snapshot(compiled.sql, compiled.parameters) as batches:
+            going_on = takewhile(lambda _: not self.closing, batches)
+            snapshot = Snapshot.render(names, going_on, form, self.directory)
+        if snapshot.rows >= _LARGE_RESULT:
+            self._large_results[key] = snapshot
+        return snapshot
+
     def count(self, name: str) -> int:
         """Give the number of rows that `query` sees, recycle bin excluded."""
         declared = self.object(name)
@@ -115,6 +136,9 @@ class Org:
         self.peak_unfinished_jobs = max(self.peak_unfinished_jobs, unfinished)
 
     def _fill(self, store: RowStore, declared: SObject) -> None:
+        if declared.name == BENCH_OBJECT:
+            store.insert_tuples(declared, bench_rows(declared, store.columns(declared), self.settings, self._known))
+            return
         if declared.volume > _REMEMBERED_ROWS:
             store.insert(declared, RowMaker(declared, self.settings, self._known).rows())
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 from aiohttp import web
 
@@ -53,7 +54,7 @@ class OrgServer:
 
     async def stop(self) -> None:
         """Stop listening and drop what is under way."""
-        self._runner.close()
+        await self._runner.close()
         if self._web is not None:
             await self._web.cleanup()
 
@@ -61,13 +62,13 @@ class OrgServer:
         if request.path.startswith("/__control"):
             return await self._control.handle(request)
         call = await self._call(request)
+        entry = self._note(call)
         try:
             answer = await self._answer(call)
+            entry |= {"status": answer.status, "object": call.target.object, "job": call.target.job}
             response = await self._send(call, answer)
         except ConnectionClosed:
-            self._note(call, None)
             return web.Response(status=500)  # the connection is gone, nobody reads this
-        self._note(call, answer.status)
         if call.kind == "results" and answer.status == 200:
             self._org.events.fire("page_served", call.target.object)
         return response
@@ -147,23 +148,23 @@ class OrgServer:
         faults = self._org.faults.strike(["delivery"], call.target)
         answer.may_gzip = settings.gzip_results if call.kind == "results" else settings.gzip_json
         accept = call.headers.get("Accept-Encoding", "") if answer.status not in (204, 304) else ""
-        coded = code_body(answer, accept, faults)
+        coded = await asyncio.to_thread(code_body, answer, accept, faults)
         plan = plan_delivery(settings, faults, len(coded), settings.transfer if call.kind == "results" else "chunked")
         return await deliver(call.request, answer, coded, plan)
 
-    def _note(self, call: Call, status: int | None) -> None:
-        self._org.request_log.append(
-            {
-                "kind": call.kind,
-                "path": call.path,
-                "query": dict(call.query),
-                "object": call.target.object,
-                "job": call.target.job,
-                "status": status,
-                "accept_encoding": call.headers.get("Accept-Encoding"),
-                "user_agent": call.headers.get("User-Agent"),
-            }
-        )
+    def _note(self, call: Call) -> dict[str, Any]:
+        entry: dict[str, Any] = {
+            "kind": call.kind,
+            "path": call.path,
+            "query": dict(call.query),
+            "object": call.target.object,
+            "job": call.target.job,
+            "status": None,
+            "accept_encoding": call.headers.get("Accept-Encoding"),
+            "user_agent": call.headers.get("User-Agent"),
+        }
+        self._org.request_log.append(entry)
+        return entry
 
 
 def _too_long(call: Call) -> Answer | None:

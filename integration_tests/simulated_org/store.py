@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class RowStore:
         self._lock = threading.RLock()
         self._columns: dict[str, list[str]] = {}
         self.late: set[str] = set()  # objects with rows that become visible later
-        self.version = 0  # grows with every change of rows
+        self.versions: Counter[str] = Counter()  # by object; grows with every change of its rows
         self._connection = self._connect()
         for pragma in ("journal_mode=WAL", "synchronous=OFF", "temp_store=MEMORY"):
             self._connection.execute(f"PRAGMA {pragma}")
@@ -67,7 +68,7 @@ class RowStore:
         marks = ",".join("?" * len(columns))
         with self._lock:
             self._connection.executemany(f'INSERT INTO "{declared.name}" VALUES ({marks})', rows)
-            self._changed()
+            self._changed(declared)
 
     def update(self, declared: SObject, ids: Sequence[str], values: Mapping[str, Cell]) -> int:
         """Set cells of the rows with these ids; give how many rows there were."""
@@ -79,7 +80,7 @@ class RowStore:
                 ).rowcount
                 for one in ids
             )
-            self._changed()
+            self._changed(declared)
         return done
 
     def delete(self, declared: SObject, ids: Sequence[str]) -> int:
@@ -88,7 +89,7 @@ class RowStore:
             done = sum(
                 self._connection.execute(f'DELETE FROM "{declared.name}" WHERE "Id"=?', (one,)).rowcount for one in ids
             )
-            self._changed()
+            self._changed(declared)
         return done
 
     def select(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Cell, ...]]:
@@ -125,8 +126,8 @@ class RowStore:
             if field.kind != "compound" and field.name.lower() not in lower:
                 self._connection.execute(f'ALTER TABLE "{declared.name}" ADD COLUMN "{field.name}" TEXT')
                 known.append(field.name)
-                self._changed()
+                self._changed(declared)
 
-    def _changed(self) -> None:
+    def _changed(self, declared: SObject) -> None:
         self._connection.commit()
-        self.version += 1
+        self.versions[declared.name] += 1
