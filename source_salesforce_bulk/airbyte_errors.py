@@ -1,0 +1,115 @@
+"""Our failures in Airbyte's words: the one place where a consequence becomes a ``FailureType``.
+
+Every message says what happened, to which object and job, and what to do. No trace shows another exception's text: that
+of a library may hold record values or addresses, ours is in the message already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import assert_never
+
+from airbyte_cdk.models import FailureType, StreamDescriptor
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind, SalesforceError
+
+# Who needs the user comes first: nobody else can help. A defect comes before trouble that passes by itself.
+_DECISIVE = (FailureType.config_error, FailureType.system_error, FailureType.transient_error)
+_NAMES_SHOWN = 10
+
+
+def failure_type(failure: Failure) -> FailureType:
+    """Airbyte's type of a failure."""
+    match failure.consequence:
+        case Consequence.TRANSIENT:
+            return FailureType.transient_error
+        case Consequence.CONFIG:
+            return FailureType.config_error
+        case Consequence.SYSTEM:
+            return FailureType.system_error
+        case _:
+            assert_never(failure.consequence)
+
+
+def traced(failure: Failure, object_name: str | None = None, job_id: str | None = None) -> AirbyteTracedException:
+    """The trace of a failure, naming the object and the job it concerns."""
+    about = ", ".join(filter(None, (object_name, f"job {job_id}" if job_id else "")))
+    text = f"{failure.summary} {failure.guidance}"
+    return AirbyteTracedException(
+        message=f"{about}: {text}" if about else text,
+        internal_message=_facts(failure),
+        failure_type=failure_type(failure),
+        exception=SalesforceError(failure),
+        stream_descriptor=_stream(object_name),
+    )
+
+
+def traced_config_error(message: str, object_name: str | None = None) -> AirbyteTracedException:
+    """The trace of something the user has to correct, in the words of ``message``."""
+    return AirbyteTracedException(
+        message=message,
+        internal_message=message,
+        failure_type=FailureType.config_error,
+        stream_descriptor=_stream(object_name),
+    )
+
+
+def traced_defect(error: BaseException, object_name: str | None = None) -> AirbyteTracedException:
+    """The trace of a defect of ours: where it happened is shown, the exception's own text is not."""
+    name = type(error).__name__
+    trace = traced(Failure.of(Kind.UNEXPECTED, detail=name), object_name)
+    return AirbyteTracedException(
+        message=trace.message,
+        internal_message=name,
+        failure_type=trace.failure_type,
+        exception=_Defect(name).with_traceback(error.__traceback__),
+        stream_descriptor=_stream(object_name),
+    )
+
+
+def final_failure_type(failures: Iterable[Failure | AirbyteTracedException]) -> FailureType:
+    """What a run's failures amount to: config if any stream needs the user, else system, else transient."""
+    types = {one.failure_type if isinstance(one, AirbyteTracedException) else failure_type(one) for one in failures}
+    return next((candidate for candidate in _DECISIVE if candidate in types), FailureType.system_error)
+
+
+def final_trace(failures: Mapping[str, AirbyteTracedException]) -> AirbyteTracedException:
+    """The last word of a run in which at least one stream failed: all names, and the failure that decides the type."""
+    decisive_type = final_failure_type(failures.values())
+    decisive = next(trace for trace in failures.values() if trace.failure_type is decisive_type)
+    return AirbyteTracedException(
+        message=f"{_named(failures)} failed. {decisive.message}",
+        internal_message=decisive.internal_message,
+        failure_type=decisive_type,
+        exception=_Defect("see the traces of the streams"),
+    )
+
+
+class _Defect(Exception):
+    """Stands in a trace for an exception whose text may not be shown."""
+
+
+def _named(failures: Mapping[str, AirbyteTracedException]) -> str:
+    names = list(failures)
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return f"{'Stream' if len(names) == 1 else f'{len(names)} streams:'} {shown}{more}"
+
+
+def _facts(failure: Failure) -> str:
+    facts: Mapping[str, object] = MappingProxyType(
+        {
+            "kind": failure.kind.value,
+            "action": failure.action.value,
+            "operation": failure.operation.value if failure.operation else None,
+            "status": failure.status,
+            "codes": ",".join(failure.error_codes) or None,
+        }
+    )
+    return "; ".join(f"{name}: {value}" for name, value in facts.items() if value is not None)
+
+
+def _stream(object_name: str | None) -> StreamDescriptor | None:
+    return StreamDescriptor(name=object_name) if object_name else None

@@ -1,0 +1,119 @@
+"""The CDK's ``HttpClient`` as the ``Http`` of this package: on the Airbyte path every request goes through one of them.
+
+Its own judgement is switched off. Retries belong to ``salesforce.transport`` and ``salesforce.token``, so every answer
+counts as a success here and every exception of requests comes out as it went in. Its debug log, which would show
+tokens, forms and answers, is never written, whatever level the platform asks for.
+
+Retries here: none.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+from airbyte_cdk.sources.streams.call_rate import APIBudget, LimiterSession
+from airbyte_cdk.sources.streams.http import HttpClient
+from airbyte_cdk.sources.streams.http.error_handlers import ErrorHandler, ErrorResolution, ResponseAction
+from airbyte_cdk.sources.streams.http.tcp_keepalive import TcpKeepaliveHTTPAdapter
+
+from source_salesforce_bulk.salesforce.http_client import prepare_session
+
+_HOSTS = 10
+_SUCCESS = ErrorResolution(ResponseAction.SUCCESS)
+
+
+class CdkHttp:
+    """One ``HttpClient`` for all threads, with up to ``connections`` kept-alive connections per host."""
+
+    def __init__(self, connections: int) -> None:
+        adapter = TcpKeepaliveHTTPAdapter(pool_connections=_HOSTS, pool_maxsize=connections)
+        session = prepare_session(LimiterSession(api_budget=APIBudget(policies=[])), adapter)
+        self._raised = _Raised()
+        self._client = HttpClient(
+            name="salesforce",
+            logger=_QuietLogger("airbyte.salesforce.http"),
+            error_handler=self._raised,
+            session=session,
+            disable_retries=True,
+        )
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None,
+        json: Mapping[str, Any] | None,
+        data: Mapping[str, str] | None,
+        stream: bool,
+        timeout: tuple[float, float],
+    ) -> requests.Response:
+        """See ``salesforce.http_client.Http``."""
+        self._raised.clear()
+        _, response = self._client.send_request(
+            http_method=method,
+            url=url,
+            request_kwargs={"stream": stream, "timeout": timeout, "allow_redirects": False},
+            headers=headers,
+            params=params,
+            json=json,
+            data=data,
+        )
+        error = self._raised.take()
+        if error is not None:
+            raise error
+        return response
+
+
+class _Raised(ErrorHandler):
+    """Calls everything a success, and keeps an exception for the thread that caused it.
+
+    An exception raised from here, or a resolution that fails, would run through the CDK's backoff and logging, and
+    leave the request with its token in the client's table of attempts. The client calls this in the sending thread.
+    """
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+
+    @property
+    def max_retries(self) -> int:
+        """None is ever made."""
+        return 0
+
+    @property
+    def max_time(self) -> int:
+        """Never waited for."""
+        return 0
+
+    def interpret_response(self, response: requests.Response | Exception | None) -> ErrorResolution:
+        """See the class."""
+        if isinstance(response, Exception):
+            self._local.error = response
+        return _SUCCESS
+
+    def clear(self) -> None:
+        """Forget this thread's exception."""
+        self._local.error = None
+
+    def take(self) -> Exception | None:
+        """This thread's exception, once; None where the request was answered."""
+        error: Exception | None = self._local.error
+        self._local.error = None
+        return error
+
+
+class _QuietLogger(logging.Logger):
+    """A logger that is never in debug mode; the CDK asks it before it formats headers and bodies."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.parent = logging.getLogger("airbyte")
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 (the library's name)
+        """Whether something of this level is logged: warnings and errors only."""
+        return level >= logging.WARNING and super().isEnabledFor(level)

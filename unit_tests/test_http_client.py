@@ -1,0 +1,202 @@
+"""Against a real socket, because what breaks here is the library's reading of one."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from source_salesforce_bulk.cdk_http import CdkHttp
+from source_salesforce_bulk.salesforce.failures import Kind, SalesforceError
+from source_salesforce_bulk.salesforce.http_client import Body, Http, RequestsHttp
+from source_salesforce_bulk.salesforce.wire import Operation
+from unit_tests.fakes import FakeClock
+
+PAGE = gzip.compress(b'"Id"\n' + b'"001000000000001AAA"\n' * 5000)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers by path; counts connections."""
+
+    protocol_version = "HTTP/1.1"
+    connections = 0
+
+    def setup(self):
+        super().setup()
+        type(self).connections += 1
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        getattr(self, "answer_" + self.path.strip("/").split("?")[0])()
+
+    def begin(self, *headers: tuple[str, str], status: int = 200) -> None:
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+
+    def answer_length(self):
+        self.begin(("Content-Length", str(len(PAGE))), ("Content-Encoding", "gzip"))
+        self.wfile.write(PAGE)
+
+    def answer_chunked(self):
+        self.begin(("Transfer-Encoding", "chunked"), ("Content-Encoding", "gzip"))
+        for start in range(0, len(PAGE), 100):
+            self.write_chunk(PAGE[start : start + 100])
+        self.wfile.write(b"0\r\n\r\n")
+
+    def answer_short_length(self):
+        self.begin(("Content-Length", str(len(PAGE) + 1)))
+        self.wfile.write(PAGE)
+        self.close_connection = True
+
+    def answer_cut_chunk(self):
+        self.begin(("Transfer-Encoding", "chunked"))
+        self.wfile.write(b"400\r\nonly this")
+        self.close_connection = True
+
+    def answer_missing_chunk(self):
+        self.begin(("Transfer-Encoding", "chunked"))
+        self.write_chunk(b"whole")
+        self.close_connection = True
+
+    def answer_bad_chunk(self):
+        self.begin(("Transfer-Encoding", "chunked"))
+        self.write_chunk(b"whole")
+        self.wfile.write(b"Jane Doe\r\n")
+        self.close_connection = True
+
+    def answer_until_close(self):
+        self.begin(("Connection", "close"))
+        self.wfile.write(PAGE)
+        self.close_connection = True
+
+    def answer_redirect(self):
+        self.begin(("Location", "/length"), ("Content-Length", "0"), status=302)
+
+    def answer_stall(self):
+        self.begin(("Content-Length", "10"))
+        self.wfile.write(b"half")
+        self.wfile.flush()
+        self.server.stalled.wait(10)
+
+    def write_chunk(self, data: bytes) -> None:
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+
+class Server:
+    def __init__(self) -> None:
+        self.handler = type("CountingHandler", (Handler,), {"connections": 0})
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self.handler)
+        self.server.stalled = threading.Event()
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.server.stalled.set()
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=[RequestsHttp, CdkHttp])
+def http(request) -> Http:
+    return request.param(4)
+
+
+@pytest.fixture
+def get(server: Server, http: Http) -> Callable[..., Body]:
+    def open_body(path: str, operation: Operation = Operation.RESULTS, read_timeout: float = 10.0) -> Body:
+        response = http.send(
+            "GET",
+            f"http://127.0.0.1:{server.server.server_port}/{path}",
+            headers={"Accept-Encoding": "gzip"},
+            params=None,
+            json=None,
+            data=None,
+            stream=True,
+            timeout=(10.0, read_timeout),
+        )
+        return Body(operation, response, FakeClock(), lambda body: None)
+
+    return open_body
+
+
+@pytest.mark.parametrize("path", ["length", "chunked", "until_close"])
+def test_a_body_arrives_as_it_is_on_the_wire(get, path):
+    with get(path) as body:
+        pieces = list(body.chunks(300))
+    assert b"".join(pieces) == PAGE
+    assert max(map(len, pieces)) <= 300
+    assert body.received == len(PAGE)
+
+
+@pytest.mark.parametrize("path", ["length", "chunked"])
+def test_a_connection_whose_body_was_read_is_used_again(get, server, path):
+    for _ in range(3):
+        with get(path) as body:
+            list(body.chunks(1 << 16))
+    assert server.handler.connections == 1
+
+
+def test_a_connection_whose_body_was_not_read_is_given_up(get, server):
+    for _ in range(2):
+        with get("chunked") as body:
+            next(body.chunks(10))
+    assert server.handler.connections == 2
+
+
+@pytest.mark.parametrize("path", ["short_length", "cut_chunk", "missing_chunk", "bad_chunk"])
+def test_a_body_that_ends_early_is_broken(get, path):
+    with get(path) as body, pytest.raises(SalesforceError) as raised:
+        list(body.chunks(1 << 16))
+    assert raised.value.failure.kind is Kind.BODY_BROKEN
+    assert "Jane" not in str(raised.value)
+
+
+def test_a_body_that_stalls_is_broken(get):
+    with get("stall", read_timeout=0.05) as body, pytest.raises(SalesforceError) as raised:
+        list(body.chunks(1 << 16))
+    assert raised.value.failure.kind is Kind.BODY_BROKEN
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        (Operation.CREATE_JOB, Kind.ANSWER_LOST),
+        (Operation.JOB_INFO, Kind.CONNECTION),
+        (Operation.TOKEN, Kind.CONNECTION),
+    ],
+)
+def test_a_broken_body_means_what_it_means_for_the_operation(get, operation, kind):
+    with get("short_length", operation) as body, pytest.raises(SalesforceError) as raised:
+        body.read_whole()
+    assert raised.value.failure.kind is kind
+
+
+def test_a_whole_answer_is_decoded(get):
+    for path in ("length", "chunked"):
+        with get(path, Operation.JOB_INFO) as body:
+            assert body.read_whole().body == gzip.decompress(PAGE)
+
+
+def test_redirects_are_not_followed(get):
+    with get("redirect") as body:
+        assert (body.status, body.headers["location"]) == (302, "/length")
+
+
+def test_what_is_left_of_an_errors_broken_body_is_enough(get):
+    with get("cut_chunk", Operation.JOB_INFO) as body:
+        assert body.read_error().body in (b"only this", b"")
