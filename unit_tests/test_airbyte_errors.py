@@ -58,12 +58,9 @@ def test_without_an_object_the_message_is_the_failures_own():
 
 
 def test_a_trace_shows_no_text_of_what_caused_it():
-    with pytest.raises(AirbyteTracedException) as raised:
-        try:
-            raise ValueError("Jane Doe")
-        except ValueError as error:
-            raise traced(Failure.of(Kind.BODY_BROKEN), "Account") from error
-    assert "Jane" not in shown(raised.value)
+    trace = traced(Failure.of(Kind.BODY_BROKEN), "Account")
+    trace.__cause__ = ValueError("Jane Doe")
+    assert "Jane" not in shown(trace)
 
 
 def test_a_defect_shows_where_it_happened_and_not_what_it_read():
