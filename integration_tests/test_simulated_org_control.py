@@ -14,7 +14,8 @@ import pytest
 import requests
 
 from integration_tests.org_client import OrgClient
-from integration_tests.simulated_org import OrgSettings, SimulatedOrg
+from integration_tests.simulated_org import KINDS, OrgSettings, SimulatedOrg
+from integration_tests.simulated_org.control import control_methods
 
 ROOT = Path(__file__).parent.parent
 
@@ -255,3 +256,9 @@ def test_the_process_ends_with_its_parent() -> None:
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(20) == 0
+
+
+def test_the_readme_names_every_method_and_fault() -> None:
+    text = (ROOT / "integration_tests" / "simulated_org" / "README.md").read_text()
+    for name in (*control_methods(), *KINDS):
+        assert f"| `{name}` |" in text, name

@@ -90,11 +90,9 @@ class RestResources:
         names = [name for name in call.query.get("sObjects", "").split(",") if name]
         found = [self._org.schema.find(name) for name in names] if names else list(self._org.schema)
         bias = self._org.settings.record_count_bias
-        counted = [
-            {"count": int(self._org.count(declared.name) * bias), "name": declared.name}
-            for declared in found
-            if declared is not None and declared.queryable
-        ]
+        known = [declared.name for declared in found if declared is not None and declared.queryable]
+        counts = await asyncio.to_thread(lambda: [self._org.count(name) for name in known])
+        counted = [{"count": int(count * bias), "name": name} for name, count in zip(known, counts, strict=True)]
         return Answer.of_json(200, {"sObjects": counted})
 
     async def query(self, call: Call) -> Answer:
@@ -102,8 +100,7 @@ class RestResources:
         soql = call.query.get("q")
         if not soql:
             raise ApiError(400, "MALFORMED_QUERY", "unexpected token: <EOF>")
-        compiled = self._org.compile(soql, all_rows=call.kind == "queryAll", dialect="rest")
-        rows = self._org.store.select(compiled.sql, compiled.parameters)
+        compiled, rows = await asyncio.to_thread(self._select, soql, call.kind == "queryAll")
         if compiled.count_only:
             return Answer.of_json(200, {"totalSize": int(rows[0][0] or 0), "done": True, "records": []})
         records = [record(compiled, row, call.version) for row in rows]
@@ -111,6 +108,10 @@ class RestResources:
         cursor = f"01g{len(self._cursors):015d}"
         self._cursors[cursor] = (compiled, records)
         return self._batch(cursor, 0, call)
+
+    def _select(self, soql: str, all_rows: bool) -> tuple[CompiledQuery, list[tuple[str | None, ...]]]:
+        compiled = self._org.compile(soql, all_rows=all_rows, dialect="rest")
+        return compiled, self._org.store.select(compiled.sql, compiled.parameters)
 
     async def query_more(self, call: Call) -> Answer:
         """`GET …/query/{cursor}`: the next batch."""
