@@ -18,6 +18,7 @@ from source_salesforce_bulk.salesforce.describe import (
     choose_cursor,
     choose_primary_key,
     json_schema,
+    stream_description,
 )
 from source_salesforce_bulk.salesforce.discovery import Discovery
 from source_salesforce_bulk.salesforce.failures import SalesforceError
@@ -42,7 +43,7 @@ class ReadableObject:
     @property
     def json_schema(self) -> Mapping[str, Any]:
         """The object's JSON Schema with its descriptions."""
-        return json_schema(self.sobject, self.cursor)
+        return json_schema(self.sobject, stream_description(self.sobject, self.cursor))
 
 
 def readable_object(sobject: SObject, config: Config) -> ReadableObject:
@@ -50,7 +51,7 @@ def readable_object(sobject: SObject, config: Config) -> ReadableObject:
     override = config.override_for(sobject.name)
     return ReadableObject(
         sobject=sobject,
-        primary_key=choose_primary_key(sobject, override.primary_key if override else None),
+        primary_key=choose_primary_key(sobject, override.primary_key or () if override else ()),
         cursor=choose_cursor(sobject, override.cursor_field if override else None),
         where=override.where if override else None,
     )
@@ -74,7 +75,7 @@ def discover_objects(discovery: Discovery, config: Config) -> list[ReadableObjec
             LOGGER.info("Not offered: %s: Bulk can select none of its fields", name)
         else:
             for unknown in result.unknown_types:
-                LOGGER.info("%s has fields of the unknown type %s; they are read as text", name, unknown)
+                LOGGER.info("%s.%s has the unknown type %s; it is read as text", name, unknown.name, unknown.type)
             objects.append(readable_object(result, config))
     return objects
 
@@ -124,9 +125,7 @@ def plan_object(
     return plan, incoming
 
 
-def _scope(
-    operation: str, readable: ReadableObject, start: datetime | None, organization_id: str | None
-) -> str:
+def _scope(operation: str, readable: ReadableObject, start: datetime | None, organization_id: str | None) -> str:
     return scope_hash(
         organization_id=organization_id,
         operation=operation,

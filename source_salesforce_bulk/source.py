@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import logging
 import random
 import threading
@@ -25,7 +24,7 @@ from airbyte_cdk.models import (
 from airbyte_cdk.sources import AbstractSource
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 from airbyte_cdk.sources.streams import Stream
-from airbyte_cdk.sources.utils.schema_helpers import InternalConfig
+from airbyte_cdk.sources.utils.schema_helpers import split_config
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 
 from source_salesforce_bulk.airbyte_errors import traced, traced_config_error
@@ -37,7 +36,7 @@ from source_salesforce_bulk.connection import Connection, Surroundings
 from source_salesforce_bulk.connection_check import check_connection
 from source_salesforce_bulk.salesforce.clock import Clock, SystemClock
 from source_salesforce_bulk.salesforce.failures import SalesforceError
-from source_salesforce_bulk.spec import specification
+from source_salesforce_bulk.spec import connector_specification
 from source_salesforce_bulk.streams import StreamShape, stream_of
 
 LOGGER = logging.getLogger("airbyte.salesforce.source")
@@ -79,7 +78,7 @@ class SourceSalesforceBulk(AbstractSource):
 
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:
         """The connector's specification, from the configuration's model."""
-        return ConnectorSpecificationSerializer.load(specification())
+        return ConnectorSpecificationSerializer.load(connector_specification())
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Whether the org can be read, and as whom; FAILED carries a sentence that says what to do."""
@@ -105,9 +104,7 @@ class SourceSalesforceBulk(AbstractSource):
                 raise traced_config_error(f"object_overrides: {error}") from error
         return [
             stream_of(
-                StreamShape(
-                    readable.sobject.name, readable.json_schema, readable.primary_key, readable.cursor_field
-                )
+                StreamShape(readable.sobject.name, readable.json_schema, readable.primary_key, readable.cursor_field)
             )
             for readable in objects
         ]
@@ -125,7 +122,7 @@ class SourceSalesforceBulk(AbstractSource):
             LOGGER.info("Run id %s, %d streams", connection.run_id, len(catalog.streams))
 
             def read_stream(stream: Any, configured: Any) -> Iterator[AirbyteMessage]:
-                return self._read_stream(logger, stream, configured, states, InternalConfig())
+                return self._read_stream(logger, stream, configured, states, split_config({})[1])
 
             yield from CatalogRead(
                 connection=connection,

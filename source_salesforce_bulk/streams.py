@@ -105,16 +105,16 @@ class BulkStream(HttpStream):
     # What discovery shows
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """The object's API name."""
         return self._shape.name
 
     @property
-    def primary_key(self) -> list[str] | None:  # type: ignore[override]
+    def primary_key(self) -> list[str] | None:
         """The fields that name a row; None where nothing does."""
         return list(self._shape.primary_key) or None
 
-    def get_json_schema(self) -> Mapping[str, Any]:
+    def get_json_schema(self) -> Mapping[str, Any]:  # type: ignore[override]  # the CDK caches its own
         """The object's JSON Schema, from describe."""
         return self._shape.json_schema
 
@@ -283,9 +283,7 @@ def state_message(name: str, state: Mapping[str, Any]) -> AirbyteMessage:
     """A STATE message of one stream."""
     descriptor = StreamDescriptor(name=name)
     stream_state = AirbyteStreamState(stream_descriptor=descriptor, stream_state=AirbyteStateBlob(dict(state)))
-    return AirbyteMessage(
-        type=Type.STATE, state=AirbyteStateMessage(type=AirbyteStateType.STREAM, stream=stream_state)
-    )
+    return AirbyteMessage(type=Type.STATE, state=AirbyteStateMessage(type=AirbyteStateType.STREAM, stream=stream_state))
 
 
 def _now_ms(reading: Reading) -> float:
@@ -303,9 +301,7 @@ def _json_value(value: Value) -> Any:
 
 def _unreadable(record: Record) -> AirbyteRecordMessageMeta:
     changes = [
-        AirbyteRecordMessageMetaChange(
-            field=name, change=Change.NULLED, reason=Reason.SOURCE_SERIALIZATION_ERROR
-        )
+        AirbyteRecordMessageMetaChange(field=name, change=Change.NULLED, reason=Reason.SOURCE_SERIALIZATION_ERROR)
         for name in record.unreadable
     ]
     return AirbyteRecordMessageMeta(changes=changes)

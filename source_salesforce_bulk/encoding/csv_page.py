@@ -13,7 +13,7 @@ import hashlib
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 # Salesforce's longest text is 131,072 characters, exactly the csv module's default limit. A cell beyond this one is an
 # unclosed quote that swallows the page.
@@ -76,13 +76,13 @@ def inspect_page(source: BinaryIO, columns: Sequence[str]) -> PageShape:
     without even a header, holds no rows: some orgs answer an empty result so.
     """
     tapped = _Tapped(source)
-    rows = sum(1 for _ in read_rows(tapped, columns))
+    rows = sum(1 for _ in read_rows(cast(BinaryIO, tapped), columns))
     return PageShape(rows=rows, digest=tapped.digest, ended=tapped.ended)
 
 
-def read_rows(source: BinaryIO | io.RawIOBase, columns: Sequence[str]) -> Iterator[list[str]]:
+def read_rows(source: BinaryIO, columns: Sequence[str]) -> Iterator[list[str]]:
     """The rows of a decompressed page, each with its cells in the order of ``columns``; raises :class:`PageRejected`."""
-    buffered = io.BufferedReader(source, 1 << 18)  # type: ignore[arg-type]
+    buffered = io.BufferedReader(_as_raw(source), 1 << 18)
     text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="strict", newline="\n")
     try:
         yield from _rows_of_text(text, columns)
@@ -93,6 +93,11 @@ def read_rows(source: BinaryIO | io.RawIOBase, columns: Sequence[str]) -> Iterat
     finally:
         text.detach()
         buffered.detach()
+
+
+def _as_raw(source: BinaryIO) -> io.RawIOBase:
+    """Any binary file will do: a BufferedReader only ever calls ``readinto``."""
+    return cast(io.RawIOBase, source)
 
 
 def _rows_of_text(text: io.TextIOWrapper, columns: Sequence[str]) -> Iterator[list[str]]:

@@ -53,9 +53,7 @@ class Extraction:
         self._clock = clock
         self._metrics = metrics
         self._ledger = JobLedger(org, calls, clock)
-        self._scheduler = JobScheduler(
-            org, calls, clock, random01, policy, self._ledger, metrics, run_id, self.stop
-        )
+        self._scheduler = JobScheduler(org, calls, clock, random01, policy, self._ledger, metrics, run_id, self.stop)
         self._reader = PageReader(org, calls, page_bounds or PageBounds(), self._scheduler.apply)
         self._reads: list[ObjectRead] = []
         self.others_wait = False

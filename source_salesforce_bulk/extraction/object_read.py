@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint, StreamState
+from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint
 from source_salesforce_bulk.extraction.windows import PlannedWindow
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import Failure

@@ -44,7 +44,7 @@ class PageReader:
     """
 
     def __init__(
-        self, org: Org, calls: Calls, bounds: PageBounds, apply: Callable[[ObjectRead, WindowRead, Event], None]
+        self, org: Org, calls: Calls, bounds: PageBounds, apply: Callable[[ObjectRead, WindowRead, Event], object]
     ) -> None:
         self._org = org
         self._calls = calls

@@ -122,8 +122,8 @@ class JobScheduler:
             else:
                 self.apply(read, window, Start())
 
-    def apply(self, read: ObjectRead, window: WindowRead, event: Event) -> None:
-        """Let ``event`` happen to a window's job and do what follows."""
+    def apply(self, read: ObjectRead, window: WindowRead, event: Event) -> Phase:
+        """Let ``event`` happen to a window's job and do what follows; the phase the job is in then."""
         before = window.job
         window.job, commands = advance(before, event, self._clock.monotonic(), self._policy.jobs, self._random01())
         if window.job.failure is not None and window.job.failure is not before.failure:
@@ -134,6 +134,7 @@ class JobScheduler:
         if window.job.phase is Phase.FAILED and window.job.failure is not None:
             self._window_failed(read, window.job.failure)
         read.publish()
+        return window.job.phase
 
     def log(
         self, read: ObjectRead, window: WindowRead, what: str, *, batch: str = "-", level: int = logging.INFO
@@ -190,9 +191,7 @@ class JobScheduler:
         create = partial(
             self._org.create, window.api_version, window.soql, read.plan.query.operation, read.plan.object_name
         )
-        self._calls.submit(
-            create, partial(self._created, read, window), partial(self._create_failed, read, window)
-        )
+        self._calls.submit(create, partial(self._created, read, window), partial(self._create_failed, read, window))
 
     def _created(self, read: ObjectRead, window: WindowRead, info: JobInfo) -> None:
         self._ledger.note(info.id, window.api_version, read.plan.object_name)
@@ -223,8 +222,7 @@ class JobScheduler:
             self._leave_alone(read, window, job_id)
             return
         window.unconfirmed = False
-        self.apply(read, window, Polled(info))
-        if window.job.phase is Phase.READY:
+        if self.apply(read, window, Polled(info)) is Phase.READY:
             window.walk = Walk(window.job.records, window.walk.locator, window.walk.page, window.walk.rows)
             self._ledger.completed(job_id)
             self.log(read, window, f"query job complete, {window.job.records} records")
