@@ -6,6 +6,7 @@ Source: Bulk API 2.0 and Bulk API Developer Guide, "Query" chapters. Create, pol
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -32,6 +33,8 @@ class JobState(Enum):
         """Whether Salesforce will not work on the job any more."""
         return self in (JobState.JOB_COMPLETE, JobState.FAILED, JobState.ABORTED)
 
+
+_DIGITS = re.compile(r"\d{1,18}", re.ASCII)
 
 # The beta job event spells aborted as ``Abort``; comparing without case and blanks costs nothing.
 _STATES = {state.value.lower(): state for state in JobState} | {"abort": JobState.ABORTED}
@@ -136,14 +139,15 @@ def _text(value: object) -> str | None:
 
 
 def _count(value: object) -> int | None:
-    """A whole number, sent as a number or as digits."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    """A whole number from zero on, sent as a number or as digits."""
+    if isinstance(value, str):
+        digits = value.strip()
+        return int(digits) if _DIGITS.fullmatch(digits) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    try:
-        count = int(value)
-    except (ValueError, OverflowError):
+    if value < 0 or (isinstance(value, float) and not value.is_integer()):
         return None
-    return count if count >= 0 else None
+    return int(value)
 
 
 def _version(value: object) -> str | None:
