@@ -133,7 +133,7 @@ class Control:
 
     def jobs(self, object: str | None = None) -> list[dict[str, Any]]:
         """Give every job ever made, the deleted too, with SOQL, states and what became of it."""
-        return [job.report() for job in self._org.jobs.values() if object in (None, job.object)]
+        return [job.report() for job in list(self._org.jobs.values()) if object in (None, job.object)]
 
     def peak_unfinished_jobs(self) -> int:
         """Give the largest number of own jobs that were unfinished at once."""

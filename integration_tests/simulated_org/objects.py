@@ -87,7 +87,7 @@ class Schema:
         self._entries = {one.name.lower(): _Entry(one, now.replace(microsecond=0)) for one in objects}
 
     def __iter__(self) -> Iterator[SObject]:
-        return iter([self._seen(entry) for entry in self._entries.values()])
+        return iter([self._seen(entry) for entry in list(self._entries.values())])
 
     def find(self, name: str) -> SObject | None:
         """Give the object with only the fields the user may see, None when there is none."""

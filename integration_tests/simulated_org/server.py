@@ -101,7 +101,8 @@ class OrgServer:
             answer = Answer.of_json(error.status, error.body())
         answer = self._finished(answer, call)
         for fault in self._org.faults.strike(["after"], call.target):
-            answer = await answer_changed(fault, answer, call)
+            changed = await answer_changed(fault, answer, call)
+            answer = answer if changed is answer else self._finished(changed, call)
         return answer
 
     async def _processed(self, call: Call) -> Answer:

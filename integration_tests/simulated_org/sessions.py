@@ -57,7 +57,7 @@ class Sessions:
     def end(self, *, client_id: str | None = None, token: str | None = None, reason: str = "INVALID_SESSION_ID") -> int:
         """End every living session, or those of one app or one token; give how many."""
         ended = 0
-        for session in self._sessions.values():
+        for session in self.all():
             if session.ended_with is None and client_id in (None, session.client_id) and token in (None, session.token):
                 session.ended_with = reason
                 ended += 1

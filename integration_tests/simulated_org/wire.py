@@ -58,6 +58,16 @@ class DeliveryPlan:
     extra_length: int = 0
 
 
+class _OwnHeadersOnly(web.StreamResponse):
+    """A response that sends no `Date` but its own: aiohttp's would be the machine's clock, not the org's."""
+
+    async def _prepare_headers(self) -> None:
+        had_date = "Date" in self.headers
+        await super()._prepare_headers()
+        if not had_date:
+            del self.headers["Date"]
+
+
 class ConnectionClosed(Exception):
     """The handler has ended the connection on purpose; there is nothing left to answer."""
 
@@ -69,6 +79,8 @@ def code_body(answer: Answer, accept_encoding: str, faults: Sequence[Fault]) -> 
     if "gzip_claimed" in kinds:
         answer.headers["Content-Encoding"] = "gzip"
         return answer.plain()
+    if not answer.compressed and not answer.plain():
+        return b""
     if not wants and not any(kind.startswith("gzip_") for kind in kinds):
         return answer.plain()
     coded = answer.compressed() if answer.compressed else gzip.compress(answer.plain(), 1, mtime=0)
@@ -129,7 +141,7 @@ async def deliver(request: web.BaseRequest, answer: Answer, coded: bytes, plan: 
 
     :raises ConnectionClosed: the plan ended the connection before the answer's proper end.
     """
-    response = web.StreamResponse(status=answer.status, headers=answer.headers)
+    response = _OwnHeadersOnly(status=answer.status, headers=answer.headers)
     if answer.status in (204, 304):
         await response.prepare(request)
         return response
