@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from source_salesforce_bulk.salesforce import rest_api
+from source_salesforce_bulk.salesforce.rest_api import Limit, Limits, ObjectListing
+from source_salesforce_bulk.salesforce.wire import ApiRequest, Operation, UnreadableBody
+
+# Requests
+
+
+@pytest.mark.parametrize(
+    ("request_", "operation", "path", "params"),
+    [
+        (rest_api.versions(), Operation.VERSIONS, "/services/data", {}),
+        (rest_api.sobjects("v66.0"), Operation.SOBJECTS, "/services/data/v66.0/sobjects", {}),
+        (
+            rest_api.describe("v66.0", "Account"),
+            Operation.DESCRIBE,
+            "/services/data/v66.0/sobjects/Account/describe",
+            {},
+        ),
+        (rest_api.limits("v66.0"), Operation.LIMITS, "/services/data/v66.0/limits", {}),
+        (
+            rest_api.record_count("v66.0", ["Account", "Big__c"]),
+            Operation.RECORD_COUNT,
+            "/services/data/v66.0/limits/recordCount",
+            {"sObjects": "Account,Big__c"},
+        ),
+        (
+            rest_api.query("v66.0", "SELECT Id FROM A", include_deleted=False),
+            Operation.QUERY,
+            "/services/data/v66.0/query",
+            {"q": "SELECT Id FROM A"},
+        ),
+        (
+            rest_api.query("v66.0", "SELECT Id FROM A", include_deleted=True),
+            Operation.QUERY,
+            "/services/data/v66.0/queryAll",
+            {"q": "SELECT Id FROM A"},
+        ),
+    ],
+    ids=["versions", "sobjects", "describe", "limits", "record count", "query", "query all"],
+)
+def test_a_request(request_: ApiRequest, operation, path, params):
+    assert (request_.operation, request_.method, request_.path) == (operation, "GET", path)
+    assert dict(request_.params) == params
+    assert request_.json is None
+
+
+def test_only_the_versions_need_no_session():
+    assert not rest_api.versions().authenticated
+    assert rest_api.sobjects("v66.0").authenticated
+    assert rest_api.limits("v66.0").authenticated
+
+
+def test_a_describe_is_counted_for_its_object():
+    assert rest_api.describe("v66.0", "Account").object_name == "Account"
+
+
+def test_a_name_cannot_leave_its_place_in_the_path():
+    path = rest_api.describe("v66.0", "../limits?x=1").path
+    assert path == "/services/data/v66.0/sobjects/..%2Flimits%3Fx%3D1/describe"
+
+
+# Versions
+
+
+def test_versions_are_spelled_as_in_paths():
+    payload = [
+        {"label": "Summer '26", "url": "/services/data/v67.0", "version": "67.0"},
+        {"label": "Spring '26", "url": "/services/data/v66.0", "version": "66.0"},
+    ]
+    assert rest_api.parse_versions(payload) == ("v67.0", "v66.0")
+
+
+def test_entries_that_are_no_version_are_passed_over():
+    assert rest_api.parse_versions([None, {}, {"version": 66.0}, {"version": "x"}, {"version": "66.0"}]) == ("v66.0",)
+
+
+@pytest.mark.parametrize("payload", [None, {}, [], [{}], [{"version": "66"}], "66.0"])
+def test_an_answer_without_versions_is_refused(payload):
+    with pytest.raises(UnreadableBody):
+        rest_api.parse_versions(payload)
+
+
+# Objects
+
+
+def test_a_listing_is_read():
+    payload = {
+        "encoding": "UTF-8",
+        "sobjects": [
+            {
+                "name": "AccountHistory",
+                "label": "Account History",
+                "queryable": True,
+                "deprecatedAndHidden": True,
+                "custom": False,
+                "customSetting": False,
+                "replicateable": True,
+                "keyPrefix": "017",
+                "associateEntityType": "History",
+            },
+            {
+                "name": "Config__c",
+                "label": "Config",
+                "queryable": False,
+                "custom": True,
+                "customSetting": True,
+                "keyPrefix": None,
+            },
+        ],
+    }
+    assert rest_api.parse_sobjects(payload) == (
+        ObjectListing(
+            "AccountHistory",
+            "Account History",
+            queryable=True,
+            hidden=True,
+            replicateable=True,
+            key_prefix="017",
+            associate="History",
+        ),
+        ObjectListing("Config__c", "Config", queryable=False, custom=True, custom_setting=True),
+    )
+
+
+def test_a_listing_without_a_label_is_called_by_its_name_and_not_queryable_unless_said_so():
+    assert rest_api.parse_sobjects({"sobjects": [{"name": "A", "label": ""}]}) == (
+        ObjectListing("A", "A", queryable=False),
+    )
+
+
+def test_an_org_may_show_no_object():
+    assert rest_api.parse_sobjects({"sobjects": []}) == ()
+
+
+@pytest.mark.parametrize(
+    "payload", [None, [], {}, {"sobjects": None}, {"sobjects": {}}, {"sobjects": [{}]}, {"sobjects": [{"name": 1}]}]
+)
+def test_an_answer_without_objects_is_refused(payload):
+    with pytest.raises(UnreadableBody):
+        rest_api.parse_sobjects(payload)
+
+
+# Limits
+
+
+def test_the_limits_that_matter_are_read():
+    payload = {
+        "DailyApiRequests": {"Max": 15000, "Remaining": 14998, "Sample": {"Max": 0, "Remaining": 0}},
+        "DailyBulkV2QueryJobs": {"Max": 10000, "Remaining": 0},
+        "DailyBulkV2QueryFileStorageMB": {"Max": 976562, "Remaining": 976562},
+        "DailyBulkApiBatches": {"Max": 1, "Remaining": 1},
+    }
+    assert rest_api.parse_limits(payload) == Limits(Limit(15000, 14998), Limit(10000, 0), Limit(976562, 976562))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, 5, [], {}, {"Max": 5}, {"Remaining": 5}, {"Max": "5", "Remaining": "5"}, {"Max": True, "Remaining": 1}],
+)
+def test_a_limit_that_is_missing_or_unreadable_is_none(value):
+    assert rest_api.parse_limits({"DailyApiRequests": value}) == Limits(None, None, None)
+
+
+@pytest.mark.parametrize("payload", [None, [], "limits"])
+def test_an_answer_without_limits_is_refused(payload):
+    with pytest.raises(UnreadableBody):
+        rest_api.parse_limits(payload)
+
+
+# Record counts
+
+
+def test_record_counts_are_read_by_name():
+    payload = {"sObjects": [{"count": 3, "name": "Account"}, {"count": 0, "name": "Lead"}, {"name": "Case"}, None]}
+    assert rest_api.parse_record_counts(payload) == {"Account": 3, "Lead": 0}
+
+
+@pytest.mark.parametrize("payload", [None, [], {}, {"sObjects": None}])
+def test_an_answer_without_counts_is_refused(payload):
+    with pytest.raises(UnreadableBody):
+        rest_api.parse_record_counts(payload)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["sobjects", "sObjects", "name", "count", "version", "DailyApiRequests", "Max"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+PARSERS = [rest_api.parse_versions, rest_api.parse_sobjects, rest_api.parse_limits, rest_api.parse_record_counts]
+
+
+@pytest.mark.parametrize("parse", PARSERS)
+@given(payload=JSON)
+def test_any_json_is_read_or_refused(parse, payload):
+    with contextlib.suppress(UnreadableBody):
+        parse(payload)
