@@ -89,7 +89,7 @@ _ARROW: Mapping[CellKind, str] = MappingProxyType(
 
 # Bulk API 2.0 guide, "Considerations": no compound fields, no base64, no list types in a query's result.
 _BINARY = "Bulk queries cannot return binary content; the REST API's blob resource of the record has it"
-_COMPOUND = "Bulk queries cannot return compound fields; the parts are fields of their own"
+_COMPOUND = "Bulk queries cannot return compound fields"
 _LIST = "Bulk queries cannot return lists"
 _STRUCTURE = "Bulk queries cannot return structured values"
 

@@ -1,0 +1,279 @@
+"""An object as describe shows it: which fields Bulk can select, which one is the cursor, what the schema says.
+
+A field that Bulk refuses would fail the object's whole job, so it is left out with a reason. An address or location is
+left out and its parts stay (``BillingAddress`` goes, ``BillingStreet`` and the others stay); ``Name``, a compound of
+person names, can be selected and stays.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from source_salesforce_bulk.salesforce.field_types import CellKind, field_type, is_known
+from source_salesforce_bulk.salesforce.object_hints import filters_cursor, sees_only_new_rows
+from source_salesforce_bulk.salesforce.soql import check_name
+from source_salesforce_bulk.salesforce.wire import UnreadableBody
+
+PRIMARY_KEY = "Id"
+
+# In order of preference. The first two change with a row, the others only say when it came to be.
+_CHANGE_STAMPS = ("SystemModstamp", "LastModifiedDate")
+_BIRTH_STAMPS = ("CreatedDate", "LoginTime")
+
+
+class UnreadableDescribe(UnreadableBody):
+    """The answer to a describe is not one. The message is a sentence."""
+
+
+class UnusableOverride(ValueError):
+    """A key or cursor that the user chose cannot be one. The message is a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field as describe shows it; ``type`` is Salesforce's word. ``calculated``: a formula or roll-up summary."""
+
+    name: str
+    type: str
+    label: str = ""
+    help_text: str | None = None
+    nillable: bool = True
+    filterable: bool = False
+    calculated: bool = False
+    length: int = 0
+    precision: int = 0
+    scale: int = 0
+    compound_field_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A field that is not read, and why."""
+
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SObject:
+    """An object: every field that Bulk can select, in describe's order, and those that it cannot.
+
+    ``unknown_types`` are the types among those of ``fields`` that the table does not have; they are read as text.
+    """
+
+    name: str
+    label: str
+    custom: bool
+    queryable: bool
+    key_prefix: str | None
+    fields: tuple[Field, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    unknown_types: tuple[str, ...] = ()
+
+    def field(self, name: str) -> Field | None:
+        """The field of this name in any letter case, as SOQL takes it."""
+        return next((field for field in self.fields if field.name.lower() == name.lower()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The field that windows are cut along. ``sees_updates``: whether it changes whenever a row does."""
+
+    field: str
+    nillable: bool
+    sees_updates: bool
+
+
+def parse_describe(payload: object) -> SObject:
+    """Read a describe answer. Unknown keys are ignored and missing ones get the value that loses no row.
+
+    Raises :class:`UnreadableDescribe`.
+    """
+    if not isinstance(payload, Mapping) or not isinstance(payload.get("fields"), list):
+        raise UnreadableDescribe("The answer describes no object.")
+    name = _name(payload)
+    described = [_parse_field(entry) for entry in payload["fields"]]
+    fields = tuple(field for field in described if field_type(field.type).bulk)
+    return SObject(
+        name=name,
+        label=_text(payload, "label") or name,
+        custom=_flag(payload, "custom", default=False),
+        queryable=_flag(payload, "queryable", default=True),
+        key_prefix=_text(payload, "keyPrefix"),
+        fields=fields,
+        left_out=_left_out(described),
+        unknown_types=tuple(dict.fromkeys(field.type for field in fields if not is_known(field.type))),
+    )
+
+
+def choose_cursor(sobject: SObject, override: str | None = None) -> Cursor | None:
+    """The cursor: the user's choice, else the first of Salesforce's stamps that can be filtered on, else None.
+
+    CreatedDate and LoginTime never change, so they count by themselves only where rows never change either (history,
+    feeds, log-ins, the audit trail). Raises :class:`UnusableOverride`.
+    """
+    if override is not None:
+        return _overriding_cursor(sobject, override)
+    if not filters_cursor(sobject.name):
+        return None
+    candidates = _CHANGE_STAMPS + (_BIRTH_STAMPS if sees_only_new_rows(sobject.name) else ())
+    fields = (sobject.field(name) for name in candidates)
+    return next((_cursor(field) for field in fields if field is not None and _can_be_cursor(field)), None)
+
+
+def choose_primary_key(sobject: SObject, override: Sequence[str] | None = None) -> tuple[str, ...]:
+    """The key: ``Id`` where the object has it, else the user's choice, else none (design section 2).
+
+    The choice must name fields of the object even where ``Id`` outweighs it. Raises :class:`UnusableOverride`.
+    """
+    chosen = dict.fromkeys(_overriding_field(sobject, name, "primary_key").name for name in override or ())
+    own = sobject.field(PRIMARY_KEY)
+    return (own.name,) if own is not None else tuple(chosen)
+
+
+def json_schema(sobject: SObject, cursor: Cursor | None = None) -> dict[str, Any]:
+    """The JSON Schema (draft-07) of the object's records, every property nullable, in describe's order.
+
+    More properties may come: Salesforce admins add fields at any time.
+    """
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "type": "object",
+        "description": stream_description(sobject, cursor),
+        "additionalProperties": True,
+        "properties": {field.name: _property(field) for field in sobject.fields},
+    }
+
+
+def stream_description(sobject: SObject, cursor: Cursor | None) -> str:
+    """What a user should know of the object: its label, what incremental syncs see, what is missing."""
+    kind = "custom object" if sobject.custom else "standard object"
+    sentences = [f"{sobject.label} ({kind}).", _cursor_sentence(cursor)]
+    if sobject.left_out:
+        missing = ", ".join(one.field for one in sobject.left_out)
+        sentences.append(f"Not read, because Bulk queries cannot return it: {missing}.")
+    return " ".join(sentences)
+
+
+# Parsing.
+
+
+def _parse_field(entry: object) -> Field:
+    if not isinstance(entry, Mapping):
+        raise UnreadableDescribe("The answer has a field that is none.")
+    name = _name(entry)
+    return Field(
+        name=name,
+        type=_text(entry, "type") or "",
+        label=_text(entry, "label") or name,
+        help_text=_text(entry, "inlineHelpText"),
+        nillable=_flag(entry, "nillable", default=True),
+        filterable=_flag(entry, "filterable", default=False),
+        calculated=_flag(entry, "calculated", default=False),
+        length=_number(entry, "length"),
+        precision=_number(entry, "precision"),
+        scale=_number(entry, "scale"),
+        compound_field_name=_text(entry, "compoundFieldName"),
+    )
+
+
+def _left_out(described: Sequence[Field]) -> tuple[LeftOut, ...]:
+    parts: defaultdict[str, list[str]] = defaultdict(list)
+    for field in described:
+        if field.compound_field_name is not None and field_type(field.type).bulk:
+            parts[field.compound_field_name].append(field.name)
+    reasons = ((field.name, field_type(field.type).not_in_bulk) for field in described)
+    return tuple(
+        LeftOut(name, f"{reason}; read instead: {', '.join(parts[name])}" if name in parts else reason)
+        for name, reason in reasons
+        if reason is not None
+    )
+
+
+def _name(entry: Mapping[str, object]) -> str:
+    name = entry.get("name")
+    try:
+        return check_name(name if isinstance(name, str) else "")
+    except ValueError as error:
+        raise UnreadableDescribe("The answer has an object or field without an API name.") from error
+
+
+def _text(entry: Mapping[str, object], key: str) -> str | None:
+    value = entry.get(key)
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _flag(entry: Mapping[str, object], key: str, *, default: bool) -> bool:
+    value = entry.get(key)
+    return value if isinstance(value, bool) else default
+
+
+def _number(entry: Mapping[str, object], key: str) -> int:
+    value = entry.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+# Cursor and key.
+
+
+def _can_be_cursor(field: Field) -> bool:
+    return field.filterable and field_type(field.type).kind is CellKind.DATETIME
+
+
+def _cursor(field: Field) -> Cursor:
+    return Cursor(field.name, field.nillable, sees_updates=field.name in _CHANGE_STAMPS)
+
+
+def _overriding_cursor(sobject: SObject, name: str) -> Cursor:
+    field = _overriding_field(sobject, name, "cursor_field")
+    if not _can_be_cursor(field):
+        usable = ", ".join(field.name for field in sobject.fields if _can_be_cursor(field)) or "it has none"
+        raise UnusableOverride(
+            f"cursor_field {field.name} of {sobject.name} cannot be a cursor: that takes a datetime field that can be "
+            f"filtered on ({usable})."
+        )
+    return _cursor(field)
+
+
+def _overriding_field(sobject: SObject, name: str, key: str) -> Field:
+    field = sobject.field(name)
+    if field is None:
+        raise UnusableOverride(f"{key} names {name[:80]}, but {sobject.name} has no such field that Bulk can read.")
+    return field
+
+
+# Words.
+
+
+def _property(field: Field) -> dict[str, Any]:
+    # A copy all the way down: who gets a schema may change it.
+    schema = {key: list(value) if isinstance(value, list) else value for key, value in _fragment(field).items()}
+    sentences = [_sentence(field.label or field.name)]
+    if field.help_text:
+        sentences.append(_sentence(field.help_text))
+    if field.calculated:
+        sentences.append("Calculated by Salesforce: when it changes, the row's cursor may not.")
+    return schema | {"description": " ".join(sentences)}
+
+
+def _fragment(field: Field) -> Mapping[str, object]:
+    return field_type(field.type).json_schema
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split())
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _cursor_sentence(cursor: Cursor | None) -> str:
+    if cursor is None:
+        return "Full refresh only: it has no field that shows every change and can be filtered on."
+    if cursor.sees_updates:
+        return f"Incremental by {cursor.field}."
+    if cursor.field in _BIRTH_STAMPS:
+        return f"Incremental by {cursor.field}, which sees new rows only: a later change of a row may not be read."
+    # Only the user knows what moves a field of their own choice.
+    return f"Incremental by {cursor.field}: a change of a row is read only where {cursor.field} moved with it."
