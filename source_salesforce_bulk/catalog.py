@@ -18,7 +18,6 @@ from source_salesforce_bulk.salesforce.describe import (
     choose_cursor,
     choose_primary_key,
     json_schema,
-    stream_description,
 )
 from source_salesforce_bulk.salesforce.discovery import Discovery
 from source_salesforce_bulk.salesforce.failures import SalesforceError
@@ -43,7 +42,7 @@ class ReadableObject:
     @property
     def json_schema(self) -> Mapping[str, Any]:
         """The object's JSON Schema with its descriptions."""
-        return json_schema(self.sobject, stream_description(self.sobject, self.cursor))
+        return json_schema(self.sobject, self.cursor)
 
 
 def readable_object(sobject: SObject, config: Config) -> ReadableObject:
@@ -75,7 +74,7 @@ def discover_objects(discovery: Discovery, config: Config) -> list[ReadableObjec
             LOGGER.info("Not offered: %s: Bulk can select none of its fields", name)
         else:
             for unknown in result.unknown_types:
-                LOGGER.info("%s.%s has the unknown type %s; it is read as text", name, unknown.name, unknown.type)
+                LOGGER.info("%s has fields of the unknown type %s; they are read as text", name, unknown)
             objects.append(readable_object(result, config))
     return objects
 

@@ -18,7 +18,6 @@ from airbyte_cdk.models import (
     AirbyteStreamStatus,
     ConfiguredAirbyteCatalog,
     ConfiguredAirbyteStream,
-    FailureType,
     StreamDescriptor,
     Type,
 )

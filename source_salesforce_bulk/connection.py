@@ -22,8 +22,8 @@ from source_salesforce_bulk.config import Config
 from source_salesforce_bulk.extraction.calls import ThreadedCalls
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import RunMetrics
-from source_salesforce_bulk.extraction.scheduler import SchedulerPolicy
 from source_salesforce_bulk.extraction.quota import check_limits
+from source_salesforce_bulk.extraction.scheduler import SchedulerPolicy
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.discovery import Discovery
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError

@@ -84,9 +84,7 @@ class _Attempt:
 class PageFetcher:
     """Fetches pages into ``directory``. One instance serves every thread."""
 
-    def __init__(
-        self, transport: Transport, directory: Path, clock: Clock, random01: Callable[[], float]
-    ) -> None:
+    def __init__(self, transport: Transport, directory: Path, clock: Clock, random01: Callable[[], float]) -> None:
         self._transport = transport
         self._directory = directory
         self._clock = clock
