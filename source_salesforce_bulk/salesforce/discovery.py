@@ -1,0 +1,142 @@
+"""What the org has: its objects, what they look like, its limits. Every method may be called from any thread.
+
+Retries here: none. A call's own retries are ``transport``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Protocol, TypeVar
+
+from source_salesforce_bulk.salesforce import rest_api
+from source_salesforce_bulk.salesforce.describe import SObject, parse_describe
+from source_salesforce_bulk.salesforce.failures import Action, SalesforceError, unreadable_answer
+from source_salesforce_bulk.salesforce.object_hints import why_left_out
+from source_salesforce_bulk.salesforce.rest_api import Limits, ObjectListing
+from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiResponse, UnreadableBody
+
+T = TypeVar("T")
+
+_NAMES_LENGTH = 4000
+"""Characters of names in one URL. Salesforce refuses URLs above 16,384 bytes, some proxies those above 8,000."""
+
+
+class Caller(Protocol):
+    """Who carries requests to the org; ``transport.Transport`` is one."""
+
+    def call(self, request: ApiRequest) -> ApiResponse:
+        """The answer, a success; raises ``SalesforceError`` or ``Stopped``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutObject:
+    """An object that the patterns name and discovery does not offer, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The objects that the patterns name, in the org's order: those to be offered, and the others."""
+
+    selected: tuple[ObjectListing, ...]
+    left_out: tuple[LeftOutObject, ...]
+
+
+class Discovery:
+    """Asks one org, in one API version, with at most ``describes_at_once`` describes under way in one call."""
+
+    def __init__(self, transport: Caller, version: str, describes_at_once: int) -> None:
+        self._transport = transport
+        self._version = version
+        self._describes_at_once = max(1, describes_at_once)
+
+    def versions(self) -> tuple[str, ...]:
+        """The API versions that the org offers, as ``v66.0``; raises ``SalesforceError``."""
+        return self._ask(rest_api.versions(), rest_api.parse_versions)
+
+    def list_objects(self, include: Sequence[str], exclude: Sequence[str]) -> Listing:
+        """What the patterns name: fnmatch, in any letter case; ``exclude`` wins. Raises ``SalesforceError``.
+
+        An object that ``include`` gives by its own name, with no pattern, is offered whatever the hints say of it.
+        """
+        selected, left_out = [], []
+        for listing in self._ask(rest_api.sobjects(self._version), rest_api.parse_sobjects):
+            if not _matches(listing.name, include) or _matches(listing.name, exclude):
+                continue
+            reason = why_left_out(listing, asked_for=_is_named(listing.name, include))
+            if reason is None:
+                selected.append(listing)
+            else:
+                left_out.append(LeftOutObject(listing.name, reason))
+        return Listing(tuple(selected), tuple(left_out))
+
+    def describe(self, names: Sequence[str]) -> dict[str, SObject | SalesforceError]:
+        """Each object, or why it could not be described, in the order of ``names``.
+
+        Raises ``SalesforceError`` where a failure concerns every object (``Action.STOP_RUN``); describes that have not
+        begun by then are not sent.
+        """
+        distinct = list(dict.fromkeys(names))
+        if not distinct:
+            return {}
+        threads = min(self._describes_at_once, len(distinct))
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="describe")
+        try:
+            return dict(zip(distinct, pool.map(self._describe_or_failure, distinct), strict=True))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def limits(self) -> Limits:
+        """What is left of the org's daily allowances; raises ``SalesforceError``."""
+        return self._ask(rest_api.limits(self._version), rest_api.parse_limits)
+
+    def record_counts(self, names: Sequence[str]) -> dict[str, int]:
+        """Salesforce's own estimates; an object that it does not count is missing. Raises ``SalesforceError``."""
+        counts: dict[str, int] = {}
+        for some in _in_short_urls(dict.fromkeys(names)):
+            counts |= self._ask(rest_api.record_count(self._version, some), rest_api.parse_record_counts)
+        return counts
+
+    def _describe_or_failure(self, name: str) -> SObject | SalesforceError:
+        try:
+            return self._ask(rest_api.describe(self._version, name), parse_describe)
+        except SalesforceError as error:
+            if error.failure.action is Action.STOP_RUN:
+                raise
+            return error
+
+    def _ask(self, request: ApiRequest, parse: Callable[[object], T]) -> T:
+        response = self._transport.call(request)
+        try:
+            return parse(response.json())
+        except UnreadableBody as error:
+            raise SalesforceError(unreadable_answer(request.operation, response)) from error
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
+
+
+def _is_named(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a pattern is the name itself: names have none of fnmatch's characters."""
+    return any(pattern.lower() == name.lower() for pattern in patterns)
+
+
+def _in_short_urls(names: Iterable[str]) -> Iterator[list[str]]:
+    """The names in runs whose URL stays short; the comma between two becomes three characters."""
+    run: list[str] = []
+    length = 0
+    for name in names:
+        if run and length + len(name) > _NAMES_LENGTH:
+            yield run
+            run, length = [], 0
+        run.append(name)
+        length += len(name) + len("%2C")
+    if run:
+        yield run
