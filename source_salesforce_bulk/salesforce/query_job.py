@@ -1,13 +1,13 @@
-"""The life of one window's query, as a pure state machine.
+r"""The life of one window's query, as a pure state machine.
 
 A window is read by one Salesforce job at a time. When a job fails, disappears or runs out of time, the same query is
 asked for again; when that does not help, the window is split and its halves begin lives of their own.
 
             Start              Created              Polled(JobComplete)          PagesRead
     PLANNED ------> CREATING ------------> WAITING --------------------> READY ------------> DONE
-                     ^    |                 |  ^  \\                       |
-                     |    | refused         |  |   \\ Failed, Aborted,     | NotReady
-      recreate (3x)  |    v                 |  +----\\--------------------+
+                     ^    |                 |  ^  \                       |
+                     |    | refused         |  |   \ Failed, Aborted,     | NotReady
+      recreate (3x)  |    v                 |  +----\--------------------+
                      +-- trouble <----------+-------  timed out, gone, pages lost
                             |
                             +--> SPLITTING (6x)      +--> FAILED
@@ -16,8 +16,8 @@ asked for again; when that does not help, the window is split and its halves beg
 *new jobs for the same query*. A single call's retries are ``transport``'s, a page's are ``pages``'.
 
 Bounds (design section 4): three creates of a window, then six halvings whose pieces get one create each, and three
-``job_timeout`` in all. A job that timed out is asked for again only while a split afterwards still has a whole
-``job_timeout`` left.
+``job_timeout`` in all. A job that timed out is asked for again only while a split afterwards still has most of a
+``job_timeout`` left: after one that timed out this is so, unless other trouble came before it.
 """
 
 from __future__ import annotations
@@ -69,6 +69,14 @@ class JobPolicy:
     def budget(self) -> float:
         """Seconds a window may take with all its jobs."""
         return 3 * self.job_timeout
+
+    @property
+    def two_more_jobs(self) -> float:
+        """Seconds that must be left for one more whole job and, should it time out too, for a split.
+
+        Less than two timeouts, because creating and polling the first job took time as well.
+        """
+        return 1.75 * self.job_timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +258,13 @@ def _continue(job: QueryJob, event: Continue, at: _Circumstances) -> Move:
 def _created(job: QueryJob, event: Created, at: _Circumstances) -> Move:
     next_poll = at.now + poll_interval(0.0, at.policy, at.random01)
     waiting = replace(
-        job, phase=Phase.WAITING, job_id=event.info.id, created=at.now, next_poll=next_poll, failed_polls=0
+        job,
+        phase=Phase.WAITING,
+        job_id=event.info.id,
+        created=at.now,
+        next_poll=next_poll,
+        failed_polls=0,
+        uncounted=0,
     )
     return waiting, ()
 
@@ -271,7 +285,7 @@ def _polled(job: QueryJob, event: Polled, at: _Circumstances) -> Move:
         return replace(polled, phase=Phase.READY, records=info.records_processed, next_poll=None), ()
     failure = classify_job_state(info.state.value, info.error_message)
     if failure is not None:
-        return _trouble(polled, failure, at, DeleteJob(info.id))
+        return _trouble(polled, failure, at, DeleteJob(_id(polled)))
     return _wait_on(polled, at)
 
 
@@ -279,7 +293,8 @@ def _poll_failed(job: QueryJob, event: PollFailed, at: _Circumstances) -> Move:
     polled = replace(job, polls=job.polls + 1, failed_polls=job.failed_polls + 1)
     if event.failure.action is Action.RETRY and polled.failed_polls < at.policy.max_failed_polls:
         return _wait_on(polled, at)
-    return _trouble(polled, event.failure, at)
+    replaced = event.failure.action in (Action.NEW_JOB, Action.SPLIT) and event.failure.kind is not Kind.JOB_GONE
+    return _trouble(polled, event.failure, at, *((AbortJob(_id(polled)),) if replaced else ()))
 
 
 def _time_passed(job: QueryJob, event: TimePassed, at: _Circumstances) -> Move:
@@ -326,7 +341,7 @@ def _trouble(job: QueryJob, failure: Failure, at: _Circumstances, *clean_up: Com
     if failure.action not in (Action.NEW_JOB, Action.SPLIT):
         return replace(stopped, phase=Phase.FAILED), ()
     left = at.policy.budget - (at.now - (job.started if job.started is not None else at.now))
-    needed = 2 * at.policy.job_timeout if failure.kind is Kind.JOB_TIMED_OUT else 0.0
+    needed = at.policy.two_more_jobs if failure.kind is Kind.JOB_TIMED_OUT else 0.0
     splittable = job.halvings < at.policy.max_halvings and left > 0
     if failure.action is Action.NEW_JOB and job.creates < at.policy.max_creates and left > needed:
         again, commands = _start(stopped, Start(), at)
