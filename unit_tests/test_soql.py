@@ -192,6 +192,11 @@ def test_instants_compare_as_text(one, other):
     assert (one < other) == (format_instant(one) < format_instant(other))
 
 
+def test_an_instant_without_a_zone_is_not_taken_for_local_time():
+    with pytest.raises(ValueError, match="time zone"):
+        format_instant(TO.replace(tzinfo=None))
+
+
 def test_less_than_a_millisecond_is_cut_off():
     assert format_instant(TO.replace(microsecond=999)) == "2026-11-23T02:00:00.000Z"
 
@@ -221,6 +226,8 @@ def test_what_is_no_api_name_is_refused(name):
         "Tags__c INCLUDES ('a;b', 'c')",
         "Limit__c > 5",
         "Order.Status = 'x'",
+        "Where__c = 1 AND With__c = null",
+        "Name = 'say \"WHERE\" // ‘now’'",
         "Group.Name = 'x' AND Offset__c = 1",
         "CreatedDate = LAST_N_DAYS:30",
         "Id IN (SELECT AccountId FROM Contact)",
@@ -257,6 +264,14 @@ def test_a_condition_loses_its_outer_blanks():
         "Type = 'x') OR (Type = 'y'",
         "Type = 'x' -- and no more",
         "Type = 'x' /* and no more",
+        "Type = 'x' */",
+        "Type = 'x' // and no more",
+        "WHERE Type = 'x'",
+        " where Type = 'x'",
+        "Type = 'x' WITH SECURITY_ENFORCED",
+        "Type = 'x' USING SCOPE Mine",
+        'Type = "x"',
+        "Type = ‘x’",
         "Id IN (SELECT AccountId FROM Contact LIMIT 1)",
     ],
 )
