@@ -129,11 +129,9 @@ class _Lines:
         self.has_cr = False
 
     def __iter__(self) -> Iterator[str]:
-        if self._ends_with_cr:
-            yield from self._text
-            return
+        # No `yield from`: it would close the text, and with it the owner's file, when the reader stops early.
         for line in self._text:
-            if "\r" in line:
+            if "\r" in line and not self._ends_with_cr:
                 self.has_cr = True
                 yield line.replace("\r", _CR_STAND_IN)
             else:
