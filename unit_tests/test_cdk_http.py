@@ -158,11 +158,3 @@ def test_a_netrc_does_not_replace_the_token(org, tmp_path, monkeypatch):
     org.get(URL, json={})
     send(CdkHttp(4))
     assert org.request_history[0].headers["Authorization"] == "Bearer T0K3N"
-
-
-def test_cookies_of_one_answer_are_not_sent_with_the_next_request(org):
-    org.get(URL, json={}, headers={"Set-Cookie": "BrowserId=x; Path=/; Secure"})
-    http = CdkHttp(4)
-    send(http)
-    send(http)
-    assert "Cookie" not in org.request_history[1].headers

@@ -394,6 +394,17 @@ RAISED = [
         EVERYWHERE(Kind.CONNECTION),
     ),
     Raised(
+        "no such proxy",
+        requests.exceptions.ProxyError(
+            urllib3.exceptions.MaxRetryError(
+                None,  # type: ignore[arg-type]
+                "/x",
+                urllib3.exceptions.ProxyError("Cannot connect", socket.gaierror(socket.EAI_NONAME, "not known")),
+            )
+        ),
+        EVERYWHERE(Kind.CONNECTION),
+    ),
+    Raised(
         "no such host",
         connection_error(new_connection_error(socket.gaierror(socket.EAI_NONAME, "Name or service not known"))),
         {**EVERYWHERE(Kind.CONNECTION), TOKEN: Kind.HOST_NOT_FOUND},

@@ -79,6 +79,11 @@ class Handler(BaseHTTPRequestHandler):
     def answer_redirect(self):
         self.begin(("Location", "/length"), ("Content-Length", "0"), status=302)
 
+    def answer_cookie(self):
+        text = self.headers.get("Cookie", "none").encode()
+        self.begin(("Set-Cookie", "BrowserId=x; Path=/"), ("Content-Length", str(len(text))))
+        self.wfile.write(text)
+
     def answer_stall(self):
         self.begin(("Content-Length", "10"))
         self.wfile.write(b"half")
@@ -190,6 +195,12 @@ def test_a_whole_answer_is_decoded(get):
     for path in ("length", "chunked"):
         with get(path, Operation.JOB_INFO) as body:
             assert body.read_whole().body == gzip.decompress(PAGE)
+
+
+def test_cookies_are_not_kept(get):
+    for _ in range(2):
+        with get("cookie") as body:
+            assert b"".join(body.chunks(100)) == b"none"
 
 
 def test_redirects_are_not_followed(get):

@@ -44,6 +44,7 @@ def test_a_pause_is_always_positive_and_never_above_the_maximum(attempt, random0
         ("Mon, 23 Nov 2026 02:00:09 GMT", 9.0),
         ("Mon, 23 Nov 2026 01:00:00 GMT", 0.0),
         ("Tue, 24 Nov 2026 02:00:00 GMT", MAX_RETRY_AFTER),
+        ("Fri, 31 Dec 9999 23:59:59 -0100", None),
         ("soon", None),
         ("-3", None),
         ("1.5", None),

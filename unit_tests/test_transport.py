@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import threading
 from datetime import UTC, datetime
 
@@ -12,7 +13,7 @@ from source_salesforce_bulk.salesforce.failures import Action, Consequence, Fail
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.retry import MAX_RETRY_AFTER, REQUEST_RETRIES
 from source_salesforce_bulk.salesforce.transport import Transport
-from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage, Operation
+from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage, Operation, parse_limit_info
 from unit_tests.fakes import Answer, FakeClock, ScriptedHttp
 
 BASE = "https://acme.my.salesforce.com"
@@ -222,6 +223,7 @@ def test_jitter_comes_from_the_given_chance():
         Answer(200, [b'{"id":', urllib3.exceptions.ProtocolError("cut")]),
         Answer(200, b'{"id"', headers={"Content-Length": "40"}),
         Answer(200, b"\x1f\x8bnot gzip", headers={"Content-Encoding": "gzip"}),
+        Answer(200, gzip.compress(b'{"id": "750x"}')[:-1], headers={"Content-Encoding": "gzip"}),
         Answer(302, headers={"Location": "https://status.salesforce.com/"}),
         Answer(403, [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "ConcurrentRequests Limit exceeded."}]),
     ],
@@ -397,6 +399,7 @@ def test_a_page_that_cannot_begin_fails_before_anything_is_read(rig, answer, act
     with pytest.raises(SalesforceError) as raised:
         rig.transport.open(RESULTS)
     assert raised.value.failure.action is action
+    assert [status for _, status, *_ in rig.watcher.answers] == [answer.status]
 
 
 def test_trouble_before_a_page_began_is_retried_here(rig):
@@ -468,3 +471,18 @@ def test_many_threads_may_call_at_once():
     for thread in threads:
         thread.join()
     assert len(rig.watcher.answers) == 8
+
+
+@pytest.mark.parametrize(
+    ("header", "usage"),
+    [
+        ("api-usage=18/5000", ApiUsage(18, 5000)),
+        ("api-usage=18/5000; per-app-api-usage=17/250(appName=sample)", ApiUsage(18, 5000)),
+        ("per-app-api-usage=17/250(appName=sample), api-usage=18/5000", ApiUsage(18, 5000)),
+        ("per-app-api-usage=17/250(appName=sample)", None),
+        ("api-usage=many/5000", None),
+        ("", None),
+    ],
+)
+def test_the_orgs_usage_is_told_from_one_apps(header, usage):
+    assert parse_limit_info({"sforce-limit-info": header}) == usage

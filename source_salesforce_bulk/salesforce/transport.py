@@ -19,7 +19,6 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar
-from urllib.parse import urlsplit
 
 import tenacity
 
@@ -219,10 +218,9 @@ def _refused_again(failure: Failure) -> Failure:
 
 def _address(request: ApiRequest, session: Session) -> str:
     """The request's address at the org. A path may come from an answer, and must not lead the token elsewhere."""
-    address = session.instance_url + request.path
-    if not request.path.startswith("/") or urlsplit(address).netloc != urlsplit(session.instance_url).netloc:
+    if not request.path.startswith("/"):
         raise SalesforceError(Failure.of(Kind.UNEXPECTED, request.operation, "its address does not belong to the org"))
-    return address
+    return session.instance_url + request.path
 
 
 def _headers(request: ApiRequest, session: Session) -> dict[str, str]:
