@@ -146,7 +146,7 @@ class Connector:
         """The console script in a process of its own; every line of its stdout must be a protocol message."""
         done = subprocess.run([SCRIPT, *arguments], capture_output=True, timeout=timeout, check=False)
         assert not done.stderr, done.stderr.decode()[:2000]
-        return Output(parse(done.stdout.decode().splitlines()), done.returncode != 0, done.returncode)
+        return Output(parse(done.stdout.decode().split("\n")[:-1]), done.returncode != 0, done.returncode)
 
     def read_by_script(
         self, catalog: Mapping[str, Any], state: Sequence[Mapping[str, Any]] | None = None, **overlay: Any
