@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import Enum
-from typing import Final
+from typing import Final, Literal
 
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.soql import parse_instant
@@ -29,6 +29,7 @@ Value = str | int | float | bool | Decimal | Unreadable
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"-?\d+", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _EXACT_DIGITS = 15  # every decimal of up to 15 significant digits survives the way through a double (IEEE 754)
 _LONGEST_INTEGER = 400  # digits; an exponent could ask for gigabytes of them
@@ -51,8 +52,8 @@ def integer(cell: str) -> Value:
         return int(cell) if len(cell) <= _LONGEST_INTEGER else UNREADABLE
     if not _NUMBER.fullmatch(cell):
         return UNREADABLE
-    value = Decimal(cell)
-    if value.adjusted() > _LONGEST_INTEGER or value != value.to_integral_value():
+    value = _exact(cell)
+    if value is UNREADABLE or value.adjusted() > _LONGEST_INTEGER or value != value.to_integral_value():
         return UNREADABLE
     return int(value)
 
@@ -64,13 +65,13 @@ def number(cell: str) -> Value:
     value = float(cell)
     if len(cell) <= _EXACT_DIGITS and "e" not in cell and "E" not in cell:
         return value
-    exact = Decimal(cell)
-    return value if Decimal(repr(value)) == exact else exact
+    exact = _exact(cell)
+    return value if exact is not UNREADABLE and Decimal(repr(value)) == exact else exact
 
 
 def calendar_date(cell: str) -> Value:
     """``YYYY-MM-DD``, left as it stands."""
-    if len(cell) != 10:
+    if not _DATE.fullmatch(cell):  # fromisoformat takes week dates, too
         return UNREADABLE
     try:
         date.fromisoformat(cell)
@@ -91,6 +92,14 @@ def instant(cell: str) -> Value:
 def time_of_day(cell: str) -> Value:
     """``HH:MM:SS.mmmZ``, left as it stands."""
     return cell if _TIME.fullmatch(cell) else UNREADABLE
+
+
+def _exact(cell: str) -> Decimal | Literal[Unreadable.UNREADABLE]:
+    """The number with every digit; exponents of nineteen digits are beyond what Decimal holds."""
+    try:
+        return Decimal(cell)
+    except InvalidOperation:
+        return UNREADABLE
 
 
 READERS: dict[CellKind, Callable[[str], Value]] = {
