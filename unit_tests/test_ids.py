@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,89 +9,114 @@ from hypothesis import strategies as st
 from source_salesforce_bulk.salesforce.ids import id_15, id_18, is_id, split_id_range
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-STEMS = st.text(alphabet=DIGITS, min_size=15, max_size=15)
-RANGES = st.tuples(STEMS, STEMS).map(sorted)
+stems = st.text(DIGITS, min_size=15, max_size=15)
 
 
-def test_digits_count_in_ascii_order():
-    assert "".join(sorted(DIGITS)) == DIGITS
+def number_of(record_id: str) -> int:
+    value = 0
+    for digit in record_id[:15]:
+        value = value * 62 + DIGITS.index(digit)
+    return value
+
+
+# Pairs published by Salesforce and by several clients.
+PAIRS = [
+    ("001A0000006Vm9r", "001A0000006Vm9rIAC"),
+    ("001D000000IRFma", "001D000000IRFmaIAH"),
+    ("000000000000000", "000000000000000AAA"),
+    ("AAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAA555"),
+    ("aaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaAAA"),
+]
+
+
+@pytest.mark.parametrize(("short", "long"), PAIRS)
+def test_the_long_form_adds_a_checksum_of_the_letter_cases(short, long):
+    assert id_18(short) == long
+    assert id_18(long) == long
+    assert id_15(long) == short
+    assert id_15(short) == short
+
+
+@pytest.mark.parametrize("text", [short for short, _ in PAIRS] + [long for _, long in PAIRS])
+def test_both_forms_are_ids(text):
+    assert is_id(text)
 
 
 @pytest.mark.parametrize(
-    ("stem", "whole"),
+    "text",
     [
-        ("000000000000000", "000000000000000AAA"),
-        ("001000000000001", "001000000000001AAA"),
-        ("001D000000IRFma", "001D000000IRFmaIAH"),
-        ("ABCDEFGHIJKLMNO", "ABCDEFGHIJKLMNO555"),
-        ("abcdefghijklmno", "abcdefghijklmnoAAA"),
+        "",
+        "001",
+        "001A0000006Vm9",
+        "001A0000006Vm9rI",
+        "001A0000006Vm9rIACX",
+        "001A0000006Vm9-",
+        "001A0000006Vm9r\n",
+        "001A0000006Vm9é",
+        "001A0000006Vm9٤",
+        "'01A0000006Vm9r",
     ],
 )
-def test_three_characters_spell_out_the_letter_case(stem, whole):
-    assert id_18(stem) == whole
-    assert id_18(whole) == whole
-    assert id_15(whole) == stem
-    assert id_15(stem) == stem
-
-
-@given(STEMS)
-def test_both_forms_are_ids(stem):
-    assert is_id(stem)
-    assert is_id(id_18(stem))
-
-
-@given(STEMS, STEMS)
-def test_the_suffix_leaves_the_order_alone(one, other):
-    if one != other:
-        assert (one < other) == (id_18(one) < id_18(other))
-
-
-@given(STEMS, STEMS)
-def test_the_longer_form_tells_ids_apart_without_letter_case(one, other):
-    if one != other:
-        assert id_18(one).lower() != id_18(other).lower()
-
-
-@pytest.mark.parametrize(
-    "text", ["", "001", "00100000000000", "0010000000000011", "00100000000000-", "00100000000000é"]
-)
-def test_what_is_no_id(text):
+def test_anything_else_is_no_id(text):
     assert not is_id(text)
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError, match="not a Salesforce Id"):
+        id_15(text)
+    with pytest.raises(ValueError, match="not a Salesforce Id"):
         id_18(text)
 
 
-@given(RANGES, st.integers(1, 40))
-def test_boundaries_ascend_inside_the_range(ends, parts):
-    low, high = ends
-    cuts = [id_15(cut) for cut in split_id_range(low, high, parts)]
-    assert cuts == sorted(set(cuts))
+@given(stems, stems)
+def test_text_order_is_number_order_and_the_checksum_does_not_change_it(one, other):
+    assert (one < other) == (number_of(one) < number_of(other))
+    if one != other:
+        assert (id_18(one) < id_18(other)) == (one < other)
+
+
+def test_a_documented_boundary_is_met():
+    # The Bulk API guide's chunks of 250,000: ...132G, ...264W, ...396m.
+    assert number_of("0" * 11 + "132G") == 250_000
+    assert number_of("0" * 11 + "264W") == 500_000
+    assert number_of("0" * 11 + "396m") == 750_000
+    (cut,) = split_id_range("0" * 15, "0" * 11 + "264V", 2)
+    assert id_15(cut) == "0" * 11 + "132G"
+
+
+@given(stems, stems, st.integers(1, 20))
+def test_cuts_ascend_within_the_range_and_are_long_ids(one, other, parts):
+    low, high = sorted((one, other))
+    cuts = split_id_range(low, id_18(high), parts)
     assert len(cuts) < parts
-    assert all(low < cut <= high for cut in cuts)
+    assert all(id_18(cut) == cut for cut in cuts)
+    assert all(first < second for first, second in pairwise(cuts))
+    assert all(low < id_15(cut) <= high for cut in cuts)
 
 
-@given(RANGES, st.integers(2, 40))
-def test_there_is_a_boundary_wherever_there_are_two_ids(ends, parts):
-    low, high = ends
-    assert bool(split_id_range(low, high, parts)) == (low < high)
+@given(stems, st.integers(0, 10**9), st.integers(2, 20))
+def test_pieces_differ_by_at_most_one_in_width(low, width, parts):
+    last = min(number_of(low) + width, 62**15 - 1)
+    cuts = [number_of(cut) for cut in split_id_range(low, text_of(last), parts)]
+    edges = [number_of(low), *cuts, last + 1]
+    widths = [high - low for low, high in pairwise(edges)]
+    assert max(widths) - min(widths) <= 1
+    assert len(widths) == min(parts, last - number_of(low) + 1)
 
 
-@given(RANGES, st.integers(2, 9))
-def test_either_form_of_the_ends_gives_the_same_boundaries(ends, parts):
-    low, high = ends
-    assert split_id_range(id_18(low), id_18(high), parts) == split_id_range(low, high, parts)
+def text_of(number: int) -> str:
+    digits = []
+    for _ in range(15):
+        number, digit = divmod(number, 62)
+        digits.append(DIGITS[digit])
+    return "".join(reversed(digits))
 
 
-def test_two_neighbours_are_parted():
-    (cut,) = split_id_range("001000000000001", "001000000000002", 2)
-    assert id_15(cut) == "001000000000002"
+def test_a_single_id_cannot_be_cut():
+    assert split_id_range("001A0000006Vm9r", "001A0000006Vm9rIAC", 2) == []
 
 
-def test_a_carry_goes_through_every_digit():
-    (cut,) = split_id_range("00100000000000z", "001000000000010", 2)
-    assert id_15(cut) == "001000000000010"
+def test_neighbours_are_cut_at_the_upper_one():
+    assert split_id_range("001A00000000000", "001A00000000001", 2) == [id_18("001A00000000001")]
 
 
-def test_parts_are_about_equal_in_width():
-    cuts = [id_15(cut) for cut in split_id_range("001000000000000", "001000000000100", 4)]
-    assert [cut[-3:] for cut in cuts] == ["0FV", "0V0", "0kV"]
+def test_a_range_upside_down_is_refused():
+    with pytest.raises(ValueError, match="above"):
+        split_id_range("001A00000000001", "001A00000000000", 2)
