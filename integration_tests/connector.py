@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import weakref
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -113,7 +115,8 @@ class Connector:
         self.org = org
         self._config = {"credentials": org.credentials(), "login_url": org.url, **config}
         self.clock = ImpatientClock()
-        self._directory = tempfile.TemporaryDirectory(prefix="connector-")
+        self._directory = tempfile.mkdtemp(prefix="connector-")
+        weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
 
     def config(self, **overlay: Any) -> dict[str, Any]:
         """The configuration."""
@@ -192,7 +195,7 @@ class Connector:
 
     def _file(self, content: object) -> str:
         with tempfile.NamedTemporaryFile(
-            "w", suffix=".json", dir=self._directory.name, delete=False, encoding="utf-8"
+            "w", suffix=".json", dir=self._directory, delete=False, encoding="utf-8"
         ) as file:
             json.dump(content, file)
         return file.name

@@ -20,7 +20,7 @@ from source_salesforce_bulk.salesforce.describe import (
     json_schema,
 )
 from source_salesforce_bulk.salesforce.discovery import Discovery
-from source_salesforce_bulk.salesforce.failures import SalesforceError
+from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
 
 LOGGER = logging.getLogger("airbyte.salesforce.catalog")
 
@@ -69,6 +69,8 @@ def discover_objects(discovery: Discovery, config: Config) -> list[ReadableObjec
     objects = []
     for name, result in sorted(described.items()):
         if isinstance(result, SalesforceError):
+            if result.failure.consequence is not Consequence.CONFIG:
+                raise result  # an outage must not look like an org with fewer objects
             LOGGER.warning("Not offered: %s: %s", name, result.failure.summary)
         elif not result.fields:
             LOGGER.info("Not offered: %s: Bulk can select none of its fields", name)

@@ -33,13 +33,13 @@ from airbyte_cdk.models import (
     TraceType,
     Type,
 )
-from airbyte_cdk.sources.streams.http import HttpStream
-from airbyte_protocol_dataclasses.models import (
+from airbyte_cdk.models.airbyte_protocol import (  # type: ignore[attr-defined]  # there by an untyped star import
     AirbyteRecordMessageMeta,
     AirbyteRecordMessageMetaChange,
     Change,
     Reason,
 )
+from airbyte_cdk.sources.streams.http import HttpStream
 
 from source_salesforce_bulk.encoding.cells import Value
 from source_salesforce_bulk.encoding.records import Record, RecordReader

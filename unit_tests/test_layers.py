@@ -28,9 +28,13 @@ LAYERS: Mapping[str, int] = {
     "salesforce.__init__": PURE,
     "salesforce.bulk_api": PURE,
     "salesforce.describe": PURE,
+    "salesforce.failure_kinds": PURE,
+    "salesforce.failure_table": PURE,
     "salesforce.failures": PURE,
     "salesforce.field_types": PURE,
+    "salesforce.ids": PURE,
     "salesforce.oauth": PURE,
+    "salesforce.object_hints": PURE,
     "salesforce.page_walk": PURE,
     "salesforce.query_job": PURE,
     "salesforce.rest_api": PURE,
@@ -40,7 +44,9 @@ LAYERS: Mapping[str, int] = {
     # L2: speaks to Salesforce, the disk and the clock.
     "salesforce.clock": INPUT_OUTPUT,
     "salesforce.discovery": INPUT_OUTPUT,
+    "salesforce.http_client": INPUT_OUTPUT,
     "salesforce.jobs": INPUT_OUTPUT,
+    "salesforce.org": INPUT_OUTPUT,
     "salesforce.pages": INPUT_OUTPUT,
     "salesforce.token": INPUT_OUTPUT,
     "salesforce.transport": INPUT_OUTPUT,
@@ -49,9 +55,14 @@ LAYERS: Mapping[str, int] = {
     # L4: Airbyte and AWS.
     "__main__": EDGES,
     "airbyte_errors": EDGES,
+    "catalog": EDGES,
+    "catalog_read": EDGES,
     "cdk_http": EDGES,
     "config": EDGES,
+    "connection": EDGES,
+    "connection_check": EDGES,
     "entrypoint": EDGES,
+    "interleaving": EDGES,
     "registries": EDGES,
     "run": EDGES,
     "runners": EDGES,
@@ -62,7 +73,9 @@ LAYERS: Mapping[str, int] = {
 
 # Library (with everything in it) -> who may import it, as modules or packages. Libraries not named here are free.
 RESERVED: Mapping[str, frozenset[str]] = {
-    "airbyte_cdk": frozenset({"run", "source", "streams", "entrypoint", "airbyte_errors", "cdk_http"}),
+    "airbyte_cdk": frozenset(
+        {"run", "source", "streams", "catalog_read", "entrypoint", "airbyte_errors", "cdk_http"}
+    ),
     "airbyte_protocol_models_dataclasses": frozenset(),
     "boto3": frozenset({"registries", "runners"}),
     "botocore": frozenset({"registries", "runners"}),

@@ -6,9 +6,11 @@ Retries here: none. A call's own retries are ``transport``'s; new jobs for a que
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from source_salesforce_bulk.salesforce import bulk_api
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo
+from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Action, SalesforceError, unreadable_answer
 from source_salesforce_bulk.salesforce.transport import Transport
 from source_salesforce_bulk.salesforce.wire import ApiRequest, UnreadableBody
@@ -45,13 +47,17 @@ class BulkJobs:
     def _job(self, request: ApiRequest) -> JobInfo:
         response = self._transport.call(request)
         try:
-            return JobInfo.from_json(response.json())
+            info = JobInfo.from_json(response.json())
         except UnreadableBody as error:
             raise SalesforceError(unreadable_answer(request.operation, response)) from error
+        # Salesforce's own words about a failure reach logs and traces; a secret in them must not.
+        return replace(info, error_message=self._transport.redact(info.error_message or "") or None)
 
     def _best_effort(self, request: ApiRequest, job_id: str) -> bool:
         try:
             self._transport.call(request)
+        except Stopped:
+            return False
         except SalesforceError as error:
             if error.failure.action is Action.IGNORE:
                 return True

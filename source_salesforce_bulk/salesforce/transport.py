@@ -95,6 +95,10 @@ class Transport:
         """The newest ``Date`` of a successful answer of the org; None before the first."""
         return self._last_date
 
+    def redact(self, text: str) -> str:
+        """``text`` with every secret this run knows of masked."""
+        return self._tokens.redact(text)
+
     def call(self, request: ApiRequest) -> ApiResponse:
         """The whole answer, a success of the sort the operation expects; raises ``SalesforceError`` or ``Stopped``."""
         return self._persist(request, self._whole)

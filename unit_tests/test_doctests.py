@@ -1,0 +1,29 @@
+"""The examples in docstrings are true."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import source_salesforce_bulk
+
+# Importing it runs the console script.
+_NOT_IMPORTED = "source_salesforce_bulk.__main__"
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(source_salesforce_bulk.__path__, "source_salesforce_bulk.")
+    if module.name != _NOT_IMPORTED
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_hold(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_there_are_examples() -> None:
+    """A runner that finds none would pass, too."""
+    assert sum(doctest.testmod(importlib.import_module(name)).attempted for name in MODULES) >= 10
