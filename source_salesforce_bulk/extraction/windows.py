@@ -27,6 +27,8 @@ from source_salesforce_bulk.salesforce.soql import Bounds
 WHOLE = Bounds(start=None, end=None, id_from=None, id_to=None)
 """Every row of an object."""
 
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+_LATEST = datetime.max.replace(tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 # SystemModstamp cannot be set by importers, so no stamp is older than the company. Only used to find a middle: the half
 # below it stays open.
@@ -55,7 +57,7 @@ def plan_incremental(
         lower = _lower(reached, start, lookback)
         if begin is not None and (reached is None or begin > reached) and (lower is None or begin > lower):
             planned.append(PlannedWindow(Bounds(start=lower, end=begin, id_from=None, id_to=None)))
-        planned.extend(_with_id_gaps(list(group)))
+        planned.extend(_with_id_gaps(list(group), in_front=not planned))
         reached = end if reached is None or (end is not None and end > reached) else reached
     lower = _lower(reached, start, lookback)
     future = reached is not None and reached > upper
@@ -67,7 +69,7 @@ def plan_incremental(
 def plan_full_refresh(state: StreamState, *, start: datetime | None) -> tuple[PlannedWindow, ...]:
     """The windows of a full refresh: everything, or what an interrupted one has left."""
     if state.resume:
-        return tuple(_with_id_gaps(sorted(state.resume, key=_by_window)))
+        return tuple(_with_id_gaps(sorted(state.resume, key=_by_window), in_front=True))
     return (PlannedWindow(replace(WHOLE, start=start)),)
 
 
@@ -99,16 +101,19 @@ def halve_by_id(bounds: Bounds, middle: str) -> tuple[Bounds, Bounds]:
 def _lower(reached: datetime | None, start: datetime | None, lookback: timedelta) -> datetime | None:
     if reached is None:
         return start
-    lower = reached - lookback
+    lower = reached - min(lookback, reached - _EARLIEST)
     return max(lower, start) if start is not None else lower
 
 
-def _with_id_gaps(points: Sequence[ResumePoint]) -> Iterator[PlannedWindow]:
+def _with_id_gaps(points: Sequence[ResumePoint], *, in_front: bool) -> Iterator[PlannedWindow]:
     """The points of one window, and between and behind them the Id ranges that had no job yet.
 
-    What lies before the first point was read: ranges are read in ascending order, and a range that is being read is
-    always in the state.
+    Of the window ``in_front``, what lies before the first point was read: ranges are read in ascending order, and a
+    range that is being read is always in the state. Of a later window nothing was read.
     """
+    first = points[0].bounds
+    if not in_front and first.id_from is not None:
+        yield PlannedWindow(replace(first, id_from=None, id_to=first.id_from))
     reached: str | None = None
     for index, point in enumerate(points):
         bounds = point.bounds
@@ -122,5 +127,4 @@ def _with_id_gaps(points: Sequence[ResumePoint]) -> Iterator[PlannedWindow]:
 
 def _by_window(point: ResumePoint) -> tuple[datetime, datetime, str]:
     bounds = point.bounds
-    earliest, latest = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-    return bounds.start or earliest, bounds.end or latest, bounds.id_from or ""
+    return bounds.start or _EARLIEST, bounds.end or _LATEST, bounds.id_from or ""
