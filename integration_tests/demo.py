@@ -57,9 +57,8 @@ def main() -> int:
     except DemoFailed as failure:
         print(f"\nThe demo failed: {failure}", file=sys.stderr)
         return 1
-    print(
-        f"\nDone in {time.monotonic() - began:.0f} s. Everything the connector said is in {OUT}/, one JSON message a line."
-    )
+    took = time.monotonic() - began
+    print(f"\nDone in {took:.0f} s. Everything the connector said is in {OUT}/, one JSON message a line.")
     return 0
 
 

@@ -46,7 +46,7 @@ class ReadableObject:
 
 
 def readable_object(sobject: SObject, config: Config) -> ReadableObject:
-    """The object as the configuration wants it read; raises ValueError with a sentence for an override that cannot be."""
+    """The object as the configuration wants it read; raises ValueError with a sentence for an impossible override."""
     override = config.override_for(sobject.name)
     return ReadableObject(
         sobject=sobject,

@@ -1,7 +1,7 @@
 """One ``read``: the streams of a configured catalog, begun as job slots allow, emitted whoever is ready.
 
-The CDK reads each stream (``AbstractSource._read_stream``: state in, records, RUNNING, STATE out); this module gives the
-word to one stream after another, reports each stream's fate, and cleans up when the last message is out.
+The CDK reads each stream (``AbstractSource._read_stream``: state in, records, RUNNING, STATE out); this module gives
+the word to one stream after another, reports each stream's fate, and cleans up when the last message is out.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class CatalogRead:
                     yield message
             yield status_message(configured.stream, AirbyteStreamStatus.COMPLETE)
             LOGGER.info("%s complete: %s", name, self.connection.metrics.of(name).summary())
-        except Exception as error:  # every failure of a stream ends here, typed, and the others go on
+        except Exception as error:  # noqa: BLE001 - every failure of a stream ends here, typed, and the others go on
             yield from self._failed(configured, error)
 
     def _stream(
@@ -171,8 +171,8 @@ class CatalogRead:
         mode = configured.sync_mode.value
         if mode == "incremental" and readable.cursor is None:
             raise traced_config_error(
-                f"{name} has no cursor field, so it cannot be read incrementally. Choose a full refresh for it, or name a "
-                "filterable datetime field as cursor_field in object_overrides."
+                f"{name} has no cursor field, so it cannot be read incrementally. Choose full refresh for it, or name "
+                "a filterable datetime field as cursor_field in object_overrides."
             )
         return stream
 

@@ -1,7 +1,8 @@
 """The connector's own entrypoint: signals, broken pipes and exit codes round the CDK's.
 
-A signal only sets a flag. The run then ends at its next turn: states out, jobs that no state names aborted. Should stdout
-be blocked, so that no turn comes, a watchdog ends the process without writing anything more (design section 3.10).
+A signal only sets a flag. The run then ends at its next turn: states out, jobs that no state names aborted. Should
+stdout be blocked, so that no turn comes, a watchdog ends the process without writing anything more (design section
+3.10).
 """
 
 from __future__ import annotations
@@ -82,10 +83,10 @@ def _emit(lines: Iterable[str], stop: Stop) -> int:
     try:
         with PRINT_BUFFER, closing(cast(Generator[str, None, None], lines)):
             for line in lines:
-                print(f"{line}\n", end="")
+                print(f"{line}\n", end="")  # noqa: T201 - the protocol's own channel
     except BrokenPipeError:
         return BROKEN_PIPE
-    except Exception:
+    except Exception:  # noqa: BLE001 - reported by the excepthook
         if not stop.event.is_set():
             sys.excepthook(*sys.exc_info())
             sys.stdout.flush()

@@ -1,7 +1,7 @@
 """Many message streams through one output: whoever has something ready speaks, one page at a time.
 
-A message stream is a generator that yields its messages and, whenever another may have the word, :data:`TURN_OVER`. It is
-begun only when ``may_begin`` says so, in the order given. When a whole round brought no message, ``idle`` waits for
+A message stream is a generator that yields its messages and, whenever another may have the word, :data:`TURN_OVER`. It
+is begun only when ``may_begin`` says so, in the order given. When a whole round brought no message, ``idle`` waits for
 something to happen.
 """
 
@@ -29,8 +29,8 @@ def interleave(
 ) -> Iterator[M]:
     """The messages of all ``streams``; those of one stay in order.
 
-    ``may_begin`` is asked before each stream begins, and told whether any other is under way. Every stream is closed, also
-    when the consumer stops early.
+    ``may_begin`` is asked before each stream begins, and told whether any other is under way. Every stream is closed,
+    also when the consumer stops early.
     """
     coming = deque(streams)
     under_way: list[Iterator[M | TurnOver]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -15,13 +16,11 @@ def run() -> None:
     if arguments == ["spec"]:
         _print_spec()
         return
-    from source_salesforce_bulk.entrypoint import launch
+    from source_salesforce_bulk.entrypoint import launch  # noqa: PLC0415 - see above
 
     launch(arguments)
 
 
 def _print_spec() -> None:
-    import json
-
     spec = json.loads(Path(__file__).with_name("spec.json").read_text(encoding="utf-8"))
-    print(json.dumps({"type": "SPEC", "spec": spec}))
+    print(json.dumps({"type": "SPEC", "spec": spec}))  # noqa: T201 - the protocol's own channel

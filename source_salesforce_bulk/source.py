@@ -48,8 +48,8 @@ CONNECTIONS = 32
 class SourceSalesforceBulk(AbstractSource):
     """Salesforce through Bulk API 2.0 query jobs. Works under any CDK entrypoint.
 
-    ``stop`` is set by whoever handles signals: the run then ends at its next turn, resumable. ``clock`` and ``random01``
-    are there for tests.
+    ``stop`` is set by whoever handles signals: the run then ends at its next turn, resumable. ``clock`` and
+    ``random01`` are there for tests.
     """
 
     # ``config`` gives clearer sentences than a JSON Schema validator does.
@@ -168,4 +168,6 @@ class _Rotation:
         self._config["credentials"] = {**self._config["credentials"], "refresh_token": refresh_token}
         message = create_connector_config_control_message(self._config)
         with PRINT_BUFFER.lock:
-            print(AirbyteEntrypoint.airbyte_message_to_string(message) + "\n", end="", flush=True)
+            print(  # noqa: T201 - the protocol's own channel
+                AirbyteEntrypoint.airbyte_message_to_string(message) + "\n", end="", flush=True
+            )

@@ -144,7 +144,7 @@ class BulkStream(HttpStream):
         cursor_field: list[str] | None = None,
         stream_state: Mapping[str, Any] | None = None,
     ) -> Iterator[Mapping[str, Any]]:
-        """One empty slice, or none where there is nothing to read: windows are the extraction's, and change under way."""
+        """One empty slice, or none where there is nothing to read: windows are the extraction's own."""
         if self._begin(Mode(sync_mode.value)):
             yield {}
 
@@ -166,7 +166,7 @@ class BulkStream(HttpStream):
                 ready = reading.extraction.next_page(read)
                 yield from self._estimates(read)
                 if ready is not None:
-                    yield from self._records(read, ready)
+                    yield from self._records(ready)
                     reading.extraction.handed_on(read, ready)
                 if not read.finished:
                     yield from self._changed_state(read)
@@ -184,7 +184,7 @@ class BulkStream(HttpStream):
             raise RuntimeError(f"{self.name} was built to be discovered; read it through SourceSalesforceBulk.read")
         plan, incoming = reading.plan_for(mode, self._incoming)
         if incoming.warning:
-            self.logger.warning(f"{self.name}: {incoming.warning}")
+            self.logger.warning("%s: %s", self.name, incoming.warning)
             self._incoming = {}
         reading.extraction.abandon(plan, [(point.job, point.api_version) for point in incoming.abandoned])
         if incoming.state.complete:
@@ -195,8 +195,10 @@ class BulkStream(HttpStream):
             upper = reading.upper_bound()
             if is_future(incoming.state, upper):
                 self.logger.warning(
-                    f"{self.name}: the saved cursor lies in the future of the org's clock ({format_instant(upper)}); "
-                    "nothing is read until the clock has passed it. If the cursor is wrong, reset the stream."
+                    "%s: the saved cursor lies in the future of the org's clock (%s); nothing is read until the clock "
+                    "has passed it. If the cursor is wrong, reset the stream.",
+                    self.name,
+                    format_instant(upper),
                 )
             planned = plan_incremental(incoming.state, upper=upper, start=plan.start, lookback=plan.lookback)
         self._records_of = RecordReader(plan.columns)
@@ -208,7 +210,7 @@ class BulkStream(HttpStream):
             raise RuntimeError(f"{self.name}: stream_slices comes before read_records")
         return self._reading, self._read
 
-    def _records(self, read: ObjectRead, ready: ReadyPage) -> Iterator[AirbyteMessage]:
+    def _records(self, ready: ReadyPage) -> Iterator[AirbyteMessage]:
         reading, _ = self._being_read()
         emitted_at = int(reading.now().timestamp() * 1000)
         for record in self._records_of.records(ready.page.read_rows()):
@@ -223,7 +225,9 @@ class BulkStream(HttpStream):
         for name in record.unreadable:
             if not metrics.unreadable[name]:
                 self.logger.warning(
-                    f"{self.name}.{name}: a cell cannot be read as its type and is null; see meta.changes of its record"
+                    "%s.%s: a cell cannot be read as its type and is null; see meta.changes of its record",
+                    self.name,
+                    name,
                 )
             metrics.unreadable[name] += 1
 

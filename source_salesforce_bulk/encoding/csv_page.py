@@ -81,7 +81,7 @@ def inspect_page(source: BinaryIO, columns: Sequence[str]) -> PageShape:
 
 
 def read_rows(source: BinaryIO, columns: Sequence[str]) -> Iterator[list[str]]:
-    """The rows of a decompressed page, each with its cells in the order of ``columns``; raises :class:`PageRejected`."""
+    """The rows of a decompressed page, cells in the order of ``columns``; raises :class:`PageRejected`."""
     buffered = io.BufferedReader(_as_raw(source), 1 << 18)
     text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="strict", newline="\n")
     try:
@@ -109,9 +109,8 @@ def _rows_of_text(text: io.TextIOWrapper, columns: Sequence[str]) -> Iterator[li
     order = _order(header, columns)
     in_order = order == list(range(len(columns)))
     width = len(columns)
-    for row in csv.reader(lines, strict=True):
-        if len(row) != width:
-            row = _single_empty_cell(row, width)
+    for parsed in csv.reader(lines, strict=True):
+        row = parsed if len(parsed) == width else _single_empty_cell(parsed, width)
         if lines.has_cr:
             row = [cell.replace(_CR_STAND_IN, "\r") for cell in row]
             lines.has_cr = False

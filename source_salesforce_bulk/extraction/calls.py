@@ -1,7 +1,8 @@
 """Calls that run beside the reader, and whose answers come back to its thread.
 
 The whole extraction is decided in one thread. What must wait for Salesforce is handed to a pool here; when it has
-answered, its callback runs in the deciding thread, from :meth:`Calls.drain`. So no state of the extraction needs a lock.
+answered, its callback runs in the deciding thread, from :meth:`Calls.drain`. So no state of the extraction needs a
+lock.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class ThreadedCalls:
         def run() -> None:
             try:
                 result = call()
-            except Exception as error:  # handed over whole: the deciding thread knows what it means
+            except Exception as error:  # noqa: BLE001 - handed over whole: the deciding thread knows what it means
                 failure = error
                 self._due.put(lambda: failed(failure))
             else:

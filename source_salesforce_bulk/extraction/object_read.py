@@ -162,7 +162,7 @@ class ObjectRead:
         return repeated
 
     def fail(self, failure: Failure, *, forget_jobs: bool = False) -> None:
-        """The object cannot be read on. ``forget_jobs``: its jobs' results cannot be trusted, so no state names them."""
+        """The object cannot be read on. ``forget_jobs``: no result of its jobs can be trusted; no state names them."""
         self.failure = failure
         for window in self.windows:
             window.drop_pages()

@@ -12,7 +12,7 @@ from source_salesforce_bulk.salesforce.soql import ObjectQuery
 
 @dataclass(frozen=True, slots=True)
 class ObjectPlan:
-    """One object's read. ``columns`` are the SELECT's fields in order; ``state`` is the incoming one, already checked."""
+    """One object's read. ``columns`` are the SELECT's fields in order; ``state`` is the incoming one, checked."""
 
     query: ObjectQuery
     columns: tuple[Column, ...]

@@ -2,8 +2,8 @@
 
 The locator of the next page stands in a page's response header, so its download starts as soon as those headers are in.
 
-Retries here: one case only. A page that was accepted but whose header cannot be followed (``page_walk.Lost``) is fetched
-again, because only here are the pages before it known. A damaged page is ``pages``' to fetch again.
+Retries here: one case only. A page that was accepted but whose header cannot be followed (``page_walk.Lost``) is
+fetched again, because only here are the pages before it known. A damaged page is ``pages``' to fetch again.
 """
 
 from __future__ import annotations

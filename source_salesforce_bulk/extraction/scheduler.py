@@ -151,7 +151,7 @@ class JobScheduler:
         )
 
     def _next_job(self, reads: Sequence[ObjectRead], others_wait: bool) -> tuple[ObjectRead, WindowRead] | None:
-        """The window whose job comes next: of the object with the fewest unfinished ones, in catalog order among equals.
+        """The window whose job comes next: of the object with the fewest unfinished ones, then in catalog order.
 
         While another object waits, one object holds at most half of the slots.
         """

@@ -23,7 +23,7 @@ class Selection:
 
 
 def select_fields(sobject: SObject, wanted: Collection[str] | None, always: Collection[str]) -> Selection:
-    """The wanted fields that the object has (None: all of them), with those that are ``always`` read: key and cursor."""
+    """The wanted fields that the object has (None: all), with those that are ``always`` read: key and cursor."""
     chosen = [field for field in sobject.fields if wanted is None or field.name in wanted or field.name in always]
     known = {field.name for field in sobject.fields}
     return Selection(

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from source_salesforce_bulk.salesforce.ids import is_id
 from source_salesforce_bulk.salesforce.soql import Bounds, format_instant, parse_instant
 
 COMPLETE_MARKER: Mapping[str, object] = {"__ab_full_refresh_sync_complete": True}
@@ -25,6 +27,7 @@ _RESUME = "resume"
 _SCOPE = "scope"
 _MODE = "mode"
 _FULL_REFRESH = "full_refresh"
+_VERSION = re.compile(r"v\d{1,4}\.\d", re.ASCII)
 
 
 class Mode(Enum):
@@ -105,15 +108,15 @@ def read_state(blob: Mapping[str, object] | None, mode: Mode, cursor_field: str 
     :class:`StateError` where an incremental state is malformed or another stream's.
     """
     fresh = StreamState(mode=mode, scope=scope)
-    if not blob or dict(blob) == _NO_CURSOR_MARKER:
+    if not blob or blob == _NO_CURSOR_MARKER:
         return ReadState(fresh)
     if not isinstance(blob, Mapping):
         raise StateError("it is not a JSON object")
     if mode is Mode.FULL_REFRESH:
         return _read_full_refresh(blob, fresh)
-    if dict(blob) == COMPLETE_MARKER or blob.get(_MODE) == _FULL_REFRESH:
+    if blob == COMPLETE_MARKER or blob.get(_MODE) == _FULL_REFRESH:
         warning = "The state was written by a full refresh; this incremental sync starts from the beginning."
-        return ReadState(fresh, warning, _points(blob) if _RESUME in blob else ())
+        return ReadState(fresh, warning, _points_if_sound(blob))
     points = _points(blob)
     if blob.get(_SCOPE, scope) != scope:
         return ReadState(fresh, _OTHER_SCOPE, points)
@@ -130,7 +133,7 @@ _OTHER_SCOPE = (
 
 
 def _read_full_refresh(blob: Mapping[str, object], fresh: StreamState) -> ReadState:
-    if dict(blob) == COMPLETE_MARKER:
+    if blob == COMPLETE_MARKER:
         return ReadState(StreamState(mode=Mode.FULL_REFRESH, scope=fresh.scope, complete=True))
     if blob.get(_MODE) != _FULL_REFRESH:
         return ReadState(fresh, "The state was not written by a full refresh; it is ignored.")
@@ -162,6 +165,14 @@ def _points(blob: Mapping[str, object]) -> tuple[ResumePoint, ...]:
     return tuple(_point(entry) for entry in entries)
 
 
+def _points_if_sound(blob: Mapping[str, object]) -> tuple[ResumePoint, ...]:
+    """The points of a state that counts for nothing else: only good for naming jobs that nobody will read."""
+    try:
+        return _points(blob)
+    except StateError:
+        return ()
+
+
 def _point(entry: object) -> ResumePoint:
     if not isinstance(entry, Mapping):
         raise StateError("an entry of its resume is not an object")
@@ -173,11 +184,11 @@ def _point(entry: object) -> ResumePoint:
         bounds=Bounds(
             start=_instant(entry, "from"),
             end=_instant(entry, "to"),
-            id_from=_optional_text(entry, "id_from"),
-            id_to=_optional_text(entry, "id_to"),
+            id_from=_id(entry, "id_from"),
+            id_to=_id(entry, "id_to"),
         ),
-        api_version=_text(entry, "api_version"),
-        page_size=_count(entry, "page_size"),
+        api_version=_version(entry, "api_version"),
+        page_size=_count(entry, "page_size", least=1),
         query=_text(entry, "query"),
     )
 
@@ -210,12 +221,30 @@ def _optional_text(entry: Mapping[str, object], key: str) -> str | None:
     return None if entry.get(key) is None else _text(entry, key)
 
 
-def _count(entry: Mapping[str, object], key: str) -> int:
+def _id(entry: Mapping[str, object], key: str) -> str | None:
+    """An Id; anything else must not get into a query."""
+    text = _optional_text(entry, key)
+    if text is not None and not is_id(text):
+        raise StateError(f"the {key} of an entry of its resume is not a Salesforce Id")
+    return text
+
+
+def _version(entry: Mapping[str, object], key: str) -> str:
+    """A version as it stands in paths; anything else must not get into one."""
+    text = _text(entry, key)
+    if not _VERSION.fullmatch(text):
+        raise StateError(f"the {key} of an entry of its resume is not a version like v66.0")
+    return text
+
+
+def _count(entry: Mapping[str, object], key: str, least: int = 0) -> int:
     value = entry.get(key)
     # JSON numbers come back as floats from some state stores.
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value) or value < 0:
-        raise StateError(f"the {key} of an entry of its resume is not a whole number")
-    return int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise StateError(f"the {key} of an entry of its resume is not a whole number from {least} on")
+    return value
 
 
 def _instant(entry: Mapping[str, object], key: str) -> datetime | None:

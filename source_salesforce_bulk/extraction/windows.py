@@ -7,11 +7,11 @@ An incremental run, on the time line of the cursor:
                         [--------------- this run's window ------------)
 
 A window is closed-open, ``cursor >= from AND cursor < to``. One that begins where an earlier run's window ended begins
-``lookback`` before it, because rows stamped before that end may have become visible after it (airbyte #27146). Inside one
-run, windows meet without overlap.
+``lookback`` before it, because rows stamped before that end may have become visible after it (airbyte #27146). Inside
+one run, windows meet without overlap.
 
-A full refresh has no upper cursor bound, so that a row that changes while it is read cannot move out of its window; it is
-split by Id ranges, the first open below and the last open above.
+A full refresh has no upper cursor bound, so that a row that changes while it is read cannot move out of its window; it
+is split by Id ranges, the first open below and the last open above.
 """
 
 from __future__ import annotations

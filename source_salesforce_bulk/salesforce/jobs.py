@@ -25,7 +25,7 @@ class BulkJobs:
         self._transport = transport
 
     def create(self, version: str, soql: str, operation: str, object_name: str) -> JobInfo:
-        """Create a job. A lost answer raises with ``Action.SEND_ONCE_MORE``: the job may exist, and nobody knows its id."""
+        """Create a job. A lost answer raises with ``Action.SEND_ONCE_MORE``: a job without a known id may exist."""
         return self._job(bulk_api.create_job(version, soql, operation, object_name))
 
     def info(self, version: str, job_id: str, object_name: str) -> JobInfo:

@@ -73,7 +73,7 @@ class SalesforceOrg:
         return self._pages.fetch(address, on_headers)
 
     def middle_id(self, query: ObjectQuery, bounds: Bounds, version: str) -> str | None:
-        """An Id between the lowest and the highest of the window, found by two synchronous queries; None if it cannot be.
+        """An Id between the lowest and the highest of the window, by two synchronous queries; None if there is none.
 
         Only the Ids bound the question: the middle need not be exact, and the halves' outer ends stay open anyway.
         """

@@ -1,8 +1,8 @@
 """One result page: fetched to disk at the network's speed, proven whole, then handed on.
 
 A page's bytes are spooled as they come, gzip kept, so that neither a slow destination nor a slow decoder holds the
-connection open (Salesforce cuts a download after 20 minutes). Only then is the page looked at; nothing of it leaves this
-module before it is accepted (design section 3.4).
+connection open (Salesforce cuts a download after 20 minutes). Only then is the page looked at; nothing of it leaves
+this module before it is accepted (design section 3.4).
 
 Retries here: a body that broke or was not accepted is asked for again with the same locator, which Salesforce keeps
 stable while the job exists. Trouble before a body began is ``transport``'s; a job that cannot give its page is
@@ -172,6 +172,5 @@ def _inspect(path: Path, gzipped: bool, columns: tuple[str, ...]) -> PageShape:
 
 @contextmanager
 def _decoded(path: Path, gzipped: bool) -> Iterator[BinaryIO]:
-    opened = gzip.open(path, "rb") if gzipped else path.open("rb")
-    with opened as source:
+    with gzip.open(path, "rb") if gzipped else path.open("rb") as source:
         yield cast(BinaryIO, source)
