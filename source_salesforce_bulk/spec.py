@@ -1,8 +1,8 @@
 """The configuration as a form: one pydantic model, and the Airbyte specification made from it.
 
 The model checks shapes (types, ranges, which keys there are); what the values mean is checked by ``config``.
-``python -m source_salesforce_bulk.spec`` writes ``spec.json`` beside this file, so that ``spec`` can be answered without
-importing pydantic; a test holds the two equal.
+``python -m source_salesforce_bulk.spec`` writes ``spec.json`` beside this file, so that ``spec`` can be answered
+without importing pydantic; a test holds the two equal.
 
 A pattern here never refuses what ``parse_config`` takes, and no secret has one: JSON Schema validators quote the value
 that does not match.
