@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from source_salesforce_bulk.extraction.quota import check_limits, check_usage
+from source_salesforce_bulk.salesforce.failures import Action, Consequence, Kind
+from source_salesforce_bulk.salesforce.rest_api import Limit, Limits
+from source_salesforce_bulk.salesforce.wire import ApiUsage
+
+PLENTY = Limit(maximum=1000, remaining=900)
+SCARCE = Limit(maximum=1000, remaining=49)
+LIMITS = Limits(api_requests=PLENTY, query_jobs=PLENTY, query_result_mb=PLENTY)
+
+
+def test_a_run_goes_on_while_the_reserve_is_there():
+    assert check_limits(LIMITS, 5) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        ("api_requests", Kind.API_CALLS_EXHAUSTED, "DailyApiRequests"),
+        ("query_jobs", Kind.QUERY_JOBS_EXHAUSTED, "DailyBulkV2QueryJobs"),
+        ("query_result_mb", Kind.RESULT_VOLUME_EXHAUSTED, "DailyBulkV2QueryFileStorageMB"),
+    ],
+)
+def test_each_limit_that_falls_below_the_reserve_stops_the_run_and_says_so(name, kind, words):
+    failure = check_limits(replace(LIMITS, **{name: SCARCE}), 5)
+    assert failure is not None
+    assert (failure.kind, failure.action, failure.consequence) == (kind, Action.STOP_RUN, Consequence.TRANSIENT)
+    assert f"49 of 1,000 {words} are left, less than the 5 %" in failure.summary
+    assert "daily_limit_reserve_percent" in failure.summary
+
+
+@pytest.mark.parametrize(("remaining", "stops"), [(51, False), (50, False), (49, True), (0, True)])
+def test_the_reserve_itself_may_be_left(remaining, stops):
+    limits = replace(LIMITS, query_jobs=Limit(maximum=1000, remaining=remaining))
+    assert (check_limits(limits, 5) is not None) is stops
+    usage = ApiUsage(used=1000 - remaining, maximum=1000)
+    assert (check_usage(usage, 5) is not None) is stops
+
+
+def test_the_first_of_several_scarce_limits_is_named():
+    failure = check_limits(Limits(api_requests=PLENTY, query_jobs=SCARCE, query_result_mb=SCARCE), 5)
+    assert failure is not None
+    assert failure.kind is Kind.QUERY_JOBS_EXHAUSTED
+
+
+def test_without_a_reserve_everything_may_be_used():
+    assert check_limits(replace(LIMITS, query_jobs=Limit(maximum=1000, remaining=0)), 0) is None
+    assert check_usage(ApiUsage(used=1000, maximum=1000), 0) is None
+
+
+def test_what_an_org_does_not_report_stops_nobody():
+    assert check_limits(Limits(api_requests=None, query_jobs=None, query_result_mb=None), 99) is None
+    assert check_usage(None, 99) is None
+
+
+def test_a_limit_of_zero_is_an_org_that_does_not_count():
+    assert check_limits(replace(LIMITS, query_result_mb=Limit(maximum=0, remaining=0)), 5) is None
+    assert check_usage(ApiUsage(used=0, maximum=0), 5) is None
+
+
+def test_an_org_that_has_overshot_its_limit_has_nothing_left():
+    failure = check_usage(ApiUsage(used=1200, maximum=1000), 5)
+    assert failure is not None
+    assert "0 of 1,000" in failure.summary
+
+
+@given(st.integers(1, 10**7), st.integers(0, 10**7), st.integers(0, 99))
+def test_the_header_and_the_limits_resource_are_judged_alike(maximum, used, percent):
+    remaining = max(0, maximum - used)
+    by_header = check_usage(ApiUsage(used=used, maximum=maximum), percent)
+    by_limits = check_limits(replace(LIMITS, api_requests=Limit(maximum=maximum, remaining=remaining)), percent)
+    assert by_header == by_limits
+    assert (by_header is not None) == (Fraction(remaining, maximum) < Fraction(percent, 100))
