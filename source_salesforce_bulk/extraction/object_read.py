@@ -138,7 +138,7 @@ class ObjectRead:
         window = self.windows.pop(0)
         window.drop_pages()
         following = self.front
-        sibling = following is not None and _same_dates(following.bounds, window.bounds)
+        sibling = following is not None and _next_range(window.bounds, following.bounds)
         if self.plan.mode is Mode.INCREMENTAL and window.bounds.end is not None and not sibling:
             self._cursor = _later(self._cursor, window.bounds.end)
         self.publish()
@@ -231,8 +231,9 @@ class ObjectRead:
             window.drop_pages()
 
 
-def _same_dates(one: Bounds, other: Bounds) -> bool:
-    return (one.start, one.end) == (other.start, other.end) and (other.id_from is not None)
+def _next_range(one: Bounds, following: Bounds) -> bool:
+    """Whether ``following`` holds further Ids of the same dates."""
+    return (one.start, one.end) == (following.start, following.end) and following.id_from is not None
 
 
 def _later(one: datetime | None, other: datetime) -> datetime:
