@@ -27,7 +27,7 @@ from source_salesforce_bulk.extraction.quota import check_limits
 from source_salesforce_bulk.extraction.scheduler import SchedulerPolicy
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.discovery import Discovery
-from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.org import SalesforceOrg
 from source_salesforce_bulk.salesforce.query_job import JobPolicy
@@ -103,14 +103,19 @@ class Connection:
         return known.replace(microsecond=0)
 
     def quota_failure(self) -> Failure | None:
-        """What stops a run now, as ``/limits`` stands; None also where the user may not see the limits."""
+        """What stops a run now, as ``/limits`` stands; None also where they cannot be seen.
+
+        Reading them needs View Setup and Configuration, which reading data does not. Raises ``SalesforceError`` for what
+        stands in the way of everything else, too.
+        """
         try:
             limits = self.discovery.limits()
         except SalesforceError as error:
-            if error.failure.kind in (Kind.MISSING_PERMISSION, Kind.OBJECT_GONE):
-                LOGGER.warning("The org's limits cannot be read (View Setup and Configuration is missing).")
-                return None
-            raise
+            failure = error.failure
+            if failure.action is Action.RETRY or (failure.action is Action.STOP_RUN and failure.status != 404):
+                raise
+            LOGGER.warning("The org's limits cannot be read, so no reserve can be kept: %s", failure.summary)
+            return None
         return check_limits(limits, self.config.daily_limit_reserve_percent)
 
     def org(self) -> SalesforceOrg:

@@ -11,6 +11,10 @@ from source_salesforce_bulk.salesforce.oauth import Session
 
 LOGGER = logging.getLogger("airbyte.salesforce.check")
 
+# Refusals of this one query: Bulk API 2.0 has compiled it, so it may be used.
+_BULK_ANSWERED = frozenset(
+    {Kind.INVALID_SOQL, Kind.OBJECT_NOT_SUPPORTED, Kind.OBJECT_GONE, Kind.FILTER_REQUIRED, Kind.QUERY_REFUSED}
+)
 _NOBODY = "005000000000000AAA"
 
 
@@ -35,8 +39,12 @@ def check_connection(connection: Connection) -> str:
 
 def _check_version(connection: Connection) -> None:
     version = connection.config.api_version
-    offered = connection.discovery.versions()
-    if offered and version not in offered:
+    try:
+        offered = connection.discovery.versions()
+    except SalesforceError as error:
+        LOGGER.warning("The org does not say which API versions it has: %s", error.failure.summary)
+        return
+    if version not in offered:
         newest = max(offered, key=lambda known: float(known.lstrip("v")))
         detail = f"api_version {version} is not among the org's versions, the newest of which is {newest}"
         raise SalesforceError(Failure.of(Kind.VERSION_UNKNOWN, detail=detail))
@@ -45,5 +53,11 @@ def _check_version(connection: Connection) -> None:
 def _try_bulk(connection: Connection, session: Session) -> None:
     org, version = connection.org(), connection.config.api_version
     soql = f"SELECT Id FROM User WHERE Id = '{session.user_id or _NOBODY}'"  # noqa: S608 - an Id of Salesforce's own
-    job = org.create(version, soql, QUERY, "User")
+    try:
+        job = org.create(version, soql, QUERY, "User")
+    except SalesforceError as error:
+        if error.failure.kind not in _BULK_ANSWERED:
+            raise
+        LOGGER.info("Bulk API 2.0 answers, though not about User: %s", error.failure.summary)
+        return
     org.abort(version, job.id, "User")

@@ -21,7 +21,7 @@ from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.page_walk import End, Lost, Onward, WrongTotal, step
 from source_salesforce_bulk.salesforce.pages import Page, PageAddress
-from source_salesforce_bulk.salesforce.query_job import Event, NotReady, PagesLost, Phase
+from source_salesforce_bulk.salesforce.query_job import Event, NotReady, PagesLost, PagesRead, Phase
 
 LOGGER = logging.getLogger("airbyte.salesforce.extraction")
 
@@ -130,7 +130,11 @@ class PageReader:
         window.drop_pages()
         if slot.failure is None:
             return
-        if slot.failure.action is Action.NOT_READY:
+        if slot.failure.action is Action.NOT_READY and window.walk.total == 0:
+            # Some orgs answer 204 for the results of a job that is complete without a row.
+            self._apply(read, window, PagesRead())
+            read.close_front()
+        elif slot.failure.action is Action.NOT_READY:
             self._apply(read, window, NotReady())
         else:
             self._apply(read, window, PagesLost(slot.failure))

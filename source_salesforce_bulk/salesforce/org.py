@@ -13,12 +13,14 @@ from source_salesforce_bulk.salesforce import rest_api
 from source_salesforce_bulk.salesforce.bulk_api import QUERY_ALL, JobInfo, PageHeaders
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import SalesforceError, unreadable_answer
-from source_salesforce_bulk.salesforce.ids import id_15, split_id_range
+from source_salesforce_bulk.salesforce.ids import split_id_range
 from source_salesforce_bulk.salesforce.jobs import BulkJobs
 from source_salesforce_bulk.salesforce.pages import Page, PageAddress, PageFetcher
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql
 from source_salesforce_bulk.salesforce.transport import Transport
 from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
+
+_STEM = 15  # characters that tell Ids apart; the API writes 15 or 18 of them
 
 
 class SalesforceOrg:
@@ -66,7 +68,7 @@ class SalesforceOrg:
         if info.operation is not None and info.operation.lower() != operation.lower():
             return False
         user_id = self._user_id()
-        return info.created_by is None or user_id is None or id_15(info.created_by) == id_15(user_id)
+        return info.created_by is None or user_id is None or info.created_by[:_STEM] == user_id[:_STEM]
 
     def fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None]) -> Page:
         """One result page, proven whole."""

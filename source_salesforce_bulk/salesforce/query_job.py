@@ -61,6 +61,7 @@ class JobPolicy:
     max_halvings: int = 6
     max_failed_polls: int = 5
     max_uncounted: int = 3
+    max_not_ready: int = 10
     first_poll: float = 0.25
     poll_growth: float = 0.2
     longest_poll: float = 60.0
@@ -94,6 +95,7 @@ class QueryJob:
     lost_answers: int = 0
     failed_polls: int = 0
     uncounted: int = 0
+    not_ready: int = 0
     polls: int = 0
     started: float | None = None
     created: float | None = None
@@ -245,7 +247,9 @@ def advance(job: QueryJob, event: Event, now: float, policy: JobPolicy, random01
 
 def _start(job: QueryJob, event: Start, at: _Circumstances) -> Move:
     started = at.now if job.started is None else job.started
-    creating = replace(job, phase=Phase.CREATING, started=started, creates=job.creates + 1, lost_answers=0)
+    creating = replace(
+        job, phase=Phase.CREATING, started=started, creates=job.creates + 1, lost_answers=0, uncounted=0, not_ready=0
+    )
     return creating, (CreateJob(),)
 
 
@@ -304,7 +308,11 @@ def _time_passed(job: QueryJob, event: TimePassed, at: _Circumstances) -> Move:
 
 
 def _not_ready(job: QueryJob, event: NotReady, at: _Circumstances) -> Move:
-    return _wait_on(replace(job, phase=Phase.WAITING), at)
+    if job.not_ready >= at.policy.max_not_ready:
+        # Complete by its state and not by its results, for good: another job is the only way on.
+        failure = Failure.of(Kind.JOB_NOT_COMPLETE, detail="although its state is JobComplete", action=Action.NEW_JOB)
+        return _trouble(job, failure, at, DeleteJob(_id(job)))
+    return _wait_on(replace(job, phase=Phase.WAITING, not_ready=job.not_ready + 1), at)
 
 
 def _pages_lost(job: QueryJob, event: PagesLost, at: _Circumstances) -> Move:
