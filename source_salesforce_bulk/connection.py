@@ -105,8 +105,8 @@ class Connection:
     def quota_failure(self) -> Failure | None:
         """What stops a run now, as ``/limits`` stands; None also where they cannot be seen.
 
-        Reading them needs View Setup and Configuration, which reading data does not. Raises ``SalesforceError`` for what
-        stands in the way of everything else, too.
+        Reading them needs View Setup and Configuration, which reading data does not. Raises ``SalesforceError`` for
+        what stands in the way of everything else, too.
         """
         try:
             limits = self.discovery.limits()

@@ -127,15 +127,10 @@ def test_the_client_keeps_nothing_of_a_request(org):
 def test_debug_logging_shows_nothing_of_requests_and_answers(org, caplog):
     org.post(URL, [{"json": {"access_token": "S3CRET"}}, {"status_code": 400, "text": "S3CRET"}])
     http = CdkHttp(4)
-    with caplog.at_level(logging.DEBUG):
-        for logger in ("", "airbyte", "airbyte.salesforce.http"):
-            logging.getLogger(logger).setLevel(logging.DEBUG)
-        try:
-            send(http, "POST", data={"client_secret": "S3CRET"}, stream=False)
-            send(http, "POST", data={"client_secret": "S3CRET"})
-        finally:
-            logging.getLogger("airbyte").setLevel(logging.NOTSET)
-            logging.getLogger("airbyte.salesforce.http").setLevel(logging.NOTSET)
+    for logger in (None, "airbyte", "airbyte.salesforce.http"):
+        caplog.set_level(logging.DEBUG, logger=logger)
+    send(http, "POST", data={"client_secret": "S3CRET"}, stream=False)
+    send(http, "POST", data={"client_secret": "S3CRET"})
     shown = caplog.text + "".join(str(vars(record)) for record in caplog.records)
     assert "S3CRET" not in shown
     assert "T0K3N" not in shown

@@ -88,7 +88,8 @@ def closing(name: str, closed: list[str]):
 
 def test_every_stream_under_way_is_closed_when_the_consumer_stops():
     closed: list[str] = []
-    messages = interleave([closing("a", closed), closing("b", closed)], may_begin=always, idle=never_idle)
+    streams = [closing("a", closed), closing("b", closed)]  # held here, so that nobody else closes them
+    messages = interleave(streams, may_begin=always, idle=never_idle)
     assert [next(messages), next(messages)] == ["a", "b"]
     messages.close()  # type: ignore[attr-defined]
     assert closed == ["a", "b"]
@@ -102,7 +103,8 @@ def test_every_stream_under_way_is_closed_when_one_breaks():
         yield TURN_OVER
         raise RuntimeError("broken")
 
-    messages = interleave([broken(), closing("b", closed)], may_begin=always, idle=never_idle)
+    streams = [broken(), closing("b", closed)]
+    messages = interleave(streams, may_begin=always, idle=never_idle)
     assert [next(messages), next(messages)] == ["x", "b"]
     with pytest.raises(RuntimeError, match="broken"):
         next(messages)

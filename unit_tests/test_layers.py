@@ -73,9 +73,7 @@ LAYERS: Mapping[str, int] = {
 
 # Library (with everything in it) -> who may import it, as modules or packages. Libraries not named here are free.
 RESERVED: Mapping[str, frozenset[str]] = {
-    "airbyte_cdk": frozenset(
-        {"run", "source", "streams", "catalog_read", "entrypoint", "airbyte_errors", "cdk_http"}
-    ),
+    "airbyte_cdk": frozenset({"run", "source", "streams", "catalog_read", "entrypoint", "airbyte_errors", "cdk_http"}),
     "airbyte_protocol_models_dataclasses": frozenset(),
     "boto3": frozenset({"registries", "runners"}),
     "botocore": frozenset({"registries", "runners"}),
