@@ -1,0 +1,81 @@
+"""The README is true: its commands, run in its order, do what it says, and its links lead somewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from integration_tests.simulated_org import SimulatedOrg
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+HAND_RUN = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def script(org: SimulatedOrg) -> str:
+    """Every command of "By hand", told where this test's org and this test's interpreter are."""
+    bin_directory = Path(sys.executable).parent
+    return "\n".join(HAND_RUN).replace("http://127.0.0.1:8080", org.url).replace(".venv/bin/", f"{bin_directory}/")
+
+
+def test_the_commands_by_hand_read_an_object_and_then_the_changed_row(
+    script: str, org: SimulatedOrg, tmp_path: Path
+) -> None:
+    # The second read is the fourth login. However fast the machine is, the change lies a second behind it.
+    org.control.when("token", "advance_clock", {"seconds": 2}, nth=4)
+
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout.splitlines()
+    assert json.loads(printed[0])["type"] == "SPEC"
+    assert "300" in printed
+    assert '"type":"CATALOG"' in done.stdout
+    assert re.search(r'"CONNECTION_STATUS","connectionStatus":\{"status":"SUCCEEDED"', done.stdout)
+    # The last line is the last command's: the one row that was changed.
+    (changed,) = [json.loads(line) for line in printed if line.startswith('{"type":"RECORD"')]
+    assert changed["record"]["data"].items() >= {"Name": "Account 000007", "AnnualRevenue": 1000.0}.items()
+
+
+def test_it_says_how_to_start_the_simulated_org() -> None:
+    assert "\n.venv/bin/python -m integration_tests.simulated_org --port 8080\n" in README
+
+
+def test_every_make_target_it_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:`|^)make ([a-z-]+)", README, re.MULTILINE))
+    assert {"demo", "test", "setup"} <= named <= set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+
+
+def links() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                yield str(page.relative_to(ROOT)), target
+
+
+@pytest.mark.parametrize(("page", "target"), list(links()))
+def test_a_link_leads_somewhere(page: str, target: str) -> None:
+    path, _, anchor = target.partition("#")
+    file = (ROOT / page).parent / path if path else ROOT / page
+    assert file.exists()
+    if anchor:
+        headings = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        assert anchor in {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
