@@ -29,6 +29,10 @@ $(STAMP): pyproject.toml requirements/dev.txt requirements/setup.txt .ci/setup
 .PHONY: setup
 setup: $(STAMP) ## Set up .venv (the other targets do it by themselves)
 
+.PHONY: demo
+demo: $(STAMP) ## Watch two reads of a simulated org, the second of changed rows alone
+	@$(BIN)/python -m integration_tests.demo
+
 .PHONY: test
 test: $(STAMP) ## Run all tests
 	@$(BIN)/python -m pytest -n $(PYTEST_JOBS) $(PYTEST_ARGS)
