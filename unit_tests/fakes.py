@@ -13,6 +13,8 @@ import requests
 import urllib3
 
 from source_salesforce_bulk.salesforce.clock import Stopped
+from source_salesforce_bulk.salesforce.failures import Failure, SalesforceError
+from source_salesforce_bulk.salesforce.oauth import Session
 
 
 class FakeClock:
@@ -131,6 +133,29 @@ def _is_script(body: object) -> bool:
     return isinstance(body, list) and any(isinstance(piece, bytes | Exception) or callable(piece) for piece in body)
 
 
+class FakeTokens:
+    """Sessions T0, T1, ... of one org at ``base``; a refresh of the current one gives the next. S3CRET is a secret."""
+
+    def __init__(self, failure: Failure | None = None, base: str = "https://acme.my.salesforce.com") -> None:
+        self.generation = 0
+        self.refreshed: list[str] = []
+        self.failure = failure
+        self.base = base
+
+    def session(self) -> Session:
+        return Session(f"T{self.generation}", self.base)
+
+    def refresh(self, stale_access_token: str) -> Session:
+        self.refreshed.append(stale_access_token)
+        if self.failure is not None:
+            raise SalesforceError(self.failure)
+        self.generation += 1
+        return self.session()
+
+    def redact(self, text: str) -> str:
+        return text.replace("S3CRET", "****")
+
+
 class ScriptedHttp:
     """An ``Http`` that answers what a test scripted, in that order.
 
@@ -181,3 +206,51 @@ class ScriptedHttp:
         if error is None:
             unused = [f"{method} {url_end}" for method, url_end, _, _ in self._script]
             assert unused == [], f"never asked for: {unused}"
+
+
+class HeldCalls:
+    """``Calls`` that run in the drainer's own thread, one per drain, oldest first.
+
+    A drain without anything to run takes all the time it was given. ``stuck`` is a pool in which nothing answers.
+    """
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.held: list[Callable[[], None]] = []
+        self.stuck = False
+        self.closed = False
+
+    def submit(self, call, done, failed) -> None:
+        assert not self.closed, "a call after the last"
+
+        def run() -> None:
+            try:
+                result = call()
+            except Exception as error:  # noqa: BLE001 - as the real ones do
+                failed(error)
+            else:
+                done(result)
+
+        self.held.append(run)
+
+    def post(self, callback: Callable[[], None]) -> None:
+        self.held.append(callback)
+
+    def drain(self, timeout: float) -> bool:
+        if self.stuck or not self.held:
+            self._clock.advance(timeout)
+            return False
+        self.held.pop(self.next_one())()
+        return True
+
+    def next_one(self) -> int:
+        """Which of the held calls answers next."""
+        return 0
+
+    def settle(self) -> None:
+        """Let everything answer that is under way, and what follows from it."""
+        while self.drain(0.0):
+            pass
+
+    def close(self) -> None:
+        self.closed = True

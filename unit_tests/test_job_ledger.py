@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -9,7 +8,7 @@ from source_salesforce_bulk.extraction.job_ledger import JobLedger
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
-from unit_tests.fakes import FakeClock
+from unit_tests.fakes import FakeClock, HeldCalls
 
 VERSION = "v66.0"
 
@@ -39,39 +38,6 @@ class FakeOrg:
         return (info.object_name, info.operation) == (object_name, operation)
 
 
-class HeldCalls:
-    """Calls that run one at a time, when somebody drains. Each drain takes as long as it may, or answers one call."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self._clock = clock
-        self._held: list[Callable[[], None]] = []
-        self.stuck = False
-
-    def submit(self, call, done, failed) -> None:
-        def run() -> None:
-            try:
-                result = call()
-            except Exception as error:  # noqa: BLE001 - as the real ones do
-                failed(error)
-            else:
-                done(result)
-
-        self._held.append(run)
-
-    def post(self, callback) -> None:
-        self._held.append(callback)
-
-    def drain(self, timeout: float) -> bool:
-        if self.stuck or not self._held:
-            self._clock.advance(timeout)
-            return False
-        self._held.pop(0)()
-        return True
-
-    def close(self) -> None:
-        raise AssertionError("the ledger does not own the calls")
-
-
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
@@ -97,16 +63,11 @@ def ledger(org, calls, clock) -> JobLedger:
     return JobLedger(cast(Org, org), calls, clock)
 
 
-def settle(calls: HeldCalls) -> None:
-    while calls.drain(0.0):
-        pass
-
-
 def test_a_job_that_may_still_run_is_aborted_with_its_own_version(ledger, org, calls):
     ledger.note("750A", "v58.0", "Account")
     ledger.discard("750A")
     assert org.done == []
-    settle(calls)
+    calls.settle()
     assert org.done == [("abort", "v58.0", "750A", "Account")]
 
 
@@ -114,7 +75,7 @@ def test_a_finished_job_is_deleted_without_an_abort(ledger, org, calls):
     ledger.note("750A", VERSION, "Account")
     ledger.completed("750A")
     ledger.discard("750A")
-    settle(calls)
+    calls.settle()
     assert org.done == [("delete", VERSION, "750A", "Account")]
 
 
@@ -131,7 +92,7 @@ def test_a_job_that_was_noted_twice_stays_what_it_was(ledger, org, calls):
     ledger.completed("750A")
     ledger.note("750A", VERSION, "Account")
     ledger.discard("750A")
-    settle(calls)
+    calls.settle()
     assert org.done == [("delete", VERSION, "750A", "Account")]
 
 
@@ -152,13 +113,13 @@ def test_a_job_that_is_forgotten_is_left_alone(ledger, org, calls):
 
 def test_a_job_that_a_state_names_is_discarded_once_salesforce_says_that_it_is_ours(ledger, org, calls):
     ledger.dispose("ours", VERSION, "Account", "queryAll")
-    settle(calls)
+    calls.settle()
     assert org.done == [("info", VERSION, "ours", "Account"), ("abort", VERSION, "ours", "Account")]
 
 
 def test_a_finished_job_that_a_state_names_is_deleted(ledger, org, calls):
     ledger.dispose("ended", VERSION, "Account", "queryAll")
-    settle(calls)
+    calls.settle()
     assert org.done == [("info", VERSION, "ended", "Account"), ("delete", VERSION, "ended", "Account")]
 
 
@@ -168,7 +129,7 @@ def test_a_finished_job_that_a_state_names_is_deleted(ledger, org, calls):
 )
 def test_a_job_that_is_not_ours_or_gone_is_asked_about_and_no_more(ledger, org, calls, job_id, object_name, operation):
     ledger.dispose(job_id, VERSION, object_name, operation)
-    settle(calls)
+    calls.settle()
     ledger.close(keep=(), seconds=10)
     assert org.done == [("info", VERSION, job_id, object_name)]
 

@@ -10,11 +10,10 @@ import urllib3
 
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, Failure, Kind, SalesforceError
-from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.retry import MAX_RETRY_AFTER, REQUEST_RETRIES
 from source_salesforce_bulk.salesforce.transport import Transport
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage, Operation, parse_limit_info
-from unit_tests.fakes import Answer, FakeClock, ScriptedHttp
+from unit_tests.fakes import Answer, FakeClock, FakeTokens, ScriptedHttp
 
 BASE = "https://acme.my.salesforce.com"
 JOBS = "/services/data/v66.0/jobs/query"
@@ -24,29 +23,6 @@ RESULTS = ApiRequest(Operation.RESULTS, "GET", f"{JOBS}/750x/results", params={"
 DELETE = ApiRequest(Operation.DELETE_JOB, "DELETE", f"{JOBS}/750x")
 EXPIRED = Answer(401, [{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}])
 JOB = {"id": "750x", "state": "InProgress"}
-
-
-class FakeTokens:
-    """Sessions T0, T1, ... of one org; a refresh of the current one gives the next."""
-
-    def __init__(self, failure: Failure | None = None) -> None:
-        self.generation = 0
-        self.refreshed: list[str] = []
-        self.failure = failure
-        self.base = BASE
-
-    def session(self) -> Session:
-        return Session(f"T{self.generation}", self.base)
-
-    def refresh(self, stale_access_token: str) -> Session:
-        self.refreshed.append(stale_access_token)
-        if self.failure is not None:
-            raise SalesforceError(self.failure)
-        self.generation += 1
-        return self.session()
-
-    def redact(self, text: str) -> str:
-        return text.replace("S3CRET", "****")
 
 
 class Watcher:

@@ -13,7 +13,7 @@ from source_salesforce_bulk.salesforce import rest_api
 from source_salesforce_bulk.salesforce.bulk_api import QUERY_ALL, JobInfo, PageHeaders
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import SalesforceError, unreadable_answer
-from source_salesforce_bulk.salesforce.ids import split_id_range
+from source_salesforce_bulk.salesforce.ids import id_15, is_id, split_id_range
 from source_salesforce_bulk.salesforce.jobs import BulkJobs
 from source_salesforce_bulk.salesforce.pages import Page, PageAddress, PageFetcher
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql
@@ -83,7 +83,7 @@ class SalesforceOrg:
         question = build_soql(ids_only, Bounds(start=None, end=None, id_from=bounds.id_from, id_to=bounds.id_to))
         low = self._first_id(f"{question} ORDER BY Id ASC LIMIT 1", query, version)
         high = self._first_id(f"{question} ORDER BY Id DESC LIMIT 1", query, version)
-        if low is None or high is None or low == high:
+        if low is None or high is None or id_15(low) >= id_15(high):
             return None
         return next(iter(split_id_range(low, high, 2)), None)
 
@@ -97,4 +97,4 @@ class SalesforceOrg:
         records = payload.get("records") if isinstance(payload, Mapping) else None
         first = records[0] if isinstance(records, list) and records else None
         value = first.get("Id") if isinstance(first, Mapping) else None
-        return value if isinstance(value, str) else None
+        return value if isinstance(value, str) and is_id(value) else None

@@ -159,7 +159,7 @@ class PageFetcher:
             on_headers(headers)
             for chunk in body.chunks(_CHUNK):
                 file.write(chunk)
-            return headers, body.headers.get("content-encoding", "").lower() == "gzip", file.tell()
+            return headers, body.headers.get("content-encoding", "").lower() in ("gzip", "x-gzip"), file.tell()
 
 
 def _inspect(path: Path, gzipped: bool, columns: tuple[str, ...]) -> PageShape:

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from source_salesforce_bulk.extraction.metrics import RunMetrics
+from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
+from source_salesforce_bulk.salesforce.failures import Kind, SalesforceError
+from source_salesforce_bulk.salesforce.org import SalesforceOrg
+from source_salesforce_bulk.salesforce.pages import PageAddress
+from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery
+from source_salesforce_bulk.salesforce.transport import Transport
+from unit_tests.fakes import Answer, FakeClock, FakeTokens, ScriptedHttp
+
+VERSION = "v66.0"
+USER = "005A00000012345AAA"
+LOW, HIGH = "001A00000000001AAA", "001A0000000000zAAA"
+QUERY = ObjectQuery(
+    object_name="Account",
+    fields=("Id", "Name"),
+    operation="queryAll",
+    cursor_field="SystemModstamp",
+    cursor_nillable=False,
+    where="Name != 'x'",
+    exclude_deleted=True,
+)
+OPEN = Bounds(start=None, end=datetime(2026, 11, 23, tzinfo=UTC), id_from=None, id_to=None)
+
+
+class Rig:
+    def __init__(self, directory, user_id: str | None = USER) -> None:
+        self.http, self.clock = ScriptedHttp(), FakeClock()
+        transport = Transport(self.http, FakeTokens(), self.clock, lambda: 0.0, RunMetrics())
+        self.org = SalesforceOrg(transport, directory, self.clock, lambda: 0.0, lambda: user_id)
+
+    def query_answers(self, *ids: str | None, resource: str = "queryAll") -> Rig:
+        for one in ids:
+            records = [] if one is None else [{"Id": one}]
+            self.http.expect("GET", f"/services/data/{VERSION}/{resource}", Answer(200, {"records": records}))
+        return self
+
+    def asked(self) -> list[str]:
+        return [sent.params["q"] for sent in self.http.sent]
+
+
+@pytest.fixture
+def rig(tmp_path):
+    rig = Rig(tmp_path)
+    with rig.http:
+        yield rig
+
+
+def job(**changes) -> JobInfo:
+    known = {"object_name": "Account", "operation": "queryAll", "created_by": USER}
+    return JobInfo(id="750A", state=JobState.IN_PROGRESS, **(known | changes))
+
+
+# Whose job it is
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"object_name": "ACCOUNT", "operation": "queryall"},
+        {"created_by": USER[:15]},
+        {"object_name": None, "operation": None, "created_by": None},
+    ],
+    ids=["as it was created", "spelled otherwise", "a short Id", "nothing said"],
+)
+def test_a_job_is_ours_while_nothing_speaks_against_it(rig, changes):
+    assert rig.org.is_ours(job(**changes), "Account", "queryAll")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"object_name": "Contact"}, {"operation": "query"}, {"created_by": "005A00000099999AAA"}]
+)
+def test_a_job_of_another_object_operation_or_user_is_not_ours(rig, changes):
+    assert not rig.org.is_ours(job(**changes), "Account", "queryAll")
+
+
+def test_where_the_login_did_not_say_who_we_are_the_user_decides_nothing(tmp_path):
+    org = Rig(tmp_path, user_id=None).org
+    assert org.is_ours(job(created_by="005A00000099999AAA"), "Account", "queryAll")
+    assert not org.is_ours(job(object_name="Contact"), "Account", "queryAll")
+
+
+# The middle of a window
+
+
+def test_the_middle_lies_above_the_lowest_id_and_not_above_the_highest(rig):
+    middle = rig.query_answers(LOW, HIGH).org.middle_id(QUERY, OPEN, VERSION)
+    assert middle is not None
+    assert LOW < middle <= HIGH
+
+
+def test_the_lowest_and_the_highest_id_are_asked_for_without_the_windows_filters(rig):
+    rig.query_answers(LOW, HIGH).org.middle_id(QUERY, OPEN, VERSION)
+    assert rig.asked() == [
+        "SELECT Id FROM Account ORDER BY Id ASC LIMIT 1",
+        "SELECT Id FROM Account ORDER BY Id DESC LIMIT 1",
+    ]
+
+
+def test_the_middle_of_a_range_lies_inside_it(rig):
+    bounds = Bounds(start=None, end=None, id_from=LOW, id_to=HIGH)
+    rig.query_answers(LOW, HIGH).org.middle_id(QUERY, bounds, VERSION)
+    assert all(f"Id >= '{LOW}' AND Id < '{HIGH}'" in asked for asked in rig.asked())
+
+
+@pytest.mark.parametrize(
+    "found",
+    [(None, None), (LOW, LOW), (LOW, LOW[:15]), (HIGH, LOW), ("x", "y")],
+    ids=["no row", "one row", "one row, spelled twice", "out of order", "no Ids"],
+)
+def test_fewer_than_two_ids_in_order_have_no_middle(rig, found):
+    assert rig.query_answers(*found).org.middle_id(QUERY, OPEN, VERSION) is None
+
+
+def test_deleted_rows_are_asked_for_only_where_the_query_reads_them(tmp_path):
+    rig = Rig(tmp_path)
+    live = ObjectQuery("Account", ("Id",), "query", None, cursor_nillable=False, where=None, exclude_deleted=False)
+    with rig.query_answers(LOW, HIGH, resource="query").http:
+        assert rig.org.middle_id(live, OPEN, VERSION) is not None
+
+
+@pytest.mark.parametrize("payload", [b"[1]", b'{"records": [1]}', b'{"records": [{"Id": 7}]}', b'{"records": {}}'])
+def test_an_answer_that_names_no_id_has_no_middle_or_fails_typed(rig, payload):
+    rig.http.expect("GET", "/queryAll", Answer(200, payload))
+    if payload == b"[1]":
+        rig.http._script *= 5  # a list is no answer to a query, so the same request goes out again
+        with pytest.raises(SalesforceError) as raised:
+            rig.org.middle_id(QUERY, OPEN, VERSION)
+        assert raised.value.failure.kind is Kind.UNREADABLE_ANSWER
+    else:
+        rig.query_answers(HIGH)
+        assert rig.org.middle_id(QUERY, OPEN, VERSION) is None
+
+
+# What it hands through
+
+
+def test_jobs_and_pages_of_one_org_go_through_one_transport(rig, tmp_path):
+    jobs = f"/services/data/{VERSION}/jobs/query"
+    csv = {"Content-Type": "text/csv", "Sforce-NumberOfRecords": "1", "Sforce-Locator": "null"}
+    rig.http.expect("POST", jobs, Answer(200, {"id": "750A", "state": "UploadComplete"}))
+    rig.http.expect("GET", f"{jobs}/750A", Answer(200, {"id": "750A", "state": "JobComplete"}))
+    rig.http.expect("GET", f"{jobs}/750A/results", Answer(200, b'"Id"\n"001A"\n', csv))
+    rig.http.expect("DELETE", f"{jobs}/750A", Answer(204))
+    rig.http.expect("PATCH", f"{jobs}/750B", Answer(200, {"id": "750B", "state": "Aborted"}))
+    rig.http.expect("DELETE", f"{jobs}/750B", Answer(204))
+    assert rig.org.create(VERSION, "SELECT Id FROM Account", "query", "Account").id == "750A"
+    assert rig.org.info(VERSION, "750A", "Account").state is JobState.JOB_COMPLETE
+    address = PageAddress("Account", "750A", None, VERSION, 50000, ("Id",))
+    page = rig.org.fetch(address, lambda headers: None)
+    assert list(page.read_rows()) == [["001A"]]
+    page.discard()
+    assert rig.org.delete(VERSION, "750A", "Account")
+    assert rig.org.abort(VERSION, "750B", "Account")
