@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+
+from source_salesforce_bulk.connection_check import check_connection
+from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
+from unit_tests.fakes import Answer
+from unit_tests.test_connection import BASE, LIMITS, SESSION, Rig
+
+USER = "005A00000012345AAA"
+VERSIONS = Answer(200, [{"version": "65.0"}, {"version": "9.0"}, {"version": "66.0"}])
+JOBS = "/services/data/v66.0/jobs/query"
+ENOUGH = Answer(200, LIMITS)
+CREATED = Answer(200, {"id": "750A", "state": "UploadComplete"})
+
+
+def error(status: int, code: str, message: str = "m") -> Answer:
+    return Answer(status, [{"errorCode": code, "message": message}])
+
+
+def checking(versions: Answer = VERSIONS, limits: Answer = ENOUGH, create: Answer | None = CREATED) -> Rig:
+    """Script the calls of a check up to and including the create."""
+    rig = Rig()
+    rig.http.expect("GET", "/services/data", versions)
+    rig.limits(limits)
+    if create is not None:
+        rig.http.expect("POST", JOBS, create)
+    return rig
+
+
+def ended(rig: Rig) -> Rig:
+    rig.http.expect("PATCH", f"{JOBS}/750A", Answer(200, {"id": "750A", "state": "Aborted"}))
+    rig.http.expect("DELETE", f"{JOBS}/750A", Answer(204))
+    return rig
+
+
+def check(rig: Rig) -> str:
+    with rig.http, rig.connection:
+        return check_connection(rig.connection)
+
+
+def failure(rig: Rig) -> Failure:
+    with pytest.raises(SalesforceError) as raised:
+        check(rig)
+    return raised.value.failure
+
+
+def test_a_sound_connection_says_who_is_connected_to_what():
+    sentence = check(ended(checking()))
+    for word in ("00DA0000000001AAAA", USER, BASE):
+        assert word in sentence
+    assert SESSION["access_token"] not in sentence
+
+
+def test_bulk_access_is_tried_with_a_job_for_one_row_at_most_which_is_ended():
+    rig = ended(checking())
+    check(rig)
+    (create,) = [sent for sent in rig.http.sent if sent.url.endswith(JOBS) and sent.method == "POST"]
+    assert create.json["query"] == f"SELECT Id FROM User WHERE Id = '{USER}'"
+    assert [sent.method for sent in rig.http.sent][-2:] == ["PATCH", "DELETE"]
+
+
+def test_a_check_costs_few_calls():
+    rig = ended(checking())
+    check(rig)
+    assert len(rig.http.sent) == 6  # the login and the versions among them, which count against no limit
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        error(400, "INVALIDENTITY", "Entity 'User' is not supported by the Bulk API."),
+        error(400, "API_ERROR", "INVALID_TYPE: sObject type 'User' is not supported"),
+    ],
+)
+def test_a_user_object_that_bulk_refuses_proves_that_bulk_answers(refusal):
+    assert "Connected" in check(checking(create=refusal))
+
+
+@pytest.mark.parametrize(
+    ("refusal", "kind"),
+    [
+        (error(403, "API_DISABLED_FOR_ORG"), Kind.API_DISABLED),
+        (error(403, "REQUEST_LIMIT_EXCEEDED"), Kind.API_CALLS_EXHAUSTED),
+        (Answer(404, [{"errorCode": "NOT_FOUND", "message": "m"}]), Kind.VERSION_UNKNOWN),
+    ],
+)
+def test_what_stands_in_the_way_of_bulk_is_raised(refusal, kind):
+    assert failure(checking(create=refusal)).kind is kind
+
+
+def test_refused_credentials_end_the_check_at_the_login():
+    rig = Rig()
+    rig.http._script.clear()
+    rig.http.expect("POST", "/services/oauth2/token", Answer(400, {"error": "invalid_client_id"}))
+    assert failure(rig).kind is Kind.CREDENTIALS_REFUSED
+
+
+def test_a_version_that_the_org_does_not_have_is_named_with_the_newest_it_has():
+    rig = Rig(api_version="v67.0")
+    rig.http.expect("GET", "/services/data", VERSIONS)
+    found = failure(rig)
+    assert found.kind is Kind.VERSION_UNKNOWN
+    assert "v67.0" in found.summary
+    assert "v66.0" in found.summary
+
+
+def test_an_org_that_hides_its_versions_is_checked_all_the_same(caplog):
+    rig = ended(checking(versions=error(404, "NOT_FOUND")))
+    assert "Connected" in check(rig)
+    assert any("version" in record.getMessage().lower() for record in caplog.records)
+
+
+def test_used_up_limits_fail_the_check():
+    used_up = LIMITS | {"DailyApiRequests": {"Max": 1000, "Remaining": 0}}
+    assert failure(checking(limits=Answer(200, used_up), create=None)).kind is Kind.API_CALLS_EXHAUSTED
+
+
+def test_a_job_that_cannot_be_ended_does_not_fail_the_check():
+    rig = checking()
+    rig.http.expect("PATCH", f"{JOBS}/750A", error(403, "INSUFFICIENT_ACCESS"))
+    rig.http.expect("DELETE", f"{JOBS}/750A", error(403, "INSUFFICIENT_ACCESS"))
+    assert "Connected" in check(rig)
