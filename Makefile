@@ -56,7 +56,8 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 lock: $(STAMP) ## Write requirements/*.txt anew from pyproject.toml
 	@test -x $(BIN)/uv || { echo "make lock needs uv, which set-up could not install" >&2; exit 1; }
 	$(UV_COMPILE) pyproject.toml -o requirements/connector.txt
-	$(UV_COMPILE) pyproject.toml --extra dev -c requirements/connector.txt -o requirements/dev.txt
+	$(UV_COMPILE) pyproject.toml --extra export -c requirements/connector.txt -o requirements/export.txt
+	$(UV_COMPILE) pyproject.toml --extra export --extra dev -c requirements/export.txt -o requirements/dev.txt
 	$(UV_COMPILE) requirements/setup.in -o requirements/setup.txt
 
 .PHONY: clean

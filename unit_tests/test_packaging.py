@@ -25,7 +25,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 METADATA = yaml.safe_load((ROOT / "metadata.yaml").read_text(encoding="utf-8"))["data"]
 ACCEPTANCE = yaml.safe_load((ROOT / "acceptance-test-config.yml").read_text(encoding="utf-8"))
-LOCKS = ["connector.txt", "dev.txt", "setup.txt"]
+LOCKS = ("connector.txt", "export.txt", "dev.txt", "setup.txt")
 
 # Import name -> distribution, where the two differ or one distribution stands for another.
 DISTRIBUTIONS = {
@@ -42,7 +42,7 @@ LOCK_LINES = (
     r"[\w.-]+(\[[\w,-]+\])?==[\w.+!-]+( ; [\w. '()=<>!]+)? \\",
     r"    --hash=sha256:[0-9a-f]{64}( \\)?",
     r"    # via",
-    r"    #( via|  ) ([\w.-]+( \(pyproject\.toml\))?|-c requirements/connector\.txt|-r requirements/setup\.in)",
+    r"    #( via|  ) ([\w.-]+( \(pyproject\.toml\))?|-c requirements/(connector|export)\.txt|-r requirements/setup\.in)",
 )
 
 # Airbyte's registry schema, its required keys.
@@ -157,13 +157,15 @@ def test_a_lock_holds_packages_and_hashes_and_nothing_else(name):
 def test_the_locks_hold_what_pyproject_asks_for():
     extras = PROJECT["optional-dependencies"]
     assert set(locked("connector.txt")) >= names(PROJECT["dependencies"])
-    assert set(locked("dev.txt")) >= names(PROJECT["dependencies"] + extras["dev"])
+    assert set(locked("export.txt")) >= names(PROJECT["dependencies"] + extras["export"])
+    assert set(locked("dev.txt")) >= names(PROJECT["dependencies"] + extras["export"] + extras["dev"])
     assert set(locked("setup.txt")) == {"uv"}
 
 
 def test_what_is_tested_is_what_is_run():
-    connector, dev = locked("connector.txt"), locked("dev.txt")
+    connector, export, dev = locked("connector.txt"), locked("export.txt"), locked("dev.txt")
     assert {name: dev.get(name) for name in connector} == connector
+    assert {name: dev.get(name) for name in export} == export
 
 
 def test_the_build_backend_is_locked_too():

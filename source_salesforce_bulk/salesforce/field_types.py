@@ -74,8 +74,8 @@ _SCHEMAS: Mapping[CellKind, JsonSchema] = MappingProxyType(
     }
 )
 
-# Design section 6. A time stays text, for the reason above; double is what the API itself computes with.
-_ARROW: Mapping[CellKind, str] = MappingProxyType(
+# A time stays text, for the reason above; double is what the API itself computes with (design section 6).
+ARROW_TYPES: Mapping[CellKind, str] = MappingProxyType(
     {
         CellKind.STRING: "string",
         CellKind.BOOLEAN: "bool",
@@ -86,6 +86,7 @@ _ARROW: Mapping[CellKind, str] = MappingProxyType(
         CellKind.TIME: "string",
     }
 )
+"""The name of the Arrow type of a column whose cells are of a kind."""
 
 # Bulk API 2.0 guide, "Considerations": no compound fields, no base64, no list types in a query's result.
 _BINARY = "Bulk queries cannot return binary content; the REST API's blob resource of the record has it"
@@ -95,7 +96,7 @@ _STRUCTURE = "Bulk queries cannot return structured values"
 
 
 def _row(name: str, kind: CellKind, not_in_bulk: str | None = None) -> FieldType:
-    return FieldType(name, kind, _SCHEMAS[kind], _ARROW[kind], not_in_bulk)
+    return FieldType(name, kind, _SCHEMAS[kind], ARROW_TYPES[kind], not_in_bulk)
 
 
 _ROWS = (

@@ -16,7 +16,7 @@ import logging
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -61,6 +61,10 @@ class Page:
         """The page's rows, cells in the order of the address's columns."""
         with _decoded(self._path, self._gzipped) as source:
             yield from read_rows(source, self.address.columns)
+
+    def open(self) -> AbstractContextManager[BinaryIO]:
+        """The page's decompressed bytes from their beginning."""
+        return _decoded(self._path, self._gzipped)
 
     def discard(self) -> None:
         """Give the disk space back; may be called twice."""
