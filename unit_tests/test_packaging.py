@@ -42,7 +42,7 @@ LOCK_LINES = (
     r"[\w.-]+(\[[\w,-]+\])?==[\w.+!-]+( ; [\w. '()=<>!]+)? \\",
     r"    --hash=sha256:[0-9a-f]{64}( \\)?",
     r"    # via",
-    r"    #( via|  ) ([\w.-]+( \(pyproject\.toml\))?|-c requirements/(connector|export)\.txt|-r requirements/setup\.in)",
+    r"    #( via|  ) ([\w.-]+( \(pyproject\.toml\))?|-c requirements/\w+\.txt|-r requirements/setup\.in)",
 )
 
 # Airbyte's registry schema, its required keys.
