@@ -77,7 +77,8 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def answer_redirect(self):
-        self.begin(("Location", "/length"), ("Content-Length", "0"), status=302)
+        self.begin(("Location", "/length"), ("Content-Length", "5"), status=302)
+        self.wfile.write(b"moved")
 
     def answer_cookie(self):
         text = self.headers.get("Cookie", "none").encode()
@@ -206,6 +207,7 @@ def test_cookies_are_not_kept(get):
 def test_redirects_are_not_followed(get):
     with get("redirect") as body:
         assert (body.status, body.headers["location"]) == (302, "/length")
+        assert body.read_error().body == b"moved"
 
 
 def test_what_is_left_of_an_errors_broken_body_is_enough(get):

@@ -137,7 +137,8 @@ _LOGIN = (
         statuses=_LOGIN_REFUSED,
         text=_text(r"expired (access/refresh|refresh|authorization)"),
         guidance="Authenticate again to get a new refresh token: this one has expired, was revoked or was replaced "
-        "(rotation); the app's Refresh Token Policy says how long one lives.",
+        "(rotation); the app's Refresh Token Policy says how long one lives. A sandbox's token is known only where the "
+        "sandbox logs in, at https://test.salesforce.com or its My Domain URL.",
     ),
     Row(
         "no run-as user",
@@ -309,6 +310,15 @@ _CODES = (
         frozenset({Operation.LIMITS}),
         statuses=_statuses(403),
         guidance="Give the integration user View Setup and Configuration in a profile or permission set.",
+    ),
+    Row(
+        "Bulk API not for this user",
+        Kind.MISSING_PERMISSION,
+        _CREATE,
+        codes=_codes("FUNCTIONALITY_NOT_ENABLED"),
+        guidance="Bulk API 2.0 is not switched on for the integration user: tick API Enabled in a profile or "
+        "permission set, and check that the org's edition and the user's licence include the Bulk API (Enterprise, "
+        "Performance, Unlimited and Developer do).",
     ),
     Row(
         "permission missing",

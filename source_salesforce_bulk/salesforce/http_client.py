@@ -109,8 +109,14 @@ def prepare_session(session: requests.Session, adapter: HTTPAdapter) -> requests
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.auth = OwnAuthorization()
+    # Asked where a redirect leads, even one it is told not to follow, requests would first read the whole body.
+    session.get_redirect_target = _nowhere  # type: ignore[method-assign, assignment]
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return session
+
+
+def _nowhere(_: requests.Response) -> str | None:
+    return None
 
 
 class Body:
