@@ -32,6 +32,7 @@ from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.quota import check_usage
 from source_salesforce_bulk.extraction.stream_state import StateError
 from source_salesforce_bulk.interleaving import TURN_OVER, TurnOver, interleave
+from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 from source_salesforce_bulk.streams import TURN, BulkStream, Reading, StreamShape, state_message, stream_of
@@ -47,7 +48,7 @@ IDLE = 1.0
 CLEAN_UP = 60.0
 """Seconds the clean-up of finished jobs may take after the last message."""
 CLEAN_UP_STOPPED = 8.0
-"""The same after a signal: the process must be gone soon."""
+"""The same where the run was cut short, by a signal or a reader that is gone: the process must be gone soon."""
 LIMITS_AGAIN = 50
 """Jobs created between two looks at the org's limits."""
 
@@ -56,16 +57,24 @@ ReadStream = Callable[[BulkStream, ConfiguredAirbyteStream], Iterator[AirbyteMes
 
 @dataclass(slots=True)
 class _Progress:
-    """What the platform has been told of one stream."""
+    """What the platform knows of one stream. ``last_state`` is at first what it gave us.
+
+    ``unflushed`` are the jobs named by states since stdout last took everything: any of these may be the one it has.
+    """
 
     last_state: Mapping[str, Any] | None = None
+    unflushed: set[str] = field(default_factory=set)
     last_state_at: float = 0.0
     last_turn_at: float | None = None
 
 
 @dataclass(slots=True)
 class CatalogRead:
-    """One run over a catalog. ``stopped`` says whether a signal has come; ``flush`` empties every output buffer."""
+    """One run over a catalog.
+
+    ``stopped`` says whether a signal has come; ``flush`` empties every output buffer; ``on_clean_up`` is told when the
+    last word is out.
+    """
 
     connection: Connection
     catalog: ConfiguredAirbyteCatalog
@@ -73,6 +82,7 @@ class CatalogRead:
     read_stream: ReadStream
     stopped: Callable[[], bool]
     flush: Callable[[], None]
+    on_clean_up: Callable[[], None]
     _progress: dict[str, _Progress] = field(default_factory=dict)
     _failures: dict[str, AirbyteTracedException] = field(default_factory=dict)
     _begun: int = 0
@@ -82,7 +92,9 @@ class CatalogRead:
     def messages(self) -> Iterator[AirbyteMessage]:
         """Every message of the run. Raises ``AirbyteTracedException`` at the end where any stream failed."""
         extraction = self.connection.extraction()
+        seconds = CLEAN_UP_STOPPED
         try:
+            self.flush()
             described, failure = self._prepare()
             if failure is not None:
                 extraction.stop(failure)
@@ -94,9 +106,11 @@ class CatalogRead:
                 may_begin=lambda others: not others or extraction.has_free_slot or extraction.stop_failure is not None,
                 idle=partial(self._idle, extraction),
             )
-            self.flush()
+            self._flush()
+            if not self.stopped():
+                seconds = CLEAN_UP
         finally:
-            seconds = CLEAN_UP_STOPPED if self.stopped() else CLEAN_UP
+            self.on_clean_up()
             extraction.close(self._jobs_to_keep(), seconds)
             self.connection.close()
         if self._failures and not self.stopped():
@@ -127,6 +141,8 @@ class CatalogRead:
         """A stream from STARTED to its last status. Never raises for a failure of the stream."""
         name = configured.stream.name
         progress = self._progress.setdefault(name, _Progress())
+        progress.last_state = self.states.get_stream_state(name, configured.stream.namespace) or None
+        progress.last_state_at = self.connection.clock.monotonic()
         self._begun += 1
         try:
             if extraction.stop_failure is not None:
@@ -228,6 +244,7 @@ class CatalogRead:
         if message.type is Type.STATE and message.state is not None and message.state.stream is not None:
             blob = message.state.stream.stream_state
             progress.last_state = copy.deepcopy(dict(blob.__dict__)) if blob is not None else {}
+            progress.unflushed |= _jobs_named(progress.last_state)
             progress.last_state_at = self.connection.clock.monotonic()
 
     def _count_waiting(self, name: str, progress: _Progress) -> None:
@@ -246,8 +263,14 @@ class CatalogRead:
 
     # The whole run
 
-    def _idle(self, extraction: Extraction) -> None:
+    def _flush(self) -> None:
+        """Let stdout take everything; which states the platform has is certain then."""
         self.flush()
+        for progress in self._progress.values():
+            progress.unflushed.clear()
+
+    def _idle(self, extraction: Extraction) -> None:
+        self._flush()
         extraction.wait(IDLE)
         self._look_around(extraction)
 
@@ -268,18 +291,34 @@ class CatalogRead:
         jobs = self.connection.metrics.jobs
         if failure is None and jobs - self._jobs_at_limits >= LIMITS_AGAIN:
             self._jobs_at_limits = jobs
-            try:
-                failure = self.connection.quota_failure()
-            except SalesforceError as error:
-                LOGGER.warning("The org's limits could not be read: %s", error.failure.summary)
+            extraction.ask(self.connection.quota_failure, partial(_heed, extraction), _without_limits)
         if failure is not None:
             extraction.stop(failure)
 
     def _jobs_to_keep(self) -> set[str]:
-        """The jobs that an emitted state names: the next run continues or removes them."""
-        return {
-            str(entry["job"])
-            for progress in self._progress.values()
-            for entry in (progress.last_state or {}).get("resume", ())
-            if isinstance(entry, Mapping) and "job" in entry
-        }
+        """The jobs that a state names which the platform may have: the next run continues or removes them."""
+        keep: set[str] = set()
+        for progress in self._progress.values():
+            keep |= progress.unflushed | _jobs_named(progress.last_state)
+        return keep
+
+
+def _jobs_named(state: Mapping[str, Any] | None) -> set[str]:
+    """The jobs in a state, which may have been written by anybody."""
+    entries = (state or {}).get("resume")
+    if not isinstance(entries, list):
+        return set()
+    return {str(entry["job"]) for entry in entries if isinstance(entry, Mapping) and "job" in entry}
+
+
+def _heed(extraction: Extraction, failure: Failure | None) -> None:
+    if failure is not None:
+        extraction.stop(failure)
+
+
+def _without_limits(error: Exception) -> None:
+    """What stands in the way of looking at the limits stands in the way of everything else, and is dealt with there."""
+    if isinstance(error, SalesforceError):
+        LOGGER.warning("The org's limits could not be read: %s", error.failure.summary)
+    elif not isinstance(error, Stopped):
+        raise error

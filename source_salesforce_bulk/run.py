@@ -6,19 +6,23 @@ import json
 import sys
 from pathlib import Path
 
+from source_salesforce_bulk.signals import Stop
+
 
 def run() -> None:
     """Run the protocol command that the command line names.
 
-    ``spec`` alone is answered from a file: importing the CDK takes a second.
+    ``spec`` alone is answered from a file: importing the CDK takes a second. Signals are heeded before that second.
     """
     arguments = sys.argv[1:]
     if arguments == ["spec"]:
         _print_spec()
         return
+    stop = Stop()
+    stop.install()
     from source_salesforce_bulk.entrypoint import launch  # noqa: PLC0415 - see above
 
-    launch(arguments)
+    launch(arguments, stop)
 
 
 def _print_spec() -> None:

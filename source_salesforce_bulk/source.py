@@ -48,8 +48,8 @@ CONNECTIONS = 32
 class SourceSalesforceBulk(AbstractSource):
     """Salesforce through Bulk API 2.0 query jobs. Works under any CDK entrypoint.
 
-    ``stop`` is set by whoever handles signals: the run then ends at its next turn, resumable. ``clock`` and
-    ``random01`` are there for tests.
+    ``stop`` is set by whoever handles signals: the run then ends at its next turn, resumable. ``on_clean_up`` is told
+    when a read has said its last word. ``clock`` and ``random01`` are there for tests.
     """
 
     # ``config`` gives clearer sentences than a JSON Schema validator does.
@@ -60,9 +60,11 @@ class SourceSalesforceBulk(AbstractSource):
         stop: threading.Event | None = None,
         clock: Clock | None = None,
         random01: Callable[[], float] = random.random,
+        on_clean_up: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
         self._stop = stop or threading.Event()
+        self._on_clean_up = on_clean_up
         self._clock = clock or SystemClock(self._stop)
         self._random01 = random01
 
@@ -131,6 +133,7 @@ class SourceSalesforceBulk(AbstractSource):
                 read_stream=read_stream,
                 stopped=self._stop.is_set,
                 flush=PRINT_BUFFER.flush,
+                on_clean_up=self._on_clean_up,
             ).messages()
 
     def _connected(self, raw: Mapping[str, Any]) -> Connection:

@@ -66,6 +66,7 @@ LAYERS: Mapping[str, int] = {
     "registries": EDGES,
     "run": EDGES,
     "runners": EDGES,
+    "signals": EDGES,
     "source": EDGES,
     "spec": EDGES,
     "streams": EDGES,

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Sequence
+from typing import TypeVar
 
 from source_salesforce_bulk.extraction.calls import Calls
 from source_salesforce_bulk.extraction.job_ledger import JobLedger
@@ -30,6 +31,8 @@ from source_salesforce_bulk.salesforce.page_walk import End
 from source_salesforce_bulk.salesforce.query_job import PagesRead
 
 LOGGER = logging.getLogger("airbyte.salesforce.extraction")
+
+T = TypeVar("T")
 
 
 class Extraction:
@@ -117,6 +120,10 @@ class Extraction:
         pause = seconds if due is None else min(seconds, max(0.0, due - self._clock.monotonic()))
         self._calls.drain(pause)
         self._pump()
+
+    def ask(self, call: Callable[[], T], done: Callable[[T], None], failed: Callable[[Exception], None]) -> None:
+        """Run a call of the owner's beside the reading; ``done`` or ``failed`` follows in the owner's thread."""
+        self._calls.submit(call, done, failed)
 
     def describe_waiting(self) -> str:
         """For a log line: which objects wait for which jobs, and for how long."""

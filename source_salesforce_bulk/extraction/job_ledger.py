@@ -1,8 +1,8 @@
 """Every job this run answers for, so that none is left behind (design section 3.9).
 
-A job enters when its id is learnt, from Salesforce's answer or from the state of an earlier run, and leaves when it is
-gone. What is still here when the run ends is deleted, or aborted first, unless the last emitted state names it. A job
-that never entered is never touched: it is somebody else's.
+A job enters when its id is learnt from Salesforce's answer, or when Salesforce has said that the one a state names is
+ours, and leaves when it is gone. What is still here when the run ends is deleted, or aborted first, unless the last
+emitted state names it. A job that never entered is never touched: it is somebody else's.
 """
 
 from __future__ import annotations
@@ -32,7 +32,16 @@ class JobLedger:
         self._calls = calls
         self._clock = clock
         self._jobs: dict[str, _Entry] = {}
+        self._arriving = 0
         self._leaving = 0
+
+    def expect(self) -> None:
+        """A create is on its way; :meth:`answered` follows, whatever becomes of it."""
+        self._arriving += 1
+
+    def answered(self) -> None:
+        """The create on its way has been answered, or its answer is lost."""
+        self._arriving -= 1
 
     def note(self, job_id: str, version: str, object_name: str) -> None:
         """This job exists and is ours."""
@@ -71,11 +80,17 @@ class JobLedger:
         self._calls.submit(partial(self._org.info, version, job_id, object_name), judge, self._left)
 
     def close(self, keep: Collection[str], seconds: float) -> None:
-        """Discard every job but those in ``keep``, and wait for that at most ``seconds``."""
-        for job_id in [job_id for job_id in self._jobs if job_id not in keep]:
-            self.discard(job_id)
+        """Discard every job but those in ``keep``, and wait for that at most ``seconds``.
+
+        That includes jobs whose create is only answered meanwhile: no state names them.
+        """
         until = self._clock.monotonic() + seconds
-        while self._leaving and (left := until - self._clock.monotonic()) > 0:
+        while True:
+            for job_id in [job_id for job_id in self._jobs if job_id not in keep]:
+                self.discard(job_id)
+            left = until - self._clock.monotonic()
+            if not (self._leaving or self._arriving) or left <= 0:
+                return
             self._calls.drain(left)
 
     def _left(self, _: object) -> None:

@@ -116,7 +116,6 @@ class JobScheduler:
                 return
             read, window = chosen
             if window.unconfirmed and window.job.job_id is not None:
-                self._ledger.note(window.job.job_id, window.api_version, read.plan.object_name)
                 self.log(read, window, f"continuing an earlier run's job behind page {window.walk.page}")
                 self.apply(read, window, Continue(window.job.job_id))
             else:
@@ -173,6 +172,8 @@ class JobScheduler:
         match command:
             case CreateJob():
                 self._create(read, window)
+            case AbortJob(job_id) | DeleteJob(job_id) if window.unconfirmed:
+                self._ledger.dispose(job_id, window.api_version, read.plan.object_name, read.plan.query.operation)
             case AbortJob(job_id):
                 self._ledger.discard(job_id)
             case DeleteJob(job_id):
@@ -188,12 +189,14 @@ class JobScheduler:
             self._metrics.of(read.plan.object_name).retries += 1
         self._start_over(read, window)
         window.unconfirmed = False
+        self._ledger.expect()
         create = partial(
             self._org.create, window.api_version, window.soql, read.plan.query.operation, read.plan.object_name
         )
         self._calls.submit(create, partial(self._created, read, window), partial(self._create_failed, read, window))
 
     def _created(self, read: ObjectRead, window: WindowRead, info: JobInfo) -> None:
+        self._ledger.answered()
         self._ledger.note(info.id, window.api_version, read.plan.object_name)
         self._metrics.of(read.plan.object_name).jobs += 1
         if read.failure is None:
@@ -201,6 +204,7 @@ class JobScheduler:
             self.log(read, window, "query job created")
 
     def _create_failed(self, read: ObjectRead, window: WindowRead, error: Exception) -> None:
+        self._ledger.answered()
         failure = _failure_in(error)
         if failure is not None:
             self.apply(read, window, CreateFailed(failure))
@@ -221,7 +225,9 @@ class JobScheduler:
         if window.unconfirmed and not self._org.is_ours(info, read.plan.object_name, read.plan.query.operation):
             self._leave_alone(read, window, job_id)
             return
-        window.unconfirmed = False
+        if window.unconfirmed:
+            self._ledger.note(job_id, window.api_version, read.plan.object_name)
+            window.unconfirmed = False
         if self.apply(read, window, Polled(info)) is Phase.READY:
             window.walk = Walk(window.job.records, window.walk.locator, window.walk.page, window.walk.rows)
             self._ledger.completed(job_id)
