@@ -176,3 +176,25 @@ def test_clean_up_that_fails_does_not_keep_the_end_waiting(ledger, org, calls, c
     before = clock.monotonic()
     ledger.close(keep=(), seconds=10)
     assert clock.monotonic() == before
+
+
+def test_a_create_that_is_answered_during_the_end_is_no_job_left_behind(ledger, org, calls):
+    ledger.expect()
+
+    def created(_: object) -> None:
+        ledger.answered()
+        ledger.note("750A", VERSION, "Account")
+
+    calls.submit(lambda: None, created, created)
+    ledger.close(keep=(), seconds=10)
+    assert org.done == [("abort", VERSION, "750A", "Account")]
+
+
+def test_the_end_waits_for_the_answer_of_a_create_and_no_longer(ledger, org, calls, clock):
+    before = clock.monotonic()
+    ledger.expect()
+    ledger.close(keep=(), seconds=10)
+    assert clock.monotonic() == before + 10
+    ledger.answered()
+    ledger.close(keep=(), seconds=10)
+    assert clock.monotonic() == before + 10
