@@ -48,9 +48,17 @@ format: $(STAMP) ## Format the code and fix what can be fixed safely
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+.PHONY: glue-wheels
+glue-wheels: $(STAMP) ## Build the zip that an AWS Glue job installs (dist/*.gluewheels.zip)
+	@$(BIN)/python deploy/glue/build_wheels.py
+
 # No registry host and no path of this machine may get into these files.
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock' $(UV_LOCK_ARGS)
+
+# Packages that Glue has, and those that come with them: not shipped (see deploy/glue/requirements.in).
+GLUE_HAS = boto3 botocore certifi charset-normalizer idna jmespath numpy pyarrow python-dateutil requests s3transfer six \
+	tenacity tzdata urllib3
 
 .PHONY: lock
 lock: $(STAMP) ## Write requirements/*.txt anew from pyproject.toml
@@ -59,6 +67,8 @@ lock: $(STAMP) ## Write requirements/*.txt anew from pyproject.toml
 	$(UV_COMPILE) pyproject.toml --extra export -c requirements/connector.txt -o requirements/export.txt
 	$(UV_COMPILE) pyproject.toml --extra export --extra dev -c requirements/export.txt -o requirements/dev.txt
 	$(UV_COMPILE) requirements/setup.in -o requirements/setup.txt
+	$(UV_COMPILE) deploy/glue/requirements.in -c deploy/glue/constraints-5.0.txt -o deploy/glue/requirements.txt \
+		--python-platform x86_64-manylinux_2_28 --no-universal $(addprefix --no-emit-package ,$(GLUE_HAS))
 
 .PHONY: clean
 clean: ## Remove everything that make made, .venv included

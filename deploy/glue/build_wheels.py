@@ -1,0 +1,110 @@
+"""``make glue-wheels``: everything that a Glue job has to install, as one zip that needs no package index.
+
+The zip has the form that Glue 5.0 and later take for ``--additional-python-modules`` together with
+``--python-modules-installer-option --no-index``: ``wheels/*.whl`` and ``wheels/requirements.txt``
+(AWS Glue developer guide, "Using Python libraries with AWS Glue").
+
+This project's own wheel is built for Glue: it asks for the packages of ``requirements.in`` in place of the Airbyte
+connector's, because the CDK does not fit beside what Glue has installed. Its code is the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from poetry.core.masonry import api as poetry_core
+
+ROOT = Path(__file__).parents[2]
+WANTED = Path(__file__).with_name("requirements.in")
+LOCK = Path(__file__).with_name("requirements.txt")
+
+# Glue 5.0 and 5.1: Python 3.11 on Amazon Linux 2023 (glibc 2.34).
+TARGET = [
+    "--python-version=3.11",
+    "--implementation=cp",
+    "--abi=cp311",
+    "--abi=abi3",
+    "--platform=manylinux_2_34_x86_64",
+    "--platform=manylinux_2_28_x86_64",
+    "--platform=manylinux_2_17_x86_64",
+    "--platform=manylinux2014_x86_64",
+]
+
+
+def main() -> None:
+    """Build the zip and print where it is."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, default=ROOT / "dist", help="the folder that the zip is written to")
+    out: Path = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="glue-wheels-") as directory:
+        wheels = Path(directory) / "wheels"
+        wheels.mkdir()
+        own = build_own_wheel(Path(directory) / "source", wheels)
+        download_locked(wheels)
+        write_requirements(wheels, own)
+        print(pack(wheels, out / f"{own.name.split('-py3-')[0]}.gluewheels.zip"))
+
+
+def build_own_wheel(source: Path, wheels: Path) -> Path:
+    """This project's wheel with the dependencies of ``requirements.in``, marked by the local version ``+glue``."""
+    source.mkdir()
+    shutil.copytree(ROOT / "source_salesforce_bulk", source / "source_salesforce_bulk")
+    shutil.copy(ROOT / "LICENSE", source / "LICENSE")
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (source / "pyproject.toml").write_text(glue_pyproject(text, wanted_packages()), encoding="utf-8")
+    before = Path.cwd()
+    os.chdir(source)
+    try:
+        return wheels / poetry_core.build_wheel(str(wheels))
+    finally:
+        os.chdir(before)
+
+
+def glue_pyproject(text: str, wanted: Sequence[str]) -> str:
+    """``pyproject.toml`` as the Glue wheel wants it: other dependencies, and a version that tells it apart."""
+    listed = "".join(f'  "{requirement}",\n' for requirement in wanted)
+    text, replaced = re.subn(r"(?ms)^dependencies = \[.*?^\]$", lambda _: f"dependencies = [\n{listed}]", text, count=1)
+    text, versioned = re.subn(r'(?m)^version = "(.+)"$', r'version = "\1+glue"', text, count=1)
+    if not (replaced and versioned):
+        raise SystemExit("pyproject.toml has no dependencies or no version where they were expected")
+    return text
+
+
+def wanted_packages() -> list[str]:
+    """The lines of ``requirements.in`` that name a package."""
+    lines = WANTED.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def download_locked(wheels: Path) -> None:
+    """The locked packages' wheels for Glue's platform, whatever machine this is."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--require-hashes"]
+    subprocess.run([*command, "--no-deps", "--only-binary=:all:", *TARGET, "-d", wheels, "-r", LOCK], check=True)
+
+
+def write_requirements(wheels: Path, own: Path) -> None:
+    """What pip is told to install: our wheel; it finds the rest beside it, and on the machine."""
+    name, version = own.name.split("-")[:2]
+    (wheels / "requirements.txt").write_text(f"{name.replace('_', '-')}=={version}\n", encoding="utf-8")
+
+
+def pack(wheels: Path, archive: Path) -> Path:
+    """The folder as a zip, the same bytes for the same wheels."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
+        for path in sorted(wheels.iterdir()):
+            packed.writestr(zipfile.ZipInfo(f"wheels/{path.name}"), path.read_bytes())
+    return archive
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import importlib.util
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+GLUE = ROOT / "deploy" / "glue"
+SPEC = importlib.util.spec_from_file_location("build_wheels", GLUE / "build_wheels.py")
+assert SPEC is not None
+assert SPEC.loader is not None
+build_wheels = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(build_wheels)
+
+
+def test_the_glue_wheel_asks_for_what_glue_can_give_and_is_told_apart_by_its_version():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    here = tomllib.loads(text)["project"]
+    there = tomllib.loads(build_wheels.glue_pyproject(text, build_wheels.wanted_packages()))["project"]
+    assert there["version"] == f"{here['version']}+glue"
+    assert not any(requirement.startswith(("airbyte-cdk", "pyspark")) for requirement in there["dependencies"])
+    assert any(requirement.startswith("PyJWT") for requirement in there["dependencies"])
+
+
+def test_a_project_file_of_another_shape_is_refused_rather_than_shipped():
+    with pytest.raises(SystemExit):
+        build_wheels.glue_pyproject("[project]\nname = 'x'\n", ["requests"])
+
+
+def test_the_wheel_holds_the_package_as_it_is_here(tmp_path):
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    own = build_wheels.build_own_wheel(tmp_path / "source", wheels)
+    with zipfile.ZipFile(own) as wheel:
+        code = {name for name in wheel.namelist() if name.endswith(".py")}
+    assert code == {path.relative_to(ROOT).as_posix() for path in (ROOT / "source_salesforce_bulk").rglob("*.py")}
+
+
+def test_the_zip_has_the_form_that_glue_takes_and_is_the_same_for_the_same_wheels(tmp_path):
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    own = wheels / "source_salesforce_bulk-1.2.3+glue-py3-none-any.whl"
+    own.write_bytes(b"wheel")
+    build_wheels.write_requirements(wheels, own)
+    archive = build_wheels.pack(wheels, tmp_path / "one.zip")
+    with zipfile.ZipFile(archive) as packed:
+        assert packed.read("wheels/requirements.txt") == b"source-salesforce-bulk==1.2.3+glue\n"
+        assert f"wheels/{own.name}" in packed.namelist()
+    assert build_wheels.pack(wheels, tmp_path / "two.zip").read_bytes() == archive.read_bytes()
+
+
+@pytest.mark.parametrize("release", ["5.0", "5.1"])
+def test_what_glue_has_is_not_shipped_a_second_time(release):
+    """Its versions are Glue's to choose; typing_extensions alone is missing from 5.0 and there in 5.1."""
+    pins = dict(line.split("==") for line in (GLUE / f"constraints-{release}.txt").read_text().split() if "==" in line)
+    lock = (GLUE / "requirements.txt").read_text(encoding="utf-8")
+    shipped = {line.split("==")[0] for line in lock.splitlines() if "==" in line and not line.startswith((" ", "#"))}
+    assert shipped
+    assert not shipped & {name.replace("_", "-") for name in pins} - {"typing-extensions"}
