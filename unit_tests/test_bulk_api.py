@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_salesforce_bulk.salesforce import bulk_api
-from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState, PageHeaders
+from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState, PageHeaders, PageList
 from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
 
 JOB = "7505g00000AbCdEAAV"
@@ -55,6 +55,40 @@ def test_the_first_page_is_asked_for_without_a_locator():
 def test_a_later_page_is_asked_for_with_its_locator_and_the_same_size():
     request = bulk_api.results("v66.0", JOB, "MDowR2FI", 50000, "Account")
     assert request.params == {"maxRecords": "50000", "locator": "MDowR2FI"}
+
+
+def test_a_page_that_the_org_has_listed_is_asked_for_as_it_was_cut():
+    assert bulk_api.results("v66.0", JOB, "MDowR2FI", None, "Account").params == {"locator": "MDowR2FI"}
+
+
+def test_the_pages_of_a_job_are_asked_for_at_its_address_or_where_the_last_answer_says():
+    request = bulk_api.result_pages("v66.0", JOB, "Account")
+    assert (request.operation, request.method) == (Operation.RESULT_PAGES, "GET")
+    assert request.path == f"/services/data/v66.0/jobs/query/{JOB}/resultPages"
+    assert bulk_api.result_pages("v66.0", JOB, "Account", "/there?locator=x").path == "/there?locator=x"
+
+
+# Lists of pages, in the guide's own spellings: its table, its sample and a machine-made schema differ.
+
+
+@pytest.mark.parametrize("url_key", ["resultUrl", "resultLink"])
+@pytest.mark.parametrize("next_key", ["nextRecordsUrl", "nextRecordUrl"])
+def test_a_list_of_pages_is_read(url_key, next_key):
+    base = f"/services/data/v66.0/jobs/query/{JOB}"
+    urls = [f"{base}/results", f"{base}/results?locator=MDowR2FI%3D", f"https://acme.test{base}/results?locator=c"]
+    further = f"https://acme.test{base}/resultpages?locator=c"
+    payload = {"resultPages": [{url_key: url} for url in urls], next_key: further, "done": False}
+    assert PageList.from_json(payload) == PageList((None, "MDowR2FI=", "c"), f"{base}/resultpages?locator=c")
+    assert PageList.from_json({"resultPages": [], next_key: None, "done": True}) == PageList((), None)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [[], {}, {"resultPages": {}}, {"resultPages": [{}]}, {"resultPages": ["x"]}, {"resultPages": [], "done": False}],
+)
+def test_what_is_no_list_of_pages_is_refused(payload):
+    with pytest.raises(UnreadableBody):
+        PageList.from_json(payload)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from source_salesforce_bulk.salesforce.wire import ApiRequest, Operation, UnreadableBody
 
@@ -94,6 +94,32 @@ class PageHeaders:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class PageList:
+    """One answer of the parallel results resource: the locators of some pages, in the order of the result.
+
+    None among ``locators`` is the first page, where the org names it without a locator. ``further`` is the path, query
+    included, that lists what follows; None at the end.
+    """
+
+    locators: tuple[str | None, ...]
+    further: str | None
+
+    @classmethod
+    def from_json(cls, payload: object) -> PageList:
+        """Read an answer, in each of the spellings that the guide uses; raises :class:`UnreadableBody`."""
+        entries = payload.get("resultPages") if isinstance(payload, Mapping) else None
+        if not isinstance(payload, Mapping) or not isinstance(entries, list):
+            raise UnreadableBody("the answer lists no pages")
+        urls = [_either(entry, "resultUrl", "resultLink") for entry in entries]
+        further = _either(payload, "nextRecordsUrl", "nextRecordUrl")
+        if None in urls:
+            raise UnreadableBody("a page of the answer has no address")
+        if further is None and payload.get("done") is False:
+            raise UnreadableBody("the answer is not the last one and names no next one")
+        return cls(tuple(_locator_of(url) for url in urls if url is not None), _path_of(further) if further else None)
+
+
 def create_job(version: str, soql: str, operation: str, object_name: str) -> ApiRequest:
     """Create a query job (``query`` or ``queryAll``) whose result is comma-separated with LF line ends."""
     body = {"operation": operation, "query": soql, "contentType": "CSV", "columnDelimiter": "COMMA", "lineEnding": "LF"}
@@ -105,14 +131,21 @@ def job_info(version: str, job_id: str, object_name: str) -> ApiRequest:
     return ApiRequest(Operation.JOB_INFO, "GET", _job(version, job_id), object_name=object_name)
 
 
-def results(version: str, job_id: str, locator: str | None, page_size: int, object_name: str) -> ApiRequest:
+def results(version: str, job_id: str, locator: str | None, page_size: int | None, object_name: str) -> ApiRequest:
     """Ask for one result page, the first where ``locator`` is None.
 
-    ``maxRecords`` goes with every page: what Salesforce does when it changes between pages is not documented.
+    ``maxRecords`` goes with every page: what Salesforce does when it changes between pages is not documented. Pages
+    that Salesforce itself has listed (:func:`result_pages`) are asked for without it: they have the size they have.
     """
-    params = {"maxRecords": str(page_size)} | ({"locator": locator} if locator else {})
+    params = ({"maxRecords": str(page_size)} if page_size else {}) | ({"locator": locator} if locator else {})
     path = f"{_job(version, job_id)}/results"
     return ApiRequest(Operation.RESULTS, "GET", path, params=params, object_name=object_name)
+
+
+def result_pages(version: str, job_id: str, object_name: str, further: str | None = None) -> ApiRequest:
+    """Ask for the pages of a complete job (API v58 and later), or for those behind ``further``."""
+    path = further or f"{_job(version, job_id)}/resultPages"
+    return ApiRequest(Operation.RESULT_PAGES, "GET", path, object_name=object_name)
 
 
 def abort_job(version: str, job_id: str, object_name: str) -> ApiRequest:
@@ -132,6 +165,22 @@ def _jobs(version: str) -> str:
 
 def _job(version: str, job_id: str) -> str:
     return f"{_jobs(version)}/{quote(job_id, safe='')}"
+
+
+def _either(payload: object, *spellings: str) -> str | None:
+    values = [payload.get(spelling) for spelling in spellings] if isinstance(payload, Mapping) else []
+    return next((value for value in values if isinstance(value, str) and value), None)
+
+
+def _locator_of(url: str) -> str | None:
+    found = parse_qs(urlsplit(url).query).get("locator")
+    return found[0] if found else None
+
+
+def _path_of(url: str) -> str:
+    """The part of an address that counts: whatever host it names, the token goes to the org's own."""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def _text(value: object) -> str | None:

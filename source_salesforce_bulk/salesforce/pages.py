@@ -41,7 +41,7 @@ class PageAddress:
     job_id: str
     locator: str | None
     version: str
-    page_size: int
+    page_size: int | None
     columns: tuple[str, ...]
 
 

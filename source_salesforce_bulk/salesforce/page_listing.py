@@ -1,0 +1,116 @@
+"""The pages of a complete job, listed before any of them is read: what many machines can download at once.
+
+Salesforce lists them itself (``resultPages``, API v58 and later), at its own page size. Where an org lacks that
+resource the locators are walked: each page is asked for, and let go as soon as its headers have named the next.
+
+Retries here: none. A call's own retries are ``transport``'s; a job whose pages cannot be listed is ``query_job``'s.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from source_salesforce_bulk.salesforce import bulk_api
+from source_salesforce_bulk.salesforce.bulk_api import PageHeaders, PageList
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError, unreadable_answer
+from source_salesforce_bulk.salesforce.page_walk import End, Onward, Walk, step
+from source_salesforce_bulk.salesforce.transport import Transport
+from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
+
+LOGGER = logging.getLogger("airbyte.salesforce.pages")
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """A complete job: ``total`` is its ``numberRecordsProcessed``, None where Salesforce did not say."""
+
+    object_name: str
+    job_id: str
+    version: str
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PageListing:
+    """The locators of a job's pages in the order of the result; None is the first page's.
+
+    Every page has to be asked for with ``page_size`` as its ``maxRecords``, or without one where it is None: then the
+    pages are cut as Salesforce cut them.
+    """
+
+    locators: tuple[str | None, ...]
+    page_size: int | None
+
+
+class PageLister:
+    """Lists pages; one instance serves every thread. ``page_size`` is for orgs whose locators have to be walked."""
+
+    def __init__(self, transport: Transport, page_size: int) -> None:
+        self._transport = transport
+        self._page_size = page_size
+
+    def list_pages(self, job: JobResult) -> PageListing:
+        """Every page of the job; none where it holds no row.
+
+        Raises ``SalesforceError``; its action is ``NEW_JOB`` where the job is gone or its pages do not add up.
+        """
+        if job.total == 0:
+            return PageListing((), None)
+        try:
+            return PageListing(tuple(self._listed(job)), None)
+        except SalesforceError as error:
+            if error.failure.status != 404:
+                raise
+            LOGGER.info("%s job %s: the org does not list pages; walking them", job.object_name, job.job_id)
+        return PageListing(tuple(self._walked(job)), self._page_size)
+
+    def _listed(self, job: JobResult) -> Iterator[str | None]:
+        further: str | None = None
+        asked: set[str | None] = set()
+        named: set[str | None] = set()
+        while True:
+            answer = self._page_list(job, further)
+            asked.add(further)
+            for locator in answer.locators:
+                if locator in named:
+                    raise SalesforceError(_does_not_add_up("the org lists a page twice"))
+                named.add(locator)
+                yield locator
+            if answer.further is None:
+                return
+            if answer.further in asked:
+                raise SalesforceError(_does_not_add_up("the list of pages does not move on"))
+            further = answer.further
+
+    def _page_list(self, job: JobResult, further: str | None) -> PageList:
+        response = self._transport.call(bulk_api.result_pages(job.version, job.job_id, job.object_name, further))
+        try:
+            return PageList.from_json(response.json())
+        except UnreadableBody as error:
+            raise SalesforceError(unreadable_answer(Operation.RESULT_PAGES, response)) from error
+
+    def _walked(self, job: JobResult) -> Iterator[str | None]:
+        walk = Walk(total=job.total)
+        while True:
+            yield walk.locator
+            headers = self._headers(job, walk.locator)
+            # A page that does not say how many rows it has cannot be counted before it is read.
+            walk = walk if headers.rows is not None else replace(walk, total=None)
+            match step(walk, headers, headers.rows or 0):
+                case Onward(onward):
+                    walk = onward
+                case End():
+                    return
+                case other:
+                    raise SalesforceError(_does_not_add_up(f"its headers do not lead to its end ({other})"))
+
+    def _headers(self, job: JobResult, locator: str | None) -> PageHeaders:
+        request = bulk_api.results(job.version, job.job_id, locator, self._page_size, job.object_name)
+        with self._transport.open(request) as body:
+            return PageHeaders.from_http(body.headers)
+
+
+def _does_not_add_up(detail: str) -> Failure:
+    return Failure.of(Kind.PAGE_REJECTED, Operation.RESULT_PAGES, detail, action=Action.NEW_JOB)

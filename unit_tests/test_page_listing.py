@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import pytest
+
+from source_salesforce_bulk.extraction.metrics import RunMetrics
+from source_salesforce_bulk.salesforce.failures import Action, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.page_listing import JobResult, PageLister, PageListing
+from source_salesforce_bulk.salesforce.transport import Transport
+from unit_tests.fakes import Answer, FakeClock, FakeTokens, ScriptedHttp, Sent
+
+PATH = "/services/data/v66.0/jobs/query/750x"
+PAGE_SIZE = 1000
+NOT_FOUND = Answer(404, [{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}])
+
+
+def listed(*locators: str, further: str | None = None) -> Answer:
+    pages = [{"resultUrl": f"{PATH}/results?locator={locator}"} for locator in locators]
+    return Answer(200, {"resultPages": pages, "nextRecordsUrl": further, "done": further is None})
+
+
+def page(rows: int | None, following: str | None) -> Answer:
+    headers = {"Content-Type": "text/csv"}
+    headers |= {"Sforce-NumberOfRecords": str(rows)} if rows is not None else {}
+    headers |= {"Sforce-Locator": following} if following is not None else {}
+    return Answer(200, b'"Id"\n', headers)
+
+
+def asks_for(locator: str | None):
+    def check(sent: Sent) -> None:
+        assert sent.params is not None
+        assert (sent.params.get("locator"), sent.params["maxRecords"]) == (locator, str(PAGE_SIZE))
+
+    return check
+
+
+def list_pages(http: ScriptedHttp, total: int | None = 3000) -> PageListing:
+    with http:
+        transport = Transport(http, FakeTokens(), FakeClock(), lambda: 0.0, RunMetrics())
+        return PageLister(transport, PAGE_SIZE).list_pages(JobResult("Account", "750x", "v66.0", total))
+
+
+def test_the_org_lists_its_pages_a_few_at_a_time():
+    http = ScriptedHttp()
+    http.expect("GET", "/750x/resultPages", listed("a", "b", further=f"{PATH}/resultpages?locator=b"))
+    http.expect("GET", "/750x/resultpages?locator=b", listed("c"))
+    assert list_pages(http) == PageListing(("a", "b", "c"), page_size=None)
+
+
+def test_a_result_without_rows_has_no_page_and_costs_no_call():
+    assert list_pages(ScriptedHttp(), total=0) == PageListing((), None)
+
+
+@pytest.mark.parametrize("further", [f"{PATH}/resultpages?locator=b", f"{PATH}/resultpages?locator=z"])
+def test_a_list_that_does_not_move_on_is_given_up(further):
+    http = ScriptedHttp()
+    http.expect("GET", "/750x/resultPages", listed("a", "b", further=f"{PATH}/resultpages?locator=b"))
+    repeated = further.endswith("=b")
+    http.expect("GET", "/750x/resultpages?locator=b", listed("c" if repeated else "a", further=further))
+    with pytest.raises(SalesforceError) as raised:
+        list_pages(http)
+    assert (raised.value.failure.kind, raised.value.failure.action) == (Kind.PAGE_REJECTED, Action.NEW_JOB)
+
+
+def test_a_list_that_is_none_is_an_unreadable_answer():
+    with pytest.raises(SalesforceError) as raised:
+        list_pages(ScriptedHttp().expect("GET", "/750x/resultPages", Answer(200, {"done": True})))
+    assert raised.value.failure.kind is Kind.UNREADABLE_ANSWER
+
+
+def test_an_org_that_lists_nothing_is_walked_by_its_locators():
+    http = ScriptedHttp().expect("GET", "/750x/resultPages", NOT_FOUND)
+    http.expect("GET", "/750x/results", page(1000, "a"), asks_for(None))
+    http.expect("GET", "/750x/results", page(1000, "b"), asks_for("a"))
+    http.expect("GET", "/750x/results", page(1000, "null"), asks_for("b"))
+    assert list_pages(http) == PageListing((None, "a", "b"), page_size=PAGE_SIZE)
+
+
+@pytest.mark.parametrize("following", ["null", None])
+def test_the_end_of_a_walk_is_believed_where_the_rows_add_up(following):
+    http = ScriptedHttp().expect("GET", "/750x/resultPages", NOT_FOUND)
+    http.expect("GET", "/750x/results", page(1000, "a")).expect("GET", "/750x/results", page(2000, following))
+    assert list_pages(http).locators == (None, "a")
+
+
+@pytest.mark.parametrize(
+    "last", [page(1000, None), page(1999, "null"), page(2001, "null"), page(2000, "a"), page(None, None)]
+)
+def test_the_end_of_a_walk_is_not_believed_otherwise(last):
+    http = ScriptedHttp().expect("GET", "/750x/resultPages", NOT_FOUND)
+    http.expect("GET", "/750x/results", page(1000, "a")).expect("GET", "/750x/results", last)
+    with pytest.raises(SalesforceError) as raised:
+        list_pages(http)
+    assert raised.value.failure.action is Action.NEW_JOB
+
+
+def test_pages_that_do_not_say_how_many_rows_they_have_are_walked_to_the_word_null():
+    http = ScriptedHttp().expect("GET", "/750x/resultPages", NOT_FOUND)
+    http.expect("GET", "/750x/results", page(None, "a")).expect("GET", "/750x/results", page(None, "null"))
+    assert list_pages(http).locators == (None, "a")
+
+
+def test_a_job_that_is_gone_is_said_to_be_gone():
+    http = ScriptedHttp().expect("GET", "/750x/resultPages", NOT_FOUND).expect("GET", "/750x/results", NOT_FOUND)
+    with pytest.raises(SalesforceError) as raised:
+        list_pages(http)
+    assert (raised.value.failure.kind, raised.value.failure.action) == (Kind.JOB_GONE, Action.NEW_JOB)
