@@ -29,11 +29,12 @@ from source_salesforce_bulk.airbyte_errors import final_trace, traced, traced_co
 from source_salesforce_bulk.catalog import ReadableObject, plan_object, readable_object, selected_fields
 from source_salesforce_bulk.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
-from source_salesforce_bulk.extraction.quota import check_usage
+from source_salesforce_bulk.extraction.quota import Quota, check_usage
 from source_salesforce_bulk.extraction.stream_state import StateError
 from source_salesforce_bulk.interleaving import TURN_OVER, TurnOver, interleave
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.describe import SObject
+from source_salesforce_bulk.salesforce.discovery import Describes
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 from source_salesforce_bulk.streams import TURN, BulkStream, Reading, StreamShape, state_message, stream_of
 
@@ -87,7 +88,8 @@ class CatalogRead:
     _failures: dict[str, AirbyteTracedException] = field(default_factory=dict)
     _begun: int = 0
     _logged_at: float = 0.0
-    _jobs_at_limits: int = 0
+    _creates_at_limits: int = 0
+    _describes: Describes | None = None
 
     def messages(self) -> Iterator[AirbyteMessage]:
         """Every message of the run. Raises ``AirbyteTracedException`` at the end where any stream failed."""
@@ -95,21 +97,21 @@ class CatalogRead:
         seconds = CLEAN_UP_STOPPED
         try:
             self.flush()
-            described, failure = self._prepare()
+            failure = self._prepare(extraction)
             if failure is not None:
                 extraction.stop(failure)
-            streams = [self._messages_of(configured, described, extraction) for configured in self.catalog.streams]
+            streams = [self._messages_of(configured, extraction) for configured in self.catalog.streams]
             extraction.others_wait = len(streams) > 1
             self._logged_at = self.connection.clock.monotonic()
             yield from interleave(
-                streams,
-                may_begin=lambda others: not others or extraction.has_free_slot or extraction.stop_failure is not None,
-                idle=partial(self._idle, extraction),
+                streams, may_begin=partial(self._may_begin, extraction), idle=partial(self._idle, extraction)
             )
             self._flush()
             if not self.stopped():
                 seconds = CLEAN_UP
         finally:
+            if self._describes is not None:
+                self._describes.close()
             self.on_clean_up()
             extraction.close(self._jobs_to_keep(), seconds)
             self.connection.close()
@@ -118,24 +120,33 @@ class CatalogRead:
 
     # Before the first stream
 
-    def _prepare(self) -> tuple[Mapping[str, SObject | SalesforceError], Failure | None]:
-        """Log in, look at the limits, describe what is configured; a failure here concerns every stream."""
+    def _prepare(self, extraction: Extraction) -> Failure | None:
+        """Log in, look at the limits, begin to describe what is configured; a failure here concerns every stream."""
         try:
             self.connection.log_in()
-            failure = self.connection.quota_failure()
-            if failure is not None:
-                return {}, failure
-            names = [configured.stream.name for configured in self.catalog.streams]
-            return self.connection.discovery.describe(names), None
+            quota = self.connection.quota()
         except SalesforceError as error:
-            return {}, error.failure
+            return error.failure
+        except Stopped:
+            return Failure.of(Kind.INTERRUPTED)
+        if quota.failure is None:
+            extraction.allow_jobs(quota.jobs, counted_at=0)
+            names = [configured.stream.name for configured in self.catalog.streams]
+            self._describes = self.connection.discovery.describe_ahead(names, extraction.wake)
+        return quota.failure
+
+    def _may_begin(self, extraction: Extraction, others: bool) -> bool:
+        """Whether the next stream's first job could be created now. Where nothing else goes on, it waits by itself."""
+        if not others or extraction.stop_failure is not None:
+            return True
+        name = self.catalog.streams[self._begun].stream.name
+        return extraction.has_free_slot and self._describes is not None and self._describes.ready(name)
 
     # One stream
 
     def _messages_of(
         self,
         configured: ConfiguredAirbyteStream,
-        described: Mapping[str, SObject | SalesforceError],
         extraction: Extraction,
     ) -> Iterator[AirbyteMessage | TurnOver]:
         """A stream from STARTED to its last status. Never raises for a failure of the stream."""
@@ -145,6 +156,7 @@ class CatalogRead:
         progress.last_state_at = self.connection.clock.monotonic()
         self._begun += 1
         try:
+            described = self._described(name, extraction)
             if extraction.stop_failure is not None:
                 if not self.stopped():
                     yield from self._not_begun(configured, extraction.stop_failure)
@@ -165,19 +177,25 @@ class CatalogRead:
         except Exception as error:  # noqa: BLE001 - every failure of a stream ends here, typed, and the others go on
             yield from self._failed(configured, error)
 
+    def _described(self, name: str, extraction: Extraction) -> SObject | SalesforceError:
+        """The object, waited for; a failure that concerns every object stops the run."""
+        if extraction.stop_failure is None and self._describes is not None:
+            try:
+                return self._describes.result(name)
+            except SalesforceError as error:
+                extraction.stop(error.failure)
+            except Stopped:
+                extraction.stop(Failure.of(Kind.INTERRUPTED))
+        return SalesforceError(extraction.stop_failure or Failure.of(Kind.OBJECT_GONE))
+
     def _stream(
-        self,
-        configured: ConfiguredAirbyteStream,
-        described: Mapping[str, SObject | SalesforceError],
-        extraction: Extraction,
+        self, configured: ConfiguredAirbyteStream, described: SObject | SalesforceError, extraction: Extraction
     ) -> BulkStream:
         name = configured.stream.name
-        result = described.get(name)
-        if result is None or isinstance(result, SalesforceError):
-            failure = result.failure if result is not None else Failure.of(Kind.OBJECT_GONE)
-            raise SalesforceError(failure)
+        if isinstance(described, SalesforceError):
+            raise described
         try:
-            readable = readable_object(result, self.connection.config)
+            readable = readable_object(described, self.connection.config)
         except ValueError as error:
             raise traced_config_error(f"object_overrides for {name}: {error}") from error
         stream = stream_of(
@@ -286,14 +304,12 @@ class CatalogRead:
             LOGGER.info("Still reading: %s", extraction.describe_waiting())
 
     def _look_at_limits(self, extraction: Extraction) -> None:
-        reserve = self.connection.config.daily_limit_reserve_percent
-        failure = check_usage(self.connection.metrics.usage, reserve)
-        jobs = self.connection.metrics.jobs
-        if failure is None and jobs - self._jobs_at_limits >= LIMITS_AGAIN:
-            self._jobs_at_limits = jobs
-            extraction.ask(self.connection.quota_failure, partial(_heed, extraction), _without_limits)
+        failure = check_usage(self.connection.metrics.usage, self.connection.config.daily_limit_reserve_percent)
         if failure is not None:
             extraction.stop(failure)
+        elif extraction.creates - self._creates_at_limits >= LIMITS_AGAIN:
+            self._creates_at_limits = extraction.creates
+            extraction.ask(self.connection.quota, partial(_heed, extraction, extraction.creates), _without_limits)
 
     def _jobs_to_keep(self) -> set[str]:
         """The jobs that a state names which the platform may have: the next run continues or removes them."""
@@ -311,9 +327,10 @@ def _jobs_named(state: Mapping[str, Any] | None) -> set[str]:
     return {str(entry["job"]) for entry in entries if isinstance(entry, Mapping) and "job" in entry}
 
 
-def _heed(extraction: Extraction, failure: Failure | None) -> None:
-    if failure is not None:
-        extraction.stop(failure)
+def _heed(extraction: Extraction, counted_at: int, quota: Quota) -> None:
+    extraction.allow_jobs(quota.jobs, counted_at=counted_at)
+    if quota.failure is not None:
+        extraction.stop(quota.failure)
 
 
 def _without_limits(error: Exception) -> None:

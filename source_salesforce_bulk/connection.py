@@ -23,7 +23,7 @@ from source_salesforce_bulk.config import Config
 from source_salesforce_bulk.extraction.calls import ThreadedCalls
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import RunMetrics
-from source_salesforce_bulk.extraction.quota import check_limits
+from source_salesforce_bulk.extraction.quota import Quota, quota_of
 from source_salesforce_bulk.extraction.scheduler import SchedulerPolicy
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.discovery import Discovery
@@ -36,8 +36,11 @@ from source_salesforce_bulk.salesforce.transport import Http, Transport
 
 LOGGER = logging.getLogger("airbyte.salesforce.connection")
 
-DESCRIBES_AT_ONCE = 10
-"""Concurrent describes; Salesforce bounds only calls that last 20 seconds or more (25 of them)."""
+DESCRIBES_AT_ONCE = 25
+"""Concurrent describes. Salesforce bounds only calls that last 20 seconds or more, and allows 25 of those."""
+
+CONNECTIONS = 64
+"""Pooled HTTP connections: as many threads as ever call at once."""
 
 _EXTRA_WORKERS = 12
 """Threads beside those that create jobs: page downloads, polls, clean-up."""
@@ -102,8 +105,8 @@ class Connection:
             )
         return known.replace(microsecond=0)
 
-    def quota_failure(self) -> Failure | None:
-        """What stops a run now, as ``/limits`` stands; None also where they cannot be seen.
+    def quota(self) -> Quota:
+        """What the org's ``/limits`` leave to this run; no bound where they cannot be seen.
 
         Reading them needs View Setup and Configuration, which reading data does not. Raises ``SalesforceError`` for
         what stands in the way of everything else, too.
@@ -115,8 +118,8 @@ class Connection:
             if failure.action is Action.RETRY or (failure.action is Action.STOP_RUN and failure.status != 404):
                 raise
             LOGGER.warning("The org's limits cannot be read, so no reserve can be kept: %s", failure.summary)
-            return None
-        return check_limits(limits, self.config.daily_limit_reserve_percent)
+            return Quota()
+        return quota_of(limits, self.config.daily_limit_reserve_percent)
 
     def org(self) -> SalesforceOrg:
         """The calls of an extraction; pages are spooled under the system's temporary directory (TMPDIR)."""

@@ -25,7 +25,7 @@ def check_connection(connection: Connection) -> str:
     """
     session = connection.log_in()
     _check_version(connection)
-    failure = connection.quota_failure()
+    failure = connection.quota().failure
     if failure is not None:
         raise SalesforceError(failure)
     _try_bulk(connection, session)

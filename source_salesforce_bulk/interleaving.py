@@ -8,7 +8,7 @@ something to happen.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Final, TypeVar
 
 M = TypeVar("M")
@@ -29,27 +29,19 @@ def interleave(
 ) -> Iterator[M]:
     """The messages of all ``streams``; those of one stay in order.
 
-    ``may_begin`` is asked before each stream begins, and told whether any other is under way. Every stream is closed,
-    also when the consumer stops early.
+    ``may_begin`` is asked before each stream begins, when every earlier one has had the word at least once, and told
+    whether any other is under way. Every stream is closed, also when the consumer stops early.
     """
     coming = deque(streams)
     under_way: list[Iterator[M | TurnOver]] = []
     try:
         while coming or under_way:
+            spoke = False
+            for stream in under_way.copy():
+                spoke |= yield from _turn(stream, under_way)
             while coming and may_begin(bool(under_way)):
                 under_way.append(coming.popleft())
-            spoke = False
-            for stream in list(under_way):
-                ended = True
-                for message in stream:
-                    if isinstance(message, TurnOver):
-                        ended = False
-                        break
-                    spoke = True
-                    yield message
-                if ended:
-                    under_way.remove(stream)
-                    spoke = True
+                spoke |= yield from _turn(under_way[-1], under_way)
             if not spoke:
                 idle()
     finally:
@@ -57,3 +49,15 @@ def interleave(
             close = getattr(stream, "close", None)
             if close is not None:
                 close()
+
+
+def _turn(stream: Iterator[M | TurnOver], under_way: list[Iterator[M | TurnOver]]) -> Generator[M, None, bool]:
+    """What ``stream`` says until it hands over or ends, and whether anything came of it."""
+    spoke = False
+    for message in stream:
+        if isinstance(message, TurnOver):
+            return spoke
+        spoke = True
+        yield message
+    under_way.remove(stream)
+    return True

@@ -32,7 +32,7 @@ from source_salesforce_bulk.catalog import discover_objects
 from source_salesforce_bulk.catalog_read import CatalogRead
 from source_salesforce_bulk.cdk_http import CdkHttp
 from source_salesforce_bulk.config import Config, ConfigError, parse_config
-from source_salesforce_bulk.connection import Connection, Surroundings
+from source_salesforce_bulk.connection import CONNECTIONS, Connection, Surroundings
 from source_salesforce_bulk.connection_check import check_connection
 from source_salesforce_bulk.salesforce.clock import Clock, SystemClock
 from source_salesforce_bulk.salesforce.failures import SalesforceError
@@ -40,9 +40,6 @@ from source_salesforce_bulk.spec import connector_specification
 from source_salesforce_bulk.streams import StreamShape, stream_of
 
 LOGGER = logging.getLogger("airbyte.salesforce.source")
-
-CONNECTIONS = 32
-"""Pooled HTTP connections: as many threads as ever call at once."""
 
 
 class SourceSalesforceBulk(AbstractSource):

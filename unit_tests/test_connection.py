@@ -10,6 +10,7 @@ import pytest
 from source_salesforce_bulk.config import parse_config
 from source_salesforce_bulk.connection import Connection, Surroundings, run_id
 from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.quota import Quota
 from source_salesforce_bulk.extraction.stream_state import Mode, StreamState
 from source_salesforce_bulk.extraction.windows import WHOLE, PlannedWindow
 from source_salesforce_bulk.salesforce.failures import Kind, SalesforceError
@@ -103,7 +104,7 @@ def test_every_new_secret_and_a_rotated_refresh_token_are_handed_on():
 
 def test_the_upper_bound_is_the_orgs_own_clock_cut_to_the_second(rig):
     rig.limits(Answer(200, LIMITS, DATE))
-    rig.connection.quota_failure()
+    rig.connection.quota()
     assert rig.connection.upper_bound() == datetime(2026, 11, 23, 2, 0, 7, tzinfo=UTC)
 
 
@@ -123,7 +124,7 @@ def test_the_upper_bound_is_never_this_machines_clock():
 
 def test_an_org_with_enough_left_stops_nothing(rig):
     rig.limits(Answer(200, LIMITS))
-    assert rig.connection.quota_failure() is None
+    assert rig.connection.quota().failure is None
 
 
 @pytest.mark.parametrize("name", LIMITS)
@@ -131,14 +132,14 @@ def test_an_org_with_less_than_the_reserve_stops_the_run(name):
     rig = Rig(daily_limit_reserve_percent=10)
     rig.limits(Answer(200, LIMITS | {name: {"Max": 1000, "Remaining": 99}}))
     with rig.http:
-        failure = rig.connection.quota_failure()
+        failure = rig.connection.quota().failure
     assert failure is not None
     assert name in failure.summary
 
 
 def test_limits_that_this_user_may_not_see_are_warned_of_and_stop_nothing(rig, caplog):
     rig.limits(Answer(403, [{"errorCode": "INSUFFICIENT_ACCESS", "message": "no"}]))
-    assert rig.connection.quota_failure() is None
+    assert rig.connection.quota() == Quota()
     assert any("reserve" in record.getMessage() for record in caplog.records)
 
 
@@ -154,7 +155,7 @@ def test_limits_that_this_user_may_not_see_are_warned_of_and_stop_nothing(rig, c
 def test_what_stands_in_the_way_of_everything_else_too_is_raised(rig, answer, times):
     rig.limits(answer, times)
     with pytest.raises(SalesforceError):
-        rig.connection.quota_failure()
+        rig.connection.quota()
 
 
 # The disk

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from source_salesforce_bulk.salesforce.clock import Stopped
+from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.discovery import Discovery, LeftOutObject, Listing
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.rest_api import Limit, Limits
@@ -130,6 +131,45 @@ def test_objects_are_described_in_the_order_asked_for_and_once():
 
 def test_nothing_is_asked_for_no_object():
     assert discovery(ScriptedOrg()).describe([]) == {}
+
+
+def test_an_object_can_be_had_while_others_are_still_being_described():
+    held = threading.Event()
+
+    def hold(request: ApiRequest) -> object:
+        assert held.wait(30)
+        return described("Contact")
+
+    done = threading.Semaphore(0)
+    describes = discovery(ScriptedOrg(Account=described("Account"), Contact=hold)).describe_ahead(
+        ["Account", "Contact"], on_done=done.release
+    )
+    account = describes.result("Account")
+    assert done.acquire(timeout=30)
+    assert isinstance(account, SObject)
+    assert (describes.ready("Account"), describes.ready("Contact")) == (True, False)
+    held.set()
+    assert done.acquire(timeout=30)
+    assert describes.ready("Contact")
+    describes.close()
+
+
+def test_what_was_not_sent_before_the_end_is_not_sent():
+    began, held = threading.Event(), threading.Event()
+
+    def hold(request: ApiRequest) -> object:
+        began.set()
+        assert held.wait(30)
+        return described("Account")
+
+    org = ScriptedOrg(Account=hold)
+    describes = discovery(org, at_once=1).describe_ahead(["Account", "Contact"])
+    assert began.wait(30)
+    describes.close()
+    held.set()
+    assert isinstance(describes.result("Account"), SObject)
+    assert describes.ready("Contact")
+    assert [request.object_name for request in org.asked] == ["Account"]
 
 
 def test_describes_are_under_way_at_once_and_keep_their_order():

@@ -70,6 +70,21 @@ def test_a_stream_begins_only_when_it_may_and_in_the_order_given():
     assert set(asked) == {True, False}
 
 
+def test_a_stream_has_had_the_word_before_it_is_asked_whether_the_next_may_begin():
+    """Whether a further stream may begin depends on what those before it have taken."""
+    slots = ["free", "free"]
+
+    def taking(name):
+        slots.pop()
+        yield name
+        yield TURN_OVER
+        yield name
+        slots.append("free")
+
+    streams = [taking(name) for name in "abc"]
+    assert told(*streams, may_begin=lambda others: bool(slots)) == ["a", "b", "a", "b", "c", "c"]
+
+
 def test_while_no_stream_may_begin_somebody_waits():
     waits = []
     messages = interleave(iter([iter(["a1"])]), may_begin=lambda others: len(waits) > 2, idle=lambda: waits.append(1))

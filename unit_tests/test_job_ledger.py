@@ -198,3 +198,14 @@ def test_the_end_waits_for_the_answer_of_a_create_and_no_longer(ledger, org, cal
     ledger.answered()
     ledger.close(keep=(), seconds=10)
     assert clock.monotonic() == before + 10
+
+
+def test_a_job_that_is_being_aborted_counts_until_salesforce_has_answered(ledger, calls):
+    ledger.note("750A", VERSION, "Account")
+    ledger.note("750B", VERSION, "Account")
+    ledger.completed("750B")
+    ledger.discard("750A")
+    ledger.discard("750B")
+    assert ledger.aborting == 1
+    calls.settle()
+    assert ledger.aborting == 0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_salesforce_bulk.extraction.quota import check_limits, check_usage
+from source_salesforce_bulk.extraction.quota import check_limits, check_usage, jobs_used_up, quota_of
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, Kind
 from source_salesforce_bulk.salesforce.rest_api import Limit, Limits
 from source_salesforce_bulk.salesforce.wire import ApiUsage
@@ -79,3 +79,34 @@ def test_the_header_and_the_limits_resource_are_judged_alike(maximum, used, perc
     by_limits = check_limits(Limits(Limit(maximum=maximum, remaining=remaining), None, None), percent)
     assert by_header == by_limits
     assert (by_header is not None) == (Fraction(remaining, maximum) < Fraction(percent, 100))
+
+
+@pytest.mark.parametrize(
+    ("remaining", "percent", "jobs"), [(900, 5, 850), (51, 5, 1), (50, 5, 0), (3, 5, 0), (900, 0, 900)]
+)
+def test_a_run_may_create_the_jobs_above_the_reserve(remaining, percent, jobs):
+    limits = replace(LIMITS, query_jobs=Limit(maximum=1000, remaining=remaining))
+    assert quota_of(limits, percent).jobs == jobs
+
+
+def test_the_reserve_is_rounded_in_favour_of_the_others():
+    assert quota_of(replace(LIMITS, query_jobs=Limit(maximum=101, remaining=101)), 5).jobs == 95
+
+
+@pytest.mark.parametrize("jobs", [None, Limit(maximum=0, remaining=0)])
+def test_jobs_that_are_not_counted_are_not_bounded(jobs):
+    assert quota_of(replace(LIMITS, query_jobs=jobs), 5).jobs is None
+
+
+def test_a_quota_carries_the_failure_of_any_limit():
+    assert quota_of(LIMITS, 5).failure is None
+    failure = quota_of(replace(LIMITS, api_requests=SCARCE), 5).failure
+    assert failure is not None
+    assert failure.kind is Kind.API_CALLS_EXHAUSTED
+
+
+def test_an_object_without_a_job_left_for_it_fails_alone_and_may_be_read_by_a_later_run():
+    failure = jobs_used_up()
+    assert (failure.kind, failure.action) == (Kind.QUERY_JOBS_EXHAUSTED, Action.FAIL_STREAM)
+    assert failure.consequence is Consequence.TRANSIENT
+    assert "daily_limit_reserve_percent" in failure.summary

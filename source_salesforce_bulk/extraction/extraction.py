@@ -67,6 +67,19 @@ class Extraction:
         """Whether a further object's first job could be created at once."""
         return self.stop_failure is None and self._scheduler.has_free_slot(self._reads)
 
+    def allow_jobs(self, jobs: int | None, *, counted_at: int) -> None:
+        """Create at most ``jobs`` more than the ``counted_at`` (:attr:`creates`) of when the org was asked."""
+        self._scheduler.allow_jobs(None if jobs is None else counted_at + jobs)
+
+    @property
+    def creates(self) -> int:
+        """How many creates of query jobs were sent."""
+        return self._scheduler.creates
+
+    def wake(self) -> None:
+        """End a :meth:`wait` under way; may be called from any thread."""
+        self._calls.post(_nothing)
+
     def add(self, plan: ObjectPlan, planned: Sequence[PlannedWindow]) -> ObjectRead:
         """Begin to read an object. While :attr:`others_wait` is set, no object takes more than half of the slots."""
         read = ObjectRead(plan, planned)
@@ -163,3 +176,7 @@ class Extraction:
         if self.stop_failure is None:
             self._scheduler.start_jobs(self._reads, others_wait=self.others_wait)
             self._reader.fetch_ahead(self._reads)
+
+
+def _nothing() -> None:
+    """A callback that only wakes."""

@@ -34,6 +34,12 @@ class JobLedger:
         self._jobs: dict[str, _Entry] = {}
         self._arriving = 0
         self._leaving = 0
+        self._aborting = 0
+
+    @property
+    def aborting(self) -> int:
+        """Jobs that are being aborted: until Salesforce has answered they are unfinished."""
+        return self._aborting
 
     def expect(self) -> None:
         """A create is on its way; :meth:`answered` follows, whatever becomes of it."""
@@ -61,9 +67,14 @@ class JobLedger:
         entry = self._jobs.pop(job_id, None)
         if entry is None:
             return
-        end = self._org.delete if entry.finished else self._org.abort
         self._leaving += 1
-        self._calls.submit(partial(end, entry.version, job_id, entry.object_name), self._left, self._left)
+        if entry.finished:
+            delete = partial(self._org.delete, entry.version, job_id, entry.object_name)
+            self._calls.submit(delete, self._left, self._left)
+        else:
+            self._aborting += 1
+            abort = partial(self._org.abort, entry.version, job_id, entry.object_name)
+            self._calls.submit(abort, self._aborted, self._aborted)
 
     def dispose(self, job_id: str, version: str, object_name: str, operation: str) -> None:
         """A state names this job and nothing will read it: discard it, once Salesforce says that it is ours."""
@@ -96,3 +107,7 @@ class JobLedger:
     def _left(self, _: object) -> None:
         """Best effort: whether or not it worked, the run goes on."""
         self._leaving -= 1
+
+    def _aborted(self, answer: object) -> None:
+        self._aborting -= 1
+        self._left(answer)

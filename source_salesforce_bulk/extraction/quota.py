@@ -5,7 +5,9 @@ The limits are the whole org's, shared with every user and integration, over a r
 
 from __future__ import annotations
 
-from source_salesforce_bulk.salesforce.failures import Failure, Kind
+from dataclasses import dataclass
+
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
 from source_salesforce_bulk.salesforce.rest_api import Limit, Limits
 from source_salesforce_bulk.salesforce.wire import ApiUsage
 
@@ -14,6 +16,32 @@ _KINDS = (
     (Kind.QUERY_JOBS_EXHAUSTED, "DailyBulkV2QueryJobs"),
     (Kind.RESULT_VOLUME_EXHAUSTED, "DailyBulkV2QueryFileStorageMB"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What a run may still use. ``failure`` stops it now; ``jobs`` more may be created (None: no bound is known)."""
+
+    failure: Failure | None = None
+    jobs: int | None = None
+
+
+def quota_of(limits: Limits, reserve_percent: int) -> Quota:
+    """What the org's limits leave to a run that keeps the reserve."""
+    jobs = limits.query_jobs
+    return Quota(
+        failure=check_limits(limits, reserve_percent),
+        jobs=max(0, jobs.remaining - _reserve(jobs, reserve_percent)) if jobs and jobs.maximum > 0 else None,
+    )
+
+
+def jobs_used_up() -> Failure:
+    """The failure of an object that needs a job when the run has created all that the reserve left it.
+
+    Objects that have their jobs are read to their end: those jobs are paid for.
+    """
+    detail = "this run has created as many as daily_limit_reserve_percent leaves it of DailyBulkV2QueryJobs"
+    return Failure.of(Kind.QUERY_JOBS_EXHAUSTED, detail=detail, action=Action.FAIL_STREAM)
 
 
 def check_limits(limits: Limits, reserve_percent: int) -> Failure | None:
@@ -39,6 +67,11 @@ def check_usage(usage: ApiUsage | None, reserve_percent: int) -> Failure | None:
 def _below(limit: Limit, reserve_percent: int) -> bool:
     """A limit of zero is an org that does not count; nothing can be kept back of it."""
     return limit.maximum > 0 and limit.remaining * 100 < limit.maximum * max(reserve_percent, 0)
+
+
+def _reserve(limit: Limit, reserve_percent: int) -> int:
+    """The least that must be left, rounded up to whole units."""
+    return -(-limit.maximum * max(reserve_percent, 0) // 100)
 
 
 def _failure(kind: Kind, name: str, limit: Limit, reserve_percent: int) -> Failure:

@@ -16,6 +16,7 @@ from source_salesforce_bulk.extraction.job_ledger import JobLedger
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead, WindowRead
 from source_salesforce_bulk.extraction.org import Org
+from source_salesforce_bulk.extraction.quota import jobs_used_up
 from source_salesforce_bulk.extraction.stream_state import Mode
 from source_salesforce_bulk.extraction.windows import halve_by_date, halve_by_id
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo
@@ -83,10 +84,17 @@ class JobScheduler:
         self._metrics = metrics
         self._run_id = run_id
         self._on_stop = on_stop
+        self._last_create: int | None = None
+        self._creates_held: list[tuple[ObjectRead, WindowRead]] = []
+        self.creates = 0
+
+    def allow_jobs(self, until: int | None) -> None:
+        """Send no create once :attr:`creates` has reached ``until``; None: no bound."""
+        self._last_create = until
 
     def has_free_slot(self, reads: Sequence[ObjectRead]) -> bool:
         """Whether one more job may be unfinished in the org."""
-        return sum(read.jobs_unfinished() for read in reads) < self._policy.max_concurrent_jobs
+        return self._unfinished(reads) < self._policy.max_concurrent_jobs
 
     def next_timer(self, reads: Sequence[ObjectRead]) -> float | None:
         """When the next poll is due, in monotonic seconds; None while every job that waits is being asked for."""
@@ -109,7 +117,12 @@ class JobScheduler:
                     self._poll(read, window)
 
     def start_jobs(self, reads: Sequence[ObjectRead], *, others_wait: bool) -> None:
-        """Create jobs while slots are free. ``others_wait``: an object that is not among ``reads`` yet wants a slot."""
+        """Create jobs while slots are free. ``others_wait``: an object that is not among ``reads`` yet wants a slot.
+
+        A job that takes the place of one that is being aborted is created when the abort is through.
+        """
+        while self._creates_held and self._unfinished(reads) <= self._policy.max_concurrent_jobs:
+            self._send_create(*self._creates_held.pop(0))
         while self.has_free_slot(reads):
             chosen = self._next_job(reads, others_wait)
             if chosen is None:
@@ -182,17 +195,33 @@ class JobScheduler:
             case SplitWindow():
                 self._split(read, window)
 
+    def _unfinished(self, reads: Sequence[ObjectRead]) -> int:
+        """Jobs that are unfinished in the org or about to be created."""
+        return sum(read.jobs_unfinished() for read in reads) + self._ledger.aborting
+
     def _create(self, read: ObjectRead, window: WindowRead) -> None:
+        if self._last_create is not None and self.creates >= self._last_create:
+            self.apply(read, window, CreateFailed(jobs_used_up()))
+            return
+        self.creates += 1
         if window.job.lost_answers:
             self.log(read, window, "a job without a reader may be left in the org", level=logging.WARNING)
         if window.job.creates > 1 or window.job.lost_answers:
             self._metrics.of(read.plan.object_name).retries += 1
         self._start_over(read, window)
         window.unconfirmed = False
-        self._ledger.expect()
+        if self._ledger.aborting:
+            self._creates_held.append((read, window))
+        else:
+            self._send_create(read, window)
+
+    def _send_create(self, read: ObjectRead, window: WindowRead) -> None:
+        if read.failure is not None:
+            return
         create = partial(
             self._org.create, window.api_version, window.soql, read.plan.query.operation, read.plan.object_name
         )
+        self._ledger.expect()
         self._calls.submit(create, partial(self._created, read, window), partial(self._create_failed, read, window))
 
     def _created(self, read: ObjectRead, window: WindowRead, info: JobInfo) -> None:

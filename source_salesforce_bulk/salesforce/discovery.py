@@ -82,15 +82,15 @@ class Discovery:
         Raises ``SalesforceError`` where a failure concerns every object (``Action.STOP_RUN``); describes that have not
         begun by then are not sent.
         """
-        distinct = list(dict.fromkeys(names))
-        if not distinct:
-            return {}
-        threads = min(self._describes_at_once, len(distinct))
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="describe")
+        describes = self.describe_ahead(names)
         try:
-            return dict(zip(distinct, pool.map(self._describe_or_failure, distinct), strict=True))
+            return {name: describes.result(name) for name in dict.fromkeys(names)}
         finally:
-            pool.shutdown(cancel_futures=True)
+            describes.close()
+
+    def describe_ahead(self, names: Sequence[str], on_done: Callable[[], None] = lambda: None) -> Describes:
+        """Begin to describe the objects in the order of ``names``; ``on_done`` is called after each, on any thread."""
+        return Describes(self._describe_or_failure, names, self._describes_at_once, on_done)
 
     def limits(self) -> Limits:
         """What is left of the org's daily allowances; raises ``SalesforceError``."""
@@ -117,6 +117,49 @@ class Discovery:
             return parse(response.json())
         except UnreadableBody as error:
             raise SalesforceError(unreadable_answer(request.operation, response)) from error
+
+
+class Describes:
+    """Describes under way. To be closed; what has not been sent by then is not sent."""
+
+    def __init__(
+        self,
+        describe: Callable[[str], SObject | SalesforceError],
+        names: Sequence[str],
+        at_once: int,
+        on_done: Callable[[], None],
+    ) -> None:
+        distinct = dict.fromkeys(names)
+        self._describe = describe
+        self._stopped: SalesforceError | None = None
+        self._pool = ThreadPoolExecutor(max(1, min(at_once, len(distinct))), thread_name_prefix="describe")
+        self._futures = {name: self._pool.submit(self._run, name) for name in distinct}
+        for future in self._futures.values():
+            future.add_done_callback(lambda _: on_done())
+
+    def ready(self, name: str) -> bool:
+        """Whether :meth:`result` would not wait."""
+        return self._futures[name].done()
+
+    def result(self, name: str) -> SObject | SalesforceError:
+        """The object, or why it could not be described; waits for it.
+
+        Raises ``SalesforceError`` where a failure concerns every object (``Action.STOP_RUN``).
+        """
+        return self._futures[name].result()
+
+    def close(self) -> None:
+        """Send no further describe; those on their way are not waited for."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, name: str) -> SObject | SalesforceError:
+        if self._stopped is not None:
+            raise self._stopped
+        try:
+            return self._describe(name)
+        except SalesforceError as error:
+            self._stopped = error
+            raise
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
