@@ -55,11 +55,15 @@ class ImpatientClock:
 
 @dataclass(slots=True)
 class Output:
-    """Everything one command said. ``failed`` says whether its process would end with a code other than 0."""
+    """Everything one command said. ``failed`` says whether its process would end with a code other than 0.
+
+    ``ending`` is the exception that ended a command in this process; the console script prints its trace.
+    """
 
     messages: list[Message] = field(default_factory=list)
     failed: bool = False
     exit_code: int | None = None
+    ending: BaseException | None = None
 
     @property
     def rows(self) -> dict[str, list[Row]]:
@@ -97,6 +101,11 @@ class Output:
     def logs(self) -> list[str]:
         """Every log line's text."""
         return [log["message"] for log in self.of_type("LOG")]
+
+    @property
+    def warnings(self) -> list[str]:
+        """The text of every warning."""
+        return [log["message"] for log in self.of_type("LOG") if log["level"] == "WARN"]
 
     def of_type(self, kind: str) -> Iterator[Any]:
         """The bodies of all messages of a type."""
@@ -180,7 +189,7 @@ class Connector:
                 lines.extend(entrypoint.run(entrypoint.parse_args(arguments)))
             except Exception as error:  # noqa: BLE001
                 ending = error
-        return Output(parse(lines), failed=ending is not None)
+        return Output(parse(lines), failed=ending is not None, ending=ending)
 
     @contextmanager
     def _captured_logs(self, lines: list[str]) -> Iterator[None]:
