@@ -156,6 +156,7 @@ class OrgServer:
     def _note(self, call: Call) -> dict[str, Any]:
         entry: dict[str, Any] = {
             "kind": call.kind,
+            "host": call.headers.get("Host"),
             "path": call.path,
             "query": dict(call.query),
             "object": call.target.object,
