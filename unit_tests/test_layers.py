@@ -48,6 +48,7 @@ LAYERS: Mapping[str, int] = {
     "salesforce.jobs": INPUT_OUTPUT,
     "salesforce.org": INPUT_OUTPUT,
     "salesforce.page_listing": INPUT_OUTPUT,
+    "salesforce.page_task": INPUT_OUTPUT,
     "salesforce.pages": INPUT_OUTPUT,
     "salesforce.token": INPUT_OUTPUT,
     "salesforce.transport": INPUT_OUTPUT,

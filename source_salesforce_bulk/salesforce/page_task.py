@@ -1,0 +1,152 @@
+"""One result page on a machine of its own: downloaded, proven, turned into Arrow; what a Spark executor runs.
+
+The machine has a session and nothing to renew it with: a page for which the session has ended is undone, and whoever
+gave the task gives it again with a newer one. A task can run any number of times: it only downloads, it never queries.
+
+Retries here: none. A body that breaks is ``pages``', a call's own retries are ``transport``'s.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from source_salesforce_bulk.encoding.arrow_pages import ArrowPageReader
+from source_salesforce_bulk.encoding.records import Column
+from source_salesforce_bulk.salesforce.clock import Clock, SystemClock
+from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.http_client import Http, RequestsHttp
+from source_salesforce_bulk.salesforce.oauth import Session
+from source_salesforce_bulk.salesforce.pages import Page, PageAddress, PageFetcher
+from source_salesforce_bulk.salesforce.transport import Transport
+from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage
+
+_MASK = "****"
+
+
+@dataclass(frozen=True, slots=True)
+class PageTask:
+    """A page to be read: ``number`` tells it from the others of its wave."""
+
+    number: int
+    address: PageAddress
+
+
+@dataclass(frozen=True, slots=True)
+class PageOutcome:
+    """What became of a page. ``failure`` is None where all its rows were given; else none of them was.
+
+    ``rows`` and ``size`` (bytes as received) are 0 for a failed page; ``calls`` and ``retries`` count what it cost.
+    """
+
+    number: int
+    rows: int = 0
+    size: int = 0
+    calls: int = 0
+    retries: int = 0
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    inexact: Mapping[str, int] = field(default_factory=dict)
+    failure: Failure | None = None
+
+
+class SessionEnded(SalesforceError):
+    """The session that the task was given is over. Raised here so that nothing tries to renew it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenSession:
+    """``Tokens`` of a machine that was handed a session and cannot make another."""
+
+    given: Session
+
+    def session(self) -> Session:
+        """The one it was given."""
+        return self.given
+
+    def refresh(self, stale_access_token: str) -> Session:
+        """Raises :class:`SessionEnded`: whoever gave the session renews it."""
+        raise SessionEnded(Failure.of(Kind.SESSION_EXPIRED))
+
+    def redact(self, text: str) -> str:
+        """``text`` without the access token."""
+        return text.replace(self.given.access_token, _MASK)
+
+
+class _Counting:
+    """What the calls of a task cost."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.retries = 0
+
+    def on_answer(
+        self, request: ApiRequest, status: int | None, seconds: float, size: int, usage: ApiUsage | None
+    ) -> None:
+        """See ``transport.Observer``."""
+        self.calls += 1
+
+    def on_retry(self, request: ApiRequest, failure: Failure, pause: float) -> None:
+        """See ``transport.Observer``."""
+        self.retries += 1
+
+
+class PageTaskRunner:
+    """Reads pages whose columns are ``columns``, with one session and one connection."""
+
+    def __init__(
+        self,
+        session: Session,
+        columns: tuple[Column, ...],
+        http: Http | None = None,
+        clock: Clock | None = None,
+        random01: Callable[[], float] = random.random,
+    ) -> None:
+        self._tokens = GivenSession(session)
+        self._reader = ArrowPageReader(columns)
+        self._http = http or RequestsHttp(1)
+        self._clock = clock or SystemClock(threading.Event())
+        self._random01 = random01
+
+    def run(self, task: PageTask, report: Callable[[PageOutcome], None]) -> Iterator[Any]:
+        """The page's rows as pyarrow record batches, none before the whole page is proven; then its outcome.
+
+        A page that cannot be read yields nothing, and its outcome says why. Raises ValueError where a proven page turns
+        out otherwise while it is read: then what was yielded must be thrown away.
+        """
+        costs = _Counting()
+        transport = Transport(self._http, self._tokens, self._clock, self._random01, costs)
+        with tempfile.TemporaryDirectory(prefix="salesforce-bulk-") as directory:
+            fetcher = PageFetcher(transport, Path(directory), self._clock, self._random01)
+            try:
+                page = fetcher.fetch(task.address, lambda _: None)
+            except SalesforceError as error:
+                report(PageOutcome(task.number, calls=costs.calls, retries=costs.retries, failure=error.failure))
+                return
+            yield from self._rows(task, page, costs, report)
+
+    def _rows(
+        self, task: PageTask, page: Page, costs: _Counting, report: Callable[[PageOutcome], None]
+    ) -> Iterator[Any]:
+        unreadable: Counter[str] = Counter()
+        inexact: Counter[str] = Counter()
+        for part in self._reader.read(page.open, page.rows):
+            unreadable.update(part.unreadable)
+            inexact.update(part.inexact)
+            yield part.batch
+        report(
+            PageOutcome(
+                number=task.number,
+                rows=page.rows,
+                size=page.size,
+                calls=costs.calls,
+                retries=costs.retries + page.retries,
+                unreadable=dict(unreadable),
+                inexact=dict(inexact),
+            )
+        )
