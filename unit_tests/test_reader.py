@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from source_salesforce_bulk.extraction.reader import MAX_REFETCHES, PageBounds
+from source_salesforce_bulk.extraction.stream_state import Mode
+from source_salesforce_bulk.salesforce.failures import Kind
+from source_salesforce_bulk.salesforce.ids import id_18
+from source_salesforce_bulk.salesforce.retry import PAGE_RETRIES
+from unit_tests.extraction_rig import ExtractionRig, ObjectRun, read_one
+from unit_tests.fakes import HeldCalls
+
+FULL_REFRESH = Mode.FULL_REFRESH
+
+
+def rows(count: int) -> list[dict[str, str]]:
+    return [
+        {"Id": id_18(f"001A{number:011d}"), "Name": f"{number}", "SystemModstamp": "2026-11-20T00:00:00.000Z"}
+        for number in range(count)
+    ]
+
+
+def names(run: ObjectRun) -> list[str]:
+    return [row[1] for row in run.rows]
+
+
+def all_of(count: int) -> list[str]:
+    return [str(number) for number in range(count)]
+
+
+@pytest.fixture
+def rig(tmp_path):
+    """Eight rows in three pages."""
+    rig = ExtractionRig(tmp_path, {"Account": rows(8), "Contact": rows(8)})
+    yield rig
+    rig.salesforce.close()
+    assert rig.files() == []
+
+
+class NewestFirst(HeldCalls):
+    """Calls of which the last to be made answers first."""
+
+    def next_one(self) -> int:
+        return len(self.held) - 1
+
+
+# Ahead, and in order
+
+
+def test_pages_are_emitted_in_order_in_whatever_order_they_arrive(tmp_path):
+    rig = ExtractionRig(tmp_path, {"Account": rows(30)}, calls=NewestFirst)
+    assert names(read_one(rig, "Account", FULL_REFRESH)) == all_of(30)
+
+
+def test_pages_are_fetched_ahead_of_the_emission_up_to_a_bound(tmp_path):
+    rig = ExtractionRig(tmp_path, {"Account": rows(60)})
+    run = rig.add("Account", FULL_REFRESH)
+    for _ in range(100):
+        rig.extraction.wait(1.0)
+    assert run.rows == []
+    assert rig.salesforce.count("results") == len(rig.files()) == PageBounds().of_one
+    rig.read_all()
+    assert names(run) == all_of(60)
+    assert rig.files() == []
+
+
+def test_all_objects_together_hold_no_more_pages_than_the_bound(tmp_path):
+    objects = {f"Object{number}": rows(60) for number in range(4)}
+    rig = ExtractionRig(tmp_path, objects)
+    for name in objects:
+        rig.add(name, FULL_REFRESH)
+    for _ in range(200):
+        rig.extraction.wait(1.0)
+    assert len(rig.files()) == PageBounds().of_all
+    asked = {sent.url.split("/")[-2] for sent in rig.salesforce.sent if sent.url.endswith("/results")}
+    assert len(asked) == len(objects), "the first page of every object comes before a further one of any"
+
+
+def test_a_page_is_on_disk_until_its_rows_were_handed_on_and_no_longer(rig):
+    run = rig.add("Account", FULL_REFRESH)
+    for _ in range(50):
+        rig.extraction.wait(1.0)
+    assert len(rig.files()) == 3
+    ready = rig.extraction.next_page(run.read)
+    assert ready is not None
+    rig.extraction.handed_on(run.read, ready)
+    assert len(rig.files()) == 2
+    rig.close()
+
+
+def test_nothing_is_handed_on_while_the_first_page_is_under_way(rig):
+    run = rig.add("Account", FULL_REFRESH)
+    assert rig.extraction.next_page(run.read) is None
+    rig.read_all()
+
+
+# Pages whose header does not lead on
+
+
+@pytest.mark.parametrize("fate", ["no locator", "same locator"])
+def test_an_accepted_page_that_does_not_lead_on_is_fetched_again(rig, fate, caplog):
+    rig.salesforce.script("results", "", fate)
+    assert names(read_one(rig, "Account", FULL_REFRESH)) == all_of(8)
+    assert any("fetched again" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize("fate", ["no locator", "same locator"])
+def test_where_that_does_not_help_a_new_job_reads_the_window_again_and_says_what_repeats(rig, fate, caplog):
+    rig.salesforce.script("results", "", *[fate] * (MAX_REFETCHES + 1))
+    run = read_one(rig, "Account", FULL_REFRESH)
+    assert names(run) == [*all_of(3), *all_of(8)]
+    assert run.read.repeated_rows == 3
+    assert any("3 rows" in record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING)
+    assert rig.salesforce.left() == set()
+
+
+# Totals
+
+
+@pytest.mark.parametrize("fate", ["too few", "too many"])
+@pytest.mark.parametrize("mode", Mode)
+def test_a_wrong_total_fails_the_object_typed_and_its_state_forgets_the_job(rig, fate, mode):
+    rig.salesforce.script("info", fate)
+    run = read_one(rig, "Account", mode)
+    assert run.failure is not None
+    assert run.failure.kind is Kind.TOTAL_MISMATCH
+    assert "resume" not in run.state
+    assert "SystemModstamp" not in run.state
+    assert run.state != {"__ab_full_refresh_sync_complete": True}
+    assert rig.salesforce.left() == set()
+
+
+def test_after_a_wrong_total_the_next_run_reads_the_window_with_a_new_job(rig, tmp_path):
+    rig.salesforce.script("info", "too many")
+    run = read_one(rig, "Account", Mode.INCREMENTAL)
+    again = ExtractionRig(tmp_path, salesforce=rig.salesforce)
+    assert names(read_one(again, "Account", Mode.INCREMENTAL, blob=run.state)) == all_of(8)
+
+
+def test_a_row_that_a_page_lacks_although_its_header_agrees_is_noticed(rig):
+    rig.salesforce.script("results", *["", "", "short"] * 8)
+    rig.salesforce.chance = lambda operation: "short" if operation == "results" else ""
+    run = read_one(rig, "Account", FULL_REFRESH)
+    assert run.failure is not None
+    assert run.failure.kind is Kind.TOTAL_MISMATCH
+    rig.salesforce._scripts.clear()
+
+
+def test_a_job_without_a_row_is_complete_whether_its_page_is_empty_or_not_there(tmp_path):
+    rig = ExtractionRig(tmp_path, {"Account": []})
+    rig.salesforce.script("results", "no content")
+    run = read_one(rig, "Account", Mode.INCREMENTAL)
+    again = read_one(ExtractionRig(tmp_path, {"Account": []}), "Account", Mode.INCREMENTAL)
+    assert (run.failure, run.rows, run.state) == (None, [], again.state)
+    assert "SystemModstamp" in run.state
+    rig.salesforce.close()
+
+
+# Results that cannot be had
+
+
+def test_a_job_whose_results_are_not_ready_after_all_is_polled_again(rig):
+    rig.salesforce.script("results", "not ready")
+    run = read_one(rig, "Account", FULL_REFRESH)
+    assert names(run) == all_of(8)
+    assert len(rig.salesforce.jobs) == 1
+    assert rig.salesforce.count("info") == 2
+
+
+def test_a_job_that_disappears_between_two_pages_is_asked_for_again_and_its_rows_repeat_with_a_warning(rig, caplog):
+    rig.salesforce.script("results", "", "gone")
+    run = read_one(rig, "Account", FULL_REFRESH)
+    assert names(run) == [*all_of(3), *all_of(8)]
+    assert run.read.repeated_rows == 3
+    assert any("3 rows" in record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING)
+
+
+@pytest.mark.parametrize("fate", ["broken", "cut"])
+def test_nothing_of_a_damaged_page_is_emitted(rig, fate):
+    rig.salesforce.script("results", "", fate, fate)
+    run = read_one(rig, "Account", FULL_REFRESH)
+    assert names(run) == all_of(8)
+    assert run.read.repeated_rows == 0
+    assert rig.metrics.of("Account").retries == 2
+
+
+def test_a_page_that_stays_damaged_means_a_new_job(rig):
+    rig.salesforce.script("results", *["broken"] * PAGE_RETRIES.attempts)
+    run = read_one(rig, "Account", FULL_REFRESH)
+    assert names(run) == all_of(8)
+    assert len(rig.salesforce.jobs) == 2
+
+
+def test_one_objects_lost_pages_do_not_hold_up_another(rig):
+    rig.salesforce.script("results", "gone")
+    for name in ("Account", "Contact"):
+        rig.add(name, FULL_REFRESH)
+    rig.read_all()
+    rig.close()
+    assert [names(run) for run in rig.runs] == [all_of(8)] * 2
