@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -46,10 +47,7 @@ def with_jobs(tmp_path, jobs: int) -> ExtractionRig:
 
 def ranges(count: int) -> list[PlannedWindow]:
     cuts = [None, *(id_18(f"001A{number:011d}") for number in range(1, count)), None]
-    return [
-        PlannedWindow(Bounds(start=None, end=None, id_from=low, id_to=high))
-        for low, high in zip(cuts, cuts[1:], strict=False)
-    ]
+    return [PlannedWindow(Bounds(start=None, end=None, id_from=low, id_to=high)) for low, high in pairwise(cuts)]
 
 
 def created(rig: ExtractionRig) -> list[str]:
