@@ -33,9 +33,9 @@ def failure_type(failure: Failure) -> FailureType:
             assert_never(failure.consequence)
 
 
-def traced(failure: Failure, object_name: str | None = None, job_id: str | None = None) -> AirbyteTracedException:
+def traced(failure: Failure, object_name: str | None = None) -> AirbyteTracedException:
     """The trace of a failure, naming the object and the job it concerns."""
-    about = ", ".join(filter(None, (object_name, f"job {job_id}" if job_id else "")))
+    about = ", ".join(filter(None, (object_name, f"job {failure.job_id}" if failure.job_id else "")))
     text = f"{failure.summary} {failure.guidance}"
     return AirbyteTracedException(
         message=f"{about}: {text}" if about else text,

@@ -38,8 +38,8 @@ def test_every_kind_has_airbytes_type_and_tells_the_user_what_to_do(kind):
 
 
 def test_a_message_names_object_and_job():
-    failure = Failure.of(Kind.JOB_FAILED, Operation.JOB_INFO, "Retried more than 15 times")
-    trace = traced(failure, "Account", "750x")
+    failure = Failure.of(Kind.JOB_FAILED, Operation.JOB_INFO, "Retried more than 15 times", job_id="750x")
+    trace = traced(failure, "Account")
     assert trace.message == (
         "Account, job 750x: Salesforce reports the query job as failed (job info): Retried more than 15 times. "
         "Nothing is lost: run the sync again later and it continues where it stopped."

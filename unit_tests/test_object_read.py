@@ -89,6 +89,7 @@ class Pages:
             address=PageAddress("Account", "750A", locator, "v66.0", 50000, QUERY.fields),
             headers=PageHeaders(rows=rows, locator=following, last=following is None),
             rows=rows,
+            digest=f"digest {self._made}",
             size=0,
             retries=0,
             _path=path,
@@ -312,6 +313,31 @@ def test_a_window_that_starts_over_before_its_first_page_repeats_nothing():
     read = object_read(SECOND)
     assert read.restart(read.windows[0]) == 0
     assert read.repeated_rows == 0
+
+
+def test_what_is_as_large_as_a_window_that_failed_is_known_to_be_too_large():
+    hour = timedelta(hours=1)
+    failed, shorter, longer = (Bounds(BEFORE, BEFORE + length * hour, None, None) for length in (4, 3, 5))
+    read = object_read(FIRST, failed, shorter, longer)
+    open_below, first, second, third = read.windows
+    assert not any(map(read.is_too_large, read.windows))
+    read.note_too_large(first)
+    assert list(map(read.is_too_large, (open_below, second, third))) == [False, False, True]
+    third.indivisible = True
+    assert not read.is_too_large(third)
+
+
+def test_a_sibling_of_a_half_that_failed_is_known_to_be_too_large_and_its_quarters_are_not():
+    read = object_read(WHOLE, mode=Mode.FULL_REFRESH)
+    whole = read.windows[0]
+    read.note_too_large(whole)
+    read.split(whole, halve_by_id(WHOLE, "001A0000006Vm9rIAC"), half_of(whole.job, POLICY))
+    low, high = read.windows
+    assert not read.is_too_large(high)
+    read.note_too_large(low)
+    assert read.is_too_large(high)
+    read.split(low, halve_by_id(low.bounds, "00190000006Vm9rIAC"), half_of(low.job, POLICY))
+    assert not any(map(read.is_too_large, read.windows[:2]))
 
 
 # The state

@@ -84,6 +84,27 @@ def test_all_rows_may_be_there_before_the_last_page_is():
     assert step(after.walk, LAST, 0) == End(rows=3, pages=2)
 
 
+def test_a_page_that_holds_the_rows_of_an_earlier_one_is_not_taken():
+    first = step(Walk(total=4), to("b"), 2, "one")
+    assert isinstance(first, Onward)
+    assert isinstance(step(first.walk, LAST, 2, "one"), Lost)
+    assert step(first.walk, LAST, 2, "two") == End(rows=4, pages=2)
+
+
+def test_equal_pages_may_be_right_where_rows_have_no_id_or_there_are_none():
+    first = step(Walk(total=4), to("b"), 2, None)
+    assert isinstance(first, Onward)
+    assert step(first.walk, LAST, 2, None) == End(rows=4, pages=2)
+    empty = step(Walk(total=0), to("b"), 0, "header only")
+    assert isinstance(empty, Onward)
+    assert step(empty.walk, LAST, 0, "header only") == End(rows=0, pages=2)
+
+
+@pytest.mark.parametrize(("rows", "total", "counted"), [(4, 4, True), (3, 4, False), (0, 0, True), (4, None, False)])
+def test_a_walk_knows_whether_every_reported_row_lies_behind(rows, total, counted):
+    assert Walk(total=total, rows=rows).counted is counted
+
+
 def test_empty_pages_that_lead_on_are_followed_up_to_a_bound():
     walk = Walk(total=1)
     for number in range(MAX_EMPTY_PAGES):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from source_salesforce_bulk.salesforce import query_job
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
-from source_salesforce_bulk.salesforce.query_job import (
+from source_salesforce_bulk.salesforce.job_events import (
     AbortJob,
     Command,
     Continue,
@@ -21,21 +21,25 @@ from source_salesforce_bulk.salesforce.query_job import (
     CreateJob,
     DeleteJob,
     Event,
-    IllegalMove,
-    JobPolicy,
     NotReady,
     PagesLost,
     PagesRead,
-    Phase,
     Polled,
     PollFailed,
-    QueryJob,
     SplitWindow,
     Start,
     TimePassed,
+    TooLarge,
+)
+from source_salesforce_bulk.salesforce.query_job import (
+    IllegalMove,
+    JobPolicy,
+    Phase,
+    QueryJob,
     advance,
     deadline,
     half_of,
+    pause_before_create,
     poll_interval,
 )
 
@@ -91,6 +95,7 @@ IN_PHASE: dict[Phase, QueryJob] = {
 }
 EVENTS: dict[type, Event] = {
     Start: Start(),
+    TooLarge: TooLarge(),
     Continue: Continue(JOB),
     Created: CREATED,
     CreateFailed: CreateFailed(REFUSED),
@@ -103,6 +108,7 @@ EVENTS: dict[type, Event] = {
 }
 LEGAL: dict[tuple[Phase, type], Phase] = {
     (Phase.PLANNED, Start): Phase.CREATING,
+    (Phase.PLANNED, TooLarge): Phase.SPLITTING,
     (Phase.PLANNED, Continue): Phase.WAITING,
     (Phase.PLANNED, TimePassed): Phase.PLANNED,
     (Phase.CREATING, Created): Phase.WAITING,
@@ -298,7 +304,7 @@ def test_a_query_that_is_too_large_is_split_at_once():
 
 def test_a_half_gets_one_create_and_is_split_again():
     half = half_of(IN_PHASE[Phase.SPLITTING], POLICY)
-    assert (half.phase, half.halvings, half.job_id, half.started) == (Phase.PLANNED, 1, None, T0)
+    assert (half.phase, half.halvings, half.job_id, half.started) == (Phase.PLANNED, 1, None, None)
     job, commands = move(after(Start(), CREATED, job=half, now=T0 + 60), FAILED, T0 + 60)
     assert (job.phase, commands) == (Phase.SPLITTING, (DeleteJob(JOB), SplitWindow()))
 
@@ -333,6 +339,11 @@ def test_a_stop_of_the_whole_run_leaves_the_job_for_the_next():
 
 def test_a_result_that_cannot_be_reached_leaves_the_job_for_the_next_run():
     job, commands = move(IN_PHASE[Phase.READY], PagesLost(UNREACHABLE))
+    assert (job.phase, job.job_id, commands) == (Phase.FAILED, JOB, ())
+
+
+def test_a_result_that_this_user_may_not_read_is_left_for_a_run_that_may():
+    job, commands = move(IN_PHASE[Phase.READY], PagesLost(REFUSED))
     assert (job.phase, job.job_id, commands) == (Phase.FAILED, JOB, ())
 
 
@@ -414,10 +425,53 @@ def test_when_the_budget_is_spent_the_window_fails_and_its_job_is_aborted():
     assert (job.phase, commands) == (Phase.FAILED, (AbortJob(JOB),))
 
 
-def test_a_half_lives_on_its_parents_clock():
-    half = after(Start(), CREATED, job=half_of(IN_PHASE[Phase.SPLITTING], POLICY), now=T0 + 2.5 * TIMEOUT)
+def split_after(seconds: float) -> QueryJob:
+    late = replace(IN_PHASE[Phase.WAITING], created=T0 + seconds - 1)
+    return after(PollFailed(TOO_LARGE), job=late, now=T0 + seconds)
+
+
+def test_a_half_has_what_is_left_of_its_parents_time():
+    half = after(Start(), CREATED, job=half_of(split_after(2.5 * TIMEOUT), POLICY), now=T0 + 2.5 * TIMEOUT)
     assert deadline(half, POLICY) == T0 + 3 * TIMEOUT
     assert move(half, TimePassed(), T0 + 3 * TIMEOUT)[0].phase is Phase.FAILED
+
+
+def test_the_time_a_half_waits_for_its_turn_is_not_counted():
+    """Rows of the halves before it may take as long as their destination likes."""
+    turn = T0 + 100 * TIMEOUT
+    half = after(Start(), CREATED, job=half_of(split_after(1.5 * TIMEOUT), POLICY), now=turn)
+    assert deadline(half, POLICY) == turn + TIMEOUT
+    quarter = half_of(after(PollFailed(TOO_LARGE), job=half, now=turn + TIMEOUT / 2), POLICY)
+    assert quarter.spent == 2 * TIMEOUT
+
+
+def test_a_window_of_a_size_that_failed_is_split_before_a_job_is_tried():
+    job, commands = move(QueryJob(), TooLarge())
+    assert (job.phase, job.creates, commands) == (Phase.SPLITTING, 0, (SplitWindow(),))
+    assert (half_of(job, POLICY).halvings, half_of(job, POLICY).spent) == (1, 0.0)
+
+
+def test_a_window_that_was_halved_often_enough_is_tried_however_large_it_seems():
+    job, commands = move(QueryJob(halvings=POLICY.max_halvings), TooLarge())
+    assert (job.phase, commands) == (Phase.CREATING, (CreateJob(),))
+
+
+# Pauses
+
+
+def test_no_job_is_asked_for_again_without_a_pause_and_the_first_at_once():
+    """An org in trouble is not asked three times within a second."""
+    first = after(Start())
+    second = after(CREATED, FAILED, job=first)
+    third = after(CREATED, FAILED, job=second)
+    pauses = [pause_before_create(job, 0.0) for job in (first, second, third)]
+    assert pauses[0] == 0
+    assert 0 < pauses[1] < pauses[2] < 60
+
+
+def test_a_create_whose_answer_was_lost_and_that_of_a_half_come_after_a_pause():
+    assert pause_before_create(after(CreateFailed(LOST), job=IN_PHASE[Phase.CREATING]), 0.0) > 0
+    assert 0 < pause_before_create(after(Start(), job=half_of(IN_PHASE[Phase.SPLITTING], POLICY)), 0.0) < 5
 
 
 def polls_until(age: float, random01: float) -> int:

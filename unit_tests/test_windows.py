@@ -18,12 +18,14 @@ from source_salesforce_bulk.extraction.windows import (
     is_future,
     plan_full_refresh,
     plan_incremental,
+    span_of,
 )
 from source_salesforce_bulk.salesforce.query_job import JobPolicy, Phase, half_of
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery
 
 LOOKBACK = timedelta(minutes=10)
 NONE = timedelta(0)
+SECOND = timedelta(seconds=1)
 
 
 def at(hour: float, day: int = 23) -> datetime:
@@ -120,6 +122,13 @@ def test_windows_are_resumed_in_ascending_order_whatever_the_states():
     first, second = point(dates(None, at(1)), "750A"), point(dates(at(1), at(2)), "750B")
     planned = plan(state(None, second, first), at(3))
     assert [window.resume for window in planned] == [first, second, None]
+
+
+def test_a_short_window_is_finished_before_the_one_whose_look_back_reaches_behind_it():
+    """Else older rows of the short one would come after newer ones."""
+    short, later = point(dates(at(1), at(1) + LOOKBACK / 2), "750A"), point(dates(at(1) - LOOKBACK / 2, at(2)), "750B")
+    planned = plan(state(at(1), later, short), at(3))
+    assert [window.resume for window in planned] == [short, later, None]
 
 
 def test_halves_of_one_run_meet_without_a_look_back():
@@ -252,6 +261,29 @@ def test_what_dates_cannot_halve_is_left_to_ids(bounds):
     assert halve_by_date(bounds) is None
 
 
+def test_halves_by_date_are_cut_where_the_rows_are_known_to_lie():
+    """Years without a row do not cost a halving."""
+    first, last = at(10), at(12)
+    assert halve_by_date(dates(None, at(20)), first, last) == (dates(None, at(11)), dates(at(11), at(20)))
+
+
+@pytest.mark.parametrize("last", [at(1), at(1) + SECOND / 2, at(1) + 0.999 * SECOND])
+def test_rows_of_one_second_have_no_halves_by_date(last):
+    assert halve_by_date(dates(at(0), at(3)), at(1), last) is None
+
+
+def test_rows_of_two_seconds_are_told_apart():
+    halves = halve_by_date(dates(at(0), at(3)), at(1), at(1) + SECOND)
+    assert halves == (dates(at(0), at(1) + SECOND), dates(at(1) + SECOND, at(3)))
+
+
+def test_only_a_window_of_dates_with_both_ends_has_a_length():
+    assert span_of(dates(at(0), at(3))) == timedelta(hours=3)
+    assert span_of(dates(None, at(3))) is None
+    assert span_of(WHOLE) is None
+    assert span_of(dates(at(0), at(3), "001A0000006Vm9rIAC")) is None
+
+
 def test_halves_by_id_meet_and_leave_the_outer_ends_as_they_were():
     assert halve_by_id(WHOLE, "M") == (dates(None, None, None, "M"), dates(None, None, "M", None))
     assert halve_by_id(dates(at(0), at(1), "B", "Y"), "M") == (
@@ -282,7 +314,6 @@ def test_halves_by_date_cover_exactly_their_window(start, end):
 
 # Any history
 
-SECOND = timedelta(seconds=1)
 BASE = at(0)
 IDS = [f"{number:018d}" for number in range(6)]
 POLICY = JobPolicy(job_timeout=60)

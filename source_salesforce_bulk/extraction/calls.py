@@ -7,10 +7,17 @@ lock.
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import Protocol, TypeVar
+
+from source_salesforce_bulk.salesforce.clock import Stopped
+from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
+
+LOGGER = logging.getLogger("airbyte.salesforce.extraction")
 
 T = TypeVar("T")
 Callback = Callable[[], None]
@@ -75,3 +82,16 @@ class ThreadedCalls:
     def close(self) -> None:
         """See :class:`Calls`."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def failure_in(error: Exception) -> Failure | None:
+    """What a call's exception means for the object it was made for; None where the run is being stopped anyway.
+
+    A defect of ours fails that object and no other. Its own text is not shown: it may hold a value of a row.
+    """
+    if isinstance(error, SalesforceError):
+        return error.failure
+    if isinstance(error, Stopped):
+        return None
+    LOGGER.debug("%s in a call:\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+    return Failure.of(Kind.UNEXPECTED, detail=type(error).__name__)

@@ -27,8 +27,8 @@ from source_salesforce_bulk.extraction.scheduler import JobScheduler, SchedulerP
 from source_salesforce_bulk.extraction.windows import PlannedWindow
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Failure, SalesforceError
+from source_salesforce_bulk.salesforce.job_events import PagesRead
 from source_salesforce_bulk.salesforce.page_walk import End
-from source_salesforce_bulk.salesforce.query_job import PagesRead
 
 LOGGER = logging.getLogger("airbyte.salesforce.extraction")
 
@@ -57,7 +57,7 @@ class Extraction:
         self._metrics = metrics
         self._ledger = JobLedger(org, calls, clock)
         self._scheduler = JobScheduler(org, calls, clock, random01, policy, self._ledger, metrics, run_id, self.stop)
-        self._reader = PageReader(org, calls, page_bounds or PageBounds(), self._scheduler.apply)
+        self._reader = PageReader(org, calls, clock.sleep, page_bounds or PageBounds(), self._scheduler.apply)
         self._reads: list[ObjectRead] = []
         self.others_wait = False
         self.stop_failure: Failure | None = None

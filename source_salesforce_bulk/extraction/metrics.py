@@ -12,13 +12,17 @@ from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage, Operati
 
 @dataclass(slots=True)
 class ObjectMetrics:
-    """One object's counts. ``batches`` are result pages handed on; ``waiting`` is seconds without a row to hand on."""
+    """One object's counts. ``batches`` are result pages handed on; ``waiting`` is seconds without a row to hand on.
+
+    ``orphans`` are creates whose answer was lost: each may have left a job that nobody knows the id of.
+    """
 
     records: int = 0
     batches: int = 0
     errors: int = 0
     retries: int = 0
     jobs: int = 0
+    orphans: int = 0
     bytes: int = 0
     waiting: float = 0.0
     unreadable: Counter[str] = field(default_factory=Counter)
@@ -31,10 +35,11 @@ class ObjectMetrics:
 
     def summary(self) -> str:
         """The one line that closes a stream's log."""
+        orphans = f", jobs possibly left behind {self.orphans}" if self.orphans else ""
         return (
             f"records processed {self.records}, batches completed {self.batches}, errors {self.errors}, "
             f"retries {self.retries}, jobs {self.jobs}, polls {self.polls}, API calls {self.calls.total()}, "
-            f"bytes {self.bytes}, waiting {self.waiting:.1f} s"
+            f"bytes {self.bytes}, waiting {self.waiting:.1f} s{orphans}"
         )
 
 

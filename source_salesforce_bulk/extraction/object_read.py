@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint
-from source_salesforce_bulk.extraction.windows import PlannedWindow
+from source_salesforce_bulk.extraction.windows import PlannedWindow, span_of
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import Failure
 from source_salesforce_bulk.salesforce.page_walk import End, Onward, Walk
@@ -39,7 +39,10 @@ class PageSlot:
 
 @dataclass(slots=True, eq=False)
 class WindowRead:
-    """A window under way. ``walk`` stands behind the last page whose rows were handed on."""
+    """A window under way. ``walk`` stands behind the last page whose rows were handed on.
+
+    ``unconfirmed``: its job is an earlier run's and was not asked for yet. ``indivisible``: no way to cut it was found.
+    """
 
     bounds: Bounds
     soql: str
@@ -51,6 +54,7 @@ class WindowRead:
     slots: deque[PageSlot] = field(default_factory=deque)
     calling: bool = False
     unconfirmed: bool = False
+    indivisible: bool = False
     refetches: int = 0
 
     def drop_pages(self) -> None:
@@ -83,6 +87,8 @@ class ObjectRead:
         self.repeated_rows = 0
         self.emitted_rows = 0
         self.stale: list[ResumePoint] = []
+        self._too_long: timedelta | None = None
+        self._too_coarse = 0
         self.windows: list[WindowRead] = [self._window(window) for window in planned]
         self.state = plan.state
         self.version = 0
@@ -151,6 +157,21 @@ class ObjectRead:
             half.job = life
         self.windows[index : index + 1] = fresh
         self.publish()
+
+    def note_too_large(self, window: WindowRead) -> None:
+        """The window could not be read whole: no other of its size needs to be tried during this run."""
+        self._too_coarse = max(self._too_coarse, window.job.halvings)
+        span = span_of(window.bounds)
+        if span is not None:
+            self._too_long = span if self._too_long is None else min(span, self._too_long)
+
+    def is_too_large(self, window: WindowRead) -> bool:
+        """Whether a window of this size, or cut as often as this one, has failed before."""
+        if window.indivisible:
+            return False
+        span = span_of(window.bounds)
+        too_long = span is not None and self._too_long is not None and span >= self._too_long
+        return too_long or 0 < window.job.halvings <= self._too_coarse
 
     def restart(self, window: WindowRead) -> int:
         """The window will be read by a new job from its start; returns how many emitted rows will come again."""

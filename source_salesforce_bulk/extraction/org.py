@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo, PageHeaders
@@ -37,6 +38,10 @@ class Org(Protocol):
         """One result page, proven whole."""
         ...
 
+    def instants(self, query: ObjectQuery, bounds: Bounds, version: str) -> tuple[datetime, datetime] | None:
+        """The oldest and the newest cursor in the window; None where it holds none."""
+        ...
+
     def middle_id(self, query: ObjectQuery, bounds: Bounds, version: str) -> str | None:
-        """An Id that cuts the window's Ids in two; None where it holds fewer than two."""
+        """An Id that cuts the Ids within ``bounds`` in two; None where there are fewer than two."""
         ...

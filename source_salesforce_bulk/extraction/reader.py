@@ -2,8 +2,9 @@
 
 The locator of the next page stands in a page's response header, so its download starts as soon as those headers are in.
 
-Retries here: one case only. A page that was accepted but whose header cannot be followed (``page_walk.Lost``) is
-fetched again, because only here are the pages before it known. A damaged page is ``pages``' to fetch again.
+Retries here: one case only. A page that was accepted but does not fit behind the pages before it (``page_walk.Lost``,
+``page_walk.WrongTotal``) is fetched again after a pause, because only here are those pages known. A damaged page is
+``pages``' to fetch again.
 """
 
 from __future__ import annotations
@@ -13,20 +14,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from source_salesforce_bulk.extraction.calls import Calls
+from source_salesforce_bulk.extraction.calls import Calls, failure_in
 from source_salesforce_bulk.extraction.object_read import ObjectRead, PageSlot, ReadyPage, WindowRead
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
-from source_salesforce_bulk.salesforce.clock import Stopped
-from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
+from source_salesforce_bulk.salesforce.job_events import Event, NotReady, PagesLost, PagesRead
 from source_salesforce_bulk.salesforce.page_walk import End, Lost, Onward, WrongTotal, step
 from source_salesforce_bulk.salesforce.pages import Page, PageAddress
-from source_salesforce_bulk.salesforce.query_job import Event, NotReady, PagesLost, PagesRead, Phase
+from source_salesforce_bulk.salesforce.query_job import Phase
+from source_salesforce_bulk.salesforce.retry import REFETCH_BACKOFF
 
 LOGGER = logging.getLogger("airbyte.salesforce.extraction")
 
 MAX_REFETCHES = 2
-"""How often an accepted page is fetched again because its header does not lead on."""
+"""How often an accepted page is fetched again because it does not fit behind those before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,20 @@ class PageBounds:
 class PageReader:
     """Fetches pages ahead of the emission and hands them over in order.
 
-    ``apply`` feeds an event to a window's job; it is the scheduler's.
+    ``apply`` feeds an event to a window's job; it is the scheduler's. ``sleep`` pauses a thread of ``calls``.
     """
 
     def __init__(
-        self, org: Org, calls: Calls, bounds: PageBounds, apply: Callable[[ObjectRead, WindowRead, Event], object]
+        self,
+        org: Org,
+        calls: Calls,
+        sleep: Callable[[float], None],
+        bounds: PageBounds,
+        apply: Callable[[ObjectRead, WindowRead, Event], object],
     ) -> None:
         self._org = org
         self._calls = calls
+        self._sleep = sleep
         self._bounds = bounds
         self._apply = apply
 
@@ -69,14 +77,19 @@ class PageReader:
         if slot.page is None:
             self._page_lost(read, window, slot)
             return None
-        match step(window.walk, slot.page.headers, slot.page.rows):
+        page = slot.page
+        match step(window.walk, page.headers, page.rows, page.digest if "Id" in page.address.columns else None):
             case (Onward() | End()) as after:
-                return ReadyPage(slot.page, after)
+                return ReadyPage(page, after)
             case Lost(reason):
-                self._not_followed(read, window, reason)
+                if not self._fetched_again(read, window, reason):
+                    failure = Failure.of(Kind.PAGE_REJECTED, detail=reason, action=Action.NEW_JOB)
+                    self._apply(read, window, PagesLost(failure))
             case WrongTotal(rows, total):
-                detail = f"{rows} rows were received, the job reports {total}"
-                read.fail(Failure.of(Kind.TOTAL_MISMATCH, detail=detail), forget_jobs=True)
+                reason = f"{rows} rows were received, the job reports {total}"
+                if not self._fetched_again(read, window, reason):
+                    failure = Failure.of(Kind.TOTAL_MISMATCH, detail=reason, job_id=window.job.job_id)
+                    read.fail(failure, forget_jobs=True)
         return None
 
     def _fetch_next(self, read: ObjectRead, depth: int) -> int:
@@ -105,11 +118,17 @@ class PageReader:
             page_size=window.page_size,
             columns=read.plan.query.fields,
         )
+        pause = REFETCH_BACKOFF.delay(window.refetches - 1, 0.0) if window.refetches else 0.0
         self._calls.submit(
-            partial(self._org.fetch, address, partial(self._announce, slot)),
+            partial(self._fetch_page, address, slot, pause),
             partial(self._arrived, window, slot),
             partial(self._failed, slot),
         )
+
+    def _fetch_page(self, address: PageAddress, slot: PageSlot, pause: float) -> Page:
+        """Runs on the download's thread."""
+        self._sleep(pause)
+        return self._org.fetch(address, partial(self._announce, slot))
 
     def _announce(self, slot: PageSlot, headers: PageHeaders) -> None:
         """Runs on the download's thread."""
@@ -121,17 +140,13 @@ class PageReader:
             page.discard()
 
     def _failed(self, slot: PageSlot, error: Exception) -> None:
-        if isinstance(error, SalesforceError):
-            slot.failure = error.failure
-        elif not isinstance(error, Stopped):
-            raise error
+        slot.failure = failure_in(error)
 
     def _page_lost(self, read: ObjectRead, window: WindowRead, slot: PageSlot) -> None:
         window.drop_pages()
         if slot.failure is None:
             return
-        if slot.failure.action is Action.NOT_READY and window.walk.total == 0:
-            # Some orgs answer 204 for the results of a job that is complete without a row.
+        if _nothing_is_left(window, slot.failure):
             self._apply(read, window, PagesRead())
             read.close_front()
         elif slot.failure.action is Action.NOT_READY:
@@ -139,10 +154,29 @@ class PageReader:
         else:
             self._apply(read, window, PagesLost(slot.failure))
 
-    def _not_followed(self, read: ObjectRead, window: WindowRead, reason: str) -> None:
+    def _fetched_again(self, read: ObjectRead, window: WindowRead, reason: str) -> bool:
+        """Drop the pages under way, so that the first of them is asked for anew; False where that was tried enough."""
         window.drop_pages()
         window.refetches += 1
-        LOGGER.warning("%s job %s: page fetched again: %s", read.plan.object_name, window.job.job_id, reason)
-        if window.refetches > MAX_REFETCHES:
-            window.refetches = 0
-            self._apply(read, window, PagesLost(Failure.of(Kind.PAGE_REJECTED, detail=reason, action=Action.NEW_JOB)))
+        again = window.refetches <= MAX_REFETCHES
+        window.refetches = window.refetches if again else 0
+        LOGGER.warning(
+            "%s job %s page %s does not fit behind the pages before it: %s. %s",
+            read.plan.object_name,
+            window.job.job_id,
+            window.walk.locator or "first",
+            reason,
+            "It is fetched again." if again else "No attempt is left.",
+        )
+        return again
+
+
+def _nothing_is_left(window: WindowRead, failure: Failure) -> bool:
+    """Whether a page that cannot be had is no loss, because every row that the job reports was handed on.
+
+    Some orgs answer 204 for the results of a job that is complete without a row; a locator behind the last row leads to
+    nothing.
+    """
+    if not window.walk.counted:
+        return False
+    return failure.action is Action.NOT_READY or (failure.action is Action.NEW_JOB and window.walk.page > 0)

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
-from source_salesforce_bulk.extraction.calls import Calls
+from source_salesforce_bulk.extraction.calls import Calls, failure_in
 from source_salesforce_bulk.extraction.job_ledger import JobLedger
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead, WindowRead
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.quota import jobs_used_up
-from source_salesforce_bulk.extraction.stream_state import Mode
-from source_salesforce_bulk.extraction.windows import halve_by_date, halve_by_id
+from source_salesforce_bulk.extraction.splitting import find_halves
+from source_salesforce_bulk.extraction.windows import Halves
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo
-from source_salesforce_bulk.salesforce.clock import Clock, Stopped
-from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
-from source_salesforce_bulk.salesforce.page_walk import Walk
-from source_salesforce_bulk.salesforce.query_job import (
+from source_salesforce_bulk.salesforce.clock import Clock
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
+from source_salesforce_bulk.salesforce.job_events import (
     AbortJob,
     Command,
     Continue,
@@ -32,19 +31,22 @@ from source_salesforce_bulk.salesforce.query_job import (
     CreateJob,
     DeleteJob,
     Event,
-    JobPolicy,
-    Phase,
     Polled,
     PollFailed,
-    QueryJob,
     SplitWindow,
     Start,
     TimePassed,
+    TooLarge,
+)
+from source_salesforce_bulk.salesforce.query_job import (
+    JobPolicy,
+    Phase,
+    QueryJob,
     advance,
     deadline,
     half_of,
+    pause_before_create,
 )
-from source_salesforce_bulk.salesforce.soql import Bounds
 
 LOGGER = logging.getLogger("airbyte.salesforce.extraction")
 
@@ -131,6 +133,8 @@ class JobScheduler:
             if window.unconfirmed and window.job.job_id is not None:
                 self.log(read, window, f"continuing an earlier run's job behind page {window.walk.page}")
                 self.apply(read, window, Continue(window.job.job_id))
+            elif read.is_too_large(window):
+                self.apply(read, window, TooLarge())
             else:
                 self.apply(read, window, Start())
 
@@ -144,7 +148,7 @@ class JobScheduler:
         for command in commands:
             self._carry_out(read, window, command)
         if window.job.phase is Phase.FAILED and window.job.failure is not None:
-            self._window_failed(read, window.job.failure)
+            self._window_failed(read, window, window.job.failure)
         read.publish()
         return window.job.phase
 
@@ -204,8 +208,6 @@ class JobScheduler:
             self.apply(read, window, CreateFailed(jobs_used_up()))
             return
         self.creates += 1
-        if window.job.lost_answers:
-            self.log(read, window, "a job without a reader may be left in the org", level=logging.WARNING)
         if window.job.creates > 1 or window.job.lost_answers:
             self._metrics.of(read.plan.object_name).retries += 1
         self._start_over(read, window)
@@ -218,11 +220,19 @@ class JobScheduler:
     def _send_create(self, read: ObjectRead, window: WindowRead) -> None:
         if read.failure is not None:
             return
-        create = partial(
-            self._org.create, window.api_version, window.soql, read.plan.query.operation, read.plan.object_name
-        )
         self._ledger.expect()
-        self._calls.submit(create, partial(self._created, read, window), partial(self._create_failed, read, window))
+        pause = pause_before_create(window.job, self._random01())
+        self._calls.submit(
+            partial(self._create_job, read, window, pause),
+            partial(self._created, read, window),
+            partial(self._create_failed, read, window),
+        )
+
+    def _create_job(self, read: ObjectRead, window: WindowRead, pause: float) -> JobInfo:
+        """Runs on a thread of the calls."""
+        self._clock.sleep(pause)
+        query = read.plan.query
+        return self._org.create(window.api_version, window.soql, query.operation, query.object_name)
 
     def _created(self, read: ObjectRead, window: WindowRead, info: JobInfo) -> None:
         self._ledger.answered()
@@ -234,8 +244,13 @@ class JobScheduler:
 
     def _create_failed(self, read: ObjectRead, window: WindowRead, error: Exception) -> None:
         self._ledger.answered()
-        failure = _failure_in(error)
-        if failure is not None:
+        failure = failure_in(error)
+        if failure is None:
+            return
+        if failure.action is Action.SEND_ONCE_MORE:
+            self._metrics.of(read.plan.object_name).orphans += 1
+            self.log(read, window, "a job that nobody will read may be left in the org", level=logging.WARNING)
+        if read.failure is None:
             self.apply(read, window, CreateFailed(failure))
 
     def _poll(self, read: ObjectRead, window: WindowRead) -> None:
@@ -258,13 +273,13 @@ class JobScheduler:
             self._ledger.note(job_id, window.api_version, read.plan.object_name)
             window.unconfirmed = False
         if self.apply(read, window, Polled(info)) is Phase.READY:
-            window.walk = Walk(window.job.records, window.walk.locator, window.walk.page, window.walk.rows)
+            window.walk = replace(window.walk, total=window.job.records)
             self._ledger.completed(job_id)
             self.log(read, window, f"query job complete, {window.job.records} records")
 
     def _poll_failed(self, read: ObjectRead, window: WindowRead, job_id: str, error: Exception) -> None:
         window.calling = False
-        failure = _failure_in(error)
+        failure = failure_in(error)
         if failure is None or window.job.phase is not Phase.WAITING or window.job.job_id != job_id:
             return
         if failure.kind is Kind.JOB_GONE:
@@ -286,47 +301,35 @@ class JobScheduler:
             what = f"the window is read again from its start; {repeated} rows already emitted are repeated"
             self.log(read, window, what, level=logging.WARNING)
 
-    def _window_failed(self, read: ObjectRead, failure: Failure) -> None:
+    def _window_failed(self, read: ObjectRead, window: WindowRead, failure: Failure) -> None:
         if failure.action is Action.STOP_RUN:
             self._on_stop(failure)
         else:
-            read.fail(failure)
+            read.fail(replace(failure, job_id=window.job.job_id))
 
     def _split(self, read: ObjectRead, window: WindowRead) -> None:
-        halves = halve_by_date(window.bounds) if read.plan.mode is Mode.INCREMENTAL else None
-        if halves is not None:
-            self._replace(read, window, halves)
-            return
+        if window.job.failure is not None:
+            read.note_too_large(window)
         self._calls.submit(
-            partial(self._org.middle_id, read.plan.query, window.bounds, read.plan.api_version),
-            partial(self._split_by_id, read, window),
-            partial(self._split_failed, read, window),
+            partial(find_halves, self._org, read.plan, window.bounds, window.job.halvings),
+            partial(self._replace, read, window),
+            partial(self._not_split, read, window),
         )
 
-    def _split_by_id(self, read: ObjectRead, window: WindowRead, middle: str | None) -> None:
-        if middle is None:
-            self._split_failed(read, window, None)
-        else:
-            self._replace(read, window, halve_by_id(window.bounds, middle))
-
-    def _split_failed(self, read: ObjectRead, window: WindowRead, error: Exception | None) -> None:
-        """The window cannot be halved: what made it necessary is its failure, unless the whole run must stop."""
-        found = _failure_in(error) if error is not None else None
-        failure = found if found is not None and found.action is Action.STOP_RUN else window.job.failure
-        if failure is not None:
-            self._window_failed(read, failure)
-
-    def _replace(self, read: ObjectRead, window: WindowRead, halves: tuple[Bounds, Bounds]) -> None:
-        if window in read.windows:
+    def _replace(self, read: ObjectRead, window: WindowRead, halves: Halves | None) -> None:
+        if window not in read.windows or read.failure is not None:
+            return
+        if halves is not None:
             self._start_over(read, window)
             self.log(read, window, "the window is split in two")
             read.split(window, halves, half_of(window.job, self._policy.jobs))
+        elif window.job.failure is not None:
+            self._window_failed(read, window, window.job.failure)
+        else:
+            window.indivisible = True
+            window.job = replace(window.job, phase=Phase.PLANNED)
 
-
-def _failure_in(error: Exception) -> Failure | None:
-    """What a call's exception means; None where the run is being stopped anyway. A defect is raised on."""
-    if isinstance(error, SalesforceError):
-        return error.failure
-    if isinstance(error, Stopped):
-        return None
-    raise error
+    def _not_split(self, read: ObjectRead, window: WindowRead, error: Exception) -> None:
+        failure = failure_in(error)
+        if failure is not None:
+            self._window_failed(read, window, failure)

@@ -27,6 +27,8 @@ from source_salesforce_bulk.salesforce.soql import Bounds
 WHOLE = Bounds(start=None, end=None, id_from=None, id_to=None)
 """Every row of an object."""
 
+Halves = tuple[Bounds, Bounds]
+
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _LATEST = datetime.max.replace(tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -78,24 +80,46 @@ def is_future(state: StreamState, upper: datetime) -> bool:
     return state.cursor is not None and state.cursor > upper
 
 
-def halve_by_date(bounds: Bounds) -> tuple[Bounds, Bounds] | None:
-    """Two windows that meet at a whole second in the middle; None where the window is too short or not bounded above.
+def halve_by_date(bounds: Bounds, first: datetime | None = None, last: datetime | None = None) -> Halves | None:
+    """Two windows that meet at a whole second; None where the window is not bounded above or cannot be cut so.
+
+    ``first`` and ``last`` are the stamps of its oldest and its newest row, where known: both halves then hold rows, and
+    rows of one second cannot be told apart by date. Else the middle is that of the window itself.
 
     >>> halve_by_date(WHOLE) is None
     True
     """
     if bounds.end is None or bounds.id_from is not None or bounds.id_to is not None:
         return None
+    if first is not None and last is not None:
+        middle = _next_second(first + (last - first) / 2)
+        return _cut(bounds, middle) if first < middle <= last else None
     begin = bounds.start or min(_FIRST_STAMP, bounds.end)
     middle = (begin + (bounds.end - begin) / 2).replace(microsecond=0)
     if middle <= begin or bounds.end - begin < 2 * _SECOND:
         return None
+    return _cut(bounds, middle)
+
+
+def span_of(bounds: Bounds) -> timedelta | None:
+    """How long a window is; None where it is a range of Ids or open."""
+    if bounds.start is None or bounds.end is None or bounds.id_from is not None or bounds.id_to is not None:
+        return None
+    return bounds.end - bounds.start
+
+
+def halve_by_id(bounds: Bounds, middle: str) -> Halves:
+    """The same window below ``middle`` and from it on; the outer ends stay as open as they were."""
+    return replace(bounds, id_to=middle), replace(bounds, id_from=middle)
+
+
+def _cut(bounds: Bounds, middle: datetime) -> Halves:
     return replace(bounds, end=middle), replace(bounds, start=middle)
 
 
-def halve_by_id(bounds: Bounds, middle: str) -> tuple[Bounds, Bounds]:
-    """The same window below ``middle`` and from it on; the outer ends stay as open as they were."""
-    return replace(bounds, id_to=middle), replace(bounds, id_from=middle)
+def _next_second(instant: datetime) -> datetime:
+    whole = instant.replace(microsecond=0)
+    return whole if whole == instant else whole + _SECOND
 
 
 def _lower(reached: datetime | None, start: datetime | None, lookback: timedelta) -> datetime | None:
@@ -126,5 +150,6 @@ def _with_id_gaps(points: Sequence[ResumePoint], *, in_front: bool) -> Iterator[
 
 
 def _by_window(point: ResumePoint) -> tuple[datetime, datetime, str]:
+    """By end, then start: a window whose look-back reaches behind an unfinished short one still comes after it."""
     bounds = point.bounds
-    return bounds.start or _EARLIEST, bounds.end or _LATEST, bounds.id_from or ""
+    return bounds.end or _LATEST, bounds.start or _EARLIEST, bounds.id_from or ""

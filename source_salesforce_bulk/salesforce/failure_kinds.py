@@ -93,6 +93,7 @@ class Kind(Enum):
     REDIRECTED = "redirected"
     REQUEST_TOO_LARGE = "request too large"
     UNREADABLE_ANSWER = "unreadable answer"
+    NO_DISK_SPACE = "no disk space"
     INTERRUPTED = "interrupted"
     UNEXPECTED = "unexpected"
 
@@ -340,6 +341,13 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             _T,
             "Salesforce sent an answer that cannot be read",
             f"{_AGAIN} If it stays, check that login_url is a Salesforce login host and that no proxy answers for it.",
+        ),
+        Kind.NO_DISK_SPACE: Meaning(
+            Action.STOP_RUN,
+            _S,
+            "A result page could not be written to the disk of the machine this runs on",
+            "Nothing is lost. Give the directory that TMPDIR names (else /tmp) more space, or lower page_size: a few "
+            "pages lie there at a time. Then run the sync again.",
         ),
         Kind.INTERRUPTED: Meaning(Action.STOP_RUN, _T, "The run was stopped by a signal", _AGAIN),
         Kind.UNEXPECTED: Meaning(Action.FAIL_STREAM, _S, "Something unforeseen happened", _REPORT),

@@ -37,6 +37,7 @@ __all__ = [
     "classify_exception",
     "classify_job_state",
     "classify_response",
+    "no_disk_space",
     "page_rejected",
     "unreadable_answer",
 ]
@@ -65,6 +66,7 @@ class Failure:
     """One failure. ``summary`` says what happened and ``guidance`` what to do; both are safe to show and to log.
 
     ``error_codes`` are Salesforce's, as it spelled them. ``retry_after`` is what the answer asked for, in seconds.
+    ``job_id`` is the query job that was being read.
     """
 
     kind: Kind
@@ -76,6 +78,7 @@ class Failure:
     status: int | None = None
     error_codes: tuple[str, ...] = ()
     retry_after: float | None = None
+    job_id: str | None = None
 
     @classmethod
     def of(
@@ -89,6 +92,7 @@ class Failure:
         status: int | None = None,
         error_codes: tuple[str, ...] = (),
         retry_after: float | None = None,
+        job_id: str | None = None,
     ) -> Failure:
         """A failure of this kind with the kind's meaning; ``detail`` must be safe to show, and ends the summary."""
         meaning = MEANINGS[kind]
@@ -102,6 +106,7 @@ class Failure:
             status=status,
             error_codes=error_codes,
             retry_after=retry_after,
+            job_id=job_id,
         )
 
 
@@ -182,6 +187,11 @@ def broken_body(operation: Operation, cause: BaseException | str) -> Failure:
 def page_rejected(detail: str, action: Action = Action.FETCH_PAGE_AGAIN) -> Failure:
     """A result page that was not accepted. ``detail`` must not contain record values."""
     return Failure.of(Kind.PAGE_REJECTED, Operation.RESULTS, detail, action=action)
+
+
+def no_disk_space(cause: OSError) -> Failure:
+    """A result page could not be kept on disk, for the reason that the operating system gives."""
+    return Failure.of(Kind.NO_DISK_SPACE, Operation.RESULTS, _trouble([cause]))
 
 
 def unreadable_answer(operation: Operation, response: ApiResponse) -> Failure:

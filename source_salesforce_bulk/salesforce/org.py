@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from source_salesforce_bulk.salesforce import rest_api
@@ -16,7 +17,7 @@ from source_salesforce_bulk.salesforce.failures import SalesforceError, unreadab
 from source_salesforce_bulk.salesforce.ids import id_15, is_id, split_id_range
 from source_salesforce_bulk.salesforce.jobs import BulkJobs
 from source_salesforce_bulk.salesforce.pages import Page, PageAddress, PageFetcher
-from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql
+from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql, parse_instant
 from source_salesforce_bulk.salesforce.transport import Transport
 from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
 
@@ -74,20 +75,35 @@ class SalesforceOrg:
         """One result page, proven whole."""
         return self._pages.fetch(address, on_headers)
 
-    def middle_id(self, query: ObjectQuery, bounds: Bounds, version: str) -> str | None:
-        """An Id between the lowest and the highest of the window, by two synchronous queries; None if there is none.
+    def instants(self, query: ObjectQuery, bounds: Bounds, version: str) -> tuple[datetime, datetime] | None:
+        """The oldest and the newest cursor in the window, by two synchronous queries; None where it holds none."""
+        cursor = query.cursor_field
+        if cursor is None:
+            return None
+        stamps_only = replace(query, fields=(cursor,), cursor_nillable=False, where=f"{cursor} != null")
+        question = build_soql(stamps_only, bounds)
+        first = self._first(f"{question} ORDER BY {cursor} ASC LIMIT 1", cursor, query, version)
+        last = self._first(f"{question} ORDER BY {cursor} DESC LIMIT 1", cursor, query, version)
+        try:
+            return (parse_instant(first), parse_instant(last)) if first and last else None
+        except ValueError:
+            return None
 
-        Only the Ids bound the question: the middle need not be exact, and the halves' outer ends stay open anyway.
+    def middle_id(self, query: ObjectQuery, bounds: Bounds, version: str) -> str | None:
+        """An Id between the lowest and the highest within ``bounds``, by two synchronous queries; None where none is.
+
+        The user's own filter is left out, which may be slow where it is not selective: the middle need not be exact,
+        and the halves' outer ends stay open anyway.
         """
-        ids_only = replace(query, fields=("Id",), cursor_field=None, where=None, exclude_deleted=False)
-        question = build_soql(ids_only, Bounds(start=None, end=None, id_from=bounds.id_from, id_to=bounds.id_to))
-        low = self._first_id(f"{question} ORDER BY Id ASC LIMIT 1", query, version)
-        high = self._first_id(f"{question} ORDER BY Id DESC LIMIT 1", query, version)
-        if low is None or high is None or id_15(low) >= id_15(high):
+        ids_only = replace(query, fields=("Id",), where=None, exclude_deleted=False)
+        question = build_soql(ids_only, bounds)
+        low = self._first(f"{question} ORDER BY Id ASC LIMIT 1", "Id", query, version)
+        high = self._first(f"{question} ORDER BY Id DESC LIMIT 1", "Id", query, version)
+        if low is None or high is None or not is_id(low) or not is_id(high) or id_15(low) >= id_15(high):
             return None
         return next(iter(split_id_range(low, high, 2)), None)
 
-    def _first_id(self, soql: str, query: ObjectQuery, version: str) -> str | None:
+    def _first(self, soql: str, field: str, query: ObjectQuery, version: str) -> str | None:
         request = rest_api.query(version, soql, include_deleted=query.operation == QUERY_ALL)
         response = self._transport.call(replace(request, object_name=query.object_name))
         try:
@@ -96,5 +112,5 @@ class SalesforceOrg:
             raise SalesforceError(unreadable_answer(Operation.QUERY, response)) from error
         records = payload.get("records") if isinstance(payload, Mapping) else None
         first = records[0] if isinstance(records, list) and records else None
-        value = first.get("Id") if isinstance(first, Mapping) else None
-        return value if isinstance(value, str) and is_id(value) else None
+        value = first.get(field) if isinstance(first, Mapping) else None
+        return value if isinstance(value, str) else None

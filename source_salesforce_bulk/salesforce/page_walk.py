@@ -1,12 +1,12 @@
 """From one result page to the next: what a page's headers prove about where the result ends.
 
-A walk counts the rows of one job and knows the locators it has used. :func:`step` says what follows a page:
-another locator, the end, or a reason why neither can be believed.
+A walk counts the rows of one job and knows the locators it has used and what the pages behind it held. :func:`step`
+says what follows a page: another locator, the end, or a reason why neither can be believed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 
@@ -18,7 +18,8 @@ MAX_EMPTY_PAGES = 100
 class Walk:
     """The way through one job's pages. ``rows`` and ``page`` count what lies behind; ``locator`` names what is next.
 
-    ``total`` is ``numberRecordsProcessed``, None where Salesforce did not say.
+    ``total`` is ``numberRecordsProcessed``, None where Salesforce did not say. ``used`` are the locators behind,
+    ``held`` the digests of the pages behind; a walk that was resumed knows neither of an earlier run.
     """
 
     total: int | None
@@ -27,6 +28,12 @@ class Walk:
     rows: int = 0
     empty_pages: int = 0
     used: frozenset[str] = field(default=frozenset())
+    held: frozenset[str] = field(default=frozenset())
+
+    @property
+    def counted(self) -> bool:
+        """Whether every row that the job reports lies behind."""
+        return self.rows == self.total
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,10 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class WrongTotal:
-    """The pages ended, or went on, against the job's own count. Nothing read from this job can be trusted."""
+    """The pages ended, or went on, against the job's own count.
+
+    Where asking for the page again does not cure it, nothing read from this job can be trusted.
+    """
 
     rows: int
     total: int
@@ -62,12 +72,15 @@ class WrongTotal:
 Step = Onward | End | Lost | WrongTotal
 
 
-def step(walk: Walk, headers: PageHeaders, rows: int) -> Step:
+def step(walk: Walk, headers: PageHeaders, rows: int, digest: str | None = None) -> Step:
     """What follows a page of ``rows`` rows that answered ``walk.locator`` with ``headers``.
 
-    A missing locator header is the end only when the rows so far equal the total. A locator used before cannot lead on:
-    following it would emit rows twice.
+    A missing locator header is the end only when the rows so far equal the total. A locator used before cannot lead on,
+    nor can rows that were there before: both would emit rows twice. ``digest`` is of the page's text where its rows
+    differ from all others, as rows with an Id do; None where equal pages may be right.
     """
+    if digest is not None and rows and digest in walk.held:
+        return Lost("it holds the rows of an earlier page")
     seen = walk.rows + rows
     if walk.total is not None and seen > walk.total:
         return WrongTotal(seen, walk.total)
@@ -79,8 +92,8 @@ def step(walk: Walk, headers: PageHeaders, rows: int) -> Step:
     if empty > MAX_EMPTY_PAGES:
         return Lost(f"{empty} pages in a row hold no rows")
     used = walk.used | {walk.locator} if walk.locator else walk.used
-    onward = replace(walk, locator=headers.locator, page=walk.page + 1, rows=seen, empty_pages=empty, used=used)
-    return Onward(onward)
+    held = walk.held | {digest} if digest is not None and rows else walk.held
+    return Onward(Walk(walk.total, headers.locator, walk.page + 1, seen, empty, used, held))
 
 
 def _ending(walk: Walk, headers: PageHeaders, seen: int) -> Step:

@@ -25,7 +25,7 @@ from source_salesforce_bulk.encoding.csv_page import PageRejected, PageShape, in
 from source_salesforce_bulk.salesforce import bulk_api
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.clock import Clock
-from source_salesforce_bulk.salesforce.failures import Action, Failure, SalesforceError, page_rejected
+from source_salesforce_bulk.salesforce.failures import Action, Failure, SalesforceError, no_disk_space, page_rejected
 from source_salesforce_bulk.salesforce.retry import PAGE_RETRIES
 from source_salesforce_bulk.salesforce.transport import Transport
 
@@ -47,11 +47,15 @@ class PageAddress:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page that was proven whole, on disk until :meth:`discard`. ``size`` is in bytes as received."""
+    """A page that was proven whole, on disk until :meth:`discard`.
+
+    ``digest`` is of the decoded text, ``size`` in bytes as received.
+    """
 
     address: PageAddress
     headers: PageHeaders
     rows: int
+    digest: str
     size: int
     retries: int
     _path: Path
@@ -84,6 +88,11 @@ class _Attempt:
         """Whether the page itself says it is whole: its last line ended, and its rows are as many as announced."""
         return self.shape.ended and self.headers.rows is not None
 
+    def accepted(self, address: PageAddress, retries: int) -> Page:
+        """The page that this attempt brought."""
+        shape = self.shape
+        return Page(address, self.headers, shape.rows, shape.digest, self.size, retries, self.path, self.gzipped)
+
 
 class PageFetcher:
     """Fetches pages into ``directory``. One instance serves every thread."""
@@ -101,6 +110,7 @@ class PageFetcher:
         Raises ``SalesforceError``: ``NOT_READY`` where the job is not complete, ``NEW_JOB`` where the job is gone or
         its page stays unacceptable after every retry, and what ``transport`` raises.
         """
+        began = self._clock.monotonic()
         unproven: str | None = None
         for tried in range(PAGE_RETRIES.attempts):
             try:
@@ -108,19 +118,19 @@ class PageFetcher:
             except SalesforceError as error:
                 if error.failure.action is not Action.FETCH_PAGE_AGAIN:
                     raise
-                self._pause_or_give_up(address, error.failure, tried)
+                self._pause_or_give_up(address, error.failure, tried, began)
                 continue
             if attempt.proven or attempt.shape.digest == unproven:
-                return Page(
-                    address, attempt.headers, attempt.shape.rows, attempt.size, tried, attempt.path, attempt.gzipped
-                )
+                return attempt.accepted(address, retries=tried)
             unproven = attempt.shape.digest
             attempt.path.unlink()
-            self._pause_or_give_up(address, page_rejected("its end is not marked; fetched again to compare"), tried)
+            compare = page_rejected("its end is not marked; fetched again to compare")
+            self._pause_or_give_up(address, compare, tried, began)
         raise AssertionError("the last attempt gives up by raising")
 
-    def _pause_or_give_up(self, address: PageAddress, failure: Failure, tried: int) -> None:
-        last = tried + 1 >= PAGE_RETRIES.attempts
+    def _pause_or_give_up(self, address: PageAddress, failure: Failure, tried: int, began: float) -> None:
+        spent = self._clock.monotonic() - began > PAGE_RETRIES.budget
+        last = spent or tried + 1 >= PAGE_RETRIES.attempts
         LOGGER.warning(
             "%s job %s page %s: %s %s",
             address.object_name,
@@ -134,15 +144,20 @@ class PageFetcher:
         self._clock.sleep(PAGE_RETRIES.backoff.delay(tried, self._random01()))
 
     def _attempt(self, address: PageAddress, on_headers: Callable[[PageHeaders], None]) -> _Attempt:
+        try:
+            return self._inspected(address, on_headers)
+        except PageRejected as rejected:
+            raise SalesforceError(page_rejected(str(rejected))) from rejected
+        except OSError as error:
+            raise SalesforceError(no_disk_space(error)) from error
+
+    def _inspected(self, address: PageAddress, on_headers: Callable[[PageHeaders], None]) -> _Attempt:
         path = self._new_file()
         try:
             headers, gzipped, size = self._spool(address, path, on_headers)
             shape = _inspect(path, gzipped, address.columns)
             if headers.rows is not None and headers.rows != shape.rows:
                 raise PageRejected(f"it holds {shape.rows} rows where its header says {headers.rows}")
-        except PageRejected as rejected:
-            path.unlink()
-            raise SalesforceError(page_rejected(str(rejected))) from rejected
         except BaseException:
             path.unlink()
             raise

@@ -16,8 +16,10 @@ asked for again; when that does not help, the window is split and its halves beg
 *new jobs for the same query*. A single call's retries are ``transport``'s, a page's are ``pages``'.
 
 Bounds (design section 4): three creates of a window, then six halvings whose pieces get one create each, and three
-``job_timeout`` in all. A job that timed out is asked for again only while a split afterwards still has most of a
-``job_timeout`` left: after one that timed out this is so, unless other trouble came before it.
+``job_timeout`` in all. What a window took before it was split counts for its halves; the time a half waits for its turn
+does not, so that slow rows before it cost it nothing. A job that timed out is asked for again only while a split
+afterwards still has most of a ``job_timeout`` left: after one that timed out this is so, unless other trouble came
+before it.
 """
 
 from __future__ import annotations
@@ -26,8 +28,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
+from source_salesforce_bulk.salesforce.bulk_api import JobState
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, classify_job_state
+from source_salesforce_bulk.salesforce.job_events import (
+    AbortJob,
+    Command,
+    Continue,
+    Created,
+    CreateFailed,
+    CreateJob,
+    DeleteJob,
+    Event,
+    NotReady,
+    PagesLost,
+    PagesRead,
+    Polled,
+    PollFailed,
+    SplitWindow,
+    Start,
+    TimePassed,
+    TooLarge,
+)
+from source_salesforce_bulk.salesforce.retry import JOB_BACKOFF
 
 
 class Phase(Enum):
@@ -85,7 +107,7 @@ class QueryJob:
     """One window's query. Times are monotonic seconds; ``next_poll`` is None while no poll is wanted.
 
     ``job_id`` is the newest job this run or its state was told of; it stays after that job has died, so that a state
-    written meanwhile still names the window.
+    written meanwhile still names the window. ``spent`` are the seconds that the windows it was cut from took.
     """
 
     phase: Phase = Phase.PLANNED
@@ -97,6 +119,7 @@ class QueryJob:
     uncounted: int = 0
     not_ready: int = 0
     polls: int = 0
+    spent: float = 0.0
     started: float | None = None
     created: float | None = None
     next_poll: float | None = None
@@ -104,104 +127,6 @@ class QueryJob:
     failure: Failure | None = None
 
 
-# Events
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The window's turn has come: ask for a job."""
-
-
-@dataclass(frozen=True, slots=True)
-class Continue:
-    """The state of an earlier run names this job for exactly this query."""
-
-    job_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Created:
-    """Salesforce took the job."""
-
-    info: JobInfo
-
-
-@dataclass(frozen=True, slots=True)
-class CreateFailed:
-    """The create was refused, or its answer was lost."""
-
-    failure: Failure
-
-
-@dataclass(frozen=True, slots=True)
-class Polled:
-    """Salesforce answered how the job stands."""
-
-    info: JobInfo
-
-
-@dataclass(frozen=True, slots=True)
-class PollFailed:
-    """The poll could not be answered, transport's retries included."""
-
-    failure: Failure
-
-
-@dataclass(frozen=True, slots=True)
-class NotReady:
-    """The results route says the job is not complete after all."""
-
-
-@dataclass(frozen=True, slots=True)
-class PagesLost:
-    """The job's result cannot be read to its end."""
-
-    failure: Failure
-
-
-@dataclass(frozen=True, slots=True)
-class PagesRead:
-    """Every row of the job has been handed on, and their number is right."""
-
-
-@dataclass(frozen=True, slots=True)
-class TimePassed:
-    """Nothing happened; the deadline may have come."""
-
-
-Event = (
-    Start | Continue | Created | CreateFailed | Polled | PollFailed | NotReady | PagesLost | PagesRead | TimePassed
-)  # fmt: skip
-
-
-# Commands
-
-
-@dataclass(frozen=True, slots=True)
-class CreateJob:
-    """Send the create."""
-
-
-@dataclass(frozen=True, slots=True)
-class AbortJob:
-    """Stop this unfinished job and delete it, best effort."""
-
-    job_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteJob:
-    """Delete this finished job, best effort."""
-
-    job_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class SplitWindow:
-    """Replace the window by its halves."""
-
-
-Command = CreateJob | AbortJob | DeleteJob | SplitWindow
 Move = tuple[QueryJob, tuple[Command, ...]]
 
 
@@ -217,15 +142,29 @@ class _Circumstances:
 
 
 def half_of(parent: QueryJob, policy: JobPolicy) -> QueryJob:
-    """The life of one half of a window that was split: one create, and the parent's clock goes on."""
-    return QueryJob(creates=policy.max_creates - 1, halvings=parent.halvings + 1, started=parent.started)
+    """The life of one half of a window that was split: one create, and what is left of the parent's time."""
+    return QueryJob(creates=policy.max_creates - 1, halvings=parent.halvings + 1, spent=parent.spent)
+
+
+def pause_before_create(job: QueryJob, random01: float) -> float:
+    """Seconds before a job in ``CREATING`` is asked for: none for the first one, more after each that came to nothing.
+
+    >>> pause_before_create(QueryJob(phase=Phase.CREATING, creates=1), random01=0.0)
+    0.0
+    >>> pause_before_create(QueryJob(phase=Phase.CREATING, creates=3), random01=0.0)
+    8.0
+    """
+    tried = job.creates - 1 + job.lost_answers
+    if job.halvings:
+        tried = 1 + job.lost_answers
+    return JOB_BACKOFF.delay(tried - 1, random01) if tried else 0.0
 
 
 def deadline(job: QueryJob, policy: JobPolicy) -> float:
     """When the present job is given up, in monotonic seconds."""
     if job.started is None or job.created is None:
         raise IllegalMove("a job that was not created has no deadline")
-    return min(job.created + policy.job_timeout, job.started + policy.budget)
+    return min(job.created + policy.job_timeout, job.started + policy.budget - job.spent)
 
 
 def poll_interval(age: float, policy: JobPolicy, random01: float) -> float:
@@ -251,6 +190,12 @@ def _start(job: QueryJob, event: Start, at: _Circumstances) -> Move:
         job, phase=Phase.CREATING, started=started, creates=job.creates + 1, lost_answers=0, uncounted=0, not_ready=0
     )
     return creating, (CreateJob(),)
+
+
+def _too_large(job: QueryJob, event: TooLarge, at: _Circumstances) -> Move:
+    if job.halvings >= at.policy.max_halvings:
+        return _start(job, Start(), at)
+    return replace(job, phase=Phase.SPLITTING), (SplitWindow(),)
 
 
 def _continue(job: QueryJob, event: Continue, at: _Circumstances) -> Move:
@@ -316,6 +261,9 @@ def _not_ready(job: QueryJob, event: NotReady, at: _Circumstances) -> Move:
 
 
 def _pages_lost(job: QueryJob, event: PagesLost, at: _Circumstances) -> Move:
+    if event.failure.action is Action.FAIL_STREAM:
+        # The result is sound; who is given what was missing can go on with it.
+        return _trouble(job, event.failure, at)
     return _trouble(job, event.failure, at, DeleteJob(_id(job)))
 
 
@@ -348,14 +296,15 @@ def _trouble(job: QueryJob, failure: Failure, at: _Circumstances, *clean_up: Com
         return replace(stopped, phase=Phase.FAILED), clean_up if failure.action is Action.FAIL_STREAM else ()
     if failure.action not in (Action.NEW_JOB, Action.SPLIT):
         return replace(stopped, phase=Phase.FAILED), ()
-    left = at.policy.budget - (at.now - (job.started if job.started is not None else at.now))
+    spent = job.spent + at.now - (job.started if job.started is not None else at.now)
+    left = at.policy.budget - spent
     needed = at.policy.two_more_jobs if failure.kind is Kind.JOB_TIMED_OUT else 0.0
     splittable = job.halvings < at.policy.max_halvings and left > 0
     if failure.action is Action.NEW_JOB and job.creates < at.policy.max_creates and left > needed:
         again, commands = _start(stopped, Start(), at)
         return again, (*clean_up, *commands)
     if splittable:
-        return replace(stopped, phase=Phase.SPLITTING), (*clean_up, SplitWindow())
+        return replace(stopped, phase=Phase.SPLITTING, spent=spent), (*clean_up, SplitWindow())
     return replace(stopped, phase=Phase.FAILED), clean_up
 
 
@@ -367,6 +316,7 @@ def _id(job: QueryJob) -> str:
 
 _MOVES: dict[tuple[Phase, type], Callable[..., Move]] = {
     (Phase.PLANNED, Start): _start,
+    (Phase.PLANNED, TooLarge): _too_large,
     (Phase.PLANNED, Continue): _continue,
     (Phase.PLANNED, TimePassed): _nothing,
     (Phase.CREATING, Created): _created,

@@ -132,5 +132,11 @@ LOGIN_RETRIES = REQUEST_RETRIES
 BODY_DEADLINE = 900.0
 """One body, from its first byte to its last. Salesforce cuts a download after 20 minutes; ours must be over before."""
 
+REFETCH_BACKOFF = _BACKOFF
+"""Before an accepted page that does not fit behind the others is fetched again, by the extraction's reader."""
+
+JOB_BACKOFF = Backoff(initial=2.0, factor=4.0, maximum=30.0, jitter=0.25)
+"""Before a query is asked for again as a new job, by the extraction's scheduler: what failed a job takes a moment."""
+
 PAGE_RETRIES = RetryPolicy(_ATTEMPTS, _BACKOFF, budget=_ATTEMPTS * (REQUEST_RETRIES.budget + BODY_DEADLINE))
 """One result page, by ``pages``: each of its downloads may use up a request's budget, and then a body's time."""
