@@ -95,11 +95,12 @@ def test_the_middle_lies_above_the_lowest_id_and_not_above_the_highest(rig):
     assert LOW < middle <= HIGH
 
 
-def test_the_lowest_and_the_highest_id_are_asked_for_without_the_windows_filters(rig):
+def test_the_lowest_and_the_highest_id_are_asked_for_without_the_users_filter(rig):
     rig.query_answers(LOW, HIGH).org.middle_id(QUERY, OPEN, VERSION)
+    window = "WHERE SystemModstamp < 2026-11-23T00:00:00.000Z"
     assert rig.asked() == [
-        "SELECT Id FROM Account ORDER BY Id ASC LIMIT 1",
-        "SELECT Id FROM Account ORDER BY Id DESC LIMIT 1",
+        f"SELECT Id FROM Account {window} ORDER BY Id ASC LIMIT 1",
+        f"SELECT Id FROM Account {window} ORDER BY Id DESC LIMIT 1",
     ]
 
 
@@ -136,6 +137,33 @@ def test_an_answer_that_names_no_id_has_no_middle_or_fails_typed(rig, payload):
     else:
         rig.query_answers(HIGH)
         assert rig.org.middle_id(QUERY, OPEN, VERSION) is None
+
+
+# Where a window's rows lie
+
+
+def stamps(rig: Rig, *found: str | None) -> Rig:
+    for one in found:
+        records = [] if one is None else [{"SystemModstamp": one}]
+        rig.http.expect("GET", f"/services/data/{VERSION}/queryAll", Answer(200, {"records": records}))
+    return rig
+
+
+def test_the_oldest_and_the_newest_row_bound_a_windows_rows(rig):
+    found = stamps(rig, "2026-11-01T00:00:00.000+0000", "2026-11-22T23:59:59.000+0000")
+    expected = (datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC))
+    assert found.org.instants(QUERY, OPEN, VERSION) == expected
+    window = "SystemModstamp < 2026-11-23T00:00:00.000Z"
+    assert all(window in asked and "SystemModstamp != null" in asked for asked in rig.asked())
+    assert [asked.split("ORDER BY")[1] for asked in rig.asked()] == [
+        " SystemModstamp ASC LIMIT 1",
+        " SystemModstamp DESC LIMIT 1",
+    ]
+
+
+@pytest.mark.parametrize("found", [(None, None), ("yesterday", "today")])
+def test_a_window_without_readable_stamps_has_no_bounds(rig, found):
+    assert stamps(rig, *found).org.instants(QUERY, OPEN, VERSION) is None
 
 
 # What it hands through
