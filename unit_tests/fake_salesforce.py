@@ -18,6 +18,7 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from email.utils import format_datetime
 from typing import Self
 
@@ -58,11 +59,15 @@ class Job:
 
 @dataclass
 class FakeSalesforce:
-    """See the module. ``chance`` names what happens to a request where nothing is scripted for its operation."""
+    """See the module. ``chance`` names what happens to a request where nothing is scripted for its operation.
+
+    ``ahead`` is how far the org's clock differs from ``clock``.
+    """
 
     clock: FakeClock
     objects: Mapping[str, Sequence[Row]]
     chance: Callable[[str], str] = lambda operation: ""
+    ahead: timedelta = timedelta(0)
     jobs: dict[str, Job] = field(default_factory=dict)
     wrongs: list[str] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
@@ -149,7 +154,7 @@ class FakeSalesforce:
         raise AssertionError(f"no client of ours sends {sent.method} {sent.url}")
 
     def _date(self) -> str:
-        return format_datetime(self.clock.now(), usegmt=True)
+        return format_datetime(self.clock.now() + self.ahead, usegmt=True)
 
     def _trouble(self, fate: str) -> Answer | None:
         """What can happen to any request."""
@@ -171,7 +176,8 @@ class FakeSalesforce:
         identity = f"https://login.salesforce.com/id/{ORGANIZATION}/{USER}"
         issued = str(int(self.clock.now().timestamp() * 1000))
         token = f"00D!session-{self._logins}"
-        return Answer(200, {"access_token": token, "instance_url": INSTANCE, "id": identity, "issued_at": issued})
+        reply = {"access_token": token, "instance_url": INSTANCE, "id": identity, "issued_at": issued}
+        return Answer(200, reply | ({"refresh_token": f"grant-{self._logins}"} if fate == "rotated" else {}))
 
     def _versions(self, sent: Sent, _: str, fate: str) -> Answer:
         return Answer(200, [{"version": "66.0"}])

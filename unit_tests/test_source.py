@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from airbyte_cdk.models import ConnectorSpecificationSerializer, Status, SyncMode
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+import source_salesforce_bulk
+from source_salesforce_bulk.salesforce.ids import id_18
+from unit_tests.source_rig import SourceRig, configured, rows_of
+
+ACCOUNT = [{"Id": id_18("001A00000000001"), "Name": "Acme", "SystemModstamp": "2026-11-20T00:00:00.000Z"}]
+SETTING = [{"Id": id_18("0DSA00000000001"), "Name": "x"}]
+
+
+@pytest.fixture
+def rig(monkeypatch):
+    rig = SourceRig(monkeypatch, {"Account": ACCOUNT, "Setting": SETTING, "User": ACCOUNT})
+    yield rig
+    rig.salesforce.close()
+
+
+# spec
+
+
+def test_the_specification_is_the_file_that_the_console_script_prints(rig):
+    shipped = Path(source_salesforce_bulk.__file__).with_name("spec.json").read_text(encoding="utf-8")
+    spec = ConnectorSpecificationSerializer.dump(rig.source.spec(rig.logger))
+    assert {key: value for key, value in spec.items() if value is not None} == json.loads(shipped)
+
+
+# check
+
+
+def test_check_succeeds_and_says_as_whom(rig):
+    status = rig.source.check(rig.logger, rig.config)
+    assert status.status is Status.SUCCEEDED
+    assert "00DA0000000001AAAA" in (status.message or "")
+    assert rig.salesforce.left() == set()
+
+
+def test_check_fails_with_what_to_do(rig):
+    rig.salesforce.script("limits", "quota")
+    status = rig.source.check(rig.logger, rig.config)
+    assert status.status is Status.FAILED
+    assert "run the sync again" in (status.message or "")
+
+
+def test_check_in_the_older_form_says_the_same(rig):
+    assert rig.source.check_connection(rig.logger, rig.config)[0] is True
+    rig.salesforce.script("limits", "quota")
+    succeeded, message = rig.source.check_connection(rig.logger, rig.config)
+    assert succeeded is False
+    assert "run the sync again" in message
+
+
+def test_a_bad_configuration_is_a_config_error_that_names_the_key(rig):
+    for call in (rig.source.check, lambda logger, config: rig.source.streams(config)):
+        with pytest.raises(AirbyteTracedException) as raised:
+            call(rig.logger, {**rig.config, "page_size": 0})
+        assert raised.value.failure_type.value == "config_error"
+        assert "page_size" in (raised.value.message or "")
+    assert rig.salesforce.sent == []
+
+
+# discover
+
+
+def test_discovery_offers_every_object_with_the_modes_it_has(rig):
+    streams = {stream.name: stream.as_airbyte_stream() for stream in rig.source.streams(rig.config)}
+    assert list(streams) == ["Account", "Setting", "User"]
+    assert streams["Account"].supported_sync_modes == [SyncMode.full_refresh, SyncMode.incremental]
+    assert streams["Account"].source_defined_cursor
+    assert streams["Account"].default_cursor_field == ["SystemModstamp"]
+    assert streams["Account"].source_defined_primary_key == [["Id"]]
+    assert streams["Setting"].supported_sync_modes == [SyncMode.full_refresh]
+    assert all(stream.is_resumable for stream in streams.values())
+
+
+def test_discovery_shows_what_the_patterns_name(rig):
+    rig.config["objects"] = ["s*"]
+    assert [stream.name for stream in rig.source.streams(rig.config)] == ["Setting"]
+
+
+def test_an_outage_during_discovery_is_transient(rig):
+    rig.salesforce.script("sobjects", *["unavailable"] * 5)
+    with pytest.raises(AirbyteTracedException) as raised:
+        rig.source.streams(rig.config)
+    assert raised.value.failure_type.value == "transient_error"
+
+
+def test_an_impossible_override_is_a_config_error(rig):
+    rig.config["object_overrides"] = [{"object": "Account", "cursor_field": "Name"}]
+    with pytest.raises(AirbyteTracedException) as raised:
+        rig.source.streams(rig.config)
+    assert raised.value.failure_type.value == "config_error"
+    assert "object_overrides" in (raised.value.message or "")
+
+
+def test_a_stream_that_was_built_to_be_shown_refuses_to_be_read(rig):
+    stream = rig.source.streams(rig.config)[0]
+    with pytest.raises(RuntimeError, match="discovered"):
+        list(stream.stream_slices(sync_mode=SyncMode.full_refresh))
+
+
+# read
+
+
+def test_the_window_ends_at_the_orgs_clock_whatever_this_machines_says(rig):
+    rig.salesforce.ahead = timedelta(hours=-5)
+    rig.read(configured("Account"))
+    (job,) = rig.salesforce.jobs.values()
+    assert "SystemModstamp < 2026-11-22T21:00:0" in job.soql
+
+
+def test_exactly_the_selected_fields_are_read_with_key_and_cursor(rig):
+    messages = rig.read(configured("Account", properties=["Id"]))
+    assert rows_of(messages, "Account") == [{"Id": ACCOUNT[0]["Id"], "SystemModstamp": ACCOUNT[0]["SystemModstamp"]}]
+
+
+def test_a_session_that_ends_during_the_run_is_renewed_once_and_no_row_is_lost(rig):
+    rig.salesforce.script("results", "expired")
+    messages = rig.read(configured("Account"))
+    assert rows_of(messages, "Account") == ACCOUNT
+    assert rig.salesforce.count("token") == 2
+
+
+def test_a_rotated_refresh_token_is_handed_to_the_platform_before_anything_else(rig, capsys):
+    rig.salesforce.script("token", "rotated")
+    rig.read(configured("Account"))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (control,) = [line["control"] for line in lines if line["type"] == "CONTROL"]
+    config = control["connectorConfig"]["config"]
+    assert config["credentials"] == {**rig.config["credentials"], "refresh_token": "grant-1"}
+    assert rig.config["credentials"]["refresh_token"] == "grant-0", "the caller's configuration is left alone"
+
+
+def test_no_secret_is_in_any_message_or_log_line(rig, capsys, caplog):
+    caplog.set_level("DEBUG")
+    rig.salesforce.script("create", "refused")
+    messages = rig.read(configured("Account"))
+    said = json.dumps(messages) + capsys.readouterr().out + caplog.text
+    assert "s3cret" not in said
+    assert "grant-0" not in said
+    assert "00D!session" not in said
+
+
+def test_the_disk_is_given_back_however_the_run_ends(rig, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    rig.salesforce.script("results", "", *["broken"] * 4)
+    rig.read(configured("Account"), configured("User"))
+    assert list(tmp_path.iterdir()) == []
