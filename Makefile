@@ -37,6 +37,10 @@ demo: $(STAMP) ## Watch two reads of a simulated org, the second of changed rows
 test: $(STAMP) ## Run all tests
 	@$(BIN)/python -m pytest -n $(PYTEST_JOBS) $(PYTEST_ARGS)
 
+.PHONY: mutants
+mutants: $(STAMP) ## Break each important rule once and see the test fail that guards it (WORD=soql for some)
+	@$(BIN)/python -m unit_tests.mutants $(WORD)
+
 .PHONY: check
 check: $(STAMP) ## Lint, formatting, strict types
 	@$(BIN)/ruff check .
