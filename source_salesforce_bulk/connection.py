@@ -30,6 +30,7 @@ from source_salesforce_bulk.salesforce.discovery import Discovery
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.org import SalesforceOrg
+from source_salesforce_bulk.salesforce.pages import Page
 from source_salesforce_bulk.salesforce.query_job import JobPolicy
 from source_salesforce_bulk.salesforce.token import TokenProvider
 from source_salesforce_bulk.salesforce.transport import Http, Transport
@@ -121,21 +122,26 @@ class Connection:
             return Quota()
         return quota_of(limits, self.config.daily_limit_reserve_percent)
 
-    def org(self) -> SalesforceOrg:
+    def org(self, on_page: Callable[[Page], None] = lambda _: None) -> SalesforceOrg:
         """The calls of an extraction; pages are spooled under the system's temporary directory (TMPDIR)."""
         with self._opening:
             if self._directory is None:
                 self._directory = Path(tempfile.mkdtemp(prefix="salesforce-bulk-"))
         return SalesforceOrg(
-            self._transport, self._directory, self.clock, self._random01, lambda: self._tokens.session().user_id
+            self._transport,
+            self._directory,
+            self.clock,
+            self._random01,
+            lambda: self._tokens.session().user_id,
+            on_page,
         )
 
-    def extraction(self) -> Extraction:
-        """A new extraction, with threads of its own."""
+    def extraction(self, on_page: Callable[[Page], None] = lambda _: None) -> Extraction:
+        """A new extraction, with threads of its own; ``on_page`` sees each proven page, on its download's thread."""
         jobs = self.config.max_concurrent_jobs
         policy = SchedulerPolicy(jobs, JobPolicy(job_timeout=self.config.job_timeout.total_seconds()))
         calls = ThreadedCalls(min(jobs, 20) + _EXTRA_WORKERS, "salesforce")
-        return Extraction(self.org(), calls, self.clock, self._random01, policy, self.metrics, self.run_id)
+        return Extraction(self.org(on_page), calls, self.clock, self._random01, policy, self.metrics, self.run_id)
 
     def close(self) -> None:
         """Give the disk space back; may be called twice."""

@@ -26,6 +26,7 @@ class ObjectMetrics:
     bytes: int = 0
     waiting: float = 0.0
     unreadable: Counter[str] = field(default_factory=Counter)
+    inexact: Counter[str] = field(default_factory=Counter)
     calls: Counter[Operation] = field(default_factory=Counter)
 
     @property

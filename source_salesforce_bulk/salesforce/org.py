@@ -27,7 +27,8 @@ _STEM = 15  # characters that tell Ids apart; the API writes 15 or 18 of them
 class SalesforceOrg:
     """Every method may be called from any thread, blocks, and raises ``SalesforceError`` or ``Stopped``.
 
-    ``directory`` takes the pages. ``user_id`` tells our jobs from others'; None where the login did not say who we are.
+    ``directory`` takes the pages; ``on_page`` sees each as soon as it is proven, on its download's thread.
+    ``user_id`` tells our jobs from others'; None where the login did not say who we are.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class SalesforceOrg:
         clock: Clock,
         random01: Callable[[], float],
         user_id: Callable[[], str | None],
+        on_page: Callable[[Page], None] = lambda _: None,
     ) -> None:
         self._transport = transport
         self._jobs = BulkJobs(transport)
         self._pages = PageFetcher(transport, directory, clock, random01)
         self._user_id = user_id
+        self._on_page = on_page
 
     def create(self, version: str, soql: str, operation: str, object_name: str) -> JobInfo:
         """Create a query job."""
@@ -73,7 +76,9 @@ class SalesforceOrg:
 
     def fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None]) -> Page:
         """One result page, proven whole."""
-        return self._pages.fetch(address, on_headers)
+        page = self._pages.fetch(address, on_headers)
+        self._on_page(page)
+        return page
 
     def instants(self, query: ObjectQuery, bounds: Bounds, version: str) -> tuple[datetime, datetime] | None:
         """The oldest and the newest cursor in the window, by two synchronous queries; None where it holds none."""

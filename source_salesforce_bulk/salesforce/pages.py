@@ -70,9 +70,15 @@ class Page:
         """The page's decompressed bytes from their beginning."""
         return _decoded(self._path, self._gzipped)
 
+    @property
+    def derived(self) -> Path:
+        """Where a runner may put what it makes of the page; :meth:`discard` removes that, too."""
+        return self._path.with_name(f"{self._path.name}.derived")
+
     def discard(self) -> None:
         """Give the disk space back; may be called twice."""
         self._path.unlink(missing_ok=True)
+        self.derived.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)

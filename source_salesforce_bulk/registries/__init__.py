@@ -1,0 +1,1 @@
+"""State and schema registries: what outlives a run without Airbyte."""

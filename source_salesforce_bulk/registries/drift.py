@@ -1,0 +1,143 @@
+"""What changed in an object since its schema was last registered, field by field. Pure.
+
+A change is *breaking* where somebody who took the old schema at its word can now be wrong: a column is gone, has
+another type, holds longer texts, bigger or finer numbers or nulls, or moves without the row's cursor. A field more, a
+tighter limit or another field order surprises nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from source_salesforce_bulk.salesforce.describe import SObject
+from source_salesforce_bulk.salesforce.field_types import ARROW_TYPES, field_type
+
+_CUSTOM = "__"  # only what an admin made has a suffix such as __c
+
+
+class ChangeKind(Enum):
+    """What happened to a field."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    LOST_TO_FIELD_SECURITY = "lost to field security"
+    RETYPED = "retyped"
+    LENGTH = "length changed"
+    PRECISION = "precision changed"
+    SCALE = "scale changed"
+    NILLABLE = "nillable changed"
+    BECAME_FORMULA = "became a formula"
+    NO_LONGER_FORMULA = "is no longer a formula"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSchema:
+    """What a schema promises of one field; ``type`` is Salesforce's word."""
+
+    name: str
+    type: str
+    length: int = 0
+    precision: int = 0
+    scale: int = 0
+    nillable: bool = True
+    calculated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSchema:
+    """An object's fields by name, in describe's order."""
+
+    name: str
+    fields: tuple[FieldSchema, ...]
+
+    @property
+    def by_name(self) -> Mapping[str, FieldSchema]:
+        """The fields by name."""
+        return {one.name: one for one in self.fields}
+
+    def same_as(self, other: ObjectSchema) -> bool:
+        """Whether both promise the same, in whatever order."""
+        return self.by_name == other.by_name
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one field; ``before`` and ``after`` say it in Salesforce's words, empty where there was nothing."""
+
+    field: str
+    kind: ChangeKind
+    before: str
+    after: str
+    breaking: bool
+
+    def __str__(self) -> str:
+        what = f"{self.field} {self.kind.value}"
+        if self.before and self.after:
+            what += f" ({self.before} -> {self.after})"
+        elif self.before or self.after:
+            what += f" ({self.before or self.after})"
+        return f"{what}, breaking" if self.breaking else what
+
+
+def schema_of(sobject: SObject) -> ObjectSchema:
+    """The schema of an object as describe shows it to this user, of the fields that Bulk can read."""
+    return ObjectSchema(
+        sobject.name,
+        tuple(
+            FieldSchema(
+                name=one.name,
+                type=one.type,
+                length=one.length,
+                precision=one.precision,
+                scale=one.scale,
+                nillable=one.nillable,
+                calculated=one.calculated,
+            )
+            for one in sobject.fields
+        ),
+    )
+
+
+def compare(before: ObjectSchema, after: ObjectSchema) -> tuple[Change, ...]:
+    """Every change from one schema to the next, by field name; empty where both promise the same."""
+    old, new = before.by_name, after.by_name
+    return tuple(change for name in sorted({*old, *new}) for change in _changes(name, old.get(name), new.get(name)))
+
+
+def _changes(name: str, old: FieldSchema | None, new: FieldSchema | None) -> Iterator[Change]:
+    if old is None and new is not None:
+        yield Change(name, ChangeKind.ADDED, "", new.type, breaking=False)
+    elif new is None and old is not None:
+        # Nobody can delete a standard field: where one is gone, this user may no longer see it. A custom one may have
+        # been deleted or hidden; describe does not tell the two apart.
+        kind = ChangeKind.REMOVED if _CUSTOM in name else ChangeKind.LOST_TO_FIELD_SECURITY
+        yield Change(name, kind, old.type, "", breaking=True)
+    elif old is not None and new is not None:
+        yield from _changes_of(old, new)
+
+
+def _changes_of(old: FieldSchema, new: FieldSchema) -> Iterator[Change]:
+    name = old.name
+    if old.type.lower() != new.type.lower():
+        yield Change(name, ChangeKind.RETYPED, old.type, new.type, breaking=_stored_as(old) != _stored_as(new))
+    sizes = (
+        (ChangeKind.LENGTH, old.length, new.length),
+        (ChangeKind.PRECISION, old.precision, new.precision),
+        (ChangeKind.SCALE, old.scale, new.scale),
+    )
+    for kind, was, now in sizes:
+        if was != now:
+            yield Change(name, kind, str(was), str(now), breaking=now > was)
+    if old.nillable != new.nillable:
+        before, after = ("nillable" if one.nillable else "required" for one in (old, new))
+        yield Change(name, ChangeKind.NILLABLE, before, after, breaking=new.nillable)
+    if old.calculated != new.calculated:
+        kind = ChangeKind.BECAME_FORMULA if new.calculated else ChangeKind.NO_LONGER_FORMULA
+        # When a formula's value changes, the row's SystemModstamp does not.
+        yield Change(name, kind, "", "", breaking=new.calculated)
+
+
+def _stored_as(one: FieldSchema) -> str:
+    return ARROW_TYPES[field_type(one.type).kind]

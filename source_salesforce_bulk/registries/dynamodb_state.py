@@ -1,0 +1,281 @@
+"""A state registry in a DynamoDB table with the string keys ``pk`` and ``sk``.
+
+    pk                    sk                 holds
+    <org id>#<object>     progress           state, lease (owner, fence, expires), which file items count
+    <org id>#<object>     file#<number>      one data file
+
+An item may have 400 KB, and an object millions of rows: so every file is an item, and the progress item says which
+count, from ``first_file`` to ``open_file`` (closed) to ``next_file`` (open). A commit is one transaction on both, on
+the condition that the ``fence`` is still ours. Taking a lease raises the fence, so whoever held it before can commit
+nothing any more, whatever its clock says. Clocks only decide how soon the lease of a dead run may be taken over.
+
+Retries here: none beyond boto3's own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from source_salesforce_bulk.registries.state import (
+    DataFile,
+    LeaseHeld,
+    LeaseLost,
+    Progress,
+    UnreadableProgress,
+)
+from source_salesforce_bulk.salesforce.clock import Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+LEASE_SECONDS = 180
+"""How long a lease lasts without being renewed: how long the next task waits for one that vanished."""
+RENEW_AFTER = 45.0
+"""Seconds after which a lease is renewed; several attempts fit into its life."""
+
+_ITEMS_AT_ONCE = 99  # DynamoDB takes 100 in a transaction; one is the progress item
+_PROGRESS = "progress"
+_REFUSALS = ("ConditionalCheckFailedException", "TransactionCanceledException")
+
+
+class DynamoDbStates:
+    """See ``StateRegistry``."""
+
+    def __init__(self, client: DynamoDBClient, table: str, clock: Clock) -> None:
+        self._client = client
+        self._table = table
+        self._clock = clock
+
+    def acquire(self, organization_id: str, object_name: str, owner: str) -> DynamoDbLease:
+        """See ``StateRegistry.acquire``."""
+        key = f"{organization_id}#{object_name}"
+        now = int(self._clock.now().timestamp())
+        try:
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key=_key(key, _PROGRESS),
+                UpdateExpression="SET #owner = :owner, expires = :until ADD fence :one",
+                ConditionExpression="attribute_not_exists(expires) OR expires < :now",
+                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeValues={
+                    ":owner": {"S": owner},
+                    ":until": {"N": str(now + LEASE_SECONDS)},
+                    ":now": {"N": str(now)},
+                    ":one": {"N": "1"},
+                },
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            holder: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]
+            raise LeaseHeld(
+                f"{object_name} is being exported by the run {_text(holder, 'owner') or 'unknown'}, whose lease in the "
+                f"table {self._table} lasts {max(0, _number(holder, 'expires') - now)} seconds more"
+            ) from error
+        item: Mapping[str, Any] = answer["Attributes"]
+        lease = DynamoDbLease(self._client, self._table, self._clock, key, owner, item)
+        try:
+            lease.load(item)
+        except BaseException:
+            lease.release()
+            raise
+        return lease
+
+
+class DynamoDbLease:
+    """See ``Lease``."""
+
+    def __init__(
+        self, client: DynamoDBClient, table: str, clock: Clock, key: str, owner: str, item: Mapping[str, Any]
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._clock = clock
+        self._key = key
+        self._owner = owner
+        self._fence = _number(item, "fence")
+        self._first = _number(item, "first_file")
+        self._next = _number(item, "next_file")
+        self._progress = Progress()
+        self._renewed_at = clock.monotonic()
+        self._released = False
+
+    @property
+    def progress(self) -> Progress:
+        """See ``Lease.progress``."""
+        return self._progress
+
+    def load(self, item: Mapping[str, Any]) -> None:
+        """Read what the registry holds, once the lease is ours; raises ``UnreadableProgress``."""
+        files = self._files()
+        open_from = _number(item, "open_file") - self._first
+        try:
+            state = json.loads(_text(item, "state") or "{}")
+        except ValueError as error:
+            raise UnreadableProgress(f"The state of {self._key} in the table {self._table} is not JSON.") from error
+        if len(files) != self._next - self._first or not isinstance(state, dict):
+            raise UnreadableProgress(f"The item {self._key} in the table {self._table} does not hold what it lists.")
+        self._progress = Progress(
+            state=state,
+            closed=tuple(files[:open_from]),
+            open=tuple(files[open_from:]),
+            destination=_text(item, "destination"),
+            closing=_text(item, "closing") or None,
+        )
+
+    def commit(self, progress: Progress) -> None:
+        """See ``Lease.commit``.
+
+        More than 99 new files at once, which no run has, would not fit into one transaction; ValueError.
+        """
+        held = (*self._progress.closed, *self._progress.open)
+        wanted = (*progress.closed, *progress.open)
+        first, kept = _overlap(held, wanted)
+        added = wanted[kept:]
+        if len(added) > _ITEMS_AT_ONCE:
+            raise ValueError(f"{len(added)} files are too many for one commit")
+        start = self._first + first
+        following = start + kept
+        values: dict[str, Any] = {
+            ":state": {"S": json.dumps(progress.state)},
+            ":first": {"N": str(start)},
+            ":open": {"N": str(start + len(progress.closed))},
+            ":next": {"N": str(following + len(added))},
+            ":destination": {"S": progress.destination},
+            ":closing": {"S": progress.closing or ""},
+        }
+        self._write(
+            "#state = :state, first_file = :first, open_file = :open, next_file = :next, "
+            "destination = :destination, closing = :closing",
+            values,
+            {"#state": "state"},
+            [(following + index, file) for index, file in enumerate(added)],
+        )
+        self._progress, self._first, self._next = progress, start, following + len(added)
+        self._forget(range(start - first, start))
+
+    def renew(self) -> None:
+        """See ``Lease.renew``."""
+        if self._clock.monotonic() - self._renewed_at >= RENEW_AFTER:
+            self._write("", {}, {}, [])
+
+    def release(self) -> None:
+        """See ``Lease.release``."""
+        if self._released:
+            return
+        self._released = True
+        with suppress(ClientError):  # it expires by itself
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(self._key, _PROGRESS),
+                UpdateExpression="REMOVE expires, #owner",
+                ConditionExpression="fence = :fence",
+                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeValues={":fence": {"N": str(self._fence)}},
+            )
+
+    def _write(
+        self, update: str, values: Mapping[str, Any], names: Mapping[str, str], files: list[tuple[int, DataFile]]
+    ) -> None:
+        """One transaction that also renews the lease; raises ``LeaseLost`` where the fence is another's."""
+        if self._released:
+            raise LeaseLost(f"the lease on {self._key} was released")
+        until = int(self._clock.now().timestamp()) + LEASE_SECONDS
+        puts: list[Any] = [
+            {"Put": {"TableName": self._table, "Item": {**_key(self._key, _file_key(number)), **_file_item(file)}}}
+            for number, file in files
+        ]
+        change: Any = {
+            "TableName": self._table,
+            "Key": _key(self._key, _PROGRESS),
+            "UpdateExpression": f"SET expires = :until{', ' if update else ''}{update}",
+            "ConditionExpression": "fence = :fence AND #owner = :owner",
+            "ExpressionAttributeNames": {"#owner": "owner", **names},
+            "ExpressionAttributeValues": {
+                ":until": {"N": str(until)},
+                ":fence": {"N": str(self._fence)},
+                ":owner": {"S": self._owner},
+                **values,
+            },
+        }
+        try:
+            self._client.transact_write_items(TransactItems=[{"Update": change}, *puts])
+        except ClientError as error:
+            if _is_refusal(error):
+                raise LeaseLost(f"another run has taken the lease on {self._key} in the table {self._table}") from error
+            raise
+        self._renewed_at = self._clock.monotonic()
+
+    def _files(self) -> list[DataFile]:
+        """The files that count, in order."""
+        if self._first == self._next:
+            return []
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues={
+                ":pk": {"S": self._key},
+                ":first": {"S": _file_key(self._first)},
+                ":last": {"S": _file_key(self._next - 1)},
+            },
+        )
+        return [DataFile.from_json(json.loads(_text(item, "file"))) for page in pages for item in page["Items"]]
+
+    def _forget(self, numbers: range) -> None:
+        """Delete file items that count no more. What is left after a crash here costs a few bytes and nothing else."""
+        for start in range(numbers.start, numbers.stop, 25):
+            keys = [_key(self._key, _file_key(number)) for number in numbers[start - numbers.start :][:25]]
+            try:
+                self._client.batch_write_item(
+                    RequestItems={self._table: [{"DeleteRequest": {"Key": key}} for key in keys]}
+                )
+            except ClientError:
+                return
+
+
+def _overlap(held: tuple[DataFile, ...], wanted: tuple[DataFile, ...]) -> tuple[int, int]:
+    """How many of ``held`` go at its beginning, and how many of ``wanted`` are among the rest of it, in order."""
+    first = 0
+    if wanted and wanted[0] in held:
+        first = held.index(wanted[0])
+    elif held:
+        first = len(held)
+    kept = 0
+    for one, other in zip(held[first:], wanted, strict=False):
+        if one != other:
+            break
+        kept += 1
+    return first, kept
+
+
+def _is_refusal(error: ClientError) -> bool:
+    if error.response["Error"]["Code"] not in _REFUSALS:
+        return False
+    reasons: list[Mapping[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+    return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons) or not reasons
+
+
+def _key(pk: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _file_key(number: int) -> str:
+    return f"file#{number:012d}"
+
+
+def _file_item(file: DataFile) -> dict[str, Any]:
+    return {"file": {"S": json.dumps(file.to_json())}}
+
+
+def _text(item: Mapping[str, Any], name: str) -> str:
+    return str(item.get(name, {}).get("S", ""))
+
+
+def _number(item: Mapping[str, Any], name: str) -> int:
+    return int(item.get(name, {}).get("N", "0"))

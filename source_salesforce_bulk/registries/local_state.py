@@ -1,0 +1,87 @@
+"""A state registry in a folder: ``<organization id>/<object>.json``, replaced whole by an atomic rename.
+
+The lease is a lock on a file beside it. The system lets it go when the process ends, however it ends, so nothing has to
+expire. Meant for one machine; network file systems may not keep locks.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import TextIO
+
+from source_salesforce_bulk.registries.durable_files import replace_file
+from source_salesforce_bulk.registries.state import LeaseHeld, LeaseLost, Progress, UnreadableProgress
+
+
+class LocalStates:
+    """See ``StateRegistry``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def acquire(self, organization_id: str, object_name: str, owner: str) -> LocalLease:
+        """See ``StateRegistry.acquire``."""
+        path = self._folder / organization_id / f"{object_name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_suffix(".lock").open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            holder = lock.read(200).strip() or "unknown"
+            lock.close()
+            raise LeaseHeld(f"{object_name} is being exported by the run {holder} (lock {lock.name})") from error
+        try:
+            lock.truncate(0)
+            lock.write(owner)
+            lock.flush()
+            return LocalLease(path, lock, _read(path))
+        except BaseException:
+            lock.close()
+            raise
+
+
+class LocalLease:
+    """See ``Lease``."""
+
+    def __init__(self, path: Path, lock: TextIO, progress: Progress) -> None:
+        self._path = path
+        self._lock = lock
+        self._lock_path = Path(lock.name)
+        self._progress = progress
+
+    @property
+    def progress(self) -> Progress:
+        """See ``Lease.progress``."""
+        return self._progress
+
+    def commit(self, progress: Progress) -> None:
+        """See ``Lease.commit``."""
+        self.renew()
+        replace_file(self._path, json.dumps(progress.to_json(), indent=1).encode())
+        self._progress = progress
+
+    def renew(self) -> None:
+        """See ``Lease.renew``. An open lock is held, but where its file was removed or replaced it locks nobody out."""
+        try:
+            held = not self._lock.closed and os.fstat(self._lock.fileno()).st_ino == self._lock_path.stat().st_ino
+        except OSError:
+            held = False
+        if not held:
+            raise LeaseLost(f"the lock {self._lock.name} is gone")
+
+    def release(self) -> None:
+        """See ``Lease.release``."""
+        self._lock.close()
+
+
+def _read(path: Path) -> Progress:
+    try:
+        return Progress.from_json(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return Progress()
+    except (UnreadableProgress, ValueError) as error:
+        raise UnreadableProgress(f"The state file {path} cannot be read: {error}.") from error

@@ -1,0 +1,104 @@
+"""The schema registry: every version of every object's schema, as JSON Schema.
+
+A version says what describe showed a run's user. What Salesforce promises beyond JSON Schema (its own type, length,
+precision, scale, formula) stands under ``x-salesforce``, so that two versions can be compared field by field.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Protocol
+
+from source_salesforce_bulk.registries.drift import FieldSchema, ObjectSchema
+from source_salesforce_bulk.registries.durable_files import create_file
+from source_salesforce_bulk.salesforce.field_types import field_type
+
+_EXTRA = "x-salesforce"
+_DEFAULTS: Mapping[str, Any] = {one.name: one.default for one in fields(FieldSchema)}
+
+
+class UnreadableSchema(ValueError):
+    """What the registry holds is none of our schemas. The message is a sentence."""
+
+
+class SchemaRefused(Exception):
+    """The registry does not take the schema. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A version of an object's schema; versions count from 1."""
+
+    version: int
+    schema: ObjectSchema
+
+
+class SchemaRegistry(Protocol):
+    """Where schemas are kept."""
+
+    def latest(self, organization_id: str, object_name: str) -> Registered | None:
+        """The newest version of an object's schema; raises :class:`UnreadableSchema`."""
+        ...
+
+    def register(self, organization_id: str, schema: ObjectSchema, after: Registered | None) -> Registered:
+        """Keep a schema that differs from ``after``, the newest so far; raises :class:`SchemaRefused`."""
+        ...
+
+
+def to_json_schema(schema: ObjectSchema) -> str:
+    """The schema as compact JSON text, the same text for the same schema."""
+    properties = {}
+    for one in sorted(schema.fields, key=lambda field: field.name):
+        extra = {name: value for name, value in asdict(one).items() if name != "name" and value != _DEFAULTS[name]}
+        properties[one.name] = {**field_type(one.type).json_schema, _EXTRA: extra}
+    document = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": schema.name,
+        "type": "object",
+        "properties": properties,
+    }
+    return json.dumps(document, separators=(",", ":"))
+
+
+def from_json_schema(text: str | bytes) -> ObjectSchema:
+    """The inverse of :func:`to_json_schema`, but for the fields' order; raises :class:`UnreadableSchema`."""
+    try:
+        document = json.loads(text)
+        properties = document["properties"]
+        return ObjectSchema(
+            document["title"], tuple(FieldSchema(name, **entry[_EXTRA]) for name, entry in properties.items())
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnreadableSchema("it is no schema that an export has written") from error
+
+
+class LocalSchemas:
+    """A folder: ``<organization id>/<object>/<version>.json``. A version, once written, never changes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def latest(self, organization_id: str, object_name: str) -> Registered | None:
+        """See :class:`SchemaRegistry`."""
+        folder = self._folder / organization_id / object_name
+        version = max((int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal()), default=None)
+        if version is None:
+            return None
+        path = folder / f"{version}.json"
+        try:
+            return Registered(version, from_json_schema(path.read_bytes()))
+        except UnreadableSchema as error:
+            raise UnreadableSchema(f"The schema file {path} cannot be read: {error}.") from error
+
+    def register(self, organization_id: str, schema: ObjectSchema, after: Registered | None) -> Registered:
+        """See :class:`SchemaRegistry`."""
+        version = after.version + 1 if after else 1
+        path = self._folder / organization_id / schema.name / f"{version}.json"
+        try:
+            create_file(path, to_json_schema(schema).encode())
+        except FileExistsError as error:
+            raise SchemaRefused(f"another run has registered version {version} of {schema.name} meanwhile") from error
+        return Registered(version, schema)

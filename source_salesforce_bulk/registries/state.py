@@ -1,0 +1,135 @@
+"""The state registry: how far each object of an org has been exported, and who may move it on.
+
+Under (organization id, object) it holds one :class:`Progress`. Whoever wants to move it takes the object's lease first;
+every change goes through the lease, in one write that fails where the lease was lost. A run that stalled and woke up
+again therefore changes nothing (fencing).
+
+The ``state`` inside is the connector's own, so an Airbyte connection can continue from it and the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+State = Mapping[str, object]
+
+
+class LeaseHeld(Exception):
+    """Another run exports this object now. The message says which."""
+
+
+class LeaseLost(Exception):
+    """The lease went to another run: this one must not write anything more of the object."""
+
+
+class UnreadableProgress(ValueError):
+    """What the registry holds is no :class:`Progress`. The message is a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A durable file of rows: ``path`` below the destination, and the result page that it holds."""
+
+    path: str
+    rows: int
+    bytes: int
+    job: str
+    locator: str | None
+
+    def to_json(self) -> dict[str, object]:
+        """As it stands in manifests and registries."""
+        return {
+            "path": self.path,
+            "rows": self.rows,
+            "bytes": self.bytes,
+            "job": self.job,
+            "locator": self.locator,
+        }
+
+    @classmethod
+    def from_json(cls, entry: object) -> DataFile:
+        """The inverse of :meth:`to_json`; raises :class:`UnreadableProgress`."""
+        match entry:
+            case {"path": str(path), "rows": int(rows), "bytes": int(size), "job": str(job), "locator": locator} if (
+                locator is None or isinstance(locator, str)
+            ):
+                return cls(path, rows, size, job, locator)
+            case _:
+                raise UnreadableProgress("it lists a file that is none")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an object is. Every row that ``state`` covers stands in a manifest or in one of these files.
+
+    ``closed`` are the files of windows that were read to their end; the next manifest names exactly those. ``open`` are
+    those of the window under way: should its job be lost, they are dropped and its rows come again in other files.
+    ``destination`` is where all these files are. ``closing`` is the run whose manifest was about to name ``closed``
+    when this was written.
+    """
+
+    state: State = field(default_factory=dict)
+    closed: tuple[DataFile, ...] = ()
+    open: tuple[DataFile, ...] = ()
+    destination: str = ""
+    closing: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """As a local registry keeps it."""
+        return {
+            "state": self.state,
+            "closed": [file.to_json() for file in self.closed],
+            "open": [file.to_json() for file in self.open],
+            "destination": self.destination,
+            "closing": self.closing,
+        }
+
+    @classmethod
+    def from_json(cls, payload: object) -> Progress:
+        """The inverse of :meth:`to_json`; raises :class:`UnreadableProgress`."""
+        match payload:
+            case {
+                "state": dict(state),
+                "closed": list(closed),
+                "open": list(open_),
+                "destination": str(destination),
+                "closing": None | str() as run,
+            }:
+                closed_files, open_files = ([DataFile.from_json(entry) for entry in files] for files in (closed, open_))
+                return cls(state, tuple(closed_files), tuple(open_files), destination, run)
+            case _:
+                raise UnreadableProgress("it lacks one of state, closed, open, destination and closing")
+
+
+class Lease(Protocol):
+    """The right to move one object on. ``progress`` is what the registry holds."""
+
+    @property
+    def progress(self) -> Progress:
+        """As it was when the lease was taken, and after each commit."""
+        ...
+
+    def commit(self, progress: Progress) -> None:
+        """Replace the progress, durably, and renew the lease; raises :class:`LeaseLost` and then changes nothing."""
+        ...
+
+    def renew(self) -> None:
+        """Keep the lease for longer where it is about to end; raises :class:`LeaseLost`."""
+        ...
+
+    def release(self) -> None:
+        """Let another run have the object. Best effort, may be called twice, raises nothing."""
+        ...
+
+
+class StateRegistry(Protocol):
+    """Where progress is kept."""
+
+    def acquire(self, organization_id: str, object_name: str, owner: str) -> Lease:
+        """The object's lease for the run ``owner``.
+
+        Raises :class:`LeaseHeld`, and :class:`UnreadableProgress` where what is kept cannot be read.
+        """
+        ...

@@ -1,0 +1,138 @@
+"""Where an export's files go: a local folder or an S3 prefix. A file appears there only when it is complete.
+
+A manifest is created at most once. Who finds that an earlier run was about to write its manifest creates an empty one
+in its place, or learns that the real one is there: so the two can never both name the same files.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from source_salesforce_bulk.registries.durable_files import create_file, sync_file, sync_folder
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MANIFESTS = "_manifests"
+
+
+class ManifestExists(Exception):
+    """A manifest of this run is there already."""
+
+
+class Destination(Protocol):
+    """A place for files, by path below it."""
+
+    @property
+    def url(self) -> str:
+        """As the user named it."""
+        ...
+
+    def put(self, file: Path, path: str) -> None:
+        """Make ``file`` durable at ``path``, whatever stood there; ``file`` may be gone afterwards."""
+        ...
+
+    def create_manifest(self, run_id: str, manifest: Mapping[str, Any]) -> str:
+        """Write a run's manifest and say where it is; raises :class:`ManifestExists` and then changes nothing."""
+        ...
+
+    def manifest(self, run_id: str) -> Mapping[str, Any] | None:
+        """A run's manifest; None where it has none."""
+        ...
+
+
+class LocalDestination:
+    """A folder of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.url = folder.absolute().as_uri()
+
+    def put(self, file: Path, path: str) -> None:
+        """See :class:`Destination`."""
+        target = self._folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as beside:
+            # The spool may lie on another file system, from which nothing can be moved in one step.
+            whole = Path(shutil.move(file, Path(beside) / target.name))
+            sync_file(whole)
+            whole.replace(target)
+        sync_folder(target.parent)
+
+    def create_manifest(self, run_id: str, manifest: Mapping[str, Any]) -> str:
+        """See :class:`Destination`."""
+        path = self._manifest_path(run_id)
+        try:
+            create_file(path, _manifest_text(manifest))
+        except FileExistsError as error:
+            raise ManifestExists(str(path)) from error
+        return str(path)
+
+    def manifest(self, run_id: str) -> Mapping[str, Any] | None:
+        """See :class:`Destination`."""
+        try:
+            return _parsed(self._manifest_path(run_id).read_bytes())
+        except FileNotFoundError:
+            return None
+
+    def _manifest_path(self, run_id: str) -> Path:
+        return self._folder / MANIFESTS / f"{run_id}.json"
+
+
+class S3Destination:
+    """A prefix of an S3 bucket. S3 shows an object only when it is whole."""
+
+    def __init__(self, client: S3Client, bucket: str, prefix: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self.url = f"s3://{bucket}/{self._prefix}".rstrip("/")
+
+    def put(self, file: Path, path: str) -> None:
+        """See :class:`Destination`."""
+        self._client.upload_file(str(file), self._bucket, self._prefix + path)
+
+    def create_manifest(self, run_id: str, manifest: Mapping[str, Any]) -> str:
+        """See :class:`Destination`."""
+        key = self._manifest_key(run_id)
+        try:
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=_manifest_text(manifest),
+                ContentType="application/json",
+                IfNoneMatch="*",
+            )
+        except self._client.exceptions.ClientError as error:
+            # 409: another request creates it at this moment.
+            if error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict"):
+                raise ManifestExists(key) from error
+            raise
+        return f"s3://{self._bucket}/{key}"
+
+    def manifest(self, run_id: str) -> Mapping[str, Any] | None:
+        """See :class:`Destination`."""
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=self._manifest_key(run_id))
+        except self._client.exceptions.NoSuchKey:
+            return None
+        return _parsed(answer["Body"].read())
+
+    def _manifest_key(self, run_id: str) -> str:
+        return f"{self._prefix}{MANIFESTS}/{run_id}.json"
+
+
+def _manifest_text(manifest: Mapping[str, Any]) -> bytes:
+    return json.dumps(manifest, indent=1).encode()
+
+
+def _parsed(text: bytes) -> Mapping[str, Any]:
+    parsed = json.loads(text)
+    if not isinstance(parsed, Mapping):
+        raise TypeError("a manifest is not a JSON object")
+    return parsed

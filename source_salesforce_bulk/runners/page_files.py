@@ -1,0 +1,159 @@
+"""A result page as a file: Parquet, or JSON lines. Made beside the page, on the thread that downloaded it."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+import pyarrow as pa
+from pyarrow import parquet
+
+from source_salesforce_bulk.encoding.arrow_pages import ArrowPageReader, ArrowRows, arrow_schema
+from source_salesforce_bulk.encoding.cells import Value
+from source_salesforce_bulk.encoding.records import Column, RecordReader
+from source_salesforce_bulk.salesforce.describe import SObject
+from source_salesforce_bulk.salesforce.field_types import field_type
+from source_salesforce_bulk.salesforce.pages import Page
+
+ROW_GROUP = 131_072
+"""Rows in a Parquet row group, at most: large enough to compress well, small enough to be held in memory."""
+
+_SIXTY_FOUR_BITS = 1 << 63
+
+
+@dataclass(frozen=True, slots=True)
+class PageFile:
+    """A page's file, not durable yet. The counters are by field: cells that are null for it, values it rounds."""
+
+    path: Path
+    rows: int
+    size: int
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    inexact: Mapping[str, int] = field(default_factory=dict)
+
+
+class Format(Protocol):
+    """A file format. One instance serves every thread."""
+
+    @property
+    def extension(self) -> str:
+        """Behind the dot of a file's name."""
+        ...
+
+    def write(self, page: Page, sobject: SObject, path: Path) -> PageFile:
+        """The page's rows as a file at ``path``."""
+        ...
+
+
+class Parquet:
+    """Parquet, zstd. Salesforce's label and type of every field stand in its metadata."""
+
+    extension = "parquet"
+
+    def write(self, page: Page, sobject: SObject, path: Path) -> PageFile:
+        """See :class:`Format`."""
+        columns = _columns(page, sobject)
+        schema = arrow_schema(columns, _metadata(sobject)).with_metadata({"salesforce.object": sobject.name})
+        reader = ArrowPageReader(columns, schema)
+        unreadable: Counter[str] = Counter()
+        inexact: Counter[str] = Counter()
+        with parquet.ParquetWriter(path, schema, compression="zstd", write_statistics=True) as writer:
+            for group in _groups(reader.read(page.open, page.rows)):
+                for part in group:
+                    unreadable.update(part.unreadable)
+                    inexact.update(part.inexact)
+                table = pa.Table.from_batches([part.batch for part in group], schema=schema)
+                writer.write_table(table, row_group_size=ROW_GROUP)
+        return PageFile(path, page.rows, path.stat().st_size, unreadable, inexact)
+
+
+class JsonLines:
+    """One JSON object per line, as the Airbyte connector emits it: nulls left out, numbers with every digit."""
+
+    extension = "jsonl"
+
+    def write(self, page: Page, sobject: SObject, path: Path) -> PageFile:
+        """See :class:`Format`."""
+        unreadable: Counter[str] = Counter()
+        with path.open("wb") as file:
+            for record in RecordReader(_columns(page, sobject)).records(page.read_rows()):
+                unreadable.update(record.unreadable)
+                file.write(orjson.dumps({name: _json(value) for name, value in record.data.items()}))
+                file.write(b"\n")
+        return PageFile(path, page.rows, path.stat().st_size, unreadable)
+
+
+FORMATS: Mapping[str, Format] = {"parquet": Parquet(), "jsonl": JsonLines()}
+"""By the name that ``--format`` takes."""
+
+
+class PageFiles:
+    """Makes the files of pages as they arrive, and hands each over once. May be used from any thread."""
+
+    def __init__(self, kind: Format) -> None:
+        self._format = kind
+        self._lock = threading.Lock()
+        self._objects: dict[str, SObject] = {}
+        self._made: dict[Path, PageFile | Exception] = {}
+
+    @property
+    def extension(self) -> str:
+        """Behind the dot of a file's name."""
+        return self._format.extension
+
+    def expect(self, sobject: SObject) -> None:
+        """Pages of this object will come."""
+        with self._lock:
+            self._objects[sobject.name] = sobject
+
+    def make(self, page: Page) -> None:
+        """Make the page's file. What goes wrong is told by :meth:`take`, where it concerns one object only."""
+        try:
+            made: PageFile | Exception = self._format.write(page, self._objects[page.address.object_name], page.derived)
+        except Exception as error:  # noqa: BLE001 - raised by `take`
+            made = error
+        with self._lock:
+            self._made[page.derived] = made
+
+    def take(self, page: Page) -> PageFile:
+        """The page's file, which is the caller's from now on; raises what making it raised."""
+        with self._lock:
+            made = self._made.pop(page.derived)
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+
+def _columns(page: Page, sobject: SObject) -> list[Column]:
+    """The page's columns. Only fields that describe shows are ever selected."""
+    kinds = {described.name: field_type(described.type).kind for described in sobject.fields}
+    return [Column(name, kinds[name]) for name in page.address.columns]
+
+
+def _metadata(sobject: SObject) -> Mapping[str, Mapping[str, str]]:
+    return {one.name: {"salesforce.label": one.label, "salesforce.type": one.type} for one in sobject.fields}
+
+
+def _groups(parts: Iterator[ArrowRows]) -> Iterator[list[ArrowRows]]:
+    """Parts together, so that each group has about :data:`ROW_GROUP` rows."""
+    group: list[ArrowRows] = []
+    for part in parts:
+        group.append(part)
+        if sum(one.batch.num_rows for one in group) >= ROW_GROUP:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _json(value: Value) -> Any:
+    """A value as orjson writes it digit for digit: what a double or 64 bits cannot hold travels as its own text."""
+    if isinstance(value, Decimal) or (type(value) is int and not -_SIXTY_FOUR_BITS <= value < _SIXTY_FOUR_BITS):
+        return orjson.Fragment(str(value))
+    return value
