@@ -28,7 +28,7 @@ from source_salesforce_bulk.extraction.scheduler import SchedulerPolicy
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.discovery import Discovery
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
-from source_salesforce_bulk.salesforce.oauth import Session
+from source_salesforce_bulk.salesforce.oauth import Credentials, Session
 from source_salesforce_bulk.salesforce.org import SalesforceOrg
 from source_salesforce_bulk.salesforce.pages import Page
 from source_salesforce_bulk.salesforce.query_job import JobPolicy
@@ -49,13 +49,17 @@ _EXTRA_WORKERS = 12
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a run lives in. ``on_secret`` hears of every new secret before it is used."""
+    """What a run lives in. ``on_secret`` hears of every new secret before it is used.
+
+    ``newer_credentials`` may know others than the configuration had, after a login was refused.
+    """
 
     http: Http
     clock: Clock
     on_rotation: Callable[[str], None]
     on_secret: Callable[[str], None]
     random01: Callable[[], float] = random.random
+    newer_credentials: Callable[[], Credentials | None] = lambda: None
     run_id: str = field(default_factory=lambda: run_id(os.environ))
 
 
@@ -84,6 +88,7 @@ class Connection:
             around.random01,
             around.on_rotation,
             around.on_secret,
+            around.newer_credentials,
         )
         self._transport = Transport(around.http, self._tokens, around.clock, around.random01, self.metrics)
         self.discovery = Discovery(self._transport, config.api_version, DESCRIBES_AT_ONCE)

@@ -164,6 +164,12 @@ class JobScheduler:
             read.plan.object_name,
             window.job.job_id or "-",
             batch,
+            extra={
+                "run_id": self._run_id,
+                "object": read.plan.object_name,
+                "job_id": window.job.job_id,
+                "batch_id": None if batch == "-" else batch,
+            },
         )
 
     def _next_job(self, reads: Sequence[ObjectRead], others_wait: bool) -> tuple[ObjectRead, WindowRead] | None:

@@ -7,16 +7,16 @@ import tempfile
 from pathlib import Path
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Put ``content`` at ``path`` in one step, whatever stood there."""
-    temporary = _written(path, content)
+    temporary = _written(path, content, mode)
     temporary.replace(path)
     sync_folder(path.parent)
 
 
 def create_file(path: Path, content: bytes) -> None:
     """Put ``content`` at ``path`` in one step; raises FileExistsError where anything stands there."""
-    temporary = _written(path, content)
+    temporary = _written(path, content, 0o644)
     try:
         path.hardlink_to(temporary)
     finally:
@@ -39,11 +39,11 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _written(path: Path, content: bytes) -> Path:
+def _written(path: Path, content: bytes, mode: int) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         file.write(content)
         file.flush()
-        os.fchmod(file.fileno(), 0o644)  # tempfile makes files for their owner alone
+        os.fchmod(file.fileno(), mode)  # tempfile makes files for their owner alone
         os.fsync(file.fileno())
     return Path(file.name)

@@ -44,8 +44,8 @@ from source_salesforce_bulk.runners.destination import Destination, ManifestExis
 from source_salesforce_bulk.runners.manifest import abandoned_manifest, files_named, highest_window, page_path
 from source_salesforce_bulk.runners.outcomes import ExportFailed, ObjectOutcome
 from source_salesforce_bulk.runners.page_files import PageFiles
-from source_salesforce_bulk.runners.storage_failures import defect, storage_failure
 from source_salesforce_bulk.runners.schema_watch import SchemaWatch
+from source_salesforce_bulk.runners.storage_failures import defect, storage_failure
 from source_salesforce_bulk.salesforce.failures import Consequence, Failure, SalesforceError
 from source_salesforce_bulk.salesforce.page_walk import End
 from source_salesforce_bulk.salesforce.query_job import Phase
@@ -103,7 +103,7 @@ class ObjectExport:
         """What it is doing now, in a word or two for the progress display."""
         if self.outcome.failure is not None:
             return self.outcome.status
-        if self._done:
+        if self._done or (self._read is not None and self._read.finished):
             return "done"
         front = self._read.front if self._read is not None else None
         if front is None or front.job.phase in (Phase.PLANNED, Phase.CREATING, Phase.SPLITTING):
@@ -133,10 +133,10 @@ class ObjectExport:
         except ExportFailed as failed:
             self._fail(failed)
         except (LeaseHeld, LeaseLost) as error:
-            self._fail(ExportFailed(Consequence.TRANSIENT, f"{self.name}: {error}. {_AGAIN}"))
+            self._lost(error)
         except (StateError, UnreadableProgress) as error:
             text = (
-                f"{self.name}: the state in the registry is of no use: {error}. Restore it, or remove it to start over."
+                f"{self.name}: its state in the registry is of no use: {error}. Restore it, or remove it to start over."
             )
             self._fail(ExportFailed(Consequence.CONFIG, text))
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends this object and not the others
@@ -150,9 +150,17 @@ class ObjectExport:
         self._fail(ExportFailed(failure.consequence, f"{self.name}: {failure.summary} {failure.guidance}"))
 
     def keep_lease(self) -> None:
-        """Renew the lease where it is about to end; a lost one ends the object at its next turn."""
-        if self._lease is not None and self.outcome.failure is None:
+        """Renew the lease where it is about to end. A lost one is the object's failure, which its next turn meets."""
+        if self._lease is None or self.outcome.failure is not None:
+            return
+        try:
             self._lease.renew()
+        except LeaseLost as error:
+            self._lost(error)
+        except Exception as error:  # noqa: BLE001 - the next attempt, or the next commit, decides
+            LOGGER.warning(
+                "%s: its lease could not be renewed (%s)", self.name, type(error).__name__, extra=self._facts
+            )
 
     # Before the first page
 
@@ -169,7 +177,7 @@ class ObjectExport:
         plan, windows = planned
         export.page_files.expect(self.readable.sobject)
         read = self._read = export.extraction.add(plan, windows)
-        while not read.finished:
+        while not read.finished and self.outcome.failure is None:
             ready = export.extraction.next_page(read)
             if ready is not None:
                 self._hand_on(read, ready)
@@ -181,7 +189,7 @@ class ObjectExport:
         self._done = True
 
     def _settled(self, lease: Lease) -> Progress:
-        """What is kept of the object, once the manifest that a dead run was about to write is there or never will be."""
+        """What is kept, once the manifest that a dead run was about to write is there or never will be."""
         progress = lease.progress
         destination = self._export.destination
         if (progress.closed or progress.open) and progress.destination != destination.url:
@@ -298,10 +306,13 @@ class ObjectExport:
         try:
             self._lease.commit(replace(self._lease.progress, closing=self._export.run_id))
         except LeaseLost as error:
-            self.outcome.files, self.outcome.rows = (), 0
-            self._fail(ExportFailed(Consequence.TRANSIENT, f"{self.name}: {error}. {_AGAIN}"))
+            self._lost(error)
             return False
         return True
+
+    def superseded(self) -> None:
+        """Another run has made sure that this one writes no manifest, and will name the files in its own."""
+        self._lost(LeaseLost(f"another run has taken over from the run {self._export.run_id}"))
 
     def manifest_written(self) -> None:
         """The manifest names the object's files; they are off the registry's hands."""
@@ -316,6 +327,10 @@ class ObjectExport:
     @property
     def _facts(self) -> dict[str, str]:
         return {"run_id": self._export.run_id, "object": self.name}
+
+    def _lost(self, error: LeaseHeld | LeaseLost) -> None:
+        self.outcome.files, self.outcome.rows = (), 0
+        self._fail(ExportFailed(Consequence.TRANSIENT, f"{self.name}: {error}. {_AGAIN}"))
 
     def _fail(self, failure: ExportFailed) -> None:
         if self.outcome.failure is None:

@@ -147,6 +147,6 @@ class SchemaWatch:
         if self._on_drift == "fail":
             raise ExportFailed(
                 Consequence.CONFIG,
-                f"{alert.object}: not exported, because the {alert}. Look at the change, then accept it by one run with "
-                "--on-drift warn.",
+                f"{alert.object}: not exported, because the {alert}. Look at the change, then accept it by one run "
+                "with --on-drift warn.",
             )

@@ -7,7 +7,7 @@ A refresh token that Salesforce rotated is handed on before anything else is don
 and a run that lost the new one locks the user out.
 
 Retries here: a login that met trouble which passes (``RETRY``), within ``LOGIN_RETRIES``. Refused credentials are not
-tried again in the same run: they would only lock the user.
+tried again in the same run: they would only lock the user. Others, which a secrets store has meanwhile, are.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class TokenProvider:
     """Logs in when needed; every method may be called from any thread.
 
     ``on_rotation`` gets a rotated refresh token, ``on_secret`` every secret that a login brought, before it is used.
+    ``newer_credentials`` is asked when a login was refused: where it knows others, these are tried, once.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class TokenProvider:
         random01: Callable[[], float],
         on_rotation: Callable[[str], None],
         on_secret: Callable[[str], None],
+        newer_credentials: Callable[[], Credentials | None] = lambda: None,
     ) -> None:
         self._credentials = credentials
         self._login_url = login_url
@@ -68,6 +70,7 @@ class TokenProvider:
         self._random01 = random01
         self._on_rotation = on_rotation
         self._on_secret = on_secret
+        self._newer_credentials = newer_credentials
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._login: Future[Session] | None = None
@@ -109,7 +112,7 @@ class TokenProvider:
     def _lead(self, login: Future[Session]) -> None:
         """Log in for everybody who waits for ``login``."""
         try:
-            session = self._persist()
+            session = self._persist_with_newer()
         except BaseException as error:  # noqa: BLE001 (whatever it is, those who wait must hear of it)
             with self._lock:
                 self._login = None
@@ -121,6 +124,18 @@ class TokenProvider:
                 self._login = None
                 self._session = session
             login.set_result(session)
+
+    def _persist_with_newer(self) -> Session:
+        try:
+            return self._persist()
+        except SalesforceError as error:
+            newer = None if error.failure.action is Action.RETRY else self._newer_credentials()
+            if newer is None or newer == self._credentials:
+                raise
+            for secret in _secrets_of(newer):
+                self._announce(secret)
+            self._credentials = newer
+            return self._persist()
 
     def _persist(self) -> Session:
         began = self._clock.monotonic()

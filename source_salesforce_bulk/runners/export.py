@@ -1,0 +1,238 @@
+"""One export: the objects of a configuration, whoever is ready first, and at the end the manifest.
+
+The reading path is the Airbyte connector's; this module gives the word to one object after another, keeps leases and
+limits, and ends the run in the order that a crash anywhere leaves harmless: manifest, file lists emptied, leases
+released, finished jobs deleted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Protocol
+
+from source_salesforce_bulk.catalog import ReadableObject, discover_objects
+from source_salesforce_bulk.connection import Connection
+from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.quota import check_usage
+from source_salesforce_bulk.interleaving import TURN_OVER, TurnOver, interleave
+from source_salesforce_bulk.registries.state import StateRegistry
+from source_salesforce_bulk.runners.destination import Destination, ManifestExists
+from source_salesforce_bulk.runners.manifest import build_manifest
+from source_salesforce_bulk.runners.object_export import Export, ObjectExport, PageDone
+from source_salesforce_bulk.runners.outcomes import ExportFailed, ObjectOutcome, exit_code
+from source_salesforce_bulk.runners.page_files import PageFiles
+from source_salesforce_bulk.runners.schema_watch import SchemaWatch
+from source_salesforce_bulk.salesforce.failures import Action, Consequence, Failure, Kind, SalesforceError
+
+LOGGER = logging.getLogger("salesforce_bulk.export")
+
+IDLE = 1.0
+"""Longest single wait, in seconds; a signal is noticed after it."""
+CLEAN_UP = 60.0
+"""Seconds the clean-up of finished jobs may take after the manifest."""
+CLEAN_UP_STOPPED = 8.0
+"""The same after a signal: the process must be gone soon."""
+LIMITS_AGAIN = 50
+"""Jobs created between two looks at the org's limits."""
+
+
+class Watcher(Protocol):
+    """Shows how an export gets on."""
+
+    def begin(self, objects: Sequence[ObjectExport]) -> None:
+        """These objects will be exported."""
+        ...
+
+    def look(self) -> None:
+        """Something may have moved; called at least every second or so."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPlaces:
+    """Where an export writes to. ``on_clean_up`` is told when the last word is out."""
+
+    destination: Destination
+    states: StateRegistry
+    schemas: SchemaWatch
+    page_files: PageFiles
+    watcher: Watcher
+    on_clean_up: Callable[[], None]
+
+
+@dataclass(slots=True)
+class ExportResult:
+    """How an export ended. ``manifest`` says where it is; None where the run was stopped before it."""
+
+    code: int
+    outcomes: tuple[ObjectOutcome, ...] = ()
+    manifest: str | None = None
+
+
+@dataclass(slots=True)
+class ExportRun:
+    """One run over a connection. ``stopped`` says whether a signal has come; ``objects`` are known once it runs."""
+
+    connection: Connection
+    places: ExportPlaces
+    stopped: Callable[[], bool]
+    objects: list[ObjectExport] = field(default_factory=list)
+    _begun: int = 0
+    _jobs_at_limits: int = 0
+
+    def run(self) -> ExportResult:
+        """Export everything that the configuration names; raises ``ExportFailed`` where no object can be begun."""
+        connection = self.connection
+        started = connection.clock.now()
+        readables, organization_id = self._prepare()
+        extraction = connection.extraction(self.places.page_files.make)
+        seconds = CLEAN_UP_STOPPED
+        try:
+            self._begin(readables, organization_id, extraction)
+            for _ in interleave(
+                [self._turns(one) for one in self.objects],
+                may_begin=lambda others: not others or extraction.has_free_slot or extraction.stop_failure is not None,
+                idle=partial(self._idle, extraction),
+            ):
+                self._look_around(extraction)
+            manifest = None if self.stopped() else self._conclude(started)
+            if not self.stopped():
+                seconds = CLEAN_UP
+        finally:
+            self.places.on_clean_up()
+            for one in self.objects:
+                one.release()
+            extraction.close({job for one in self.objects for job in one.jobs_named}, seconds)
+            connection.close()
+        outcomes = tuple(one.outcome for one in self.objects)
+        return ExportResult(exit_code(outcome.failure for outcome in outcomes), outcomes, manifest)
+
+    # Before the first object
+
+    def _prepare(self) -> tuple[list[ReadableObject], str]:
+        """Log in, look at the limits and discover what is to be exported."""
+        connection, config = self.connection, self.connection.config
+        if self.places.destination.manifest(connection.run_id) is not None:
+            text = f"A run with the id {connection.run_id} has written its manifest already. Choose another --run-id."
+            raise ExportFailed(Consequence.CONFIG, text)
+        try:
+            session = connection.log_in()
+            failure = connection.quota_failure()
+            if failure is not None:
+                raise SalesforceError(failure)
+            readables = discover_objects(connection.discovery, config)
+        except SalesforceError as error:
+            raise ExportFailed(error.failure.consequence, str(error)) from error
+        except ValueError as error:
+            raise ExportFailed(Consequence.CONFIG, f"object_overrides: {error}") from error
+        if not readables:
+            text = f"No object that can be exported matches {', '.join(config.objects)}. See why with `plan`."
+            raise ExportFailed(Consequence.CONFIG, text)
+        return readables, session.organization_id or "unknown-organization"
+
+    def _begin(self, readables: Sequence[ReadableObject], organization_id: str, extraction: Extraction) -> None:
+        connection = self.connection
+        export = Export(
+            run_id=connection.run_id,
+            config=connection.config,
+            organization_id=organization_id,
+            extraction=extraction,
+            page_files=self.places.page_files,
+            destination=self.places.destination,
+            states=self.places.states,
+            schemas=self.places.schemas,
+            upper_bound=connection.upper_bound,
+        )
+        counts = self._record_counts([readable.sobject.name for readable in readables])
+        self.objects = [
+            ObjectExport(
+                export, readable, connection.metrics.of(readable.sobject.name), counts.get(readable.sobject.name)
+            )
+            for readable in readables
+        ]
+        extraction.others_wait = len(self.objects) > 1
+        LOGGER.info("Run %s exports %d objects to %s", connection.run_id, len(readables), self.places.destination.url)
+        self.places.watcher.begin(self.objects)
+
+    def _record_counts(self, names: list[str]) -> dict[str, int]:
+        """For the progress display only: what the org does not tell is not worth failing for."""
+        try:
+            return self.connection.discovery.record_counts(names)
+        except SalesforceError as error:
+            if error.failure.action is Action.STOP_RUN:
+                raise ExportFailed(error.failure.consequence, str(error)) from error
+            return {}
+
+    # While objects are read
+
+    def _turns(self, one: ObjectExport) -> Iterator[PageDone | TurnOver]:
+        self._begun += 1
+        waiting_since: float | None = None
+        for turn in one.turns():
+            now = self.connection.clock.monotonic()
+            if waiting_since is not None:
+                one.metrics.waiting += now - waiting_since
+            waiting_since = now if turn is TURN_OVER else None
+            yield turn
+        if one.outcome.failure is None:
+            LOGGER.info(
+                "%s complete: %s",
+                one.name,
+                one.metrics.summary(),
+                extra={"run_id": self.connection.run_id, "object": one.name},
+            )
+
+    def _idle(self, extraction: Extraction) -> None:
+        extraction.wait(IDLE)
+        self._look_around(extraction)
+
+    def _look_around(self, extraction: Extraction) -> None:
+        """What must be noticed between two turns: a signal, a limit that runs out, a lease that does."""
+        extraction.others_wait = self._begun < len(self.objects)
+        if self.stopped():
+            extraction.stop(Failure.of(Kind.INTERRUPTED))
+        for one in self.objects:
+            one.keep_lease()
+        self._look_at_limits(extraction)
+        self.places.watcher.look()
+
+    def _look_at_limits(self, extraction: Extraction) -> None:
+        metrics = self.connection.metrics
+        failure = check_usage(metrics.usage, self.connection.config.daily_limit_reserve_percent)
+        if failure is None and metrics.jobs - self._jobs_at_limits >= LIMITS_AGAIN:
+            self._jobs_at_limits = metrics.jobs
+            extraction.ask(self.connection.quota_failure, partial(_heed, extraction), _without_limits)
+        if failure is not None:
+            extraction.stop(failure)
+
+    # At the end
+
+    def _conclude(self, started: datetime) -> str | None:
+        """Write the manifest and empty the file lists; None where another run has taken over everything."""
+        named = [one for one in self.objects if one.announce_manifest()]
+        outcomes = [one.outcome for one in self.objects]
+        destination, connection = self.places.destination, self.connection
+        manifest = build_manifest(connection.run_id, outcomes, destination.url, started, connection.clock.now())
+        try:
+            where = destination.create_manifest(connection.run_id, manifest)
+        except ManifestExists:
+            for one in named:
+                one.superseded()
+            return None
+        for one in named:
+            one.manifest_written()
+        LOGGER.info("Manifest written: %s", where)
+        return where
+
+
+def _heed(extraction: Extraction, failure: Failure | None) -> None:
+    if failure is not None:
+        extraction.stop(failure)
+
+
+def _without_limits(error: Exception) -> None:
+    """What stands in the way of looking at the limits stands in the way of everything else, and is dealt with there."""

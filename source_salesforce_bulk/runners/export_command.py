@@ -1,0 +1,98 @@
+"""``salesforce-bulk export``: from the options to the exit code."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import click
+from rich.console import Console
+
+from source_salesforce_bulk.runners import places
+from source_salesforce_bulk.runners.export import ExportPlaces, ExportResult, ExportRun
+from source_salesforce_bulk.runners.metrics import MetricsSink, RunReport, counts_of
+from source_salesforce_bulk.runners.outcomes import ExportFailed
+from source_salesforce_bulk.runners.page_files import FORMATS, PageFiles
+from source_salesforce_bulk.runners.progress import LiveBars, PlainLines, print_summary
+from source_salesforce_bulk.runners.schema_watch import EventBus, SchemaWatch
+from source_salesforce_bulk.runners.session import Session, new_run_id
+from source_salesforce_bulk.salesforce.failures import Consequence
+from source_salesforce_bulk.signals import Stop
+
+# It stands in paths and in S3 keys.
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """The command line, as it was written."""
+
+    config: str
+    objects: Sequence[str]
+    destination: str
+    format_name: str
+    state: str
+    schemas: str
+    on_drift: Literal["warn", "fail"]
+    event_bus: str | None
+    run_id: str | None
+    metrics: str
+
+
+def run_export(options: ExportOptions, stop: Stop) -> int:
+    """Run the command; its exit code."""
+    run_id = options.run_id if options.run_id is not None else new_run_id(datetime.now(UTC))
+    session = Session(stop, run_id)
+    session.begin()
+    return session.ended(lambda: _export(options, session))
+
+
+def _export(options: ExportOptions, session: Session) -> int:
+    if not _RUN_ID.fullmatch(session.run_id):
+        text = "--run-id takes letters, digits, points, dashes and underscores, beginning with a letter or digit."
+        raise ExportFailed(Consequence.CONFIG, text)
+    sink = places.metrics_sink(options.metrics, lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
+    watch = _schema_watch(options, session)
+    watcher = LiveBars(session.console) if session.live else PlainLines(click.echo)
+    where = ExportPlaces(
+        destination=places.destination(options.destination),
+        states=places.state_registry(options.state, session.clock),
+        schemas=watch,
+        page_files=PageFiles(FORMATS[options.format_name]),
+        watcher=watcher,
+        on_clean_up=session.stop.leaving,
+    )
+    run = ExportRun(session.connect(options.config, options.objects), where, session.stop.event.is_set)
+    began = session.clock.monotonic()
+    try:
+        result = run.run()
+    finally:
+        watcher.end()
+    _publish(sink, run, watch, result, session.clock.monotonic() - began)
+    print_summary(Console(), result, run.objects)
+    return session.stop.exit_code or result.code
+
+
+def _schema_watch(options: ExportOptions, session: Session) -> SchemaWatch:
+    registry = places.schema_registry(options.schemas, session.clock)
+    bus = [EventBus(places.aws_client("events"), options.event_bus)] if options.event_bus else []
+    return SchemaWatch(registry, session.run_id, options.on_drift, bus)
+
+
+def _publish(sink: MetricsSink, run: ExportRun, watch: SchemaWatch, result: ExportResult, seconds: float) -> None:
+    metrics = run.connection.metrics
+    sink.write(
+        RunReport(
+            run_id=run.connection.run_id,
+            organization_id=run.connection.log_in().organization_id or "",
+            exit_code=result.code,
+            ended=run.connection.clock.now(),
+            seconds=seconds,
+            objects=[(one.outcome, counts_of(one.metrics, watch.drifted[one.name])) for one in run.objects],
+            run_only=counts_of(metrics.of(None)),
+        )
+    )

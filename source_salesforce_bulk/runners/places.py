@@ -1,0 +1,98 @@
+"""The places that the command line names, as the objects that keep them. boto3 is asked for clients only when needed.
+
+--destination file:///dir | s3://bucket/prefix
+--state       file:///dir | dynamodb://table
+--schemas     file:///dir | glue://registry
+--metrics     none | emf | json:PATH
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import boto3
+from botocore.config import Config as ClientConfig
+
+from source_salesforce_bulk.registries.dynamodb_state import DynamoDbStates
+from source_salesforce_bulk.registries.glue_schemas import GlueSchemas
+from source_salesforce_bulk.registries.local_state import LocalStates
+from source_salesforce_bulk.registries.schemas import LocalSchemas, SchemaRegistry
+from source_salesforce_bulk.registries.state import StateRegistry
+from source_salesforce_bulk.runners.destination import Destination, LocalDestination, S3Destination
+from source_salesforce_bulk.runners.metrics import EmbeddedMetrics, MetricsFile, MetricsSink, NoMetrics
+from source_salesforce_bulk.salesforce.clock import Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+_CLIENT = ClientConfig(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=60)
+
+
+class UnknownPlace(ValueError):
+    """An option names a place that is none. The message says what to write."""
+
+
+def aws_client(service: str) -> Any:
+    """A client of an AWS service; region, credentials and endpoint come from where all AWS tools look for them."""
+    make: Any = boto3.client  # its type lists every service there is
+    return make(service, config=_CLIENT)
+
+
+def secrets_manager() -> SecretsManagerClient:
+    """The client of Secrets Manager."""
+    client: SecretsManagerClient = aws_client("secretsmanager")
+    return client
+
+
+def destination(url: str) -> Destination:
+    """Where ``--destination`` points; raises :class:`UnknownPlace`."""
+    scheme, name, path = _parts(url)
+    if scheme == "file":
+        return LocalDestination(Path(path))
+    if scheme == "s3" and name:
+        return S3Destination(aws_client("s3"), name, path)
+    raise UnknownPlace(f"{url} is no destination. Write file:///directory or s3://bucket/prefix.")
+
+
+def state_registry(url: str, clock: Clock) -> StateRegistry:
+    """Where ``--state`` points; raises :class:`UnknownPlace`."""
+    scheme, name, path = _parts(url)
+    if scheme == "file":
+        return LocalStates(Path(path))
+    if scheme == "dynamodb" and name and path in ("", "/"):
+        return DynamoDbStates(aws_client("dynamodb"), name, clock)
+    raise UnknownPlace(f"{url} is no state registry. Write file:///directory or dynamodb://table.")
+
+
+def schema_registry(url: str, clock: Clock) -> SchemaRegistry:
+    """Where ``--schemas`` points; raises :class:`UnknownPlace`."""
+    scheme, name, path = _parts(url)
+    if scheme == "file":
+        return LocalSchemas(Path(path))
+    if scheme == "glue" and name and path in ("", "/"):
+        return GlueSchemas(aws_client("glue"), name, clock)
+    raise UnknownPlace(f"{url} is no schema registry. Write file:///directory or glue://registry.")
+
+
+def metrics_sink(text: str, write_line: Callable[[str], object]) -> MetricsSink:
+    """Where ``--metrics`` points; ``write_line`` takes lines for CloudWatch. Raises :class:`UnknownPlace`."""
+    if text == "none":
+        return NoMetrics()
+    if text == "emf":
+        return EmbeddedMetrics(write_line)
+    if text.startswith("json:") and text != "json:":
+        return MetricsFile(Path(text.removeprefix("json:")))
+    raise UnknownPlace(f"{text} is no place for metrics. Write none, emf or json:PATH.")
+
+
+def _parts(url: str) -> tuple[str, str, str]:
+    """Scheme, name and path. The name keeps its case and whatever characters AWS allows in it."""
+    parts = urlsplit(url)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.strip("/"):
+        return "file", "", unquote(parts.path)
+    if parts.scheme == "file":
+        return "", "", ""
+    return parts.scheme, parts.netloc, parts.path
