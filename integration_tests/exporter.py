@@ -1,0 +1,189 @@
+"""The export as the integration tests run it: in this process, or as the console script.
+
+What an export brought is read as its users would: from the files that manifests name, and from no others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pyarrow import parquet
+
+from integration_tests.connector import ImpatientClock
+from integration_tests.simulated_org import SimulatedOrg
+from source_salesforce_bulk.config import parse_config
+from source_salesforce_bulk.connection import Connection, Surroundings
+from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.registries.local_state import LocalStates
+from source_salesforce_bulk.registries.schemas import LocalSchemas
+from source_salesforce_bulk.registries.state import StateRegistry
+from source_salesforce_bulk.runners.destination import Destination, LocalDestination
+from source_salesforce_bulk.runners.export import ExportPlaces, ExportResult, ExportRun
+from source_salesforce_bulk.runners.outcomes import ExportFailed
+from source_salesforce_bulk.runners.page_files import FORMATS, PageFiles
+from source_salesforce_bulk.runners.schema_watch import SchemaWatch
+from source_salesforce_bulk.salesforce.http_client import RequestsHttp
+from source_salesforce_bulk.salesforce.pages import Page
+
+SCRIPT = Path(sys.executable).with_name("salesforce-bulk")
+Row = dict[str, Any]
+
+
+class Unwatched:
+    """Shows nothing."""
+
+    def begin(self, objects: Sequence[Any]) -> None:
+        """See ``Watcher``."""
+
+    def look(self) -> None:
+        """See ``Watcher``."""
+
+
+class Exporter:
+    """Exports from one simulated org into ``folder``. Keyword arguments overlay the configuration."""
+
+    def __init__(self, org: SimulatedOrg, folder: Path, **config: Any) -> None:
+        self.org = org
+        self.folder = folder
+        self.config = {"credentials": org.credentials(), "login_url": org.url, **config}
+        self.runs = 0
+        self._connection = Connection
+
+    @property
+    def destination(self) -> Path:
+        """Where files go."""
+        return self.folder / "out"
+
+    def run(
+        self,
+        objects: Sequence[str],
+        *,
+        format_name: str = "parquet",
+        on_drift: str = "warn",
+        run_id: str | None = None,
+        destination: Destination | None = None,
+        states: StateRegistry | None = None,
+        stop: threading.Event | None = None,
+        **config: Any,
+    ) -> ExportResult:
+        """In this process, without pauses; raises as ``ExportRun.run`` does."""
+        self.runs += 1
+        run_id = run_id or f"run-{self.runs}"
+        stop = stop or threading.Event()
+        around = Surroundings(RequestsHttp(32), ImpatientClock(), _ignore, _ignore, run_id=run_id)
+        places = ExportPlaces(
+            destination=destination or LocalDestination(self.destination),
+            states=states or LocalStates(self.folder / "state"),
+            schemas=SchemaWatch(LocalSchemas(self.folder / "schemas"), run_id, on_drift),
+            page_files=PageFiles(FORMATS[format_name]),
+            watcher=Unwatched(),
+            on_clean_up=lambda: None,
+        )
+        parsed = replace(parse_config({**self.config, **config}), objects=tuple(objects))
+        return ExportRun(self._connection(parsed, around), places, stop.is_set).run()
+
+    def failure(self, objects: Sequence[str], **options: Any) -> ExportFailed:
+        """The failure of a run that can begin no object."""
+        try:
+            self.run(objects, **options)
+        except ExportFailed as failed:
+            return failed
+        raise AssertionError("the run went on")
+
+    @contextmanager
+    def without_clean_up(self) -> Iterator[None]:
+        """Runs end as SIGKILL ends them: the jobs that they know of stay in the org."""
+        self._connection = _Killed
+        try:
+            yield
+        finally:
+            self._connection = Connection
+
+    def arguments(self, objects: Sequence[str], *more: str) -> list[str]:
+        """The console script's command line."""
+        path = self.folder / "config.json"
+        path.write_text(json.dumps(self.config), encoding="utf-8")
+        places = [
+            *("--config", str(path)),
+            *("--destination", self.destination.as_uri()),
+            *("--state", (self.folder / "state").as_uri()),
+            *("--schemas", (self.folder / "schemas").as_uri()),
+        ]
+        return [str(SCRIPT), "export", *places, *(part for name in objects for part in ("--object", name)), *more]
+
+    def script(self, objects: Sequence[str], *more: str) -> subprocess.CompletedProcess[str]:
+        """The console script, to its end."""
+        return subprocess.run(
+            self.arguments(objects, *more), capture_output=True, text=True, timeout=120, check=False, env=os.environ
+        )
+
+    def start(self, objects: Sequence[str], *more: str) -> subprocess.Popen[str]:
+        """The console script under way; the caller ends it."""
+        return subprocess.Popen(
+            self.arguments(objects, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+        )
+
+    def manifests(self) -> list[dict[str, Any]]:
+        """Every manifest that is there."""
+        folder = self.destination / "_manifests"
+        return [json.loads(path.read_bytes()) for path in sorted(folder.glob("*.json"))]
+
+    def files(self, name: str) -> list[dict[str, Any]]:
+        """Every file of an object that any manifest names."""
+        entries = [entry for manifest in self.manifests() for entry in manifest["objects"] if entry["object"] == name]
+        return [file for entry in entries for file in entry["files"]]
+
+    def rows(self, name: str) -> list[Row]:
+        """Every row of every file that any manifest names, nulls left out; each file is named once."""
+        files = self.files(name)
+        paths = [file["path"] for file in files]
+        assert len(set(paths)) == len(paths), "a file is named twice"
+        rows = [row for file in files for row in read_file(self.destination / file["path"])]
+        assert len(rows) == sum(file["rows"] for file in files)
+        return rows
+
+    def state(self, name: str) -> Mapping[str, Any]:
+        """What the local registry holds of an object."""
+        (path,) = (self.folder / "state").glob(f"*/{name}.json")
+        return json.loads(path.read_bytes())
+
+
+class _Killed(Connection):
+    def extraction(self, on_page: Callable[[Page], None] = lambda _: None) -> Extraction:
+        extraction = super().extraction(on_page)
+        extraction.close = lambda keep, seconds: extraction._calls.close()  # type: ignore[method-assign]
+        return extraction
+
+
+def read_file(path: Path) -> Iterator[Row]:
+    """The rows of a data file, nulls left out."""
+    if path.suffix == ".jsonl":
+        with path.open(encoding="utf-8", newline="\n") as lines:
+            for line in lines:
+                yield json.loads(line, parse_float=Decimal)
+    else:
+        for row in parquet.read_table(path).to_pylist():
+            yield {name: value for name, value in row.items() if value is not None}
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Come back as soon as ``condition`` holds or the process has ended."""
+    while not condition() and process.poll() is None:
+        try:
+            process.wait(0.01)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _ignore(_: str) -> None:
+    pass
