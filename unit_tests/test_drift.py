@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from source_salesforce_bulk.registries.drift import Change, ChangeKind, FieldSchema, ObjectSchema, compare, schema_of
+from source_salesforce_bulk.salesforce.describe import parse_describe
+
+NAME = FieldSchema("Name", "string", length=80, nillable=False)
+AMOUNT = FieldSchema("Amount__c", "currency", precision=18, scale=2)
+
+
+def changes(before: tuple[FieldSchema, ...], after: tuple[FieldSchema, ...]) -> list[tuple[str, ChangeKind, bool]]:
+    found = compare(ObjectSchema("Account", before), ObjectSchema("Account", after))
+    return [(change.field, change.kind, change.breaking) for change in found]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ((NAME,), (NAME, AMOUNT), [("Amount__c", ChangeKind.ADDED, False)]),
+        ((NAME, AMOUNT), (NAME,), [("Amount__c", ChangeKind.REMOVED, True)]),
+        ((NAME, AMOUNT), (AMOUNT,), [("Name", ChangeKind.LOST_TO_FIELD_SECURITY, True)]),
+        ((AMOUNT,), (replace(AMOUNT, type="string"),), [("Amount__c", ChangeKind.RETYPED, True)]),
+        ((NAME,), (replace(NAME, type="picklist"),), [("Name", ChangeKind.RETYPED, False)]),
+        ((AMOUNT,), (replace(AMOUNT, type="double"),), [("Amount__c", ChangeKind.RETYPED, False)]),
+        ((NAME,), (replace(NAME, length=255),), [("Name", ChangeKind.LENGTH, True)]),
+        ((NAME,), (replace(NAME, length=40),), [("Name", ChangeKind.LENGTH, False)]),
+        (
+            (AMOUNT,),
+            (replace(AMOUNT, precision=16, scale=4),),
+            [("Amount__c", ChangeKind.PRECISION, False), ("Amount__c", ChangeKind.SCALE, True)],
+        ),
+        ((NAME,), (replace(NAME, nillable=True),), [("Name", ChangeKind.NILLABLE, True)]),
+        ((AMOUNT,), (replace(AMOUNT, nillable=False),), [("Amount__c", ChangeKind.NILLABLE, False)]),
+        ((AMOUNT,), (replace(AMOUNT, calculated=True),), [("Amount__c", ChangeKind.BECAME_FORMULA, True)]),
+        ((replace(AMOUNT, calculated=True),), (AMOUNT,), [("Amount__c", ChangeKind.NO_LONGER_FORMULA, False)]),
+        ((NAME, AMOUNT), (AMOUNT, NAME), []),
+    ],
+)
+def test_each_change_is_named_and_classed(before, after, expected):
+    assert changes(before, after) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (Change("X", ChangeKind.RETYPED, "int", "string", breaking=True), "X retyped (int -> string), breaking"),
+        (Change("X", ChangeKind.ADDED, "", "int", breaking=False), "X added (int)"),
+        (Change("X", ChangeKind.BECAME_FORMULA, "", "", breaking=True), "X became a formula, breaking"),
+    ],
+)
+def test_a_change_is_a_short_sentence(change, sentence):
+    assert str(change) == sentence
+
+
+def test_the_schema_is_of_the_fields_that_bulk_can_read():
+    sobject = parse_describe(
+        {
+            "name": "Account",
+            "fields": [
+                {"name": "Name", "type": "string", "length": 80, "nillable": False},
+                {"name": "Amount__c", "type": "currency", "precision": 18, "scale": 2},
+                {"name": "BillingAddress", "type": "address"},
+            ],
+        }
+    )
+    assert schema_of(sobject) == ObjectSchema("Account", (NAME, AMOUNT))
+
+
+def test_the_order_of_fields_is_no_difference():
+    assert ObjectSchema("A", (NAME, AMOUNT)).same_as(ObjectSchema("A", (AMOUNT, NAME)))
+    assert not ObjectSchema("A", (NAME,)).same_as(ObjectSchema("A", (AMOUNT, NAME)))

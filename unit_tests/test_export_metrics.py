@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from source_salesforce_bulk.extraction.metrics import ObjectMetrics
+from source_salesforce_bulk.runners.metrics import (
+    UNITS,
+    EmbeddedMetrics,
+    MetricsFile,
+    NoMetrics,
+    RunReport,
+    counts_of,
+)
+from source_salesforce_bulk.runners.outcomes import ExportFailed, ObjectOutcome
+from source_salesforce_bulk.salesforce.failures import Consequence
+from source_salesforce_bulk.salesforce.wire import Operation
+
+
+def metrics(records: int) -> ObjectMetrics:
+    counted = ObjectMetrics(records=records, batches=2, errors=1, retries=3, jobs=1, bytes=1000, waiting=1.23456)
+    counted.calls[Operation.JOB_INFO] = 4
+    counted.unreadable["X"] = 2
+    return counted
+
+
+def report(code: int = 0) -> RunReport:
+    failure = ExportFailed(Consequence.CONFIG, "no") if code else None
+    return RunReport(
+        run_id="r1",
+        organization_id="00D",
+        exit_code=code,
+        ended=datetime(2026, 11, 25, 8, tzinfo=UTC),
+        seconds=12.3456,
+        objects=[
+            (ObjectOutcome("Account", failure=failure, schema_version=2), counts_of(metrics(10), changes=5)),
+            (ObjectOutcome("Lead"), counts_of(metrics(20))),
+        ],
+        run_only=counts_of(ObjectMetrics()),
+    )
+
+
+def test_every_count_has_a_unit():
+    assert set(counts_of(ObjectMetrics())) | {"Succeeded", "Failed"} == set(UNITS)
+
+
+def test_embedded_metrics_are_one_document_per_object_and_one_of_the_run():
+    lines: list[str] = []
+    EmbeddedMetrics(lines.append).write(report())
+    run, account, lead = map(json.loads, lines)
+    assert (run["RecordsProcessed"], run["ApiCalls"], run["Succeeded"], run["Failed"]) == (30, 8, 1, 0)
+    assert (account["Object"], account["RecordsProcessed"], account["SchemaChanges"]) == ("Account", 10, 5)
+    assert (lead["Object"], lead["Status"]) == ("Lead", "complete")
+
+
+def test_an_embedded_document_is_what_cloudwatch_takes():
+    """The shape of the embedded metric format specification: every declared name is a number at the root."""
+    lines: list[str] = []
+    EmbeddedMetrics(lines.append).write(report(3))
+    for line in lines:
+        assert "\n" not in line
+        document = json.loads(line)
+        assert document["_aws"]["Timestamp"] == 1_795_593_600_000
+        (directive,) = document["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == "SalesforceBulk"
+        assert len(directive["Metrics"]) <= 100
+        for metric in directive["Metrics"]:
+            assert isinstance(document[metric["Name"]], (int, float))
+            assert metric["Unit"] in ("Count", "Bytes", "Seconds")
+        for dimensions in directive["Dimensions"]:
+            assert all(isinstance(document[name], str) for name in dimensions)
+        assert document["RunId"] == "r1"
+    assert json.loads(lines[0])["Failed"] == 1
+
+
+def test_a_metrics_file_holds_run_and_objects(tmp_path):
+    path = tmp_path / "metrics.json"
+    MetricsFile(path).write(report())
+    written = json.loads(path.read_text())
+    assert (written["run_id"], written["exit_code"], written["seconds"]) == ("r1", 0, 12.346)
+    assert written["objects"]["Account"]["RecordsProcessed"] == 10
+    assert written["objects"]["Account"]["WaitingSeconds"] == 1.235
+    assert written["run"]["UnreadableCells"] == 4
+
+
+def test_no_metrics_are_none():
+    assert NoMetrics().write(report()) is None

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from source_salesforce_bulk.registries.drift import FieldSchema, ObjectSchema
+from source_salesforce_bulk.registries.schemas import (
+    LocalSchemas,
+    Registered,
+    SchemaRefused,
+    UnreadableSchema,
+    from_json_schema,
+    to_json_schema,
+)
+
+SCHEMA = ObjectSchema(
+    "Account",
+    (
+        FieldSchema("Name", "string", length=80, nillable=False),
+        FieldSchema("Amount__c", "currency", precision=18, scale=2, calculated=True),
+    ),
+)
+
+
+def test_a_schema_survives_its_json_schema():
+    assert from_json_schema(to_json_schema(SCHEMA)).same_as(SCHEMA)
+
+
+def test_it_is_a_json_schema_with_what_salesforce_adds():
+    document = json.loads(to_json_schema(SCHEMA))
+    assert document["title"] == "Account"
+    assert document["properties"]["Name"] == {
+        "type": ["null", "string"],
+        "x-salesforce": {"type": "string", "length": 80, "nillable": False},
+    }
+
+
+def test_the_same_schema_is_the_same_text_whatever_the_order():
+    assert to_json_schema(SCHEMA) == to_json_schema(ObjectSchema("Account", SCHEMA.fields[::-1]))
+
+
+def test_a_thousand_fields_fit_into_a_glue_schema():
+    fields = tuple(FieldSchema(f"A_rather_long_field_name_{n:015d}__c", "picklist", length=255) for n in range(1000))
+    assert len(to_json_schema(ObjectSchema("Wide__c", fields))) < 170_000  # characters, Glue's limit
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"title": "A", "properties": {"X": {}}}', '{"title":1,"properties":3}']
+)
+def test_another_document_is_refused(text):
+    with pytest.raises(UnreadableSchema):
+        from_json_schema(text)
+
+
+def test_versions_count_up_and_the_latest_is_found(tmp_path):
+    registry = LocalSchemas(tmp_path)
+    assert registry.latest("00D", "Account") is None
+    version = None
+    for number in range(1, 12):
+        version = registry.register("00D", SCHEMA, version)
+        assert version == Registered(number, SCHEMA)
+    assert registry.latest("00D", "Account").version == 11
+    assert registry.latest("00E", "Account") is None
+
+
+def test_two_runs_cannot_write_one_version(tmp_path):
+    registry = LocalSchemas(tmp_path)
+    registry.register("00D", SCHEMA, None)
+    with pytest.raises(SchemaRefused, match="version 1 of Account"):
+        registry.register("00D", SCHEMA, None)
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    LocalSchemas(tmp_path).register("00D", SCHEMA, None)
+    (tmp_path / "00D" / "Account" / "1.json").write_text("{")
+    with pytest.raises(UnreadableSchema, match=r"Account/1\.json"):
+        LocalSchemas(tmp_path).latest("00D", "Account")
