@@ -29,9 +29,9 @@ from source_salesforce_bulk.airbyte_errors import final_trace, traced, traced_co
 from source_salesforce_bulk.catalog import ReadableObject, plan_object, readable_object, selected_fields
 from source_salesforce_bulk.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
-from source_salesforce_bulk.extraction.quota import Quota, check_usage
 from source_salesforce_bulk.extraction.stream_state import StateError
 from source_salesforce_bulk.interleaving import TURN_OVER, TurnOver, interleave
+from source_salesforce_bulk.limits_watch import LimitsWatch
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.discovery import Describes
@@ -50,8 +50,6 @@ CLEAN_UP = 60.0
 """Seconds the clean-up of finished jobs may take after the last message."""
 CLEAN_UP_STOPPED = 8.0
 """The same where the run was cut short, by a signal or a reader that is gone: the process must be gone soon."""
-LIMITS_AGAIN = 50
-"""Jobs created between two looks at the org's limits."""
 
 ReadStream = Callable[[BulkStream, ConfiguredAirbyteStream], Iterator[AirbyteMessage]]
 
@@ -88,7 +86,7 @@ class CatalogRead:
     _failures: dict[str, AirbyteTracedException] = field(default_factory=dict)
     _begun: int = 0
     _logged_at: float = 0.0
-    _creates_at_limits: int = 0
+    _limits: LimitsWatch | None = None
     _describes: Describes | None = None
 
     def messages(self) -> Iterator[AirbyteMessage]:
@@ -124,16 +122,16 @@ class CatalogRead:
         """Log in, look at the limits, begin to describe what is configured; a failure here concerns every stream."""
         try:
             self.connection.log_in()
-            quota = self.connection.quota()
+            self._limits = LimitsWatch(self.connection, extraction)
+            failure = self._limits.begin()
         except SalesforceError as error:
             return error.failure
         except Stopped:
             return Failure.of(Kind.INTERRUPTED)
-        if quota.failure is None:
-            extraction.allow_jobs(quota.jobs, counted_at=0)
+        if failure is None:
             names = [configured.stream.name for configured in self.catalog.streams]
             self._describes = self.connection.discovery.describe_ahead(names, extraction.wake)
-        return quota.failure
+        return failure
 
     def _may_begin(self, extraction: Extraction, others: bool) -> bool:
         """Whether the next stream's first job could be created now. Where nothing else goes on, it waits by itself."""
@@ -297,19 +295,12 @@ class CatalogRead:
         extraction.others_wait = self._begun < len(self.catalog.streams)
         if self.stopped():
             extraction.stop(Failure.of(Kind.INTERRUPTED))
-        self._look_at_limits(extraction)
+        if self._limits is not None:
+            self._limits.look()
         now = self.connection.clock.monotonic()
         if now - self._logged_at >= LOG_AGAIN:
             self._logged_at = now
             LOGGER.info("Still reading: %s", extraction.describe_waiting())
-
-    def _look_at_limits(self, extraction: Extraction) -> None:
-        failure = check_usage(self.connection.metrics.usage, self.connection.config.daily_limit_reserve_percent)
-        if failure is not None:
-            extraction.stop(failure)
-        elif extraction.creates - self._creates_at_limits >= LIMITS_AGAIN:
-            self._creates_at_limits = extraction.creates
-            extraction.ask(self.connection.quota, partial(_heed, extraction, extraction.creates), _without_limits)
 
     def _jobs_to_keep(self) -> set[str]:
         """The jobs that a state names which the platform may have: the next run continues or removes them."""
@@ -325,17 +316,3 @@ def _jobs_named(state: Mapping[str, Any] | None) -> set[str]:
     if not isinstance(entries, list):
         return set()
     return {str(entry["job"]) for entry in entries if isinstance(entry, Mapping) and "job" in entry}
-
-
-def _heed(extraction: Extraction, counted_at: int, quota: Quota) -> None:
-    extraction.allow_jobs(quota.jobs, counted_at=counted_at)
-    if quota.failure is not None:
-        extraction.stop(quota.failure)
-
-
-def _without_limits(error: Exception) -> None:
-    """What stands in the way of looking at the limits stands in the way of everything else, and is dealt with there."""
-    if isinstance(error, SalesforceError):
-        LOGGER.warning("The org's limits could not be read: %s", error.failure.summary)
-    elif not isinstance(error, Stopped):
-        raise error

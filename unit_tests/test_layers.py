@@ -66,6 +66,7 @@ LAYERS: Mapping[str, int] = {
     "connection_check": EDGES,
     "entrypoint": EDGES,
     "interleaving": EDGES,
+    "limits_watch": EDGES,
     "registries": EDGES,
     "run": EDGES,
     "runners": EDGES,

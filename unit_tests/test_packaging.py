@@ -188,7 +188,8 @@ def test_every_import_is_of_a_declared_dependency():
         allowed = with_export if name.startswith(("runners", "registries", "encoding.arrow")) else declared
         for target in imports_of(module, modules):
             library = target.split(".")[0]
-            if library not in {*sys.stdlib_module_names, PACKAGE, "pyspark", "awsglue"}:
+            for_types_alone = library.startswith("mypy_boto3_")
+            if not for_types_alone and library not in {*sys.stdlib_module_names, PACKAGE, "pyspark", "awsglue"}:
                 distribution = DISTRIBUTIONS.get(library, normal(library))
                 undeclared += [f"{name}: {library}"] if distribution not in allowed else []
     assert undeclared == []

@@ -17,8 +17,8 @@ from typing import Protocol
 from source_salesforce_bulk.catalog import ReadableObject, discover_objects
 from source_salesforce_bulk.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
-from source_salesforce_bulk.extraction.quota import check_usage
 from source_salesforce_bulk.interleaving import TURN_OVER, TurnOver, interleave
+from source_salesforce_bulk.limits_watch import LimitsWatch
 from source_salesforce_bulk.registries.state import StateRegistry
 from source_salesforce_bulk.runners.destination import Destination, ManifestExists
 from source_salesforce_bulk.runners.manifest import build_manifest
@@ -36,8 +36,6 @@ CLEAN_UP = 60.0
 """Seconds the clean-up of finished jobs may take after the manifest."""
 CLEAN_UP_STOPPED = 8.0
 """The same after a signal: the process must be gone soon."""
-LIMITS_AGAIN = 50
-"""Jobs created between two looks at the org's limits."""
 
 
 class Watcher(Protocol):
@@ -82,16 +80,16 @@ class ExportRun:
     stopped: Callable[[], bool]
     objects: list[ObjectExport] = field(default_factory=list)
     _begun: int = 0
-    _jobs_at_limits: int = 0
+    _limits: LimitsWatch | None = None
 
     def run(self) -> ExportResult:
         """Export everything that the configuration names; raises ``ExportFailed`` where no object can be begun."""
         connection = self.connection
         started = connection.clock.now()
-        readables, organization_id = self._prepare()
         extraction = connection.extraction(self.places.page_files.make)
         seconds = CLEAN_UP_STOPPED
         try:
+            readables, organization_id = self._prepare(extraction)
             self._begin(readables, organization_id, extraction)
             for _ in interleave(
                 [self._turns(one) for one in self.objects],
@@ -113,7 +111,7 @@ class ExportRun:
 
     # Before the first object
 
-    def _prepare(self) -> tuple[list[ReadableObject], str]:
+    def _prepare(self, extraction: Extraction) -> tuple[list[ReadableObject], str]:
         """Log in, look at the limits and discover what is to be exported."""
         connection, config = self.connection, self.connection.config
         if self.places.destination.manifest(connection.run_id) is not None:
@@ -121,7 +119,8 @@ class ExportRun:
             raise ExportFailed(Consequence.CONFIG, text)
         try:
             session = connection.log_in()
-            failure = connection.quota_failure()
+            self._limits = LimitsWatch(connection, extraction)
+            failure = self._limits.begin()
             if failure is not None:
                 raise SalesforceError(failure)
             readables = discover_objects(connection.discovery, config)
@@ -174,7 +173,7 @@ class ExportRun:
         waiting_since: float | None = None
         for turn in one.turns():
             now = self.connection.clock.monotonic()
-            if waiting_since is not None:
+            if turn is TURN_OVER and waiting_since is not None:
                 one.metrics.waiting += now - waiting_since
             waiting_since = now if turn is TURN_OVER else None
             yield turn
@@ -197,17 +196,9 @@ class ExportRun:
             extraction.stop(Failure.of(Kind.INTERRUPTED))
         for one in self.objects:
             one.keep_lease()
-        self._look_at_limits(extraction)
+        if self._limits is not None:
+            self._limits.look()
         self.places.watcher.look()
-
-    def _look_at_limits(self, extraction: Extraction) -> None:
-        metrics = self.connection.metrics
-        failure = check_usage(metrics.usage, self.connection.config.daily_limit_reserve_percent)
-        if failure is None and metrics.jobs - self._jobs_at_limits >= LIMITS_AGAIN:
-            self._jobs_at_limits = metrics.jobs
-            extraction.ask(self.connection.quota_failure, partial(_heed, extraction), _without_limits)
-        if failure is not None:
-            extraction.stop(failure)
 
     # At the end
 
@@ -227,12 +218,3 @@ class ExportRun:
             one.manifest_written()
         LOGGER.info("Manifest written: %s", where)
         return where
-
-
-def _heed(extraction: Extraction, failure: Failure | None) -> None:
-    if failure is not None:
-        extraction.stop(failure)
-
-
-def _without_limits(error: Exception) -> None:
-    """What stands in the way of looking at the limits stands in the way of everything else, and is dealt with there."""

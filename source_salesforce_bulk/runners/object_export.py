@@ -184,6 +184,7 @@ class ObjectExport:
                 yield PageDone(self.name)
             elif not read.finished:
                 self._commit(read)
+            if not read.finished:
                 yield TURN_OVER
         self._commit(read)
         self._done = True

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from source_salesforce_bulk.config import ConfigError
-from source_salesforce_bulk.connection import Connection, Surroundings
+from source_salesforce_bulk.connection import CONNECTIONS, Connection, Surroundings
 from source_salesforce_bulk.runners.config_source import KeptConfig, config_source
 from source_salesforce_bulk.runners.logs import ConsoleHandler, JsonLog, Secrets, Sentences, set_up_logging
 from source_salesforce_bulk.runners.outcomes import ExitCode, ExportFailed
@@ -25,8 +25,6 @@ from source_salesforce_bulk.signals import Stop
 
 LOGGER = logging.getLogger("salesforce_bulk")
 
-CONNECTIONS = 32
-"""Pooled HTTP connections: as many threads as ever call at once."""
 GRACE = 8.0
 """Seconds after a signal in which a run is expected to have come to its next page boundary."""
 
