@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from integration_tests.aws import BUCKET, Aws
+from source_salesforce_bulk.runners.destination import Destination, LocalDestination, ManifestExists, S3Destination
+
+
+@pytest.fixture(params=["local", "s3", "s3 root"])
+def destination(request, tmp_path: Path) -> Destination:
+    if request.param == "local":
+        return LocalDestination(tmp_path / "out")
+    aws: Aws = request.getfixturevalue("aws")
+    return S3Destination(aws.client("s3"), BUCKET, "/a/prefix/" if request.param == "s3" else "")
+
+
+def test_a_manifest_is_written_once(destination):
+    assert destination.manifest("r1") is None
+    where = destination.create_manifest("r1", {"run_id": "r1"})
+    assert where.endswith("_manifests/r1.json")
+    with pytest.raises(ManifestExists):
+        destination.create_manifest("r1", {"run_id": "another"})
+    assert destination.manifest("r1") == {"run_id": "r1"}
+    assert destination.manifest("r2") is None
+
+
+def test_a_file_replaces_what_stood_there(destination, tmp_path):
+    for content in (b"old", b"new"):
+        file = tmp_path / "page"
+        file.write_bytes(content)
+        destination.put(file, "Account/run=r/w00000-p000000.parquet")
+
+
+def test_s3_keys_begin_with_the_prefix(aws, tmp_path):
+    file = tmp_path / "page"
+    file.write_bytes(b"rows")
+    S3Destination(aws.client("s3"), BUCKET, "/a/b/").put(file, "Account/x.parquet")
+    S3Destination(aws.client("s3"), BUCKET, "").create_manifest("r", {})
+    assert aws.all_keys() == {"a/b/Account/x.parquet", "_manifests/r.json"}
+
+
+def test_a_local_folder_holds_nothing_but_whole_files(tmp_path):
+    file = tmp_path / "page"
+    file.write_bytes(b"rows")
+    destination = LocalDestination(tmp_path / "out")
+    destination.put(file, "Account/run=r/x.parquet")
+    destination.create_manifest("r", {})
+    found = [str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert sorted(found) == ["Account/run=r/x.parquet", "_manifests/r.json"]
+    assert (tmp_path / "out" / "Account/run=r/x.parquet").read_bytes() == b"rows"

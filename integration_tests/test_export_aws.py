@@ -1,0 +1,169 @@
+"""The console script as a Fargate task runs it: secret, bucket, table, registry and bus of an AWS account (moto)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from integration_tests.aws import BUCKET, BUS, REGISTRY, SECRET, TABLE, Aws
+from integration_tests.exporter import SCRIPT
+from integration_tests.ground_truth import GroundTruth
+from integration_tests.simulated_org import OrgSettings, SimulatedOrg
+
+
+@pytest.fixture
+def org() -> Iterator[SimulatedOrg]:
+    settings = OrgSettings(
+        polls_until_complete=1,
+        frozen_at="2026-11-24T08:00:00Z",
+        rotate_refresh_tokens=True,
+        old_token_dies_on_refresh=True,
+    )
+    with SimulatedOrg(settings) as simulated:
+        yield simulated
+
+
+class Task:
+    """A task definition: one command, one secret, one account."""
+
+    def __init__(self, aws: Aws, org: SimulatedOrg) -> None:
+        self.aws = aws
+        self.org = org
+        secret = {"credentials": org.credentials("refresh_token"), "login_url": org.url, "page_size": 1000}
+        aws.client("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps(secret))
+
+    def command(self, *more: str) -> list[str]:
+        return [
+            *(str(SCRIPT), "export", "--config", f"secretsmanager://{SECRET}"),
+            *("--object", "Contact", "--object", "Account"),
+            *("--destination", f"s3://{BUCKET}/salesforce/prod"),
+            *("--state", f"dynamodb://{TABLE}", "--schemas", f"glue://{REGISTRY}"),
+            *("--event-bus", BUS, "--metrics", "emf", *more),
+        ]
+
+    def run(self, *more: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, **self.aws.environment}
+        return subprocess.run(
+            self.command(*more), capture_output=True, text=True, timeout=120, check=False, env=environment
+        )
+
+    def secret(self) -> dict[str, Any]:
+        return json.loads(self.aws.client("secretsmanager").get_secret_value(SecretId=SECRET)["SecretString"])
+
+    def manifests(self) -> list[dict[str, Any]]:
+        keys = sorted(key for key in self.aws.all_keys() if "/_manifests/" in key)
+        return [json.loads(self.object(key)) for key in keys]
+
+    def object(self, key: str) -> bytes:
+        return self.aws.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+
+    def ids(self, name: str) -> Counter[str]:
+        paths = [
+            file["path"]
+            for manifest in self.manifests()
+            for entry in manifest["objects"]
+            if entry["object"] == name
+            for file in entry["files"]
+        ]
+        tables = [parquet.read_table(pa.BufferReader(self.object(f"salesforce/prod/{path}"))) for path in paths]
+        return Counter(value for table in tables for value in table["Id"].to_pylist())
+
+
+@pytest.fixture
+def task(aws: Aws, org: SimulatedOrg) -> Task:
+    return Task(aws, org)
+
+
+def test_a_task_exports_to_s3_and_the_next_one_goes_on(task: Task, org: SimulatedOrg) -> None:
+    old = task.secret()["credentials"]["refresh_token"]
+
+    first = task.run()
+
+    assert first.returncode == 0, first.stderr
+    for name in ("Contact", "Account"):
+        assert task.ids(name) == Counter(row["Id"] for row in GroundTruth(org).records(name, fields=["Id"]))
+    assert {manifest["status"] for manifest in task.manifests()} == {"complete"}
+
+    # Salesforce rotated the refresh token at the login, and the old one is dead.
+    assert task.secret()["credentials"]["refresh_token"] != old
+    second = task.run()
+    assert second.returncode == 0, second.stderr
+    assert [entry["rows"] for entry in task.manifests()[-1]["objects"]] == [0, 0]
+
+
+def test_logs_and_metrics_are_lines_of_json_on_stderr(task: Task) -> None:
+    done = task.run("--run-id", "monday")
+
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    documents = [line for line in lines if "_aws" in line]
+    events = [line for line in lines if "_aws" not in line]
+    assert {document.get("Object") for document in documents} == {None, "Contact", "Account"}
+    assert next(document for document in documents if "Object" not in document)["RecordsProcessed"] == 2800
+    pages = [event for event in events if "batchId" in event]
+    assert {event["object"] for event in pages} == {"Contact", "Account"}
+    assert all(event["run_id"] == "monday" and event["jobId"].startswith("750") for event in pages)
+    assert "Contact" in done.stdout
+    assert "Manifest: s3://" in done.stdout
+    secret = task.secret()["credentials"]
+    assert secret["client_secret"] not in done.stderr + done.stdout
+    assert secret["refresh_token"] not in done.stderr + done.stdout
+
+
+def test_a_changed_schema_reaches_the_event_bus(task: Task, org: SimulatedOrg, aws: Aws) -> None:
+    task.run()
+    org.control.hide_field("Account", "Industry")
+    queue = aws.hear_events()
+
+    done = task.run("--on-drift", "fail")
+
+    assert done.returncode == 3, done.stderr
+    (message,) = aws.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+    event = json.loads(message["Body"])
+    assert (event["source"], event["detail-type"]) == ("source-salesforce-bulk", "Salesforce schema drift")
+    detail = event["detail"]
+    assert (detail["object"], detail["breaking"], detail["compared_with_version"]) == ("Account", True, 1)
+    assert detail["fields"] == [
+        {"field": "Industry", "change": "lost to field security", "before": "picklist", "after": "", "breaking": True}
+    ]
+    drift = [json.loads(line) for line in done.stderr.splitlines() if '"schema_drift"' in line]
+    assert [line["drift"] for line in drift] == [detail]
+    documents = [json.loads(line) for line in done.stderr.splitlines() if '"_aws"' in line]
+    assert {document["SchemaChanges"] for document in documents if document.get("Object") == "Account"} == {1}
+
+
+def test_a_task_that_vanished_holds_its_lease_for_a_while(task: Task, org: SimulatedOrg, aws: Aws) -> None:
+    task.run()
+    client = aws.client("dynamodb")
+    item = next(item for item in client.scan(TableName=TABLE)["Items"] if "Account" in item["pk"]["S"])
+    client.put_item(TableName=TABLE, Item={**item, "owner": {"S": "vanished"}, "expires": {"N": "99999999999"}})
+
+    done = task.run()
+
+    assert done.returncode == 75
+    assert "vanished" in done.stderr
+    assert {entry["object"]: entry["status"] for entry in task.manifests()[-1]["objects"]} == {
+        "Account": "run again",
+        "Contact": "complete",
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--destination", "s3://no-such-bucket/x", "NoSuchBucket"),
+        ("--state", "dynamodb://no-such-table", "ResourceNotFoundException"),
+        ("--config", "secretsmanager://no-such-secret", "ResourceNotFoundException"),
+    ],
+)
+def test_what_is_not_there_is_named(task: Task, option: str, value: str, says: str) -> None:
+    done = task.run(option, value)
+    assert done.returncode in (2, 3), done.stderr
+    assert says in done.stderr
