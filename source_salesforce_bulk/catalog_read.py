@@ -171,7 +171,7 @@ class CatalogRead:
                     self._note(progress, message)
                     yield message
             yield status_message(configured.stream, AirbyteStreamStatus.COMPLETE)
-            LOGGER.info("%s complete: %s", name, self.connection.metrics.of(name).summary())
+            LOGGER.info("%s complete: %s", name, self._summary(name))
         except Exception as error:  # noqa: BLE001 - every failure of a stream ends here, typed, and the others go on
             yield from self._failed(configured, error)
 
@@ -238,9 +238,14 @@ class CatalogRead:
         name = configured.stream.name
         trace = self._trace_of(name, error)
         self._failures[name] = trace
-        LOGGER.error("%s failed: %s; %s", name, trace.message, self.connection.metrics.of(name).summary())
+        counts = self.connection.metrics.of(name)
+        counts.errors = max(counts.errors, 1)  # what failed before there was a job was counted by nobody
+        LOGGER.error("%s failed: %s; %s", name, trace.message, self._summary(name))
         yield status_message(configured.stream, AirbyteStreamStatus.INCOMPLETE)
         yield trace.as_sanitized_airbyte_message(stream_descriptor=StreamDescriptor(name=name))
+
+    def _summary(self, name: str) -> str:
+        return f"run id {self.connection.run_id}, {self.connection.metrics.of(name).summary()}"
 
     def _trace_of(self, name: str, error: Exception) -> AirbyteTracedException:
         if isinstance(error, SalesforceError):

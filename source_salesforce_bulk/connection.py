@@ -139,6 +139,7 @@ class Connection:
             self._random01,
             lambda: self._tokens.session().user_id,
             on_page,
+            self.run_id,
         )
 
     def extraction(self, on_page: Callable[[Page], None] = lambda _: None) -> Extraction:

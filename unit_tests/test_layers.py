@@ -33,6 +33,7 @@ LAYERS: Mapping[str, int] = {
     "salesforce.field_types": PURE,
     "salesforce.ids": PURE,
     "salesforce.job_events": PURE,
+    "salesforce.job_log": PURE,
     "salesforce.oauth": PURE,
     "salesforce.object_hints": PURE,
     "salesforce.page_walk": PURE,

@@ -28,6 +28,7 @@ from source_salesforce_bulk.extraction.windows import PlannedWindow
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Failure, SalesforceError
 from source_salesforce_bulk.salesforce.job_events import PagesRead
+from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE
 from source_salesforce_bulk.salesforce.page_walk import End
 
 LOGGER = logging.getLogger("airbyte.salesforce.extraction")
@@ -57,7 +58,9 @@ class Extraction:
         self._metrics = metrics
         self._ledger = JobLedger(org, calls, clock)
         self._scheduler = JobScheduler(org, calls, clock, random01, policy, self._ledger, metrics, run_id, self.stop)
-        self._reader = PageReader(org, calls, clock.sleep, page_bounds or PageBounds(), self._scheduler.apply)
+        self._reader = PageReader(
+            org, calls, clock.sleep, page_bounds or PageBounds(), self._scheduler.apply, self._scheduler.log
+        )
         self._reads: list[ObjectRead] = []
         self.others_wait = False
         self.stop_failure: Failure | None = None
@@ -119,12 +122,14 @@ class Extraction:
         counts.records += ready.page.rows
         counts.batches += 1
         counts.retries += ready.page.retries
-        batch = ready.page.address.locator or "first"
-        self._scheduler.log(read, window, f"page of {ready.page.rows} rows emitted", batch=batch)
+        counts.errors += ready.page.retries
+        batch = ready.page.address.locator or FIRST_PAGE
+        self._scheduler.log(read, window, "page emitted", batch=batch, rows=ready.page.rows)
         read.hand_on(ready)
         if isinstance(ready.after, End):
             self._scheduler.apply(read, window, PagesRead())
-            self._scheduler.log(read, window, f"window complete, {ready.after.rows} rows in {ready.after.pages} pages")
+            pages = "1 page" if ready.after.pages == 1 else f"{ready.after.pages} pages"
+            self._scheduler.log(read, window, f"window complete in {pages}", rows=ready.after.rows)
             read.close_front()
 
     def wait(self, seconds: float) -> None:

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from source_salesforce_bulk.extraction.calls import Calls, failure_in
 from source_salesforce_bulk.extraction.object_read import ObjectRead, PageSlot, ReadyPage, WindowRead
@@ -20,12 +21,11 @@ from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
 from source_salesforce_bulk.salesforce.job_events import Event, NotReady, PagesLost, PagesRead
+from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE
 from source_salesforce_bulk.salesforce.page_walk import End, Lost, Onward, WrongTotal, step
 from source_salesforce_bulk.salesforce.pages import Page, PageAddress
 from source_salesforce_bulk.salesforce.query_job import Phase
 from source_salesforce_bulk.salesforce.retry import REFETCH_BACKOFF
-
-LOGGER = logging.getLogger("airbyte.salesforce.extraction")
 
 MAX_REFETCHES = 2
 """How often an accepted page is fetched again because it does not fit behind those before it."""
@@ -39,10 +39,19 @@ class PageBounds:
     of_one: int = 4
 
 
+class Log(Protocol):
+    """A line about a window's job; ``batch`` is the page's locator."""
+
+    def __call__(self, read: ObjectRead, window: WindowRead, what: str, *, batch: str, level: int) -> None:
+        """Write it."""
+        ...
+
+
 class PageReader:
     """Fetches pages ahead of the emission and hands them over in order.
 
-    ``apply`` feeds an event to a window's job; it is the scheduler's. ``sleep`` pauses a thread of ``calls``.
+    ``apply`` feeds an event to a window's job, and ``log`` writes a line about it; both are the scheduler's. ``sleep``
+    pauses a thread of ``calls``.
     """
 
     def __init__(
@@ -52,12 +61,14 @@ class PageReader:
         sleep: Callable[[float], None],
         bounds: PageBounds,
         apply: Callable[[ObjectRead, WindowRead, Event], object],
+        log: Log,
     ) -> None:
         self._org = org
         self._calls = calls
         self._sleep = sleep
         self._bounds = bounds
         self._apply = apply
+        self._log = log
 
     def fetch_ahead(self, reads: Sequence[ObjectRead]) -> None:
         """Start the downloads that the bounds allow; the first page of every object before a further one of any."""
@@ -160,14 +171,9 @@ class PageReader:
         window.refetches += 1
         again = window.refetches <= MAX_REFETCHES
         window.refetches = window.refetches if again else 0
-        LOGGER.warning(
-            "%s job %s page %s does not fit behind the pages before it: %s. %s",
-            read.plan.object_name,
-            window.job.job_id,
-            window.walk.locator or "first",
-            reason,
-            "It is fetched again." if again else "No attempt is left.",
-        )
+        fate = "it is fetched again" if again else "no attempt is left"
+        what = f"the page does not fit behind the pages before it ({reason}); {fate}"
+        self._log(read, window, what, batch=window.walk.locator or FIRST_PAGE, level=logging.WARNING)
         return again
 
 

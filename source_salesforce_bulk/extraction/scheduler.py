@@ -38,6 +38,7 @@ from source_salesforce_bulk.salesforce.job_events import (
     TimePassed,
     TooLarge,
 )
+from source_salesforce_bulk.salesforce.job_log import job_line
 from source_salesforce_bulk.salesforce.query_job import (
     JobPolicy,
     Phase,
@@ -153,22 +154,35 @@ class JobScheduler:
         return window.job.phase
 
     def log(
-        self, read: ObjectRead, window: WindowRead, what: str, *, batch: str = "-", level: int = logging.INFO
+        self,
+        read: ObjectRead,
+        window: WindowRead,
+        what: str,
+        *,
+        batch: str | None = None,
+        rows: int | None = None,
+        level: int = logging.INFO,
     ) -> None:
-        """One line about a job, with everything needed to find it in Salesforce and in the run."""
+        """One line about a job; its seconds run from the first create of the job's query."""
+        started = window.job.started
+        line = job_line(
+            what,
+            run_id=self._run_id,
+            object_name=read.plan.object_name,
+            job_id=window.job.job_id,
+            batch_id=batch,
+            rows=rows,
+            seconds=0.0 if started is None else self._clock.monotonic() - started,
+        )
         LOGGER.log(
             level,
-            "%s; run id %s, object %s, jobId %s, batchId %s",
-            what,
-            self._run_id,
-            read.plan.object_name,
-            window.job.job_id or "-",
-            batch,
+            "%s",
+            line,
             extra={
                 "run_id": self._run_id,
                 "object": read.plan.object_name,
                 "job_id": window.job.job_id,
-                "batch_id": None if batch == "-" else batch,
+                "batch_id": batch,
             },
         )
 
@@ -281,7 +295,7 @@ class JobScheduler:
         if self.apply(read, window, Polled(info)) is Phase.READY:
             window.walk = replace(window.walk, total=window.job.records)
             self._ledger.completed(job_id)
-            self.log(read, window, f"query job complete, {window.job.records} records")
+            self.log(read, window, "query job complete", rows=window.job.records)
 
     def _poll_failed(self, read: ObjectRead, window: WindowRead, job_id: str, error: Exception) -> None:
         window.calling = False

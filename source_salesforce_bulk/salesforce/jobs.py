@@ -12,6 +12,7 @@ from source_salesforce_bulk.salesforce import bulk_api
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Action, SalesforceError, unreadable_answer
+from source_salesforce_bulk.salesforce.job_log import job_line
 from source_salesforce_bulk.salesforce.transport import Transport
 from source_salesforce_bulk.salesforce.wire import ApiRequest, UnreadableBody
 
@@ -21,8 +22,9 @@ LOGGER = logging.getLogger("airbyte.salesforce.jobs")
 class BulkJobs:
     """The query jobs of one org. Every method may be called from any thread and raises ``SalesforceError``."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, run_id: str | None = None) -> None:
         self._transport = transport
+        self._run_id = run_id
 
     def create(self, version: str, soql: str, operation: str, object_name: str) -> JobInfo:
         """Create a job. A lost answer raises with ``Action.SEND_ONCE_MORE``: a job without a known id may exist."""
@@ -61,6 +63,8 @@ class BulkJobs:
         except SalesforceError as error:
             if error.failure.action is Action.IGNORE:
                 return True
-            LOGGER.warning("Could not %s %s of %s: %s", request.operation.value, job_id, request.object_name, error)
+            what = f"could not {request.operation.value}: {error}"
+            line = job_line(what, run_id=self._run_id, object_name=request.object_name, job_id=job_id)
+            LOGGER.warning("%s", line)
             return False
         return True

@@ -28,7 +28,7 @@ class SalesforceOrg:
     """Every method may be called from any thread, blocks, and raises ``SalesforceError`` or ``Stopped``.
 
     ``directory`` takes the pages; ``on_page`` sees each as soon as it is proven, on its download's thread.
-    ``user_id`` tells our jobs from others'; None where the login did not say who we are.
+    ``user_id`` tells our jobs from others'; None where the login did not say who we are. ``run_id`` is for log lines.
     """
 
     def __init__(
@@ -39,10 +39,11 @@ class SalesforceOrg:
         random01: Callable[[], float],
         user_id: Callable[[], str | None],
         on_page: Callable[[Page], None] = lambda _: None,
+        run_id: str | None = None,
     ) -> None:
         self._transport = transport
-        self._jobs = BulkJobs(transport)
-        self._pages = PageFetcher(transport, directory, clock, random01)
+        self._jobs = BulkJobs(transport, run_id)
+        self._pages = PageFetcher(transport, directory, clock, random01, run_id)
         self._user_id = user_id
         self._on_page = on_page
 

@@ -26,6 +26,7 @@ from source_salesforce_bulk.salesforce import bulk_api
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Action, Failure, SalesforceError, no_disk_space, page_rejected
+from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE, job_line
 from source_salesforce_bulk.salesforce.retry import PAGE_RETRIES
 from source_salesforce_bulk.salesforce.transport import Transport
 
@@ -103,7 +104,15 @@ class _Attempt:
 class PageFetcher:
     """Fetches pages into ``directory``. One instance serves every thread."""
 
-    def __init__(self, transport: Transport, directory: Path, clock: Clock, random01: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        directory: Path,
+        clock: Clock,
+        random01: Callable[[], float],
+        run_id: str | None = None,
+    ) -> None:
+        self._run_id = run_id
         self._transport = transport
         self._directory = directory
         self._clock = clock
@@ -137,14 +146,15 @@ class PageFetcher:
     def _pause_or_give_up(self, address: PageAddress, failure: Failure, tried: int, began: float) -> None:
         spent = self._clock.monotonic() - began > PAGE_RETRIES.budget
         last = spent or tried + 1 >= PAGE_RETRIES.attempts
-        LOGGER.warning(
-            "%s job %s page %s: %s %s",
-            address.object_name,
-            address.job_id,
-            address.locator or "first",
-            failure.summary,
-            "No attempt is left." if last else "It is fetched again.",
+        line = job_line(
+            f"{failure.summary} {'No attempt is left' if last else 'It is fetched again'}",
+            run_id=self._run_id,
+            object_name=address.object_name,
+            job_id=address.job_id,
+            batch_id=address.locator or FIRST_PAGE,
+            seconds=self._clock.monotonic() - began,
         )
+        LOGGER.warning("%s", line)
         if last:
             raise SalesforceError(page_rejected(failure.summary, action=Action.NEW_JOB))
         self._clock.sleep(PAGE_RETRIES.backoff.delay(tried, self._random01()))
