@@ -45,6 +45,9 @@ def launch(args: Sequence[str], stop: Stop) -> NoReturn:
     """
     entrypoint = Entrypoint(SourceSalesforceBulk(stop=stop.event, on_clean_up=stop.leaving))
     command = entrypoint.parse_args(list(args))
+    if getattr(command, "debug", False):
+        # What --debug shows has a form of the CDK's own, unless the platform asks for it: then it is the protocol's.
+        os.environ["LOG_LEVEL"] = "debug"
     stop.be_patient(GRACE if command.command == "read" else GRACE_WITHOUT_STATE, PRINT_BUFFER.lock)
     try:
         code = _emit(entrypoint.run(command), stop)
