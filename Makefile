@@ -41,6 +41,10 @@ test: $(STAMP) ## Run all tests
 mutants: $(STAMP) ## Break each important rule once and see the test fail that guards it (WORD=soql for some)
 	@$(BIN)/python -m unit_tests.mutants $(WORD)
 
+.PHONY: sandbox-test
+sandbox-test: $(STAMP) ## Check, discover and read a real sandbox org (secrets/config.json)
+	@$(BIN)/python -m pytest -m sandbox integration_tests/test_sandbox.py $(PYTEST_ARGS)
+
 .PHONY: check
 check: $(STAMP) ## Lint, formatting, strict types
 	@$(BIN)/ruff check .

@@ -37,9 +37,6 @@ DERIVED_BY = {
     "streams.defaults.key_strategy": f"{THERE}::test_the_key_is_source_declared_or_configured",
     "streams.defaults.cursor_strategy": f"{THERE}::test_the_cursor_is_source_declared_or_the_stream_is_full_refresh",
 }
-# Strict: the day the test exists, this marker has to go.
-TO_COME = {fact: "comes with discovery" for fact in DERIVED_BY if fact.startswith("streams.")}
-
 # Resource type in a CloudFormation template -> the manifest's word for what it deploys.
 RUNNER_RESOURCES = {"AWS::ECS::TaskDefinition": "fargate", "AWS::Glue::Job": "glue"}
 NETWORK_RESOURCES = {"AWS::EC2::NatGateway": "nat_allowlist"}
@@ -73,13 +70,7 @@ def is_announced(row: int) -> bool:
     return next(r for r in read_rows() if r.number == row).status != "done"
 
 
-@pytest.mark.parametrize(
-    "fact",
-    [
-        pytest.param(fact, marks=pytest.mark.xfail(reason=TO_COME[fact], strict=True) if fact in TO_COME else ())
-        for fact in sorted({*leaves(MANIFEST), *DERIVED_BY})
-    ],
-)
+@pytest.mark.parametrize("fact", sorted({*leaves(MANIFEST), *DERIVED_BY}))
 def test_each_fact_is_in_the_manifest_and_has_a_test(fact):
     assert fact in set(leaves(MANIFEST))
     path, name = DERIVED_BY[fact].split("::")
