@@ -45,6 +45,8 @@ class StreamResult:
     calls: int = 0
     state: Mapping[str, Any] = field(default_factory=dict)
     status: str = ""
+    began: float = 0.0
+    seconds: float = 0.0
 
 
 def main() -> int:
@@ -120,7 +122,10 @@ def take(message: Mapping[str, Any], results: Mapping[str, StreamResult]) -> Non
         results[stream["stream_descriptor"]["name"]].state = stream["stream_state"]
     elif message["type"] == "TRACE" and "stream_status" in message["trace"]:
         status = message["trace"]["stream_status"]
-        results[status["stream_descriptor"]["name"]].status = status["status"]
+        result = results[status["stream_descriptor"]["name"]]
+        result.status, at = status["status"], message["trace"]["emitted_at"] / 1000
+        result.began = result.began or at
+        result.seconds = at - result.began
     elif message["type"] == "LOG" and (found := _SUMMARY.search(message["log"]["message"])):
         result = results[found[1]]
         result.pages, result.jobs, result.calls = int(found[2]), int(found[3]), int(found[5])
@@ -138,12 +143,13 @@ def work_in(control_url: str) -> None:
 def show(results: Mapping[str, StreamResult]) -> None:
     """Print the table."""
     width = max(len(name) for name in results)
-    print(f"\n   {'object':<{width}}  {'rows':>7}  {'pages':>5}  {'jobs':>4}  {'calls':>5}  state")
+    head = f"{'rows':>7}  {'pages':>5}  {'jobs':>4}  {'calls':>5}  {'seconds':>7}  state: SystemModstamp read up to"
+    print(f"\n   {'object':<{width}}  {head}")
     for name, result in results.items():
         cursor = result.state.get("SystemModstamp", "-")
         print(
             f"   {name:<{width}}  {result.rows:>7,}  {result.pages:>5}  {result.jobs:>4}  {result.calls:>5}  "
-            f"SystemModstamp < {cursor}"
+            f"{result.seconds:>7.1f}  {cursor}"
         )
     print()
 
