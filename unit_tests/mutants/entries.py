@@ -378,8 +378,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         rule="Clean-up that fails does not fail the sync",
         file="salesforce/jobs.py",
-        old='            LOGGER.warning("Could not %s %s of',
-        new='            raise\n            LOGGER.warning("Could not %s %s of',
+        old='            LOGGER.warning("%s", line)',
+        new='            raise\n            LOGGER.warning("%s", line)',
         tests=("test_jobs.py::test_clean_up_that_fails_is_logged_and_raises_nothing",),
     ),
     Mutant(
