@@ -12,7 +12,8 @@ STAMP := $(VENV)/.set-up
 PYTEST_JOBS ?= auto
 PYTEST_ARGS ?=
 UV_LOCK_ARGS ?=
-export VENV PYTHON
+IMAGE ?= airbyte/source-salesforce-bulk:dev
+export VENV PYTHON IMAGE BASE_IMAGE
 
 # uv: trust the machine's certificates (as pip does), and never fetch an interpreter.
 export UV_SYSTEM_CERTS ?= 1
@@ -44,6 +45,14 @@ mutants: $(STAMP) ## Break each important rule once and see the test fail that g
 .PHONY: sandbox-test
 sandbox-test: $(STAMP) ## Check, discover and read a real sandbox org (secrets/config.json)
 	@$(BIN)/python -m pytest -m sandbox integration_tests/test_sandbox.py $(PYTEST_ARGS)
+
+.PHONY: image
+image: ## Build the container image with docker or podman (BASE_IMAGE=NAME: on another base)
+	@.ci/image
+
+.PHONY: image-test
+image-test: $(STAMP) image ## Try every protocol command through the container, and a stop in the middle
+	@$(BIN)/python -m pytest $(PYTEST_ARGS) integration_tests/image_checks.py
 
 .PHONY: check
 check: $(STAMP) ## Lint, formatting, strict types
