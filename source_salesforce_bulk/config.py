@@ -1,6 +1,6 @@
 """The configuration: from the mapping a user wrote to a frozen :class:`Config`, or one sentence on what to change.
 
-Shapes are checked by the form in :mod:`source_salesforce_bulk.spec`, meanings here. The first problem found is the one
+Shapes are checked by :mod:`source_salesforce_bulk.form`, meanings here. The first problem found is the one
 reported. A message quotes what was written, but nothing below ``credentials``, and of a URL at most the host.
 
 Decided here, because both readings were possible:
@@ -28,9 +28,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from source_salesforce_bulk.salesforce.oauth import ClientCredentials, Credentials, JwtBearer, RefreshToken, is_loopback
-from source_salesforce_bulk.salesforce.soql import check_name, check_where
-from source_salesforce_bulk.spec import (
+from source_salesforce_bulk.form import (
     DATE_PATTERN,
     DURATION_PATTERN,
     ClientCredentialsForm,
@@ -40,6 +38,8 @@ from source_salesforce_bulk.spec import (
     OverrideForm,
     RefreshTokenForm,
 )
+from source_salesforce_bulk.salesforce.oauth import ClientCredentials, Credentials, JwtBearer, RefreshToken, is_loopback
+from source_salesforce_bulk.salesforce.soql import check_name, check_where
 
 OLDEST_API_VERSION = 58
 # Longer ones are typing errors, and would leave the calendar when a look-back is subtracted.

@@ -1,11 +1,7 @@
-"""The configuration as a form: one pydantic model, and the Airbyte specification made from it.
+"""The Airbyte specification, made from the form.
 
-The model checks shapes (types, ranges, which keys there are); what the values mean is checked by ``config``.
 ``python -m source_salesforce_bulk.spec`` writes ``spec.json`` beside this file, so that ``spec`` can be answered
 without importing pydantic; a test holds the two equal.
-
-A pattern here never refuses what ``parse_config`` takes, and no secret has one: JSON Schema validators quote the value
-that does not match.
 """
 
 from __future__ import annotations
@@ -13,320 +9,35 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.fields import FieldInfo
+from source_salesforce_bulk.form import ConfigForm
+from source_salesforce_bulk.oauth_button import advanced_auth
 
 DOCUMENTATION_URL = "https://docs.airbyte.com/integrations/sources/salesforce-bulk"
 SPEC_FILE = Path(__file__).with_name("spec.json")
 
-_HELP = "https://help.salesforce.com/s/articleView?type=5&id="
-_BULK_GUIDE = "https://developer.salesforce.com/docs/atlas.en-us.api_asynch.meta/api_asynch/"
-_SOQL_GUIDE = "https://developer.salesforce.com/docs/atlas.en-us.soql_sosl.meta/soql_sosl/"
-
-# Shared with ``config``: what these refuse pendulum would still make something of ("now", a time of day, an interval).
-DATE_PATTERN = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2}))?$"
-)
-DURATION_PATTERN = r"^P([0-9]+W|([0-9]+D)?(T([0-9]+H)?([0-9]+M)?([0-9]+([.][0-9]+)?S)?)?)$"
-_DURATION_WORDS = "PT10M (10 minutes), PT4H (4 hours), P1D (1 day)"
-_NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_]*$"
-
-
-def _field(title: str, description: str, **extra: Any) -> FieldInfo:
-    """A field's texts for the form, and what else its schema shall say."""
-    info: FieldInfo = Field(title=title, description=description, json_schema_extra=extra)
-    return info
-
-
-def _secret(title: str, description: str) -> FieldInfo:
-    """As ``_field``; Airbyte masks the value, and no ``repr`` shows it."""
-    info: FieldInfo = Field(
-        title=title, description=description, json_schema_extra={"airbyte_secret": True}, repr=False
-    )
-    return info
-
-
-def _form(title: str, description: str) -> ConfigDict:
-    """Strict (a boolean is no integer), tolerant of unknown keys, silent about what was typed."""
-    return ConfigDict(
-        title=title,
-        strict=True,
-        frozen=True,
-        extra="ignore",
-        hide_input_in_errors=True,
-        json_schema_extra={"description": description, "additionalProperties": True},
-    )
-
-
-_ClientId = Annotated[
-    str,
-    _field(
-        "Client ID",
-        "The Consumer Key of your Salesforce app (connected app or external client app): "
-        f'<a href="{_HELP}sf.connected_app_create.htm">where to find it</a>.',
+# The form's headings, and what stands below each.
+_GROUPS: Mapping[str, tuple[str, frozenset[str]]] = {
+    "connection": ("Connection", frozenset({"credentials", "login_url"})),
+    "selection": (
+        "What is read",
+        frozenset({"start_date", "objects", "exclude_objects", "include_deleted", "object_overrides"}),
     ),
-]
-
-
-class RefreshTokenForm(BaseModel):
-    """Credentials of the refresh token flow."""
-
-    model_config = _form(
-        "Refresh token (OAuth 2.0)",
-        "A user has given the app access once; the connector logs in as that user with the refresh token. "
-        f'See <a href="{_HELP}sf.remoteaccess_oauth_refresh_token_flow.htm">OAuth 2.0 Refresh Token Flow</a>.',
-    )
-
-    auth_type: Annotated[Literal["refresh_token"], _field("Authentication type", "The refresh token flow.")]
-    client_id: _ClientId
-    client_secret: Annotated[
-        str,
-        _secret(
-            "Client secret",
-            "The Consumer Secret of the app. Leave it out only if the app does not require a secret for the refresh "
-            "token flow.",
+    "running": (
+        "How it is read",
+        frozenset(
+            {
+                "lookback_window",
+                "api_version",
+                "max_concurrent_jobs",
+                "page_size",
+                "job_timeout",
+                "daily_limit_reserve_percent",
+            }
         ),
-    ] = ""
-    refresh_token: Annotated[
-        str,
-        _secret(
-            "Refresh token",
-            "The refresh token that Salesforce gave your app for the user whose data is read.",
-        ),
-    ]
-
-
-class ClientCredentialsForm(BaseModel):
-    """Credentials of the client credentials flow."""
-
-    model_config = _form(
-        "Client credentials (OAuth 2.0)",
-        "The app logs in by itself, as its Run As user. The login URL must be your My Domain URL. See "
-        f'<a href="{_HELP}sf.remoteaccess_oauth_client_credentials_flow.htm">OAuth 2.0 Client Credentials Flow</a>.',
-    )
-
-    auth_type: Annotated[Literal["client_credentials"], _field("Authentication type", "The client credentials flow.")]
-    client_id: _ClientId
-    client_secret: Annotated[str, _secret("Client secret", "The Consumer Secret of the app.")]
-
-
-class JwtBearerForm(BaseModel):
-    """Credentials of the JWT bearer flow."""
-
-    model_config = _form(
-        "JWT bearer (OAuth 2.0)",
-        "The app logs in as a pre-authorized user, with a private key whose certificate was uploaded to the app. "
-        f'See <a href="{_HELP}sf.remoteaccess_oauth_jwt_flow.htm">OAuth 2.0 JWT Bearer Flow</a>.',
-    )
-
-    auth_type: Annotated[Literal["jwt_bearer"], _field("Authentication type", "The JWT bearer flow.")]
-    client_id: _ClientId
-    username: Annotated[
-        str,
-        _field(
-            "Username",
-            "The Salesforce username of the pre-authorized user whose data is read.",
-            examples=["integration@example.com"],
-        ),
-    ]
-    private_key: Annotated[
-        str,
-        Field(
-            title="Private key",
-            description="The unencrypted RSA private key in PEM form, from its BEGIN line to its END line. "
-            "Its certificate belongs to the app, under Use digital signatures.",
-            json_schema_extra={"airbyte_secret": True, "multiline": True},
-            repr=False,
-        ),
-    ]
-
-
-class OverrideForm(BaseModel):
-    """What the user knows better about one object than its describe."""
-
-    model_config = _form("Object override", "Key, cursor and filter of one object.")
-
-    object: Annotated[
-        str,
-        _field(
-            "Object",
-            "The API name of the object.",
-            examples=["Opportunity", "Invoice__c"],
-            pattern=_NAME_PATTERN,
-            pattern_descriptor="Opportunity",
-        ),
-    ]
-    primary_key: Annotated[
-        list[str] | None,
-        _field(
-            "Primary key",
-            "The fields that identify a row, where that is not Id.",
-            examples=[["Id"], ["DurableId"]],
-        ),
-    ] = None
-    cursor_field: Annotated[
-        str | None,
-        _field(
-            "Cursor field",
-            "A filterable date/time field that changes whenever a row changes.",
-            examples=["LastModifiedDate", "CreatedDate"],
-            pattern=_NAME_PATTERN,
-            pattern_descriptor="LastModifiedDate",
-        ),
-    ] = None
-    where: Annotated[
-        str | None,
-        _field(
-            "Filter",
-            "A SOQL condition; only rows that meet it are read. Write the condition alone, without WHERE, ORDER BY, "
-            f'GROUP BY or LIMIT: <a href="{_SOQL_GUIDE}sforce_api_calls_soql_select_conditionexpression.htm">condition '
-            "expressions</a>.",
-            examples=["StageName = 'Closed Won'"],
-        ),
-    ] = None
-
-
-CredentialsForm = RefreshTokenForm | ClientCredentialsForm | JwtBearerForm
-
-
-class ConfigForm(BaseModel):
-    """The whole configuration, as a user fills it in."""
-
-    model_config = _form(
-        "Salesforce Bulk API source",
-        "Reads large volumes of Salesforce data with Bulk API 2.0 query jobs.",
-    )
-
-    credentials: Annotated[
-        CredentialsForm,
-        Field(
-            title="Authentication",
-            description="How the connector logs in to Salesforce.",
-            discriminator="auth_type",
-        ),
-    ]
-    login_url: Annotated[
-        str,
-        _field(
-            "Login URL",
-            "https://login.salesforce.com for production, https://test.salesforce.com for sandboxes, or the My Domain "
-            f'URL of your org (<a href="{_HELP}sf.domain_name_overview.htm">what is My Domain?</a>). '
-            "Client credentials need the My Domain URL.",
-            examples=[
-                "https://login.salesforce.com",
-                "https://test.salesforce.com",
-                "https://acme.my.salesforce.com",
-                "https://acme--dev.sandbox.my.salesforce.com",
-            ],
-            pattern=r"^\s*[Hh][Tt][Tt][Pp][Ss]?://\S+\s*$",
-            pattern_descriptor="https://acme.my.salesforce.com",
-        ),
-    ] = "https://login.salesforce.com"
-    start_date: Annotated[
-        str | None,
-        _field(
-            "Start date",
-            "Rows whose cursor (for most objects, when they were last changed) is older are not read, in full refresh "
-            "too. Leave it out to read all history. A date begins at 00:00:00 UTC; a date-time needs a time zone.",
-            examples=["2024-01-01", "2024-01-01T00:00:00Z"],
-            format="date-time",
-            pattern=DATE_PATTERN,
-            pattern_descriptor="YYYY-MM-DD or YYYY-MM-DDTHH:mm:ssZ",
-        ),
-    ] = None
-    objects: Annotated[
-        list[str],
-        _field(
-            "Objects",
-            "Which objects are offered as streams: API names, in which * stands for any text and ? for one character. "
-            "Upper and lower case are the same.",
-            examples=[["Account", "Contact"], ["*__c"]],
-        ),
-    ] = ["*"]
-    exclude_objects: Annotated[
-        list[str],
-        _field(
-            "Excluded objects",
-            "Which objects are not offered, even where the list above names them.",
-            examples=[["*History", "*Feed"]],
-        ),
-    ] = []
-    include_deleted: Annotated[
-        bool,
-        _field(
-            "Include deleted rows",
-            "Read rows in the recycle bin and archived rows too (queryAll); the field IsDeleted tells them apart. "
-            f'See <a href="{_BULK_GUIDE}query_create_job.htm">Create a Query Job</a>.',
-        ),
-    ] = True
-    lookback_window: Annotated[
-        str,
-        _field(
-            "Look-back window",
-            "How far before the saved cursor an incremental sync begins, as an ISO 8601 duration: for rows that became "
-            "visible only after they were stamped. Rows read twice are deduplicated by their key.",
-            examples=["PT10M", "PT1H", "P1D"],
-            pattern=DURATION_PATTERN,
-            pattern_descriptor=_DURATION_WORDS,
-        ),
-    ] = "PT10M"
-    api_version: Annotated[
-        str,
-        _field(
-            "API version",
-            "The Salesforce API version, v58.0 or later. "
-            f'See <a href="{_HELP}000389618">which versions are supported</a>.',
-            examples=["v66.0"],
-            pattern=r"^[vV]?[0-9]{2,3}([.]0)?$",
-            pattern_descriptor="v66.0",
-        ),
-    ] = "v66.0"
-    max_concurrent_jobs: Annotated[
-        int,
-        Field(
-            ge=1,
-            title="Concurrent query jobs",
-            description="How many query jobs may be unfinished in the org at once.",
-            examples=[10],
-        ),
-    ] = 10
-    page_size: Annotated[
-        int,
-        Field(
-            ge=1,
-            title="Page size",
-            description="Rows per result page (maxRecords). Smaller pages mean more API calls and more checkpoints: "
-            f'<a href="{_BULK_GUIDE}query_get_job_results.htm">Get Results for a Query Job</a>.',
-            examples=[50000],
-        ),
-    ] = 50000
-    job_timeout: Annotated[
-        str,
-        _field(
-            "Job timeout",
-            "A query job that is not complete after this ISO 8601 duration is aborted and tried again, then split.",
-            examples=["PT4H", "PT30M"],
-            pattern=DURATION_PATTERN,
-            pattern_descriptor=_DURATION_WORDS,
-        ),
-    ] = "PT4H"
-    daily_limit_reserve_percent: Annotated[
-        int,
-        Field(
-            ge=0,
-            le=99,
-            title="Reserve of the daily limits (percent)",
-            description="The sync stops, and can be resumed, when less than this is left of the org's daily API calls, "
-            "query jobs or result volume.",
-            examples=[5],
-        ),
-    ] = 5
-    object_overrides: Annotated[
-        list[OverrideForm],
-        _field("Object overrides", "Key, cursor and filter of single objects, where Salesforce's own do not fit."),
-    ] = []
+    ),
+}
 
 
 def connection_specification() -> dict[str, Any]:
@@ -335,7 +46,10 @@ def connection_specification() -> dict[str, Any]:
     definitions = schema.pop("$defs")
     plain: dict[str, Any] = _plain(schema, definitions)
     plain["properties"]["credentials"]["type"] = "object"
-    return {"$schema": "http://json-schema.org/draft-07/schema#", **plain}
+    for name, value in plain["properties"].items():
+        value["group"] = next(group for group, (_, members) in _GROUPS.items() if name in members)
+    groups = [{"id": group, "title": title} for group, (title, _) in _GROUPS.items()]
+    return {"$schema": "http://json-schema.org/draft-07/schema#", **plain, "groups": groups}
 
 
 def connector_specification() -> dict[str, Any]:
@@ -346,6 +60,7 @@ def connector_specification() -> dict[str, Any]:
         "supportsIncremental": True,
         "supportsNormalization": False,
         "supportsDBT": False,
+        "advanced_auth": advanced_auth(),
     }
 
 

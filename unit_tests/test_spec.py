@@ -227,6 +227,12 @@ def test_links_lead_to_salesforce():
     assert not [link for link in links if not re.match(r"https://(help|developer)\.salesforce\.com/", link)]
 
 
+def test_every_key_stands_below_one_of_the_headings():
+    titles = [group["title"] for group in SCHEMA["groups"]]
+    assert len(set(titles)) == len(titles)
+    assert [group["id"] for group in SCHEMA["groups"]] == list(dict.fromkeys(p["group"] for p in PROPERTIES.values()))
+
+
 # --- the whole answer
 
 
