@@ -24,7 +24,7 @@ HAND_RUN = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 def script(org: SimulatedOrg) -> str:
     """Every command of "By hand", told where this test's org and this test's interpreter are."""
     bin_directory = Path(sys.executable).parent
-    return "\n".join(HAND_RUN).replace("http://127.0.0.1:8080", org.url).replace(".venv/bin/", f"{bin_directory}/")
+    return "\n".join(HAND_RUN).replace("http://localhost:8080", org.url).replace(".venv/bin/", f"{bin_directory}/")
 
 
 def test_the_commands_by_hand_read_an_object_and_then_the_changed_row(

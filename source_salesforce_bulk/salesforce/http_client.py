@@ -107,7 +107,7 @@ class OwnAuthorization(AuthBase):
 def prepare_session(session: requests.Session, adapter: HTTPAdapter) -> requests.Session:
     """Make a session fit for many threads: one pool for both schemes, and nothing of one call left for the next."""
     session.mount("https://", adapter)
-    session.mount("http://", adapter)
+    session.mount("http://", adapter)  # ignore-https-check: config takes it for loopback hosts alone
     session.auth = OwnAuthorization()
     # Asked where a redirect leads, even one it is told not to follow, requests would first read the whole body.
     session.get_redirect_target = _nowhere  # type: ignore[method-assign, assignment]
