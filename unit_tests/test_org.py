@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,7 +10,7 @@ from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
 from source_salesforce_bulk.salesforce.failures import Kind, SalesforceError
 from source_salesforce_bulk.salesforce.org import SalesforceOrg
 from source_salesforce_bulk.salesforce.pages import PageAddress
-from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery
+from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql
 from source_salesforce_bulk.salesforce.transport import Transport
 from unit_tests.fakes import Answer, FakeClock, FakeTokens, ScriptedHttp
 
@@ -164,6 +165,43 @@ def test_the_oldest_and_the_newest_row_bound_a_windows_rows(rig):
 @pytest.mark.parametrize("found", [(None, None), ("yesterday", "today")])
 def test_a_window_without_readable_stamps_has_no_bounds(rig, found):
     assert stamps(rig, *found).org.instants(QUERY, OPEN, VERSION) is None
+
+
+# Probes
+
+WINDOW = Bounds(
+    start=datetime(2026, 11, 22, tzinfo=UTC), end=datetime(2026, 11, 23, tzinfo=UTC), id_from=None, id_to=None
+)
+NOTHING = {"totalSize": 0, "done": True, "records": []}
+
+
+def test_a_window_is_empty_where_the_query_with_its_where_says_so(rig):
+    rig.http.expect("GET", f"/services/data/{VERSION}/queryAll", Answer(200, NOTHING))
+    assert rig.org.is_empty(QUERY, WINDOW, VERSION)
+    (asked,) = rig.asked()
+    job_soql = build_soql(QUERY, WINDOW)
+    assert asked == "SELECT Id FROM" + job_soql.partition(" FROM")[2] + " LIMIT 1"
+
+
+def test_the_probe_of_a_query_job_does_not_see_deleted_rows_either(rig):
+    rig.http.expect("GET", f"/services/data/{VERSION}/query", Answer(200, NOTHING))
+    assert rig.org.is_empty(replace(QUERY, operation="query"), WINDOW, VERSION)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"totalSize": 1, "done": True, "records": [{"Id": LOW}]},
+        {"totalSize": 1, "done": True, "records": []},
+        {"totalSize": 0, "done": False, "records": []},
+        {"totalSize": 0, "records": []},
+        {"totalSize": 0, "done": True},
+        {},
+    ],
+)
+def test_any_other_answer_leaves_the_window_to_a_job(rig, answer):
+    rig.http.expect("GET", "/queryAll", Answer(200, answer))
+    assert not rig.org.is_empty(QUERY, WINDOW, VERSION)
 
 
 # What it hands through

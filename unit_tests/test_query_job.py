@@ -26,6 +26,9 @@ from source_salesforce_bulk.salesforce.job_events import (
     PagesRead,
     Polled,
     PollFailed,
+    Probe,
+    Probed,
+    ProbeWindow,
     SplitWindow,
     Start,
     TimePassed,
@@ -86,6 +89,7 @@ def after(*events: Event, job: QueryJob | None = None, now: float = T0) -> Query
 CREATED = Created(info(JobState.UPLOAD_COMPLETE))
 IN_PHASE: dict[Phase, QueryJob] = {
     Phase.PLANNED: QueryJob(),
+    Phase.PROBING: after(Probe()),
     Phase.CREATING: after(Start()),
     Phase.WAITING: after(Start(), CREATED),
     Phase.READY: after(Start(), CREATED, COMPLETE),
@@ -95,6 +99,8 @@ IN_PHASE: dict[Phase, QueryJob] = {
 }
 EVENTS: dict[type, Event] = {
     Start: Start(),
+    Probe: Probe(),
+    Probed: Probed(empty=True),
     TooLarge: TooLarge(),
     Continue: Continue(JOB),
     Created: CREATED,
@@ -108,9 +114,12 @@ EVENTS: dict[type, Event] = {
 }
 LEGAL: dict[tuple[Phase, type], Phase] = {
     (Phase.PLANNED, Start): Phase.CREATING,
+    (Phase.PLANNED, Probe): Phase.PROBING,
     (Phase.PLANNED, TooLarge): Phase.SPLITTING,
     (Phase.PLANNED, Continue): Phase.WAITING,
     (Phase.PLANNED, TimePassed): Phase.PLANNED,
+    (Phase.PROBING, Probed): Phase.DONE,
+    (Phase.PROBING, TimePassed): Phase.PROBING,
     (Phase.CREATING, Created): Phase.WAITING,
     (Phase.CREATING, CreateFailed): Phase.FAILED,
     (Phase.CREATING, TimePassed): Phase.CREATING,
@@ -165,7 +174,7 @@ def test_final_phases_meet_no_event_that_changes_them():
 
 
 def test_a_job_occupies_the_org_while_it_is_created_and_while_it_runs():
-    assert {phase for phase in Phase if phase.unfinished_in_org} == {Phase.CREATING, Phase.WAITING}
+    assert {phase for phase in Phase if phase.unfinished_in_org} == {Phase.PROBING, Phase.CREATING, Phase.WAITING}
 
 
 # The way that everybody hopes for
@@ -184,6 +193,18 @@ def test_the_way_of_a_sound_job():
     assert (job.phase, job.records, job.next_poll, commands) == (Phase.READY, 47, None, ())
     job, commands = move(job, PagesRead(), T0 + 20)
     assert (job.phase, job.job_id, job.failure, commands) == (Phase.DONE, JOB, None, ())
+
+
+def test_an_empty_window_is_done_after_its_probe_without_a_job():
+    job, commands = move(QueryJob(), Probe())
+    assert (job.phase, job.started, commands) == (Phase.PROBING, T0, (ProbeWindow(),))
+    job, commands = move(job, Probed(empty=True), T0 + 1)
+    assert (job.phase, job.job_id, job.creates, job.records, commands) == (Phase.DONE, None, 0, 0, ())
+
+
+def test_a_window_that_may_hold_rows_gets_its_job_after_the_probe_like_any_other():
+    job, commands = move(after(Probe()), Probed(empty=False), T0 + 1)
+    assert (job.phase, job.creates, job.started, commands) == (Phase.CREATING, 1, T0, (CreateJob(),))
 
 
 def test_a_job_named_in_the_state_is_polled_at_once_and_never_created():

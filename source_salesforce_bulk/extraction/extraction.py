@@ -165,6 +165,7 @@ class Extraction:
         """Create no further job: every object ends with ``failure`` at its next page boundary."""
         if self.stop_failure is None:
             self.stop_failure = failure
+            self._scheduler.halt()
             LOGGER.warning("Stopping the run: %s", failure.summary)
 
     def close(self, keep: Collection[str], seconds: float) -> None:

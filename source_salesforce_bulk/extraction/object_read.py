@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.planner import probe_pays
 from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint
 from source_salesforce_bulk.extraction.windows import PlannedWindow, span_of
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
@@ -20,6 +21,8 @@ from source_salesforce_bulk.salesforce.page_walk import End, Onward, Walk
 from source_salesforce_bulk.salesforce.pages import Page
 from source_salesforce_bulk.salesforce.query_job import Phase, QueryJob
 from source_salesforce_bulk.salesforce.soql import Bounds, build_soql, query_hash
+
+_WITHOUT_JOB = (Phase.PROBING, Phase.CREATING, Phase.SPLITTING)
 
 
 @dataclass(slots=True, eq=False)
@@ -41,7 +44,8 @@ class PageSlot:
 class WindowRead:
     """A window under way. ``walk`` stands behind the last page whose rows were handed on.
 
-    ``unconfirmed``: its job is an earlier run's and was not asked for yet. ``indivisible``: no way to cut it was found.
+    ``unconfirmed``: its job is an earlier run's and was not asked for yet. ``probe``: it is
+    asked about before it gets a job. ``indivisible``: no way to cut it was found.
     """
 
     bounds: Bounds
@@ -54,6 +58,7 @@ class WindowRead:
     slots: deque[PageSlot] = field(default_factory=deque)
     calling: bool = False
     unconfirmed: bool = False
+    probe: bool = False
     indivisible: bool = False
     refetches: int = 0
 
@@ -115,7 +120,7 @@ class ObjectRead:
         for window in self.windows:
             if window.job.phase is Phase.PLANNED:
                 return window
-            if window.job.phase in (Phase.CREATING, Phase.SPLITTING) and window.job.job_id is None:
+            if window.job.phase in _WITHOUT_JOB and window.job.job_id is None:
                 return None
         return None
 
@@ -140,7 +145,10 @@ class ObjectRead:
             self.publish()
 
     def close_front(self) -> None:
-        """The first window's rows have all been emitted and counted: its end is covered."""
+        """The first window's rows have all been emitted and counted: its end is covered.
+
+        So are the ends of those behind it that are done already, because a probe found nothing in them.
+        """
         window = self.windows.pop(0)
         window.drop_pages()
         following = self.front
@@ -148,6 +156,8 @@ class ObjectRead:
         if self.plan.mode is Mode.INCREMENTAL and window.bounds.end is not None and not sibling:
             self._cursor = _later(self._cursor, window.bounds.end)
         self.publish()
+        if self.front is not None and self.front.job.phase is Phase.DONE:
+            self.close_front()
 
     def split(self, window: WindowRead, halves: Sequence[Bounds], life: QueryJob) -> None:
         """Read ``halves`` in place of ``window``, each beginning with ``life``."""
@@ -214,6 +224,7 @@ class ObjectRead:
         window = self._fresh(planned.bounds)
         point = planned.resume
         if point is None:
+            window.probe = probe_pays(self.plan.state, planned.bounds)
             return window
         if point.query != window.query:
             self.stale.append(point)

@@ -38,6 +38,10 @@ class Org(Protocol):
         """One result page, proven whole."""
         ...
 
+    def is_empty(self, query: ObjectQuery, bounds: Bounds, version: str) -> bool:
+        """Whether the window holds no row, as Salesforce says now."""
+        ...
+
     def instants(self, query: ObjectQuery, bounds: Bounds, version: str) -> tuple[datetime, datetime] | None:
         """The oldest and the newest cursor in the window; None where it holds none."""
         ...

@@ -33,6 +33,9 @@ from source_salesforce_bulk.salesforce.job_events import (
     Event,
     Polled,
     PollFailed,
+    Probe,
+    Probed,
+    ProbeWindow,
     SplitWindow,
     Start,
     TimePassed,
@@ -88,12 +91,17 @@ class JobScheduler:
         self._run_id = run_id
         self._on_stop = on_stop
         self._last_create: int | None = None
+        self._halted = False
         self._creates_held: list[tuple[ObjectRead, WindowRead]] = []
         self.creates = 0
 
     def allow_jobs(self, until: int | None) -> None:
         """Send no create once :attr:`creates` has reached ``until``; None: no bound."""
         self._last_create = until
+
+    def halt(self) -> None:
+        """Create no further job, whatever happens to those there are."""
+        self._halted = True
 
     def has_free_slot(self, reads: Sequence[ObjectRead]) -> bool:
         """Whether one more job may be unfinished in the org."""
@@ -137,7 +145,7 @@ class JobScheduler:
             elif read.is_too_large(window):
                 self.apply(read, window, TooLarge())
             else:
-                self.apply(read, window, Start())
+                self.apply(read, window, Probe() if window.probe else Start())
 
     def apply(self, read: ObjectRead, window: WindowRead, event: Event) -> Phase:
         """Let ``event`` happen to a window's job and do what follows; the phase the job is in then."""
@@ -209,6 +217,8 @@ class JobScheduler:
         match command:
             case CreateJob():
                 self._create(read, window)
+            case ProbeWindow():
+                self._probe(read, window)
             case AbortJob(job_id) | DeleteJob(job_id) if window.unconfirmed:
                 self._ledger.dispose(job_id, window.api_version, read.plan.object_name, read.plan.query.operation)
             case AbortJob(job_id):
@@ -219,11 +229,31 @@ class JobScheduler:
             case SplitWindow():
                 self._split(read, window)
 
+    def _probe(self, read: ObjectRead, window: WindowRead) -> None:
+        self._calls.submit(
+            partial(self._org.is_empty, read.plan.query, window.bounds, window.api_version),
+            partial(self._probed, read, window),
+            partial(self._probe_failed, read, window),
+        )
+
+    def _probed(self, read: ObjectRead, window: WindowRead, empty: bool) -> None:
+        if self.apply(read, window, Probed(empty)) is Phase.DONE:
+            self.log(read, window, "nothing to read in the window, no query job is needed")
+            if window is read.front:
+                read.close_front()
+
+    def _probe_failed(self, read: ObjectRead, window: WindowRead, error: Exception) -> None:
+        """Whatever is in the way: the job will be answered with the same, and there it is dealt with."""
+        if failure_in(error) is not None:
+            self.apply(read, window, Probed(empty=False))
+
     def _unfinished(self, reads: Sequence[ObjectRead]) -> int:
         """Jobs that are unfinished in the org or about to be created."""
         return sum(read.jobs_unfinished() for read in reads) + self._ledger.aborting
 
     def _create(self, read: ObjectRead, window: WindowRead) -> None:
+        if self._halted:
+            return
         if self._last_create is not None and self.creates >= self._last_create:
             self.apply(read, window, CreateFailed(jobs_used_up()))
             return

@@ -16,6 +16,18 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """The window's turn has come, and it may well be empty: ask before a job is created for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """Whether the window holds no row. Where that could not be learnt it counts as not empty."""
+
+    empty: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TooLarge:
     """The window's turn has come, and others of its object that were no larger could not be read whole."""
 
@@ -77,8 +89,8 @@ class TimePassed:
     """Nothing happened; the deadline may have come."""
 
 
-_OfTheOrg = Created | CreateFailed | Polled | PollFailed | NotReady | PagesLost | PagesRead
-Event = Start | TooLarge | Continue | _OfTheOrg | TimePassed
+_OfTheOrg = Probed | Created | CreateFailed | Polled | PollFailed | NotReady | PagesLost | PagesRead
+Event = Start | Probe | TooLarge | Continue | _OfTheOrg | TimePassed
 
 
 # Commands
@@ -87,6 +99,11 @@ Event = Start | TooLarge | Continue | _OfTheOrg | TimePassed
 @dataclass(frozen=True, slots=True)
 class CreateJob:
     """Send the create."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeWindow:
+    """Ask synchronously whether the window holds any row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,4 +125,4 @@ class SplitWindow:
     """Replace the window by its halves."""
 
 
-Command = CreateJob | AbortJob | DeleteJob | SplitWindow
+Command = CreateJob | ProbeWindow | AbortJob | DeleteJob | SplitWindow

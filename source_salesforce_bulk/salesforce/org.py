@@ -17,7 +17,7 @@ from source_salesforce_bulk.salesforce.failures import SalesforceError, unreadab
 from source_salesforce_bulk.salesforce.ids import id_15, is_id, split_id_range
 from source_salesforce_bulk.salesforce.jobs import BulkJobs
 from source_salesforce_bulk.salesforce.pages import Page, PageAddress, PageFetcher
-from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql, parse_instant
+from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_probe, build_soql, parse_instant
 from source_salesforce_bulk.salesforce.transport import Transport
 from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
 
@@ -81,6 +81,14 @@ class SalesforceOrg:
         self._on_page(page)
         return page
 
+    def is_empty(self, query: ObjectQuery, bounds: Bounds, version: str) -> bool:
+        """Whether the window holds no row: a synchronous query with the WHERE of its job.
+
+        True only for an answer that says so in every way it can; anything else is for a job to find out.
+        """
+        answer = self._query(build_probe(query, bounds), query, version)
+        return answer.get("records") == [] and answer.get("totalSize", 0) == 0 and answer.get("done") is True
+
     def instants(self, query: ObjectQuery, bounds: Bounds, version: str) -> tuple[datetime, datetime] | None:
         """The oldest and the newest cursor in the window, by two synchronous queries; None where it holds none."""
         cursor = query.cursor_field
@@ -110,13 +118,17 @@ class SalesforceOrg:
         return next(iter(split_id_range(low, high, 2)), None)
 
     def _first(self, soql: str, field: str, query: ObjectQuery, version: str) -> str | None:
+        records = self._query(soql, query, version).get("records")
+        first = records[0] if isinstance(records, list) and records else None
+        value = first.get(field) if isinstance(first, Mapping) else None
+        return value if isinstance(value, str) else None
+
+    def _query(self, soql: str, query: ObjectQuery, version: str) -> Mapping[str, object]:
+        """The answer of a synchronous query that sees the rows that a job would see."""
         request = rest_api.query(version, soql, include_deleted=query.operation == QUERY_ALL)
         response = self._transport.call(replace(request, object_name=query.object_name))
         try:
             payload = response.json()
         except UnreadableBody as error:
             raise SalesforceError(unreadable_answer(Operation.QUERY, response)) from error
-        records = payload.get("records") if isinstance(payload, Mapping) else None
-        first = records[0] if isinstance(records, list) and records else None
-        value = first.get(field) if isinstance(first, Mapping) else None
-        return value if isinstance(value, str) else None
+        return payload if isinstance(payload, Mapping) else {}

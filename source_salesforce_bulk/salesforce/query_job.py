@@ -12,6 +12,9 @@ asked for again; when that does not help, the window is split and its halves beg
                             |
                             +--> SPLITTING (6x)      +--> FAILED
 
+A window that may well be empty is PROBING first: a synchronous query with its exact WHERE. An empty answer is DONE,
+anything else goes on to CREATING (design section 3.12).
+
 :func:`advance` decides and returns commands; it never acts, sleeps or reads a clock. Who retries what: this module owns
 *new jobs for the same query*. A single call's retries are ``transport``'s, a page's are ``pages``'.
 
@@ -44,6 +47,9 @@ from source_salesforce_bulk.salesforce.job_events import (
     PagesRead,
     Polled,
     PollFailed,
+    Probe,
+    Probed,
+    ProbeWindow,
     SplitWindow,
     Start,
     TimePassed,
@@ -56,6 +62,7 @@ class Phase(Enum):
     """Where a window's query stands."""
 
     PLANNED = "planned"
+    PROBING = "being probed"
     CREATING = "creating"
     WAITING = "waiting"
     READY = "ready"
@@ -70,8 +77,8 @@ class Phase(Enum):
 
     @property
     def unfinished_in_org(self) -> bool:
-        """Whether it occupies one of the org's job slots."""
-        return self in (Phase.CREATING, Phase.WAITING)
+        """Whether it occupies one of the org's job slots, or may at any moment."""
+        return self in (Phase.PROBING, Phase.CREATING, Phase.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +205,14 @@ def _too_large(job: QueryJob, event: TooLarge, at: _Circumstances) -> Move:
     return replace(job, phase=Phase.SPLITTING), (SplitWindow(),)
 
 
+def _probe(job: QueryJob, event: Probe, at: _Circumstances) -> Move:
+    return replace(job, phase=Phase.PROBING, started=at.now), (ProbeWindow(),)
+
+
+def _probed(job: QueryJob, event: Probed, at: _Circumstances) -> Move:
+    return (replace(job, phase=Phase.DONE, records=0), ()) if event.empty else _start(job, Start(), at)
+
+
 def _continue(job: QueryJob, event: Continue, at: _Circumstances) -> Move:
     return replace(
         job, phase=Phase.WAITING, job_id=event.job_id, started=at.now, created=at.now, next_poll=at.now, creates=1
@@ -316,9 +331,12 @@ def _id(job: QueryJob) -> str:
 
 _MOVES: dict[tuple[Phase, type], Callable[..., Move]] = {
     (Phase.PLANNED, Start): _start,
+    (Phase.PLANNED, Probe): _probe,
     (Phase.PLANNED, TooLarge): _too_large,
     (Phase.PLANNED, Continue): _continue,
     (Phase.PLANNED, TimePassed): _nothing,
+    (Phase.PROBING, Probed): _probed,
+    (Phase.PROBING, TimePassed): _nothing,
     (Phase.CREATING, Created): _created,
     (Phase.CREATING, CreateFailed): _create_failed,
     (Phase.CREATING, TimePassed): _nothing,
