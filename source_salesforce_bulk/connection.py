@@ -43,7 +43,7 @@ DESCRIBES_AT_ONCE = 25
 CONNECTIONS = 64
 """Pooled HTTP connections: as many threads as ever call at once."""
 
-_EXTRA_WORKERS = 12
+_EXTRA_WORKERS = 16
 """Threads beside those that create jobs: page downloads, polls, clean-up."""
 
 

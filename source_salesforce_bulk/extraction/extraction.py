@@ -33,6 +33,12 @@ from source_salesforce_bulk.salesforce.page_walk import End
 
 LOGGER = logging.getLogger("airbyte.salesforce.extraction")
 
+READS_PER_SLOT = 4
+"""Objects under way for each job slot: enough that slots are not idle while rows are emitted.
+
+More would only lengthen the list of complete jobs that wait for a reader, and that a run which is killed leaves behind.
+"""
+
 T = TypeVar("T")
 
 
@@ -62,13 +68,16 @@ class Extraction:
             org, calls, clock.sleep, page_bounds or PageBounds(), self._scheduler.apply, self._scheduler.log
         )
         self._reads: list[ObjectRead] = []
+        self._reads_at_once = READS_PER_SLOT * policy.max_concurrent_jobs
         self.others_wait = False
         self.stop_failure: Failure | None = None
 
     @property
     def has_free_slot(self) -> bool:
-        """Whether a further object's first job could be created at once."""
-        return self.stop_failure is None and self._scheduler.has_free_slot(self._reads)
+        """Whether a further object's first job could be created at once, and its rows be wanted soon."""
+        if self.stop_failure is not None or len(self._reads) >= self._reads_at_once:
+            return False
+        return self._scheduler.has_free_slot(self._reads)
 
     def allow_jobs(self, jobs: int | None, *, counted_at: int) -> None:
         """Create at most ``jobs`` more than the ``counted_at`` (:attr:`creates`) of when the org was asked."""

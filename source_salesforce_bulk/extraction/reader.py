@@ -33,10 +33,15 @@ MAX_REFETCHES = 2
 
 @dataclass(frozen=True, slots=True)
 class PageBounds:
-    """Pages on their way or on disk at once: of all objects together, and of one."""
+    """Pages on their way or on disk at once: of all objects together, and of one; the page being emitted counts.
 
-    of_all: int = 8
-    of_one: int = 4
+    Above ``bytes`` of pages that have arrived, none but an object's first is asked for. Salesforce allows 25 calls at
+    once that take longer than 20 seconds, in the whole org: downloads of large pages must leave others their share.
+    """
+
+    of_all: int = 10
+    of_one: int = 6
+    bytes: int = 1 << 30
 
 
 class Log(Protocol):
@@ -72,8 +77,11 @@ class PageReader:
 
     def fetch_ahead(self, reads: Sequence[ObjectRead]) -> None:
         """Start the downloads that the bounds allow; the first page of every object before a further one of any."""
-        under_way = sum(len(window.slots) for read in reads for window in read.windows)
-        for depth in range(1, self._bounds.of_one + 1):
+        slots = [slot for read in reads for window in read.windows for slot in window.slots]
+        under_way = len(slots)
+        arrived = sum(slot.page.size for slot in slots if slot.page is not None)
+        depths = self._bounds.of_one if arrived < self._bounds.bytes else 1
+        for depth in range(1, depths + 1):
             for read in reads:
                 if under_way >= self._bounds.of_all:
                     return
@@ -104,19 +112,32 @@ class PageReader:
         return None
 
     def _fetch_next(self, read: ObjectRead, depth: int) -> int:
-        window = read.front
-        if window is None or window.job.phase is not Phase.READY or read.failure is not None:
+        """Ask for the next page of an object that has fewer than ``depth`` under way; how many were asked for.
+
+        The pages of a later window follow those of the one before it, as far as jobs are complete.
+        """
+        if read.failure is not None or sum(len(window.slots) for window in read.windows) >= depth:
             return 0
-        if len(window.slots) >= depth:
+        for window in read.windows:
+            if window.job.phase is Phase.DONE:
+                continue
+            if window.job.phase is not Phase.READY:
+                return 0
+            if not window.slots:
+                self._fetch(read, window, PageSlot(window.walk.locator))
+                return 1
+            headers = window.slots[-1].headers
+            if headers is None:
+                return 0
+            if headers.locator is not None:
+                return self._fetch_behind(read, window, headers.locator)
+        return 0
+
+    def _fetch_behind(self, read: ObjectRead, window: WindowRead, locator: str) -> int:
+        """Ask for the page that a header names, unless it leads back; how many were asked for."""
+        if locator in {slot.locator for slot in window.slots} | window.walk.used:
             return 0
-        if not window.slots:
-            self._fetch(read, window, PageSlot(window.walk.locator))
-            return 1
-        headers = window.slots[-1].headers
-        known = {slot.locator for slot in window.slots} | window.walk.used
-        if headers is None or headers.locator is None or headers.locator in known:
-            return 0
-        self._fetch(read, window, PageSlot(headers.locator))
+        self._fetch(read, window, PageSlot(locator))
         return 1
 
     def _fetch(self, read: ObjectRead, window: WindowRead, slot: PageSlot) -> None:
