@@ -94,8 +94,12 @@ def plan_object(
     blob: Mapping[str, Any],
     config: Config,
     organization_id: str | None,
+    rows: int | None = None,
 ) -> tuple[ObjectPlan, ReadState]:
-    """How one object is read from an incoming state; raises ``StateError`` where the state is not this stream's."""
+    """How one object is read from an incoming state; raises ``StateError`` where the state is not this stream's.
+
+    ``rows`` is Salesforce's estimate of the object's rows, where it was asked for.
+    """
     sobject, cursor = readable.sobject, readable.cursor
     always = {*readable.primary_key, *([cursor.field] if cursor else [])}
     selection = select_fields(sobject, wanted, always)
@@ -122,6 +126,7 @@ def plan_object(
         lookback=config.lookback_window,
         api_version=config.api_version,
         page_size=config.page_size,
+        rows=rows if readable.where is None else None,
     )
     return plan, incoming
 

@@ -29,6 +29,7 @@ from source_salesforce_bulk.airbyte_errors import final_trace, traced, traced_co
 from source_salesforce_bulk.catalog import ReadableObject, plan_object, readable_object, selected_fields
 from source_salesforce_bulk.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.planner import wants_count
 from source_salesforce_bulk.extraction.stream_state import StateError
 from source_salesforce_bulk.interleaving import TURN_OVER, TurnOver, interleave
 from source_salesforce_bulk.limits_watch import LimitsWatch
@@ -36,6 +37,7 @@ from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.discovery import Describes
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.row_counts import RowCounts
 from source_salesforce_bulk.streams import TURN, BulkStream, Reading, StreamShape, state_message, stream_of
 
 LOGGER = logging.getLogger("airbyte.salesforce.read")
@@ -50,6 +52,9 @@ CLEAN_UP = 60.0
 """Seconds the clean-up of finished jobs may take after the last message."""
 CLEAN_UP_STOPPED = 8.0
 """The same where the run was cut short, by a signal or a reader that is gone: the process must be gone soon."""
+
+COUNT_PATIENCE = 5.0
+"""Seconds the first stream waits at most for the objects' row counts: they are good to have, not needed."""
 
 ReadStream = Callable[[BulkStream, ConfiguredAirbyteStream], Iterator[AirbyteMessage]]
 
@@ -88,6 +93,7 @@ class CatalogRead:
     _logged_at: float = 0.0
     _limits: LimitsWatch | None = None
     _describes: Describes | None = None
+    _counts: RowCounts | None = None
 
     def messages(self) -> Iterator[AirbyteMessage]:
         """Every message of the run. Raises ``AirbyteTracedException`` at the end where any stream failed."""
@@ -131,14 +137,24 @@ class CatalogRead:
         if failure is None:
             names = [configured.stream.name for configured in self.catalog.streams]
             self._describes = self.connection.discovery.describe_ahead(names, extraction.wake)
+            counted = [configured.stream.name for configured in self.catalog.streams if self._wants_count(configured)]
+            self._counts = RowCounts(self.connection.discovery.record_counts, counted, extraction.wake)
         return failure
+
+    def _wants_count(self, configured: ConfiguredAirbyteStream) -> bool:
+        incoming = self.states.get_stream_state(configured.stream.name, configured.stream.namespace)
+        return wants_count(incoming, self.connection.clock.now())
+
+    def _rows(self, name: str) -> int | None:
+        return self._counts.of(name, COUNT_PATIENCE) if self._counts is not None else None
 
     def _may_begin(self, extraction: Extraction, others: bool) -> bool:
         """Whether the next stream's first job could be created now. Where nothing else goes on, it waits by itself."""
         if not others or extraction.stop_failure is not None:
             return True
         name = self.catalog.streams[self._begun].stream.name
-        return extraction.has_free_slot and self._describes is not None and self._describes.ready(name)
+        known = self._describes is not None and self._describes.ready(name)
+        return extraction.has_free_slot and known and self._counts is not None and self._counts.ready
 
     # One stream
 
@@ -222,6 +238,7 @@ class CatalogRead:
                 blob,
                 connection.config,
                 connection.log_in().organization_id,
+                self._rows(configured.stream.name),
             ),
             upper_bound=connection.upper_bound,
             now=connection.clock.now,

@@ -238,8 +238,8 @@ class BulkStream(HttpStream):
             yield state_message(self.name, self.state)
 
     def _estimates(self, read: ObjectRead) -> Iterator[AirbyteMessage]:
-        if read.known_rows != self._estimate:
-            self._estimate = read.known_rows
+        if read.expected_rows != self._estimate:
+            self._estimate = read.expected_rows
             estimate = AirbyteEstimateTraceMessage(
                 name=self.name, type=EstimateType.STREAM, row_estimate=self._estimate
             )

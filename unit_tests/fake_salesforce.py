@@ -131,8 +131,8 @@ class FakeSalesforce:
         match sent.method, path:
             case "POST", ["services", "oauth2", "token"]:
                 return "token", ""
-            case "GET", ["limits"]:
-                return "limits", ""
+            case "GET", ["limits", *rest]:
+                return "counts" if rest == ["recordCount"] else "limits", ""
             case "GET", ["sobjects"]:
                 return "sobjects", ""
             case "GET", ["services", "data"]:
@@ -186,6 +186,13 @@ class FakeSalesforce:
         left = {"Max": 10000, "Remaining": 9000}
         names = ("DailyApiRequests", "DailyBulkV2QueryJobs", "DailyBulkV2QueryFileStorageMB")
         return Answer(200, dict.fromkeys(names, left))
+
+    def _counts(self, sent: Sent, _: str, fate: str) -> Answer:
+        assert sent.params is not None
+        names = sent.params["sObjects"].split(",")
+        return Answer(
+            200, {"sObjects": [{"name": n, "count": len(self.objects[n])} for n in names if n in self.objects]}
+        )
 
     def _sobjects(self, sent: Sent, _: str, fate: str) -> Answer:
         return Answer(200, {"sobjects": [{"name": name, "label": name, "queryable": True} for name in self.objects]})

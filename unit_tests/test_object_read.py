@@ -178,17 +178,17 @@ def test_jobs_that_occupy_the_org_and_jobs_ahead_are_told_apart():
     assert (read.jobs_unfinished(), read.jobs_ahead()) == (1, 2)
 
 
-def test_known_rows_are_those_emitted_and_those_that_complete_jobs_hold(pages):
+def test_expected_rows_are_those_emitted_and_those_that_complete_jobs_hold(pages):
     read = object_read(FIRST, SECOND)
     first, second = read.windows
     give_job(read, first, "750A", Phase.READY, records=10)
     give_job(read, second, "750B")
-    assert read.known_rows == 10
+    assert read.expected_rows == 10
     page = arrive(first, pages.page(rows=3, following="b"))
     read.hand_on(ReadyPage(page, Onward(Walk(total=10, locator="b", page=1, rows=3))))
-    assert (read.emitted_rows, read.known_rows) == (3, 10)
+    assert (read.emitted_rows, read.expected_rows) == (3, 10)
     give_job(read, second, "750B", Phase.READY, records=5)
-    assert read.known_rows == 15
+    assert read.expected_rows == 15
 
 
 # Pages

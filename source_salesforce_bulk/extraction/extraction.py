@@ -14,16 +14,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import TypeVar
 
-from source_salesforce_bulk.extraction.calls import Calls
+from source_salesforce_bulk.extraction.calls import Calls, failure_in
 from source_salesforce_bulk.extraction.job_ledger import JobLedger
 from source_salesforce_bulk.extraction.metrics import RunMetrics
-from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
+from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage, WindowRead
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.planner import Piece, forecast
 from source_salesforce_bulk.extraction.reader import PageBounds, PageReader
 from source_salesforce_bulk.extraction.scheduler import JobScheduler, SchedulerPolicy
+from source_salesforce_bulk.extraction.sizing import find_pieces
 from source_salesforce_bulk.extraction.windows import PlannedWindow
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Failure, SalesforceError
@@ -59,6 +62,7 @@ class Extraction:
         run_id: str,
         page_bounds: PageBounds | None = None,
     ) -> None:
+        self._org = org
         self._calls = calls
         self._clock = clock
         self._metrics = metrics
@@ -99,6 +103,7 @@ class Extraction:
         for point in read.stale:
             LOGGER.warning("%s: its query changed; the window of job %s is read again", plan.object_name, point.job)
             self._ledger.dispose(point.job, point.api_version, plan.object_name, plan.query.operation)
+        self._size(read)
         self._pump()
         return read
 
@@ -184,6 +189,30 @@ class Extraction:
                 window.drop_pages()
         self._ledger.close(keep, seconds)
         self._calls.close()
+
+    def _size(self, read: ObjectRead) -> None:
+        """Ask where to cut the windows that may be too large for one job; until then they get none."""
+        for window in [window for window in read.windows if window.sizing]:
+            self._calls.submit(
+                partial(find_pieces, self._org, read.plan, window.bounds),
+                partial(self._sized, read, window),
+                partial(self._not_sized, window),
+            )
+
+    def _sized(self, read: ObjectRead, window: WindowRead, pieces: Sequence[Piece]) -> None:
+        if window not in read.windows:
+            return
+        read.cut(window, pieces)
+        if len(pieces) > 1:
+            coming = forecast(pieces, read.plan.page_size)
+            what = f"about {coming.rows or 0:,} rows are read in {coming.jobs} windows, by about {coming.calls:,} calls"
+            self._scheduler.log(read, window, what)
+
+    def _not_sized(self, window: WindowRead, error: Exception) -> None:
+        window.sizing = False
+        failure = failure_in(error)
+        if failure is not None:
+            self.stop(failure)
 
     def _pump(self) -> None:
         self._calls.drain(0.0)

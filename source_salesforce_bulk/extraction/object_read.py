@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.planner import probe_pays
+from source_salesforce_bulk.extraction.planner import Piece, expected_rows, may_be_large, probe_pays
 from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint
 from source_salesforce_bulk.extraction.windows import PlannedWindow, span_of
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
@@ -45,7 +45,8 @@ class WindowRead:
     """A window under way. ``walk`` stands behind the last page whose rows were handed on.
 
     ``unconfirmed``: its job is an earlier run's and was not asked for yet. ``probe``: it is
-    asked about before it gets a job. ``indivisible``: no way to cut it was found.
+    asked about before it gets a job. ``sizing``: the org is being asked where to cut it. ``expected``: the planner's
+    guess of its rows. ``indivisible``: no way to cut it was found.
     """
 
     bounds: Bounds
@@ -59,6 +60,8 @@ class WindowRead:
     calling: bool = False
     unconfirmed: bool = False
     probe: bool = False
+    sizing: bool = False
+    expected: int | None = None
     indivisible: bool = False
     refetches: int = 0
 
@@ -68,6 +71,12 @@ class WindowRead:
             if slot.page is not None:
                 slot.page.discard()
         self.slots.clear()
+
+    @property
+    def rows_to_come(self) -> int:
+        """Rows not handed on yet, as its job says, else as the planner guesses; 0 where nothing is known."""
+        total = self.job.records if self.job.records is not None else self.expected
+        return max(0, (total or 0) - self.walk.rows)
 
     @property
     def ranged(self) -> bool:
@@ -105,10 +114,9 @@ class ObjectRead:
         return not self.windows and self.failure is None
 
     @property
-    def known_rows(self) -> int:
-        """Rows emitted, and those that complete jobs still hold."""
-        held = (window.job.records - window.walk.rows for window in self.windows if window.job.records is not None)
-        return self.emitted_rows + sum(held)
+    def expected_rows(self) -> int:
+        """Rows emitted, those that complete jobs still hold, and the planner's guess of the others."""
+        return self.emitted_rows + sum(window.rows_to_come for window in self.windows)
 
     @property
     def front(self) -> WindowRead | None:
@@ -118,6 +126,8 @@ class ObjectRead:
     def next_to_start(self) -> WindowRead | None:
         """The first window that has no job yet; later ones wait for it, so that jobs are created in order."""
         for window in self.windows:
+            if window.sizing:
+                return None
             if window.job.phase is Phase.PLANNED:
                 return window
             if window.job.phase in _WITHOUT_JOB and window.job.job_id is None:
@@ -125,8 +135,8 @@ class ObjectRead:
         return None
 
     def jobs_unfinished(self) -> int:
-        """Jobs that occupy the org."""
-        return sum(window.job.phase.unfinished_in_org for window in self.windows)
+        """Jobs that occupy the org, or will as soon as it has answered a question."""
+        return sum(window.job.phase.unfinished_in_org or window.sizing for window in self.windows)
 
     def jobs_ahead(self) -> int:
         """Jobs whose rows have not all been handed on; the state names them all."""
@@ -165,6 +175,15 @@ class ObjectRead:
         fresh = [self._fresh(bounds) for bounds in halves]
         for half in fresh:
             half.job = life
+        self.windows[index : index + 1] = fresh
+        self.publish()
+
+    def cut(self, window: WindowRead, pieces: Sequence[Piece]) -> None:
+        """Read ``pieces`` in place of ``window``, for which no job was created yet."""
+        index = self.windows.index(window)
+        fresh = [self._fresh(piece.bounds) for piece in pieces]
+        for part, piece in zip(fresh, pieces, strict=True):
+            part.expected = piece.rows
         self.windows[index : index + 1] = fresh
         self.publish()
 
@@ -225,6 +244,8 @@ class ObjectRead:
         point = planned.resume
         if point is None:
             window.probe = probe_pays(self.plan.state, planned.bounds)
+            window.sizing = may_be_large(self.plan, planned.bounds)
+            window.expected = expected_rows(self.plan, planned.bounds)
             return window
         if point.query != window.query:
             self.stale.append(point)

@@ -46,6 +46,10 @@ class Org(Protocol):
         """The oldest and the newest cursor in the window; None where it holds none."""
         ...
 
+    def edge_id(self, query: ObjectQuery, bounds: Bounds, version: str, *, last: bool = False) -> str | None:
+        """The lowest, or the highest, Id within ``bounds``; None where it holds none."""
+        ...
+
     def middle_id(self, query: ObjectQuery, bounds: Bounds, version: str) -> str | None:
         """An Id that cuts the Ids within ``bounds`` in two; None where there are fewer than two."""
         ...

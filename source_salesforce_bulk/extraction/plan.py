@@ -12,7 +12,11 @@ from source_salesforce_bulk.salesforce.soql import ObjectQuery
 
 @dataclass(frozen=True, slots=True)
 class ObjectPlan:
-    """One object's read. ``columns`` are the SELECT's fields in order; ``state`` is the incoming one, checked."""
+    """One object's read. ``columns`` are the SELECT's fields in order; ``state`` is the incoming one, checked.
+
+    ``rows`` is Salesforce's estimate for the whole object; None where it is not known or says nothing, because a filter
+    of the user's leaves rows out.
+    """
 
     query: ObjectQuery
     columns: tuple[Column, ...]
@@ -22,6 +26,7 @@ class ObjectPlan:
     lookback: timedelta
     api_version: str
     page_size: int
+    rows: int | None = None
 
     @property
     def object_name(self) -> str:

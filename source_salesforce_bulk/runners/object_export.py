@@ -113,8 +113,8 @@ class ObjectExport:
     @property
     def known_rows(self) -> int | None:
         """The rows this run will bring: what the org says of its jobs, else its estimate; None where nobody knows."""
-        if self._read is not None and (self._read.known_rows or self._done):
-            return self._read.known_rows
+        if self._read is not None and (self._read.expected_rows or self._done):
+            return self._read.expected_rows
         return self.expected
 
     @property

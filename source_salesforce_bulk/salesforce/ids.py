@@ -50,6 +50,15 @@ def split_id_range(low: str, high: str, parts: int) -> list[str]:
     return [id_18(_text(cut)) for cut in sorted(cuts) if first < cut <= last]
 
 
+def id_range_width(low: str, high: str) -> int:
+    """How many Ids there could be from ``low`` to ``high``, both counted; at least one.
+
+    >>> id_range_width("001A0000006Vm9r", "001A0000006Vm9t")
+    3
+    """
+    return max(1, _number(id_15(high)) - _number(id_15(low)) + 1)
+
+
 def _check_digit(chunk: str) -> str:
     return _CHECK_DIGITS[sum(1 << place for place, character in enumerate(chunk) if character.isupper())]
 

@@ -103,17 +103,24 @@ class SalesforceOrg:
         except ValueError:
             return None
 
+    def edge_id(self, query: ObjectQuery, bounds: Bounds, version: str, *, last: bool = False) -> str | None:
+        """The lowest, or the highest, Id within ``bounds``, by a synchronous query; None where it holds none.
+
+        The user's own filter is left out, which may be slow where it is not selective.
+        """
+        ids_only = replace(query, fields=("Id",), where=None, exclude_deleted=False)
+        order = "DESC" if last else "ASC"
+        found = self._first(f"{build_soql(ids_only, bounds)} ORDER BY Id {order} LIMIT 1", "Id", query, version)
+        return found if found is not None and is_id(found) else None
+
     def middle_id(self, query: ObjectQuery, bounds: Bounds, version: str) -> str | None:
         """An Id between the lowest and the highest within ``bounds``, by two synchronous queries; None where none is.
 
-        The user's own filter is left out, which may be slow where it is not selective: the middle need not be exact,
-        and the halves' outer ends stay open anyway.
+        The middle need not be exact, and the halves' outer ends stay open anyway.
         """
-        ids_only = replace(query, fields=("Id",), where=None, exclude_deleted=False)
-        question = build_soql(ids_only, bounds)
-        low = self._first(f"{question} ORDER BY Id ASC LIMIT 1", "Id", query, version)
-        high = self._first(f"{question} ORDER BY Id DESC LIMIT 1", "Id", query, version)
-        if low is None or high is None or not is_id(low) or not is_id(high) or id_15(low) >= id_15(high):
+        low = self.edge_id(query, bounds, version)
+        high = self.edge_id(query, bounds, version, last=True)
+        if low is None or high is None or id_15(low) >= id_15(high):
             return None
         return next(iter(split_id_range(low, high, 2)), None)
 

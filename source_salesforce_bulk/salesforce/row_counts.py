@@ -1,0 +1,55 @@
+"""Salesforce's own estimates of how many rows objects have, asked for once, beside everything else.
+
+They make a plan better and are never needed: whatever goes wrong, nothing is known. Retries here: none.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+
+from source_salesforce_bulk.salesforce.clock import Stopped
+from source_salesforce_bulk.salesforce.failures import SalesforceError
+
+LOGGER = logging.getLogger("airbyte.salesforce.row_counts")
+
+
+class RowCounts:
+    """The counts of ``names``, by one call for all of them where their names fit into one; none for no names.
+
+    ``on_done`` is called when they are in, on any thread.
+    """
+
+    def __init__(
+        self, ask: Callable[[Sequence[str]], Mapping[str, int]], names: Sequence[str], on_done: Callable[[], None]
+    ) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="counts")
+        self._counts = self._pool.submit(_counts, ask, names)
+        self._counts.add_done_callback(lambda _: on_done())
+        self._pool.shutdown(wait=False)
+
+    @property
+    def ready(self) -> bool:
+        """Whether :meth:`of` would not wait."""
+        return self._counts.done()
+
+    def of(self, name: str, patience: float) -> int | None:
+        """The estimate; None where there is none, also not within ``patience`` seconds."""
+        try:
+            return self._counts.result(patience).get(name)
+        except NotYet:
+            return None
+
+
+def _counts(ask: Callable[[Sequence[str]], Mapping[str, int]], names: Sequence[str]) -> Mapping[str, int]:
+    if not names:
+        return {}
+    try:
+        return ask(names)
+    except SalesforceError as error:
+        LOGGER.info("How many rows the objects have could not be asked: %s", error.failure.summary)
+    except Stopped:
+        pass
+    return {}
