@@ -15,21 +15,24 @@ import threading
 import time
 import weakref
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.logger import AirbyteLogFormatter
 
 from integration_tests.simulated_org import SimulatedOrg
+from source_salesforce_bulk.extraction.calls import ThreadedCalls
 from source_salesforce_bulk.source import SourceSalesforceBulk
 
 SCRIPT = Path(sys.executable).with_name("source-salesforce-bulk")
+T = TypeVar("T")
 Message = dict[str, Any]
 Row = dict[str, Any]
 
@@ -39,10 +42,15 @@ class ImpatientClock:
 
     def __init__(self) -> None:
         self.pauses: list[float] = []
+        self._skipped = 0.0
 
     def monotonic(self) -> float:
-        """Seconds of this machine's own counter."""
-        return time.monotonic()
+        """Seconds of this machine's own counter, and those that were skipped."""
+        return time.monotonic() + self._skipped
+
+    def skip(self, seconds: float) -> None:
+        """Let time pass at once."""
+        self._skipped += seconds
 
     def now(self) -> datetime:
         """This machine's wall clock."""
@@ -51,6 +59,34 @@ class ImpatientClock:
     def sleep(self, seconds: float) -> None:
         """Note the pause that would have been made."""
         self.pauses.append(seconds)
+
+
+class ImpatientCalls(ThreadedCalls):
+    """Calls on threads. When none is under way, waiting takes no time: only the clock could bring anything about."""
+
+    def __init__(self, workers: int, name: str, clock: ImpatientClock) -> None:
+        super().__init__(workers, name)
+        self._clock = clock
+        self._under_way = 0
+
+    def submit(self, call: Callable[[], T], done: Callable[[T], None], failed: Callable[[Exception], None]) -> None:
+        """See ``extraction.calls.Calls``."""
+
+        def landed(callback: Callable[[Any], None], outcome: Any) -> None:
+            self._under_way -= 1
+            callback(outcome)
+
+        self._under_way += 1
+        super().submit(call, partial(landed, done), partial(landed, failed))
+
+    def drain(self, timeout: float) -> bool:
+        """See ``extraction.calls.Calls``."""
+        if self._under_way:
+            return super().drain(timeout)
+        ran = super().drain(0.0)
+        if not ran:
+            self._clock.skip(timeout)
+        return ran
 
 
 @dataclass(slots=True)
@@ -118,12 +154,16 @@ class Output:
 
 
 class Connector:
-    """Runs protocol commands against one simulated org. Keyword arguments overlay the configuration."""
+    """Runs protocol commands against one simulated org. Keyword arguments overlay the configuration.
 
-    def __init__(self, org: SimulatedOrg, **config: Any) -> None:
+    ``impatient``: in this process, waiting for a poll to come due takes no time.
+    """
+
+    def __init__(self, org: SimulatedOrg, *, impatient: bool = False, **config: Any) -> None:
         self.org = org
         self._config = {"credentials": org.credentials(), "login_url": org.url, **config}
         self.clock = ImpatientClock()
+        self._calls = partial(ImpatientCalls, clock=self.clock) if impatient else ThreadedCalls
         self._directory = tempfile.mkdtemp(prefix="connector-")
         weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
 
@@ -149,10 +189,15 @@ class Connector:
         return {stream["name"]: stream for stream in catalog["streams"]}
 
     def read(
-        self, catalog: Mapping[str, Any], state: Sequence[Mapping[str, Any]] | None = None, **overlay: Any
+        self,
+        catalog: Mapping[str, Any],
+        state: Sequence[Mapping[str, Any]] | None = None,
+        *,
+        debug: bool = False,
+        **overlay: Any,
     ) -> Output:
-        """In this process."""
-        return self._run(self._read_arguments(catalog, state, overlay))
+        """In this process; with ``debug``, as loudly as the platform can ask for."""
+        return self._run(self._read_arguments(catalog, state, overlay) + ["--debug"] * debug)
 
     def run_script(self, *arguments: str, timeout: float = 120) -> Output:
         """The console script in a process of its own; every line of its stdout must be a protocol message."""
@@ -181,7 +226,7 @@ class Connector:
 
         An exception that ends the command is what the excepthook would print before exit code 1.
         """
-        entrypoint = AirbyteEntrypoint(SourceSalesforceBulk(stop=threading.Event(), clock=self.clock))
+        entrypoint = AirbyteEntrypoint(SourceSalesforceBulk(threading.Event(), self.clock, calls=self._calls))
         lines: list[str] = []
         ending: BaseException | None = None
         with self._captured_logs(lines):

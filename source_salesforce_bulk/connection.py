@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Self
 
 from source_salesforce_bulk.config import Config
-from source_salesforce_bulk.extraction.calls import ThreadedCalls
+from source_salesforce_bulk.extraction.calls import Calls, ThreadedCalls
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.quota import Quota, quota_of
@@ -52,6 +52,7 @@ class Surroundings:
     """What a run lives in. ``on_secret`` hears of every new secret before it is used.
 
     ``newer_credentials`` may know others than the configuration had, after a login was refused.
+    ``calls`` makes the place where an extraction's calls run, from a number of threads and a name for them.
     """
 
     http: Http
@@ -60,6 +61,7 @@ class Surroundings:
     on_secret: Callable[[str], None]
     random01: Callable[[], float] = random.random
     newer_credentials: Callable[[], Credentials | None] = lambda: None
+    calls: Callable[[int, str], Calls] = ThreadedCalls
     run_id: str = field(default_factory=lambda: run_id(os.environ))
 
 
@@ -80,6 +82,7 @@ class Connection:
         self.run_id = around.run_id
         self.metrics = RunMetrics()
         self._random01 = around.random01
+        self._calls = around.calls
         self._tokens = TokenProvider(
             config.credentials,
             config.login_url,
@@ -146,7 +149,7 @@ class Connection:
         """A new extraction, with threads of its own; ``on_page`` sees each proven page, on its download's thread."""
         jobs = self.config.max_concurrent_jobs
         policy = SchedulerPolicy(jobs, JobPolicy(job_timeout=self.config.job_timeout.total_seconds()))
-        calls = ThreadedCalls(min(jobs, 20) + _EXTRA_WORKERS, "salesforce")
+        calls = self._calls(min(jobs, 20) + _EXTRA_WORKERS, "salesforce")
         return Extraction(self.org(on_page), calls, self.clock, self._random01, policy, self.metrics, self.run_id)
 
     def close(self) -> None:

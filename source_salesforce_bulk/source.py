@@ -34,6 +34,7 @@ from source_salesforce_bulk.cdk_http import CdkHttp
 from source_salesforce_bulk.config import Config, ConfigError, parse_config
 from source_salesforce_bulk.connection import CONNECTIONS, Connection, Surroundings
 from source_salesforce_bulk.connection_check import check_connection
+from source_salesforce_bulk.extraction.calls import Calls, ThreadedCalls
 from source_salesforce_bulk.salesforce.clock import Clock, SystemClock
 from source_salesforce_bulk.salesforce.failures import SalesforceError
 from source_salesforce_bulk.spec import connector_specification
@@ -46,7 +47,7 @@ class SourceSalesforceBulk(AbstractSource):
     """Salesforce through Bulk API 2.0 query jobs. Works under any CDK entrypoint.
 
     ``stop`` is set by whoever handles signals: the run then ends at its next turn, resumable. ``on_clean_up`` is told
-    when a read has said its last word. ``clock`` and ``random01`` are there for tests.
+    when a read has said its last word. ``clock``, ``random01`` and ``calls`` are there for tests.
     """
 
     # ``config`` gives clearer sentences than a JSON Schema validator does.
@@ -58,12 +59,14 @@ class SourceSalesforceBulk(AbstractSource):
         clock: Clock | None = None,
         random01: Callable[[], float] = random.random,
         on_clean_up: Callable[[], None] = lambda: None,
+        calls: Callable[[int, str], Calls] = ThreadedCalls,
     ) -> None:
         super().__init__()
         self._stop = stop or threading.Event()
         self._on_clean_up = on_clean_up
         self._clock = clock or SystemClock(self._stop)
         self._random01 = random01
+        self._calls = calls
 
     @property
     def name(self) -> str:
@@ -141,6 +144,7 @@ class SourceSalesforceBulk(AbstractSource):
             on_rotation=_Rotation(raw),
             on_secret=add_to_secrets,
             random01=self._random01,
+            calls=self._calls,
         )
         return Connection(config, around)
 

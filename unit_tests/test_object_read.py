@@ -89,7 +89,7 @@ class Pages:
             address=PageAddress("Account", "750A", locator, "v66.0", 50000, QUERY.fields),
             headers=PageHeaders(rows=rows, locator=following, last=following is None),
             rows=rows,
-            digest=f"digest {self._made}",
+            first_id=None,
             size=0,
             retries=0,
             _path=path,

@@ -97,9 +97,12 @@ class PageReader:
             self._page_lost(read, window, slot)
             return None
         page = slot.page
-        match step(window.walk, page.headers, page.rows, page.digest if "Id" in page.address.columns else None):
+        match step(window.walk, page.headers, page.rows, page.first_id):
             case (Onward() | End()) as after:
                 return ReadyPage(page, after)
+            case Lost() if window.walk.counted and window.walk.page > 0:
+                # A locator behind the last row, or one that leads back: what it shows is none of the result.
+                self._end(read, window)
             case Lost(reason):
                 if not self._fetched_again(read, window, reason):
                     failure = Failure.of(Kind.PAGE_REJECTED, detail=reason, action=Action.NEW_JOB)
@@ -179,12 +182,16 @@ class PageReader:
         if slot.failure is None:
             return
         if _nothing_is_left(window, slot.failure):
-            self._apply(read, window, PagesRead())
-            read.close_front()
+            self._end(read, window)
         elif slot.failure.action is Action.NOT_READY:
             self._apply(read, window, NotReady())
         else:
             self._apply(read, window, PagesLost(slot.failure))
+
+    def _end(self, read: ObjectRead, window: WindowRead) -> None:
+        """Every row that the job reports was handed on, though no page said that it was the last."""
+        self._apply(read, window, PagesRead())
+        read.close_front()
 
     def _fetched_again(self, read: ObjectRead, window: WindowRead, reason: str) -> bool:
         """Drop the pages under way, so that the first of them is asked for anew; False where that was tried enough."""

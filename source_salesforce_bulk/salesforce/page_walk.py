@@ -1,6 +1,6 @@
 """From one result page to the next: what a page's headers prove about where the result ends.
 
-A walk counts the rows of one job and knows the locators it has used and what the pages behind it held. :func:`step`
+A walk counts the rows of one job and knows the locators it has used and which rows its pages began with. :func:`step`
 says what follows a page: another locator, the end, or a reason why neither can be believed.
 """
 
@@ -19,7 +19,7 @@ class Walk:
     """The way through one job's pages. ``rows`` and ``page`` count what lies behind; ``locator`` names what is next.
 
     ``total`` is ``numberRecordsProcessed``, None where Salesforce did not say. ``used`` are the locators behind,
-    ``held`` the digests of the pages behind; a walk that was resumed knows neither of an earlier run.
+    ``first_ids`` the Ids that the pages behind began with; a walk that was resumed knows neither of an earlier run.
     """
 
     total: int | None
@@ -28,7 +28,7 @@ class Walk:
     rows: int = 0
     empty_pages: int = 0
     used: frozenset[str] = field(default=frozenset())
-    held: frozenset[str] = field(default=frozenset())
+    first_ids: frozenset[str] = field(default=frozenset())
 
     @property
     def counted(self) -> bool:
@@ -72,15 +72,15 @@ class WrongTotal:
 Step = Onward | End | Lost | WrongTotal
 
 
-def step(walk: Walk, headers: PageHeaders, rows: int, digest: str | None = None) -> Step:
+def step(walk: Walk, headers: PageHeaders, rows: int, first_id: str | None = None) -> Step:
     """What follows a page of ``rows`` rows that answered ``walk.locator`` with ``headers``.
 
     A missing locator header is the end only when the rows so far equal the total. A locator used before cannot lead on,
-    nor can rows that were there before: both would emit rows twice. ``digest`` is of the page's text where its rows
-    differ from all others, as rows with an Id do; None where equal pages may be right.
+    nor can rows that were there before: both would emit rows twice. ``first_id`` is the Id in the page's first row, by
+    which such rows are known; None where it has none.
     """
-    if digest is not None and rows and digest in walk.held:
-        return Lost("it holds the rows of an earlier page")
+    if first_id in walk.first_ids:
+        return Lost("it begins with a row of an earlier page")
     seen = walk.rows + rows
     if walk.total is not None and seen > walk.total:
         return WrongTotal(seen, walk.total)
@@ -92,8 +92,8 @@ def step(walk: Walk, headers: PageHeaders, rows: int, digest: str | None = None)
     if empty > MAX_EMPTY_PAGES:
         return Lost(f"{empty} pages in a row hold no rows")
     used = walk.used | {walk.locator} if walk.locator else walk.used
-    held = walk.held | {digest} if digest is not None and rows else walk.held
-    return Onward(Walk(walk.total, headers.locator, walk.page + 1, seen, empty, used, held))
+    first_ids = walk.first_ids | {first_id} if first_id is not None else walk.first_ids
+    return Onward(Walk(walk.total, headers.locator, walk.page + 1, seen, empty, used, first_ids))
 
 
 def _ending(walk: Walk, headers: PageHeaders, seen: int) -> Step:

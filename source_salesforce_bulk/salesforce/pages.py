@@ -50,13 +50,13 @@ class PageAddress:
 class Page:
     """A page that was proven whole, on disk until :meth:`discard`.
 
-    ``digest`` is of the decoded text, ``size`` in bytes as received.
+    ``first_id`` is the Id in its first row, None where it has none; ``size`` is in bytes as received.
     """
 
     address: PageAddress
     headers: PageHeaders
     rows: int
-    digest: str
+    first_id: str | None
     size: int
     retries: int
     _path: Path
@@ -97,8 +97,8 @@ class _Attempt:
 
     def accepted(self, address: PageAddress, retries: int) -> Page:
         """The page that this attempt brought."""
-        shape = self.shape
-        return Page(address, self.headers, shape.rows, shape.digest, self.size, retries, self.path, self.gzipped)
+        first_id = _first_id(self.path, self.gzipped, address.columns)
+        return Page(address, self.headers, self.shape.rows, first_id, self.size, retries, self.path, self.gzipped)
 
 
 class PageFetcher:
@@ -203,6 +203,14 @@ def _inspect(path: Path, gzipped: bool, columns: tuple[str, ...]) -> PageShape:
             return inspect_page(source, columns)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise PageRejected("its gzip encoding is damaged or cut") from error
+
+
+def _first_id(path: Path, gzipped: bool, columns: tuple[str, ...]) -> str | None:
+    if "Id" not in columns:
+        return None
+    with _decoded(path, gzipped) as source:
+        row = next(read_rows(source, columns), None)
+    return row[columns.index("Id")] if row is not None else None
 
 
 @contextmanager
