@@ -19,7 +19,6 @@ from airbyte_cdk.models import (
 )
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_salesforce_bulk import connection as connection_module
 from source_salesforce_bulk import source as source_module
 from source_salesforce_bulk.source import SourceSalesforceBulk
 from unit_tests.fake_salesforce import FakeSalesforce, Row
@@ -61,12 +60,12 @@ class SourceRig:
         self.cleaning_up: list[int] = []
         self.messages: list[Message] = []
         monkeypatch.setattr(source_module, "CdkHttp", lambda connections: self.salesforce)
-        monkeypatch.setattr(connection_module, "ThreadedCalls", lambda workers, name: HeldCalls(self.clock))
         self.source = SourceSalesforceBulk(
             stop=self.stop,
             clock=self.clock,
             random01=lambda: 0.5,
             on_clean_up=lambda: self.cleaning_up.append(len(self.messages)),
+            calls=lambda workers, name: HeldCalls(self.clock),
         )
         self.logger = logging.getLogger("airbyte")
 
