@@ -9,7 +9,7 @@ from integration_tests.simulated_org import Fault, SimulatedOrg
 
 def once(kind: str, page: int = 2, **attributes: object) -> Trial:
     """A page is damaged once: the same locator gives it whole the next time."""
-    return Trial([on_account(kind, page=page, **attributes)], Complete(warning="It is fetched again"))
+    return Trial([on_account(kind, page=page, **attributes)], Complete(warning="t is fetched again"))
 
 
 def always(kind: str, page: int | None = None, **attributes: object) -> list[Fault]:
@@ -32,11 +32,11 @@ BODIES = {
     "cut_reset": once("cut", value="reset"),
     "cut_first_page": once("cut", page=1, at=0),
     "cut_content_length": Trial(
-        [on_account("cut", page=2)], Complete(warning="It is fetched again"), with_settings(transfer="content-length")
+        [on_account("cut", page=2)], Complete(warning="t is fetched again"), with_settings(transfer="content-length")
     ),
     "cut_close_delimited": Trial(
         [on_account("cut_clean", page=2)],
-        Complete(warning="It is fetched again"),
+        Complete(warning="t is fetched again"),
         with_settings(transfer="close", gzip_results=False),
     ),
     "cut_clean": once("cut_clean"),
@@ -94,7 +94,7 @@ TEXTS = {
     "content_type": Trial(always("content_type", value="application/octet-stream")),
     "other_job_page": Trial(
         [on_account("other_job_page", page=2)],
-        Complete(warning="It is fetched again"),
+        Complete(warning="t is fetched again"),
         prepare=campaign_job_before,
     ),
     "wrong_page": once("wrong_page", page=3),
