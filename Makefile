@@ -65,6 +65,10 @@ format: $(STAMP) ## Format the code and fix what can be fixed safely
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+.PHONY: certify-fargate
+certify-fargate: $(STAMP) ## Show without AWS that exports run on Fargate (exit 3: a leg was skipped)
+	@$(BIN)/python -m integration_tests.certify_fargate
+
 .PHONY: glue-wheels
 glue-wheels: $(STAMP) ## Build the zip that an AWS Glue job installs (dist/*.gluewheels.zip)
 	@$(BIN)/python deploy/glue/build_wheels.py

@@ -37,6 +37,9 @@ CLEAN_UP = 60.0
 CLEAN_UP_STOPPED = 8.0
 """The same after a signal: the process must be gone soon."""
 
+# Some logins do not say where they led. Their state must not be mixed with another organization's: one registry each.
+_UNKNOWN_ORGANIZATION = "unknown-organization"
+
 
 class Watcher(Protocol):
     """Shows how an export gets on."""
@@ -73,12 +76,16 @@ class ExportResult:
 
 @dataclass(slots=True)
 class ExportRun:
-    """One run over a connection. ``stopped`` says whether a signal has come; ``objects`` are known once it runs."""
+    """One run over a connection. ``stopped`` says whether a signal has come.
+
+    ``objects`` and ``organization_id`` are known once it runs.
+    """
 
     connection: Connection
     places: ExportPlaces
     stopped: Callable[[], bool]
     objects: list[ObjectExport] = field(default_factory=list)
+    organization_id: str = ""
     _begun: int = 0
     _limits: LimitsWatch | None = None
 
@@ -89,8 +96,7 @@ class ExportRun:
         extraction = connection.extraction(self.places.page_files.make)
         seconds = CLEAN_UP_STOPPED
         try:
-            readables, organization_id = self._prepare(extraction)
-            self._begin(readables, organization_id, extraction)
+            self._begin(self._prepare(extraction), extraction)
             for _ in interleave(
                 [self._turns(one) for one in self.objects],
                 may_begin=lambda others: not others or extraction.has_free_slot or extraction.stop_failure is not None,
@@ -111,14 +117,14 @@ class ExportRun:
 
     # Before the first object
 
-    def _prepare(self, extraction: Extraction) -> tuple[list[ReadableObject], str]:
+    def _prepare(self, extraction: Extraction) -> list[ReadableObject]:
         """Log in, look at the limits and discover what is to be exported."""
         connection, config = self.connection, self.connection.config
         if self.places.destination.manifest(connection.run_id) is not None:
             text = f"A run with the id {connection.run_id} has written its manifest already. Choose another --run-id."
             raise ExportFailed(Consequence.CONFIG, text)
         try:
-            session = connection.log_in()
+            self.organization_id = connection.log_in().organization_id or _UNKNOWN_ORGANIZATION
             self._limits = LimitsWatch(connection, extraction)
             failure = self._limits.begin()
             if failure is not None:
@@ -131,14 +137,14 @@ class ExportRun:
         if not readables:
             text = f"No object that can be exported matches {', '.join(config.objects)}. See why with `plan`."
             raise ExportFailed(Consequence.CONFIG, text)
-        return readables, session.organization_id or "unknown-organization"
+        return readables
 
-    def _begin(self, readables: Sequence[ReadableObject], organization_id: str, extraction: Extraction) -> None:
+    def _begin(self, readables: Sequence[ReadableObject], extraction: Extraction) -> None:
         connection = self.connection
         export = Export(
             run_id=connection.run_id,
             config=connection.config,
-            organization_id=organization_id,
+            organization_id=self.organization_id,
             extraction=extraction,
             page_files=self.places.page_files,
             destination=self.places.destination,

@@ -13,9 +13,9 @@ import click
 from rich.console import Console
 
 from source_salesforce_bulk.runners import places
-from source_salesforce_bulk.runners.export import ExportPlaces, ExportResult, ExportRun
-from source_salesforce_bulk.runners.metrics import MetricsSink, RunReport, counts_of
-from source_salesforce_bulk.runners.outcomes import ExportFailed
+from source_salesforce_bulk.runners.export import ExportPlaces, ExportRun
+from source_salesforce_bulk.runners.metrics import RunReport, counts_of
+from source_salesforce_bulk.runners.outcomes import ExitCode, ExportFailed, failure_code
 from source_salesforce_bulk.runners.page_files import FORMATS, PageFiles
 from source_salesforce_bulk.runners.progress import LiveBars, PlainLines, print_summary
 from source_salesforce_bulk.runners.schema_watch import EventBus, SchemaWatch
@@ -68,13 +68,18 @@ def _export(options: ExportOptions, session: Session) -> int:
     )
     run = ExportRun(session.connect(options.config, options.objects), where, session.stop.event.is_set)
     began = session.clock.monotonic()
+    code: int = ExitCode.OUR_FAULT
     try:
         result = run.run()
+        code = session.stop.exit_code or result.code
+    except ExportFailed as failed:
+        code = failure_code(failed)
+        raise
     finally:
         watcher.end()
-    _publish(sink, run, watch, result, session.clock.monotonic() - began)
+        sink.write(_report(run, watch, session.stop.exit_code or code, session.clock.monotonic() - began))
     print_summary(Console(), result, run.objects)
-    return session.stop.exit_code or result.code
+    return code
 
 
 def _schema_watch(options: ExportOptions, session: Session) -> SchemaWatch:
@@ -83,16 +88,13 @@ def _schema_watch(options: ExportOptions, session: Session) -> SchemaWatch:
     return SchemaWatch(registry, session.run_id, options.on_drift, bus)
 
 
-def _publish(sink: MetricsSink, run: ExportRun, watch: SchemaWatch, result: ExportResult, seconds: float) -> None:
-    metrics = run.connection.metrics
-    sink.write(
-        RunReport(
-            run_id=run.connection.run_id,
-            organization_id=run.connection.log_in().organization_id or "",
-            exit_code=result.code,
-            ended=run.connection.clock.now(),
-            seconds=seconds,
-            objects=[(one.outcome, counts_of(one.metrics, watch.drifted[one.name])) for one in run.objects],
-            run_only=counts_of(metrics.of(None)),
-        )
+def _report(run: ExportRun, watch: SchemaWatch, code: int, seconds: float) -> RunReport:
+    return RunReport(
+        run_id=run.connection.run_id,
+        organization_id=run.organization_id,
+        exit_code=code,
+        ended=run.connection.clock.now(),
+        seconds=seconds,
+        objects=[(one.outcome, counts_of(one.metrics, watch.drifted[one.name])) for one in run.objects],
+        run_only=counts_of(run.connection.metrics.of(None)),
     )

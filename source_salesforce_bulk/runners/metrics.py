@@ -19,6 +19,8 @@ from source_salesforce_bulk.runners.outcomes import ObjectOutcome
 
 NAMESPACE = "SalesforceBulk"
 
+_SIGNALLED = 128  # exit codes from here on name a signal
+
 # Metric -> its unit in CloudWatch.
 UNITS: Mapping[str, str] = {
     "RecordsProcessed": "Count",
@@ -57,7 +59,9 @@ class RunReport:
         for _, counts in self.objects:
             for name, value in counts.items():
                 totals[name] += value
-        return totals | {"Succeeded": float(self.exit_code == 0), "Failed": float(self.exit_code != 0)}
+        # A run that was told to stop has not failed: the next one continues.
+        failed = 0 < self.exit_code < _SIGNALLED
+        return totals | {"Succeeded": float(self.exit_code == 0), "Failed": float(failed)}
 
 
 def counts_of(metrics: ObjectMetrics, changes: int = 0) -> dict[str, float]:

@@ -59,3 +59,14 @@ def exit_code(failures: Iterable[ExportFailed | None]) -> ExitCode:
     if Consequence.TRANSIENT in found:
         return ExitCode.RUN_AGAIN
     return ExitCode.SOME_FAILED if found else ExitCode.DONE
+
+
+def failure_code(failed: ExportFailed) -> ExitCode:
+    """The code of a command that could begin nothing."""
+    match failed.consequence:
+        case Consequence.CONFIG:
+            return ExitCode.USAGE
+        case Consequence.TRANSIENT:
+            return ExitCode.RUN_AGAIN
+        case Consequence.SYSTEM:
+            return ExitCode.OUR_FAULT

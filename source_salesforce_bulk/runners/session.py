@@ -15,7 +15,7 @@ from source_salesforce_bulk.config import ConfigError
 from source_salesforce_bulk.connection import CONNECTIONS, Connection, Surroundings
 from source_salesforce_bulk.runners.config_source import KeptConfig, config_source
 from source_salesforce_bulk.runners.logs import ConsoleHandler, JsonLog, Secrets, Sentences, set_up_logging
-from source_salesforce_bulk.runners.outcomes import ExitCode, ExportFailed
+from source_salesforce_bulk.runners.outcomes import ExportFailed, failure_code
 from source_salesforce_bulk.runners.places import UnknownPlace, secrets_manager
 from source_salesforce_bulk.runners.storage_failures import defect, storage_failure
 from source_salesforce_bulk.salesforce.clock import Clock, Stopped, SystemClock
@@ -88,7 +88,7 @@ class Session:
             failed = _as_failed(error)
             if self.stop.signal is None:
                 LOGGER.error("%s", failed.message)  # noqa: TRY400 - the traceback is no help to a user
-            return self.stop.exit_code or _code_of(failed)
+            return self.stop.exit_code or failure_code(failed)
 
 
 def _as_failed(error: Exception) -> ExportFailed:
@@ -103,13 +103,3 @@ def _as_failed(error: Exception) -> ExportFailed:
             return ExportFailed(Consequence.CONFIG, f"The environment variable {error.args[0]} is not set.")
         case _:
             return storage_failure(error, "salesforce-bulk") or defect(error, "salesforce-bulk")
-
-
-def _code_of(failed: ExportFailed) -> ExitCode:
-    match failed.consequence:
-        case Consequence.CONFIG:
-            return ExitCode.USAGE
-        case Consequence.TRANSIENT:
-            return ExitCode.RUN_AGAIN
-        case Consequence.SYSTEM:
-            return ExitCode.OUR_FAULT
