@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
 import orjson
@@ -42,6 +41,7 @@ from airbyte_cdk.models.airbyte_protocol import (  # type: ignore[attr-defined] 
 from airbyte_cdk.sources.streams.http import HttpStream
 
 from source_salesforce_bulk.encoding.cells import Value
+from source_salesforce_bulk.encoding.json_cells import exact_digits
 from source_salesforce_bulk.encoding.records import Record, RecordReader
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
@@ -55,8 +55,6 @@ from source_salesforce_bulk.salesforce.soql import format_instant
 
 TURN: Final = AirbyteMessage(type=Type.LOG, log=AirbyteLogMessage(level=Level.DEBUG, message="turn over"))
 """Never emitted: whoever interleaves streams takes it for the end of a stream's turn."""
-
-_SIXTY_FOUR_BITS = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,12 +212,8 @@ class BulkStream(HttpStream):
         reading, _ = self._being_read()
         emitted_at = int(reading.now().timestamp() * 1000)
         for record in self._records_of.records(ready.page.read_rows()):
-            data = {name: _json_value(value) for name, value in record.data.items()}
-            message = AirbyteRecordMessage(stream=self.name, data=data, emitted_at=emitted_at)
-            if record.unreadable:
-                message.meta = _unreadable(record)
-                self._count_unreadable(reading.metrics, record)
-            yield AirbyteMessage(type=Type.RECORD, record=message)
+            self._count_unreadable(reading.metrics, record)
+            yield record_message(self.name, record, emitted_at)
 
     def _count_unreadable(self, metrics: ObjectMetrics, record: Record) -> None:
         for name in record.unreadable:
@@ -283,6 +277,15 @@ def stream_of(shape: StreamShape, reading: Reading | None = None) -> BulkStream:
     return (IncrementalBulkStream if shape.cursor_field else BulkStream)(shape, reading)
 
 
+def record_message(stream: str, record: Record, emitted_at: int) -> AirbyteMessage:
+    """A RECORD message, whose values orjson writes digit for digit; ``emitted_at`` is in milliseconds."""
+    data = {name: _json_value(value) for name, value in record.data.items()}
+    message = AirbyteRecordMessage(stream=stream, data=data, emitted_at=emitted_at)
+    if record.unreadable:
+        message.meta = _unreadable(record)
+    return AirbyteMessage(type=Type.RECORD, record=message)
+
+
 def state_message(name: str, state: Mapping[str, Any]) -> AirbyteMessage:
     """A STATE message of one stream."""
     descriptor = StreamDescriptor(name=name)
@@ -296,11 +299,8 @@ def _now_ms(reading: Reading) -> float:
 
 def _json_value(value: Value) -> Any:
     """A value as orjson writes it digit for digit: what a double or 64 bits cannot hold travels as its own text."""
-    if isinstance(value, Decimal):
-        return orjson.Fragment(str(value))
-    if type(value) is int and not -_SIXTY_FOUR_BITS <= value < _SIXTY_FOUR_BITS:
-        return orjson.Fragment(str(value))
-    return value
+    digits = exact_digits(value)
+    return value if digits is None else orjson.Fragment(digits)
 
 
 def _unreadable(record: Record) -> AirbyteRecordMessageMeta:

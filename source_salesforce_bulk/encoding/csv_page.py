@@ -3,7 +3,8 @@
 Salesforce was asked for LF line ends, so LF alone ends a row and every other line break is data. A page may hold NUL,
 control characters and cells of 131,072 characters; a cell is never stripped, trimmed or compared with a word for null.
 
-Pages are read twice: :func:`inspect_page` proves a page whole, :func:`read_rows` then hands its rows on.
+:func:`inspect_page` proves a page whole, :func:`read_rows` hands its rows on. ``csv_blocks`` reads a page faster
+where it can, and asks this module where it cannot: what a page holds is decided here.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from typing import BinaryIO, cast
 
 # Salesforce's longest text is 131,072 characters, exactly the csv module's default limit. A cell beyond this one is an
 # unclosed quote that swallows the page.
-csv.field_size_limit(4 * 1024 * 1024)
+LONGEST_CELL = 4 * 1024 * 1024
+csv.field_size_limit(LONGEST_CELL)
 
 # UTF-8 decodes to no lone surrogate, so it can stand for a bare CR while the csv module looks at the line: unquoted, a
 # CR would end the row there, although only LF does.
 _CR_STAND_IN = "\udc0d"
 
 # 500 fields of 40 characters with a relationship path each stay far below it; a page without any LF does not.
-_LONGEST_HEADER = 1024 * 1024
+LONGEST_HEADER = 1024 * 1024
 
 
 class PageRejected(ValueError):
@@ -40,7 +42,7 @@ class PageShape:
     ended: bool
 
 
-class _Tapped(io.RawIOBase):
+class Tap(io.RawIOBase):
     """Passes bytes through, keeping their digest and whether the last of them ended a line."""
 
     def __init__(self, source: BinaryIO) -> None:
@@ -49,22 +51,36 @@ class _Tapped(io.RawIOBase):
         self._last = b""
 
     def readable(self) -> bool:
+        """It can be read."""
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """See ``io.RawIOBase``."""
         chunk = self._source.read(len(buffer))
         if chunk:
-            self._hash.update(chunk)
-            self._last = chunk[-1:]
+            self._note(chunk)
             buffer[: len(chunk)] = chunk
         return len(chunk)
 
+    def _note(self, chunk: bytes) -> None:
+        self._hash.update(chunk)
+        self._last = chunk[-1:]
+
+    def read(self, size: int = -1) -> bytes:
+        """See ``io.RawIOBase``; as much as there is, up to ``size``."""
+        chunk = self._source.read(size)
+        if chunk:
+            self._note(chunk)
+        return chunk
+
     @property
     def digest(self) -> str:
+        """The fingerprint of all bytes so far."""
         return self._hash.hexdigest()
 
     @property
     def ended(self) -> bool:
+        """Whether LF was the last byte so far; also before the first one."""
         return self._last in (b"", b"\n")
 
 
@@ -75,7 +91,7 @@ def inspect_page(source: BinaryIO, columns: Sequence[str]) -> PageShape:
     another number of cells or repeats the header, a quote is open or stray, or the bytes are not UTF-8. An empty page,
     without even a header, holds no rows: some orgs answer an empty result so.
     """
-    tapped = _Tapped(source)
+    tapped = Tap(source)
     rows = sum(1 for _ in read_rows(cast(BinaryIO, tapped), columns))
     return PageShape(rows=rows, digest=tapped.digest, ended=tapped.ended)
 
@@ -101,16 +117,16 @@ def _as_raw(source: BinaryIO) -> io.RawIOBase:
 
 
 def _rows_of_text(text: io.TextIOWrapper, columns: Sequence[str]) -> Iterator[list[str]]:
-    first = text.readline(_LONGEST_HEADER)
+    first = text.readline(LONGEST_HEADER)
     if not first:
         return
     lines = _Lines(text, ends_with_cr=first.endswith("\r\n"))
     header = next(csv.reader([first], strict=True), [])
-    order = _order(header, columns)
+    order = column_order(header, columns)
     in_order = order == list(range(len(columns)))
     width = len(columns)
     for parsed in csv.reader(lines, strict=True):
-        row = parsed if len(parsed) == width else _single_empty_cell(parsed, width)
+        row = parsed if len(parsed) == width else single_empty_cell(parsed, width)
         if lines.has_cr:
             row = [cell.replace(_CR_STAND_IN, "\r") for cell in row]
             lines.has_cr = False
@@ -137,14 +153,14 @@ class _Lines:
                 yield line
 
 
-def _single_empty_cell(row: list[str], width: int) -> list[str]:
+def single_empty_cell(row: list[str], width: int) -> list[str]:
     """An empty line is a row where there is one column, unquoted and null; any other short or long row is damage."""
     if not row and width == 1:
         return [""]
     raise PageRejected(f"a row has {len(row)} cells where the header has {width}")
 
 
-def _order(header: Sequence[str], columns: Sequence[str]) -> list[int]:
+def column_order(header: Sequence[str], columns: Sequence[str]) -> list[int]:
     """Where each column stands in the header; Salesforce answers in canonical case whatever case was asked."""
     positions = {name.lower(): index for index, name in enumerate(header)}
     wanted = [name.lower() for name in columns]
