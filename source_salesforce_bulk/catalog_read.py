@@ -77,7 +77,7 @@ class CatalogRead:
     """One run over a catalog.
 
     ``stopped`` says whether a signal has come; ``flush`` empties every output buffer; ``on_clean_up`` is told when the
-    last word is out.
+    last word is out; ``batches`` says whether whoever takes the messages takes ``RecordBatch``, too.
     """
 
     connection: Connection
@@ -87,6 +87,7 @@ class CatalogRead:
     stopped: Callable[[], bool]
     flush: Callable[[], None]
     on_clean_up: Callable[[], None]
+    batches: bool
     _progress: dict[str, _Progress] = field(default_factory=dict)
     _failures: dict[str, AirbyteTracedException] = field(default_factory=dict)
     _begun: int = 0
@@ -242,6 +243,7 @@ class CatalogRead:
             ),
             upper_bound=connection.upper_bound,
             now=connection.clock.now,
+            batches=self.batches,
         )
 
     def _not_begun(self, configured: ConfiguredAirbyteStream, failure: Failure) -> Iterator[AirbyteMessage]:

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TextIO, cast
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.logger import PRINT_BUFFER
+from airbyte_cdk.models import AirbyteMessage, ConnectorSpecification
+from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
+from airbyte_cdk.utils.memory_monitor import MemoryMonitor
 
+from source_salesforce_bulk.record_batch import RecordBatch
 from source_salesforce_bulk.signals import Overdue, Stop, turn_away_stdout
 from source_salesforce_bulk.source import SourceSalesforceBulk
 
@@ -30,8 +35,36 @@ GRACE_WITHOUT_STATE = 1.0
 """The same for commands that have nothing to save."""
 
 
+BATCHES_PER_MEMORY_CHECK = 20
+"""Messages between two looks at the container's memory: a batch is a megabyte. The CDK's 5,000 suit single records."""
+
+
 class Entrypoint(AirbyteEntrypoint):
-    """The CDK's entrypoint with this connector's own sentences about a configuration."""
+    """The CDK's entrypoint with this connector's own sentences about a configuration, and with batches of records.
+
+    A batch is counted here and written as it is, between the lines that the CDK prints.
+    """
+
+    def read(
+        self, source_spec: ConnectorSpecification, config: Any, catalog: Any, state: list[Any]
+    ) -> Iterator[AirbyteMessage]:
+        """See the CDK's; batches are written here and not handed on."""
+        self._memory_monitor = MemoryMonitor(BATCHES_PER_MEMORY_CHECK)
+        for message in super().read(source_spec, config, catalog, state):
+            if isinstance(message, RecordBatch):
+                _write_block(message.lines)
+            else:
+                yield message
+
+    @staticmethod
+    def handle_record_counts(
+        message: AirbyteMessage, stream_message_count: defaultdict[HashableStreamDescriptor, float]
+    ) -> AirbyteMessage:
+        """See the CDK's; a batch counts its rows."""
+        if isinstance(message, RecordBatch):
+            stream_message_count[HashableStreamDescriptor(name=message.stream)] += message.rows
+            return message
+        return AirbyteEntrypoint.handle_record_counts(message, stream_message_count)
 
     @staticmethod
     def validate_connection(source_spec: Any, config: Any) -> None:
@@ -43,7 +76,7 @@ def launch(args: Sequence[str], stop: Stop) -> NoReturn:
 
     The process ends without waiting for its threads: one of them may hang on an answer for minutes.
     """
-    entrypoint = Entrypoint(SourceSalesforceBulk(stop=stop.event, on_clean_up=stop.leaving))
+    entrypoint = Entrypoint(SourceSalesforceBulk(stop=stop.event, on_clean_up=stop.leaving, batches=True))
     command = entrypoint.parse_args(list(args))
     if getattr(command, "debug", False):
         # What --debug shows has a form of the CDK's own, unless the platform asks for it: then it is the protocol's.
@@ -54,6 +87,19 @@ def launch(args: Sequence[str], stop: Stop) -> NoReturn:
     except Overdue:
         code = stop.exit_code
     os._exit(code)
+
+
+def _write_block(lines: bytes) -> None:
+    """Write whole lines to stdout, behind everything printed so far. Nothing is written after a write that failed."""
+    with PRINT_BUFFER.lock:
+        try:
+            PRINT_BUFFER.flush()
+            stdout = cast(TextIO, sys.__stdout__).buffer
+            stdout.write(lines)
+            stdout.flush()
+        except BrokenPipeError:
+            turn_away_stdout()
+            raise
 
 
 def _emit(lines: Iterable[str], stop: Stop) -> int:

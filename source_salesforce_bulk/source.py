@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import logging
 import random
+import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any, cast
 
 from airbyte_cdk.config_observation import create_connector_config_control_message
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
@@ -17,6 +18,7 @@ from airbyte_cdk.models import (
     AirbyteMessage,
     AirbyteStateMessage,
     ConfiguredAirbyteCatalog,
+    ConfiguredAirbyteStream,
     ConnectorSpecification,
     ConnectorSpecificationSerializer,
     Status,
@@ -24,7 +26,7 @@ from airbyte_cdk.models import (
 from airbyte_cdk.sources import AbstractSource
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 from airbyte_cdk.sources.streams import Stream
-from airbyte_cdk.sources.utils.schema_helpers import split_config
+from airbyte_cdk.sources.utils.schema_helpers import InternalConfig, split_config
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 
 from source_salesforce_bulk.airbyte_errors import traced, traced_config_error
@@ -35,6 +37,7 @@ from source_salesforce_bulk.config import Config, ConfigError, parse_config
 from source_salesforce_bulk.connection import CONNECTIONS, Connection, Surroundings
 from source_salesforce_bulk.connection_check import check_connection
 from source_salesforce_bulk.extraction.calls import Calls, ThreadedCalls
+from source_salesforce_bulk.record_batch import RecordBatch
 from source_salesforce_bulk.salesforce.clock import Clock, SystemClock
 from source_salesforce_bulk.salesforce.failures import SalesforceError
 from source_salesforce_bulk.spec import connector_specification
@@ -42,12 +45,15 @@ from source_salesforce_bulk.streams import StreamShape, stream_of
 
 LOGGER = logging.getLogger("airbyte.salesforce.source")
 
+_COUNT = re.compile(r"Read \d+ records from .* stream")
+
 
 class SourceSalesforceBulk(AbstractSource):
     """Salesforce through Bulk API 2.0 query jobs. Works under any CDK entrypoint.
 
     ``stop`` is set by whoever handles signals: the run then ends at its next turn, resumable. ``on_clean_up`` is told
-    when a read has said its last word. ``clock``, ``random01`` and ``calls`` are there for tests.
+    when a read has said its last word. ``batches`` says that whoever runs it takes ``RecordBatch`` messages. ``clock``,
+    ``random01`` and ``calls`` are there for tests.
     """
 
     # ``config`` gives clearer sentences than a JSON Schema validator does.
@@ -60,8 +66,10 @@ class SourceSalesforceBulk(AbstractSource):
         random01: Callable[[], float] = random.random,
         on_clean_up: Callable[[], None] = lambda: None,
         calls: Callable[[int, str], Calls] = ThreadedCalls,
+        batches: bool = False,
     ) -> None:
         super().__init__()
+        self._batches = batches
         self._stop = stop or threading.Event()
         self._on_clean_up = on_clean_up
         self._clock = clock or SystemClock(self._stop)
@@ -134,7 +142,26 @@ class SourceSalesforceBulk(AbstractSource):
                 stopped=self._stop.is_set,
                 flush=PRINT_BUFFER.flush,
                 on_clean_up=self._on_clean_up,
+                batches=self._batches,
             ).messages()
+
+    def _read_stream(
+        self,
+        logger: logging.Logger,
+        stream_instance: Stream,
+        configured_stream: ConfiguredAirbyteStream,
+        state_manager: ConnectorStateManager,
+        internal_config: InternalConfig,
+    ) -> Iterator[AirbyteMessage]:
+        """The CDK's reading of one stream. Where it reads batches, its last line counts their rows."""
+        rows = 0
+        told = cast(logging.Logger, _WithoutCount(logger)) if self._batches else logger
+        for message in super()._read_stream(told, stream_instance, configured_stream, state_manager, internal_config):
+            if isinstance(message, RecordBatch):
+                rows += message.rows
+            yield message
+        if self._batches:
+            logger.info("Read %d records from %s stream", rows, configured_stream.stream.name)
 
     def _connected(self, raw: Mapping[str, Any]) -> Connection:
         config = self._config(raw)
@@ -156,6 +183,19 @@ class SourceSalesforceBulk(AbstractSource):
         for warning in config.warnings:
             LOGGER.warning(warning)
         return config
+
+
+class _WithoutCount(logging.LoggerAdapter[logging.Logger]):
+    """A logger without the line by which the CDK ends a stream: it counts messages."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        """Leave everything as it is."""
+        return msg, kwargs
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Log all but that line."""
+        if not (isinstance(msg, str) and _COUNT.fullmatch(msg)):
+            super().log(level, msg, *args, **kwargs)
 
 
 class _Rotation:

@@ -9,7 +9,7 @@ A stream that has nothing to emit yields :data:`TURN`, and another stream may sp
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -42,15 +42,18 @@ from airbyte_cdk.sources.streams.http import HttpStream
 
 from source_salesforce_bulk.encoding.cells import Value
 from source_salesforce_bulk.encoding.json_cells import exact_digits
+from source_salesforce_bulk.encoding.record_lines import LineEncoder
 from source_salesforce_bulk.encoding.records import Record, RecordReader
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
-from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
+from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.stream_state import Mode, ReadState
 from source_salesforce_bulk.extraction.windows import is_future, plan_full_refresh, plan_incremental
+from source_salesforce_bulk.record_batch import RecordBatch
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import SalesforceError
+from source_salesforce_bulk.salesforce.pages import Page
 from source_salesforce_bulk.salesforce.soql import format_instant
 
 TURN: Final = AirbyteMessage(type=Type.LOG, log=AirbyteLogMessage(level=Level.DEBUG, message="turn over"))
@@ -72,7 +75,8 @@ class Reading:
     """What a stream needs to be read, once the catalog and the run are known.
 
     ``plan_for`` makes the plan of a mode from the incoming state, and raises where that state cannot be read.
-    ``upper_bound`` gives T, and is asked just before the first job is created.
+    ``upper_bound`` gives T, and is asked just before the first job is created. ``batches`` says whether whoever reads
+    takes :class:`RecordBatch` messages.
     """
 
     extraction: Extraction
@@ -80,6 +84,7 @@ class Reading:
     plan_for: Callable[[Mode, Mapping[str, Any]], tuple[ObjectPlan, ReadState]]
     upper_bound: Callable[[], datetime]
     now: Callable[[], datetime]
+    batches: bool = False
 
 
 class BulkStream(HttpStream):
@@ -164,7 +169,7 @@ class BulkStream(HttpStream):
                 ready = reading.extraction.next_page(read)
                 yield from self._estimates(read)
                 if ready is not None:
-                    yield from self._records(ready)
+                    yield from self._records(ready.page)
                     reading.extraction.handed_on(read, ready)
                 if not read.finished:
                     yield from self._changed_state(read)
@@ -200,6 +205,8 @@ class BulkStream(HttpStream):
                 )
             planned = plan_incremental(incoming.state, upper=upper, start=plan.start, lookback=plan.lookback)
         self._records_of = RecordReader(plan.columns)
+        if reading.batches:
+            plan = replace(plan, encoder=LineEncoder(self.name, plan.columns))
         self._read = reading.extraction.add(plan, planned)
         return bool(planned)
 
@@ -208,22 +215,27 @@ class BulkStream(HttpStream):
             raise RuntimeError(f"{self.name}: stream_slices comes before read_records")
         return self._reading, self._read
 
-    def _records(self, ready: ReadyPage) -> Iterator[AirbyteMessage]:
+    def _records(self, page: Page) -> Iterator[AirbyteMessage]:
         reading, _ = self._being_read()
+        if page.lines is not None:
+            for batch in page.lines.batches():
+                yield RecordBatch(self.name, batch.lines, batch.rows)
+            self._count_unreadable(reading.metrics, page.lines.unreadable)
+            return
         emitted_at = int(reading.now().timestamp() * 1000)
-        for record in self._records_of.records(ready.page.read_rows()):
-            self._count_unreadable(reading.metrics, record)
+        for record in self._records_of.records(page.read_rows()):
+            self._count_unreadable(reading.metrics, dict.fromkeys(record.unreadable, 1))
             yield record_message(self.name, record, emitted_at)
 
-    def _count_unreadable(self, metrics: ObjectMetrics, record: Record) -> None:
-        for name in record.unreadable:
+    def _count_unreadable(self, metrics: ObjectMetrics, cells: Mapping[str, int]) -> None:
+        for name, count in cells.items():
             if not metrics.unreadable[name]:
                 self.logger.warning(
                     "%s.%s: a cell cannot be read as its type and is null; see meta.changes of its record",
                     self.name,
                     name,
                 )
-            metrics.unreadable[name] += 1
+            metrics.unreadable[name] += count
 
     def _changed_state(self, read: ObjectRead) -> Iterator[AirbyteMessage]:
         """The state as a message, where it has changed since it was last emitted."""

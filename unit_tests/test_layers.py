@@ -48,6 +48,7 @@ LAYERS: Mapping[str, int] = {
     "salesforce.http_client": INPUT_OUTPUT,
     "salesforce.jobs": INPUT_OUTPUT,
     "salesforce.org": INPUT_OUTPUT,
+    "salesforce.page_files": INPUT_OUTPUT,
     "salesforce.page_listing": INPUT_OUTPUT,
     "salesforce.page_task": INPUT_OUTPUT,
     "salesforce.pages": INPUT_OUTPUT,
@@ -71,6 +72,7 @@ LAYERS: Mapping[str, int] = {
     "interleaving": EDGES,
     "limits_watch": EDGES,
     "oauth_button": EDGES,
+    "record_batch": EDGES,
     "registries": EDGES,
     "run": EDGES,
     "runners": EDGES,
@@ -82,7 +84,9 @@ LAYERS: Mapping[str, int] = {
 
 # Library (with everything in it) -> who may import it, as modules or packages. Libraries not named here are free.
 RESERVED: Mapping[str, frozenset[str]] = {
-    "airbyte_cdk": frozenset({"run", "source", "streams", "catalog_read", "entrypoint", "airbyte_errors", "cdk_http"}),
+    "airbyte_cdk": frozenset(
+        {"record_batch", "run", "source", "streams", "catalog_read", "entrypoint", "airbyte_errors", "cdk_http"}
+    ),
     "airbyte_protocol_models_dataclasses": frozenset(),
     "boto3": frozenset({"registries", "runners"}),
     "botocore": frozenset({"registries", "runners"}),

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from source_salesforce_bulk.encoding.csv_page import PageRejected, inspect_page, read_rows
-from source_salesforce_bulk.encoding.record_lines import EncodedPage, LineBlock, LineEncoder
+from source_salesforce_bulk.encoding.encoded_page import EncodedPage, LineBlock
+from source_salesforce_bulk.encoding.record_lines import LineEncoder
 from source_salesforce_bulk.encoding.records import Column, RecordReader
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.streams import record_message

@@ -5,7 +5,7 @@ left out, numbers with every digit, unreadable cells null and named in ``meta.ch
 of its own. What is the same for every row of a block (envelope, keys, quotes) is laid between columns of cells and
 joined at once.
 
-A page's lines may be believed only when :meth:`LineEncoder.encode` has returned.
+A page's lines may be believed only when :meth:`LineEncoder.encode` has returned (see ``encoded_page``).
 """
 
 from __future__ import annotations
@@ -19,29 +19,9 @@ import orjson
 
 from source_salesforce_bulk.encoding.csv_blocks import Block, NotPlain, block_size, exact_blocks, plain_blocks
 from source_salesforce_bulk.encoding.csv_page import PageShape, Tap
+from source_salesforce_bulk.encoding.encoded_page import EncodedPage, LineBlock
 from source_salesforce_bulk.encoding.json_cells import CellProver
 from source_salesforce_bulk.encoding.records import Column
-
-
-@dataclass(frozen=True, slots=True)
-class LineBlock:
-    """A stretch of whole lines."""
-
-    rows: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedPage:
-    """What a whole page turned out to be, and how its lines were written.
-
-    ``exact`` counts the rows that had to be read one by one, ``unreadable`` the cells of each field made null.
-    """
-
-    shape: PageShape
-    blocks: tuple[LineBlock, ...]
-    exact: int
-    unreadable: Mapping[str, int]
 
 
 @dataclass(slots=True)
@@ -62,6 +42,8 @@ class LineEncoder:
     """
 
     def __init__(self, stream: str, columns: Sequence[Column], size: int | None = None) -> None:
+        self.stream = stream
+        self.columns = tuple(columns)
         self._size = size or block_size(len(columns))
         self._names = tuple(column.name for column in columns)
         self._provers = [CellProver(column.kind) for column in columns]
@@ -69,11 +51,7 @@ class LineEncoder:
         self._head = b'{"type":"RECORD","record":{"stream":%b,"data":{' % orjson.dumps(stream)
 
     def encode(self, source: BinaryIO, lines: BinaryIO, emitted_at: int) -> EncodedPage:
-        """Prove the decompressed page ``source`` to its end, writing its lines; raises ``PageRejected``.
-
-        Both files are rewound where the page turns out to need the exact path, so both are empty or at their start.
-        ``emitted_at`` is in milliseconds.
-        """
+        """See ``PageEncoder``. Where a page turns out to need the exact path both files are begun again."""
         tap = Tap(source)
         try:
             return self._written(plain_blocks(_file(tap), self._names, self._size), lines, emitted_at).page(tap)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from source_salesforce_bulk.encoding.encoded_page import PageEncoder
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo, PageHeaders
 from source_salesforce_bulk.salesforce.pages import Page, PageAddress
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery
@@ -34,8 +35,10 @@ class Org(Protocol):
         """Whether a job that a state names was created by this user for this object and operation."""
         ...
 
-    def fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None]) -> Page:
-        """One result page, proven whole."""
+    def fetch(
+        self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder | None
+    ) -> Page:
+        """One result page, proven whole, and encoded where there is an encoder."""
         ...
 
     def is_empty(self, query: ObjectQuery, bounds: Bounds, version: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from source_salesforce_bulk.encoding.encoded_page import PageEncoder
 from source_salesforce_bulk.encoding.records import Column
 from source_salesforce_bulk.extraction.stream_state import Mode, StreamState
 from source_salesforce_bulk.salesforce.soql import ObjectQuery
@@ -16,6 +17,8 @@ class ObjectPlan:
 
     ``rows`` is Salesforce's estimate for the whole object; None where it is not known or says nothing, because a filter
     of the user's leaves rows out.
+
+    ``encoder`` makes lines of the object's pages while they are proven; None where whoever reads wants their rows.
     """
 
     query: ObjectQuery
@@ -27,6 +30,7 @@ class ObjectPlan:
     api_version: str
     page_size: int
     rows: int | None = None
+    encoder: PageEncoder | None = None
 
     @property
     def object_name(self) -> str:

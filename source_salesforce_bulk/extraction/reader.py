@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from source_salesforce_bulk.encoding.encoded_page import PageEncoder
 from source_salesforce_bulk.extraction.calls import Calls, failure_in
 from source_salesforce_bulk.extraction.object_read import ObjectRead, PageSlot, ReadyPage, WindowRead
 from source_salesforce_bulk.extraction.org import Org
@@ -155,15 +156,15 @@ class PageReader:
         )
         pause = REFETCH_BACKOFF.delay(window.refetches - 1, 0.0) if window.refetches else 0.0
         self._calls.submit(
-            partial(self._fetch_page, address, slot, pause),
+            partial(self._fetch_page, address, slot, pause, read.plan.encoder),
             partial(self._arrived, window, slot),
             partial(self._failed, slot),
         )
 
-    def _fetch_page(self, address: PageAddress, slot: PageSlot, pause: float) -> Page:
+    def _fetch_page(self, address: PageAddress, slot: PageSlot, pause: float, encoder: PageEncoder | None) -> Page:
         """Runs on the download's thread."""
         self._sleep(pause)
-        return self._org.fetch(address, partial(self._announce, slot))
+        return self._org.fetch(address, partial(self._announce, slot), encoder)
 
     def _announce(self, slot: PageSlot, headers: PageHeaders) -> None:
         """Runs on the download's thread."""

@@ -10,12 +10,14 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from source_salesforce_bulk.encoding.encoded_page import PageEncoder
 from source_salesforce_bulk.salesforce import rest_api
 from source_salesforce_bulk.salesforce.bulk_api import QUERY_ALL, JobInfo, PageHeaders
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import SalesforceError, unreadable_answer
 from source_salesforce_bulk.salesforce.ids import id_15, is_id, split_id_range
 from source_salesforce_bulk.salesforce.jobs import BulkJobs
+from source_salesforce_bulk.salesforce.page_files import EncodeFile, encode_file
 from source_salesforce_bulk.salesforce.pages import Page, PageAddress, PageFetcher
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_probe, build_soql, parse_instant
 from source_salesforce_bulk.salesforce.transport import Transport
@@ -40,10 +42,11 @@ class SalesforceOrg:
         user_id: Callable[[], str | None],
         on_page: Callable[[Page], None] = lambda _: None,
         run_id: str | None = None,
+        encode: EncodeFile = encode_file,
     ) -> None:
         self._transport = transport
         self._jobs = BulkJobs(transport, run_id)
-        self._pages = PageFetcher(transport, directory, clock, random01, run_id)
+        self._pages = PageFetcher(transport, directory, clock, random01, run_id, encode)
         self._user_id = user_id
         self._on_page = on_page
 
@@ -75,9 +78,14 @@ class SalesforceOrg:
         user_id = self._user_id()
         return info.created_by is None or user_id is None or info.created_by[:_STEM] == user_id[:_STEM]
 
-    def fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None]) -> Page:
-        """One result page, proven whole."""
-        page = self._pages.fetch(address, on_headers)
+    def fetch(
+        self,
+        address: PageAddress,
+        on_headers: Callable[[PageHeaders], None],
+        encoder: PageEncoder | None = None,
+    ) -> Page:
+        """One result page, proven whole, and encoded where there is an encoder."""
+        page = self._pages.fetch(address, on_headers, encoder)
         self._on_page(page)
         return page
 

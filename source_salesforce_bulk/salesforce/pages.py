@@ -2,7 +2,8 @@
 
 A page's bytes are spooled as they come, gzip kept, so that neither a slow destination nor a slow decoder holds the
 connection open (Salesforce cuts a download after 20 minutes). Only then is the page looked at; nothing of it leaves
-this module before it is accepted (design section 3.4).
+this module before it is accepted (design section 3.4). Where an encoder is given, looking at the page and making lines
+of it is one and the same pass, and an accepted page is a file of finished lines.
 
 Retries here: a body that broke or was not accepted is asked for again with the same locator, which Salesforce keeps
 stable while the job exists. Trouble before a body began is ``transport``'s; a job that cannot give its page is
@@ -11,27 +12,34 @@ stable while the job exists. Trouble before a body began is ``transport``'s; a j
 
 from __future__ import annotations
 
-import gzip
 import logging
 import tempfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-from source_salesforce_bulk.encoding.csv_page import PageRejected, PageShape, inspect_page, read_rows
+from source_salesforce_bulk.encoding.csv_page import PageRejected, PageShape, read_rows
+from source_salesforce_bulk.encoding.encoded_page import LineBlock, PageEncoder
 from source_salesforce_bulk.salesforce import bulk_api
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Action, Failure, SalesforceError, no_disk_space, page_rejected
 from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE, job_line
+from source_salesforce_bulk.salesforce.page_files import (
+    EncodeFile,
+    decoded,
+    encode_file,
+    first_id_in_file,
+    inspect_file,
+)
 from source_salesforce_bulk.salesforce.retry import PAGE_RETRIES
 from source_salesforce_bulk.salesforce.transport import Transport
 
 LOGGER = logging.getLogger("airbyte.salesforce.pages")
 _CHUNK = 1 << 18
+_BATCH = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +55,39 @@ class PageAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class LineBatch:
+    """Whole lines, each the RECORD of one row."""
+
+    lines: bytes
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageLines:
+    """A page's rows as finished lines on disk; ``unreadable`` counts the cells of each field that are null for it."""
+
+    path: Path
+    blocks: tuple[LineBlock, ...]
+    unreadable: Mapping[str, int]
+
+    def batches(self) -> Iterator[LineBatch]:
+        """The lines in order, about a megabyte at a time."""
+        with self.path.open("rb", buffering=0) as file:
+            rows = size = 0
+            for block in self.blocks:
+                rows += block.rows
+                size += block.size
+                if size >= _BATCH or block is self.blocks[-1]:
+                    yield LineBatch(file.read(size), rows)
+                    rows = size = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A page that was proven whole, on disk until :meth:`discard`.
 
-    ``first_id`` is the Id in its first row, None where it has none; ``size`` is in bytes as received.
+    ``first_id`` is the Id in its first row, None where it has none; ``size`` is in bytes as received. A page that was
+    encoded has ``lines`` and no rows any more.
     """
 
     address: PageAddress
@@ -61,15 +98,16 @@ class Page:
     retries: int
     _path: Path
     _gzipped: bool
+    lines: PageLines | None = None
 
     def read_rows(self) -> Iterator[list[str]]:
         """The page's rows, cells in the order of the address's columns."""
-        with _decoded(self._path, self._gzipped) as source:
+        with decoded(self._path, self._gzipped) as source:
             yield from read_rows(source, self.address.columns)
 
     def open(self) -> AbstractContextManager[BinaryIO]:
         """The page's decompressed bytes from their beginning."""
-        return _decoded(self._path, self._gzipped)
+        return decoded(self._path, self._gzipped)
 
     @property
     def derived(self) -> Path:
@@ -80,6 +118,8 @@ class Page:
         """Give the disk space back; may be called twice."""
         self._path.unlink(missing_ok=True)
         self.derived.unlink(missing_ok=True)
+        if self.lines is not None:
+            self.lines.path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +129,7 @@ class _Attempt:
     gzipped: bool
     size: int
     shape: PageShape
+    lines: PageLines | None
 
     @property
     def proven(self) -> bool:
@@ -97,12 +138,30 @@ class _Attempt:
 
     def accepted(self, address: PageAddress, retries: int) -> Page:
         """The page that this attempt brought."""
-        first_id = _first_id(self.path, self.gzipped, address.columns)
-        return Page(address, self.headers, self.shape.rows, first_id, self.size, retries, self.path, self.gzipped)
+        first_id = first_id_in_file(self.path, self.gzipped, address.columns)
+        if self.lines is not None:
+            self.path.unlink()
+        return Page(
+            address,
+            self.headers,
+            self.shape.rows,
+            first_id,
+            self.size,
+            retries,
+            self.path,
+            self.gzipped,
+            self.lines,
+        )
+
+    def discard(self) -> None:
+        """Leave nothing of it on disk."""
+        self.path.unlink()
+        if self.lines is not None:
+            self.lines.path.unlink()
 
 
 class PageFetcher:
-    """Fetches pages into ``directory``. One instance serves every thread."""
+    """Fetches pages into ``directory``. One instance serves every thread. ``encode`` says where pages are encoded."""
 
     def __init__(
         self,
@@ -111,14 +170,21 @@ class PageFetcher:
         clock: Clock,
         random01: Callable[[], float],
         run_id: str | None = None,
+        encode: EncodeFile = encode_file,
     ) -> None:
         self._run_id = run_id
         self._transport = transport
         self._directory = directory
         self._clock = clock
         self._random01 = random01
+        self._encode = encode
 
-    def fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None]) -> Page:
+    def fetch(
+        self,
+        address: PageAddress,
+        on_headers: Callable[[PageHeaders], None],
+        encoder: PageEncoder | None = None,
+    ) -> Page:
         """The page, accepted. ``on_headers`` is told what the answer's headers say before its body is read.
 
         A page without a final line end, or without ``Sforce-NumberOfRecords``, proves its end by coming twice alike.
@@ -129,7 +195,7 @@ class PageFetcher:
         unproven: str | None = None
         for tried in range(PAGE_RETRIES.attempts):
             try:
-                attempt = self._attempt(address, on_headers)
+                attempt = self._attempt(address, on_headers, encoder)
             except SalesforceError as error:
                 if error.failure.action is not Action.FETCH_PAGE_AGAIN:
                     raise
@@ -138,7 +204,7 @@ class PageFetcher:
             if attempt.proven or attempt.shape.digest == unproven:
                 return attempt.accepted(address, retries=tried)
             unproven = attempt.shape.digest
-            attempt.path.unlink()
+            attempt.discard()
             compare = page_rejected("its end is not marked; fetched again to compare")
             self._pause_or_give_up(address, compare, tried, began)
         raise AssertionError("the last attempt gives up by raising")
@@ -159,28 +225,47 @@ class PageFetcher:
             raise SalesforceError(page_rejected(failure.summary, action=Action.NEW_JOB))
         self._clock.sleep(PAGE_RETRIES.backoff.delay(tried, self._random01()))
 
-    def _attempt(self, address: PageAddress, on_headers: Callable[[PageHeaders], None]) -> _Attempt:
+    def _attempt(
+        self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder | None
+    ) -> _Attempt:
         try:
-            return self._inspected(address, on_headers)
+            return self._spooled(address, on_headers, encoder)
         except PageRejected as rejected:
             raise SalesforceError(page_rejected(str(rejected))) from rejected
         except OSError as error:
             raise SalesforceError(no_disk_space(error)) from error
 
-    def _inspected(self, address: PageAddress, on_headers: Callable[[PageHeaders], None]) -> _Attempt:
-        path = self._new_file()
+    def _spooled(
+        self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder | None
+    ) -> _Attempt:
+        path = self._new_file(".csv")
+        lines = None
         try:
             headers, gzipped, size = self._spool(address, path, on_headers)
-            shape = _inspect(path, gzipped, address.columns)
+            if encoder is None:
+                shape = inspect_file(path, gzipped, address.columns)
+            else:
+                shape, lines = self._encoded(path, gzipped, encoder)
             if headers.rows is not None and headers.rows != shape.rows:
                 raise PageRejected(f"it holds {shape.rows} rows where its header says {headers.rows}")
         except BaseException:
             path.unlink()
+            if lines is not None:
+                lines.path.unlink()
             raise
-        return _Attempt(headers, path, gzipped, size, shape)
+        return _Attempt(headers, path, gzipped, size, shape, lines)
 
-    def _new_file(self) -> Path:
-        with tempfile.NamedTemporaryFile(dir=self._directory, prefix="page-", suffix=".csv", delete=False) as file:
+    def _encoded(self, path: Path, gzipped: bool, encoder: PageEncoder) -> tuple[PageShape, PageLines]:
+        lines = self._new_file(".jsonl")
+        try:
+            encoded = self._encode(path, gzipped, encoder, lines, int(self._clock.now().timestamp() * 1000))
+        except BaseException:
+            lines.unlink()
+            raise
+        return encoded.shape, PageLines(lines, encoded.blocks, encoded.unreadable)
+
+    def _new_file(self, suffix: str) -> Path:
+        with tempfile.NamedTemporaryFile(dir=self._directory, prefix="page-", suffix=suffix, delete=False) as file:
             return Path(file.name)
 
     def _spool(
@@ -195,25 +280,3 @@ class PageFetcher:
             for chunk in body.chunks(_CHUNK):
                 file.write(chunk)
             return headers, body.headers.get("content-encoding", "").lower() in ("gzip", "x-gzip"), file.tell()
-
-
-def _inspect(path: Path, gzipped: bool, columns: tuple[str, ...]) -> PageShape:
-    try:
-        with _decoded(path, gzipped) as source:
-            return inspect_page(source, columns)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise PageRejected("its gzip encoding is damaged or cut") from error
-
-
-def _first_id(path: Path, gzipped: bool, columns: tuple[str, ...]) -> str | None:
-    if "Id" not in columns:
-        return None
-    with _decoded(path, gzipped) as source:
-        row = next(read_rows(source, columns), None)
-    return row[columns.index("Id")] if row is not None else None
-
-
-@contextmanager
-def _decoded(path: Path, gzipped: bool) -> Iterator[BinaryIO]:
-    with gzip.open(path, "rb") if gzipped else path.open("rb") as source:
-        yield cast(BinaryIO, source)
