@@ -196,10 +196,10 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         rule="A state follows the rows it covers",
         file="streams.py",
-        old="""                    yield from self._records(ready)
+        old="""                    yield from self._records(ready.page)
                     reading.extraction.handed_on(read, ready)
 """,
-        new="""                    rows = list(self._records(ready))
+        new="""                    rows = list(self._records(ready.page))
                     reading.extraction.handed_on(read, ready)
                     yield from self._changed_state(read)
                     yield from rows
