@@ -11,10 +11,12 @@ import pytest
 from source_salesforce_bulk.extraction.stream_state import Mode
 from source_salesforce_bulk.extraction.windows import PlannedWindow
 from source_salesforce_bulk.salesforce.failures import Failure, Kind
+from source_salesforce_bulk.salesforce.query_job import JobPolicy, poll_interval
 from source_salesforce_bulk.salesforce.soql import Bounds, format_instant
 from unit_tests.extraction_rig import SCOPE, UPPER, ExtractionRig
 from unit_tests.fake_salesforce import Row
 
+ROOT = Path(__file__).parents[1]
 DAY = timedelta(days=1)
 BEFORE = UPPER - DAY
 STATE = {"SystemModstamp": format_instant(BEFORE), "scope": SCOPE}
@@ -201,3 +203,23 @@ def test_jobs_that_replace_others_count_too(rigs: Rigs):
     assert rig.salesforce.count("create") == 1
     assert run.failure is not None
     assert run.failure.kind is Kind.QUERY_JOBS_EXHAUSTED
+
+
+# Polls
+
+
+def polls(seconds: float) -> int:
+    """How often a job that is complete after ``seconds`` is polled, without jitter."""
+    policy, age, count = JobPolicy(job_timeout=14400.0), 0.0, 0
+    while age < seconds:
+        age += poll_interval(age, policy, 0.5)
+        count += 1
+    return count
+
+
+def test_polls_cost_what_the_docs_say():
+    told = (ROOT / "docs" / "api-calls.md").read_text(encoding="utf-8")
+    sentence = " ".join(told.partition("A job of one second takes")[2].partition("\n- ")[0].split())
+    assert sentence == (
+        f"{polls(1)} polls, of ten seconds {polls(10)}, of ten minutes {polls(600)}, of an hour {polls(3600)}."
+    )

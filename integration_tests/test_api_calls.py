@@ -1,0 +1,129 @@
+"""What each command costs in API calls, as docs/api-calls.md says: every request the org saw, counted by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from integration_tests.connector import Connector, Output, configure
+from integration_tests.simulated_org import OrgSettings, SimulatedOrg
+
+OBJECTS = [f"Extra{number:04d}__c" for number in range(1, 7)]
+N = len(OBJECTS)
+HOUR = 3600.0
+
+jobs_at_once = pytest.mark.parametrize("jobs", [1, 4])
+
+
+@pytest.fixture(scope="module")
+def org() -> Iterator[SimulatedOrg]:
+    """Every job is complete at its first poll, and every object fits into one page."""
+    with SimulatedOrg(OrgSettings(polls_until_complete=1, extra_objects=N, frozen_at="2026-11-24T08:00:00Z")) as made:
+        yield made
+
+
+def spent(org: SimulatedOrg) -> dict[str, int]:
+    """The requests since the last question, by kind."""
+    counts = {kind: count for kind, count in org.control.requests().items() if count}
+    org.control.reset_requests()
+    return counts
+
+
+def connector(org: SimulatedOrg, jobs: int = 4) -> Connector:
+    made = Connector(org, objects=["Extra*"], max_concurrent_jobs=jobs)
+    org.control.reset_requests()
+    return made
+
+
+def read(org: SimulatedOrg, jobs: int, mode: str, state: Output | None = None) -> tuple[Output, dict[str, int]]:
+    running = connector(org, jobs)
+    catalog = configure(running.streams(), OBJECTS, mode)
+    org.control.reset_requests()
+    output = running.read(catalog, state.final_states() if state else None)
+    assert not output.failed, output.errors
+    return output, spent(org)
+
+
+def test_check_costs_six_calls(org: SimulatedOrg) -> None:
+    assert not connector(org).check().failed
+    assert spent(org) == {"token": 1, "versions": 1, "limits": 1, "createJob": 1, "abort": 1, "delete": 1}
+
+
+def test_discover_costs_a_list_and_a_describe_for_each_object(org: SimulatedOrg) -> None:
+    assert not connector(org).discover().failed
+    assert spent(org) == {"token": 1, "sobjects": 1, "describe": N}
+
+
+@jobs_at_once
+@pytest.mark.parametrize("mode", ["full_refresh", "incremental"])
+def test_a_first_read_costs_a_job_and_its_page_for_each_object(org: SimulatedOrg, jobs: int, mode: str) -> None:
+    _, calls = read(org, jobs, mode)
+    each = dict.fromkeys(["describe", "createJob", "jobInfo", "results", "delete"], N)
+    assert calls == {"token": 1, "limits": 1, "recordCount": 1, **each}
+
+
+@jobs_at_once
+def test_an_incremental_read_with_nothing_new_costs_two_calls_for_each_object(org: SimulatedOrg, jobs: int) -> None:
+    first, _ = read(org, jobs, "incremental")
+    org.control.advance_clock(HOUR)
+
+    second, calls = read(org, jobs, "incremental", first)
+
+    assert calls == {"token": 1, "limits": 1, "describe": N, "queryAll": N}
+    assert not second.rows
+    assert {name: second.statuses[name] for name in OBJECTS} == {name: ["STARTED", "COMPLETE"] for name in OBJECTS}
+    for name in OBJECTS:
+        assert second.states[name][-1]["SystemModstamp"] > first.states[name][-1]["SystemModstamp"]
+
+
+@jobs_at_once
+def test_only_an_object_that_changed_costs_a_job(org: SimulatedOrg, jobs: int) -> None:
+    first, _ = read(org, jobs, "incremental")
+    org.control.advance_clock(HOUR)
+    (new,) = org.control.insert(OBJECTS[3], [{}])
+    org.control.advance_clock(HOUR)
+
+    second, calls = read(org, jobs, "incremental", first)
+
+    assert [row["Id"] for row in second.rows[OBJECTS[3]]] == [new]
+    job = dict.fromkeys(["createJob", "jobInfo", "results", "delete"], 1)
+    assert calls == {"token": 1, "limits": 1, "describe": N, "queryAll": N, **job}
+
+
+@jobs_at_once
+def test_a_probe_that_is_refused_costs_no_row(org: SimulatedOrg, jobs: int) -> None:
+    first, _ = read(org, jobs, "incremental")
+    org.control.advance_clock(HOUR)
+    (new,) = org.control.insert(OBJECTS[0], [{}])
+    org.control.advance_clock(HOUR)
+    org.control.fault("api_error", on="queryAll", error="QUERY_TIMEOUT", times=None)
+    try:
+        second, calls = read(org, jobs, "incremental", first)
+    finally:
+        org.control.clear_faults()
+
+    assert [row["Id"] for row in second.rows[OBJECTS[0]]] == [new]
+    assert (calls["queryAll"], calls["createJob"]) == (N, N)
+
+
+@jobs_at_once
+def test_a_run_below_the_reserve_costs_a_login_and_one_call(org: SimulatedOrg, jobs: int) -> None:
+    running = connector(org, jobs)
+    catalog = configure(running.streams(), OBJECTS)
+    org.control.set_limit("DailyBulkV2QueryJobs", remaining=10)
+    org.control.reset_requests()
+    try:
+        assert running.read(catalog).failed
+    finally:
+        org.control.set_limit("DailyBulkV2QueryJobs")
+    assert spent(org) == {"token": 1, "limits": 1}
+
+
+def test_the_limits_are_read_again_after_fifty_jobs() -> None:
+    with SimulatedOrg(OrgSettings(polls_until_complete=1, extra_objects=51)) as large:
+        running = Connector(large, objects=["Extra*"], max_concurrent_jobs=25)
+        streams = running.streams()
+        large.control.reset_requests()
+        assert not running.read(configure(streams, list(streams))).failed
+        assert spent(large)["limits"] == 2
