@@ -2,8 +2,8 @@
 
     python -m benchmarks.overlap [jobs | pages | discover | stuck] [--rows N]
 
-Each scenario runs the connector as Airbyte does, in a process of its own, against a simulated org in another. Ratios are
-taken within one run of this program, on one machine: they carry over to other machines, the seconds do not.
+Each scenario runs the connector as Airbyte does, in a process of its own, against a simulated org in another. Ratios
+are taken within one run of this program, on one machine: they carry over to other machines, the seconds do not.
 """
 
 from __future__ import annotations
@@ -74,9 +74,7 @@ class Org:
         answer.raise_for_status()
         return answer.json()["result"]
 
-    def run(
-        self, command: str, *arguments: str, until: Callable[[Run], bool] = lambda run: False, **config: Any
-    ) -> Run:
+    def run(self, command: str, *arguments: str, until: Callable[[Run], bool] = lambda _: False, **config: Any) -> Run:
         """Run one protocol command to its end, or until enough was seen."""
         credentials = self._ready["credentials"]["refresh_token"]
         path = self.file("config.json", {"credentials": credentials, "login_url": self._ready["url"], **config})
@@ -93,7 +91,7 @@ class Org:
             raise SystemExit(f"{' '.join(arguments)} ended with {process.returncode}")
         return run
 
-    def read(self, names: Sequence[str], until: Callable[[Run], bool] = lambda run: False, **config: Any) -> Run:
+    def read(self, names: Sequence[str], until: Callable[[Run], bool] = lambda _: False, **config: Any) -> Run:
         """Read objects in full."""
         streams = [
             {
@@ -219,9 +217,8 @@ def main() -> int:
     parser.add_argument("scenarios", nargs="*", choices=[*SCENARIOS, []], metavar="|".join(SCENARIOS))
     parser.add_argument("--rows", type=int, help="rows of an object, instead of the scenario's own number")
     options = parser.parse_args()
-    print(
-        f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {len(os.sched_getaffinity(0))} processors, Python {sys.version.split()[0]}\n"
-    )
+    processors, version = len(os.sched_getaffinity(0)), platform.python_version()
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {processors} processors, Python {version}\n")
     print("| scenario | connector | held against | ratio | target |\n| --- | --- | --- | --- | --- |")
     for name in options.scenarios or SCENARIOS:
         scenario, rows = SCENARIOS[name]
