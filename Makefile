@@ -9,6 +9,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+PYAIRBYTE := .venv-pyairbyte
 PYTEST_JOBS ?= auto
 PYTEST_ARGS ?=
 UV_LOCK_ARGS ?=
@@ -54,6 +55,14 @@ image: ## Build the container image with docker or podman (BASE_IMAGE=NAME: on a
 image-test: $(STAMP) image ## Try every protocol command through the container, and a stop in the middle
 	@$(BIN)/python -m pytest $(PYTEST_ARGS) integration_tests/image_checks.py
 
+.PHONY: pyairbyte-test
+pyairbyte-test: $(STAMP) $(PYAIRBYTE)/.set-up ## Let PyAirbyte read a simulated org into DuckDB, twice
+	@PYAIRBYTE_PYTHON=$(PYAIRBYTE)/bin/python $(BIN)/python -m pytest $(PYTEST_ARGS) integration_tests/pyairbyte_checks.py
+
+$(PYAIRBYTE)/.set-up: requirements/pyairbyte.txt .ci/setup
+	@VENV=$(PYAIRBYTE) LOCK=requirements/pyairbyte.txt .ci/setup
+	@touch $@
+
 .PHONY: check
 check: $(STAMP) ## Lint, formatting, strict types
 	@$(BIN)/ruff check .
@@ -88,10 +97,11 @@ lock: $(STAMP) ## Write requirements/*.txt anew from pyproject.toml
 	$(UV_COMPILE) pyproject.toml --extra export -c requirements/connector.txt -o requirements/export.txt
 	$(UV_COMPILE) pyproject.toml --extra export --extra dev -c requirements/export.txt -o requirements/dev.txt
 	$(UV_COMPILE) requirements/setup.in -o requirements/setup.txt
+	$(UV_COMPILE) requirements/pyairbyte.in -o requirements/pyairbyte.txt
 	$(UV_COMPILE) deploy/glue/requirements.in -c deploy/glue/constraints-5.0.txt -o deploy/glue/requirements.txt \
 		--python-platform x86_64-manylinux_2_28 --no-universal $(addprefix --no-emit-package ,$(GLUE_HAS))
 
 .PHONY: clean
 clean: ## Remove everything that make made, .venv included
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PYAIRBYTE) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -25,7 +25,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 METADATA = yaml.safe_load((ROOT / "metadata.yaml").read_text(encoding="utf-8"))["data"]
 ACCEPTANCE = yaml.safe_load((ROOT / "acceptance-test-config.yml").read_text(encoding="utf-8"))
-LOCKS = ("connector.txt", "export.txt", "dev.txt", "setup.txt")
+LOCKS = ("connector.txt", "export.txt", "dev.txt", "setup.txt", "pyairbyte.txt")
 
 # Import name -> distribution, where the two differ or one distribution stands for another.
 DISTRIBUTIONS = {
@@ -42,7 +42,7 @@ LOCK_LINES = (
     r"[\w.-]+(\[[\w,-]+\])?==[\w.+!-]+( ; [\w. '()=<>!]+)? \\",
     r"    --hash=sha256:[0-9a-f]{64}( \\)?",
     r"    # via",
-    r"    #( via|  ) ([\w.-]+( \(pyproject\.toml\))?|-c requirements/\w+\.txt|-r requirements/setup\.in)",
+    r"    #( via|  ) ([\w.-]+( \(pyproject\.toml\))?|-c requirements/\w+\.txt|-r requirements/\w+\.in)",
 )
 
 # Airbyte's registry schema, its required keys.

@@ -1,0 +1,29 @@
+"""PyAirbyte as its users write it: check, select, read into DuckDB. Runs in a virtual environment of its own.
+
+    python pyairbyte_client.py CONNECTOR CONFIG CACHE STREAM...
+
+Prints one JSON object: how many records PyAirbyte processed, and every row that the cache then holds, by stream.
+"""
+
+import contextlib
+import json
+import sys
+
+import airbyte
+
+
+def main(connector: str, config: str, cache_directory: str, *streams: str) -> None:
+    """Read ``streams`` into the cache and print what it holds."""
+    # PyAirbyte reports its progress on stdout.
+    with contextlib.redirect_stdout(sys.stderr):
+        with open(config, encoding="utf-8") as file:
+            source = airbyte.get_source("source-salesforce-bulk", config=json.load(file), local_executable=connector)
+        source.check()
+        source.select_streams(list(streams))
+        result = source.read(cache=airbyte.new_local_cache("demo", cache_dir=cache_directory))
+        rows = {name: [dict(row) for row in result[name]] for name in streams}
+    print(json.dumps({"processed": result.processed_records, "rows": rows}, default=str))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
