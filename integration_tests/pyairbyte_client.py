@@ -8,6 +8,7 @@ Prints one JSON object: how many records PyAirbyte processed, and every row that
 import contextlib
 import json
 import sys
+from pathlib import Path
 
 import airbyte
 
@@ -16,8 +17,8 @@ def main(connector: str, config: str, cache_directory: str, *streams: str) -> No
     """Read ``streams`` into the cache and print what it holds."""
     # PyAirbyte reports its progress on stdout.
     with contextlib.redirect_stdout(sys.stderr):
-        with open(config, encoding="utf-8") as file:
-            source = airbyte.get_source("source-salesforce-bulk", config=json.load(file), local_executable=connector)
+        settings = json.loads(Path(config).read_text(encoding="utf-8"))
+        source = airbyte.get_source("source-salesforce-bulk", config=settings, local_executable=connector)
         source.check()
         source.select_streams(list(streams))
         result = source.read(cache=airbyte.new_local_cache("demo", cache_dir=cache_directory))
