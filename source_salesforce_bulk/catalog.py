@@ -19,7 +19,7 @@ from source_salesforce_bulk.salesforce.describe import (
     choose_primary_key,
     json_schema,
 )
-from source_salesforce_bulk.salesforce.discovery import Discovery
+from source_salesforce_bulk.salesforce.discovery import Discovery, LeftOutObject
 from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
 
 LOGGER = logging.getLogger("airbyte.salesforce.catalog")
@@ -56,15 +56,29 @@ def readable_object(sobject: SObject, config: Config) -> ReadableObject:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The objects that the configuration's patterns show: those to be read, by name, and those that cannot be."""
+
+    objects: tuple[ReadableObject, ...]
+    left_out: tuple[LeftOutObject, ...]
+
+
 def discover_objects(discovery: Discovery, config: Config) -> list[ReadableObject]:
     """Every object that the configuration's patterns show and that Bulk can be expected to read, by name.
 
     What is left out is logged with its reason. Raises ``SalesforceError`` where the org cannot be described at all, and
     ValueError for a bad override.
     """
+    return list(survey_objects(discovery, config).objects)
+
+
+def survey_objects(discovery: Discovery, config: Config) -> Survey:
+    """:func:`discover_objects`, with what is left out."""
     listing = discovery.list_objects(config.objects, config.exclude_objects)
-    for left_out in listing.left_out:
-        LOGGER.info("Not offered: %s: %s", left_out.name, left_out.reason)
+    left_out = list(listing.left_out)
+    for one in left_out:
+        LOGGER.info("Not offered: %s: %s", one.name, one.reason)
     described = discovery.describe([selected.name for selected in listing.selected])
     objects = []
     for name, result in sorted(described.items()):
@@ -72,13 +86,15 @@ def discover_objects(discovery: Discovery, config: Config) -> list[ReadableObjec
             if result.failure.consequence is not Consequence.CONFIG:
                 raise result  # an outage must not look like an org with fewer objects
             LOGGER.warning("Not offered: %s: %s", name, result.failure.summary)
+            left_out.append(LeftOutObject(name, result.failure.summary))
         elif not result.fields:
             LOGGER.info("Not offered: %s: Bulk can select none of its fields", name)
+            left_out.append(LeftOutObject(name, "Bulk can select none of its fields"))
         else:
             for unknown in result.unknown_types:
                 LOGGER.info("%s has fields of the unknown type %s; they are read as text", name, unknown)
             objects.append(readable_object(result, config))
-    return objects
+    return Survey(tuple(objects), tuple(left_out))
 
 
 def selected_fields(configured_schema: Mapping[str, Any] | None) -> Collection[str] | None:

@@ -26,6 +26,7 @@ from source_salesforce_bulk.registries.state import (
     LeaseHeld,
     LeaseLost,
     Progress,
+    State,
     UnreadableProgress,
 )
 from source_salesforce_bulk.salesforce.clock import Clock
@@ -86,6 +87,12 @@ class DynamoDbStates:
             raise
         return lease
 
+    def state(self, organization_id: str, object_name: str) -> State:
+        """See ``StateRegistry.state``."""
+        key = f"{organization_id}#{object_name}"
+        answer = self._client.get_item(TableName=self._table, Key=_key(key, _PROGRESS), ConsistentRead=True)
+        return _state_in(answer.get("Item", {}), key, self._table)
+
 
 class DynamoDbLease:
     """See ``Lease``."""
@@ -114,11 +121,8 @@ class DynamoDbLease:
         """Read what the registry holds, once the lease is ours; raises ``UnreadableProgress``."""
         files = self._files()
         open_from = _number(item, "open_file") - self._first
-        try:
-            state = json.loads(_text(item, "state") or "{}")
-        except ValueError as error:
-            raise UnreadableProgress(f"The state of {self._key} in the table {self._table} is not JSON.") from error
-        if len(files) != self._next - self._first or not isinstance(state, dict):
+        state = _state_in(item, self._key, self._table)
+        if len(files) != self._next - self._first:
             raise UnreadableProgress(f"The item {self._key} in the table {self._table} does not hold what it lists.")
         self._progress = Progress(
             state=state,
@@ -237,6 +241,16 @@ class DynamoDbLease:
                 )
             except ClientError:
                 return
+
+
+def _state_in(item: Mapping[str, Any], key: str, table: str) -> State:
+    try:
+        state = json.loads(_text(item, "state") or "{}")
+    except ValueError:
+        state = None
+    if not isinstance(state, dict):
+        raise UnreadableProgress(f"The state of {key} in the table {table} is not a JSON object.")
+    return state
 
 
 def _overlap(held: tuple[DataFile, ...], wanted: tuple[DataFile, ...]) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from source_salesforce_bulk.registries.durable_files import replace_file
-from source_salesforce_bulk.registries.state import LeaseHeld, LeaseLost, Progress, UnreadableProgress
+from source_salesforce_bulk.registries.state import LeaseHeld, LeaseLost, Progress, State, UnreadableProgress
 
 
 class LocalStates:
@@ -24,7 +24,7 @@ class LocalStates:
 
     def acquire(self, organization_id: str, object_name: str, owner: str) -> LocalLease:
         """See ``StateRegistry.acquire``."""
-        path = self._folder / organization_id / f"{object_name}.json"
+        path = self._path(organization_id, object_name)
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.with_suffix(".lock").open("a+", encoding="utf-8")
         try:
@@ -42,6 +42,13 @@ class LocalStates:
         except BaseException:
             lock.close()
             raise
+
+    def state(self, organization_id: str, object_name: str) -> State:
+        """See ``StateRegistry.state``."""
+        return _read(self._path(organization_id, object_name)).state
+
+    def _path(self, organization_id: str, object_name: str) -> Path:
+        return self._folder / organization_id / f"{object_name}.json"
 
 
 class LocalLease:

@@ -133,3 +133,7 @@ class StateRegistry(Protocol):
         Raises :class:`LeaseHeld`, and :class:`UnreadableProgress` where what is kept cannot be read.
         """
         ...
+
+    def state(self, organization_id: str, object_name: str) -> State:
+        """How far the object is, without a lease; raises :class:`UnreadableProgress`."""
+        ...

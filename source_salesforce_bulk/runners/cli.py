@@ -12,6 +12,7 @@ import click
 from source_salesforce_bulk.runners.export_command import ExportOptions, run_export
 from source_salesforce_bulk.runners.outcomes import ExitCode
 from source_salesforce_bulk.runners.page_files import FORMATS
+from source_salesforce_bulk.runners.plan_command import PlanOptions, run_plan
 from source_salesforce_bulk.signals import Overdue, Stop
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -85,3 +86,14 @@ def _config_options(command: F) -> F:
 def export(stop: Stop, /, **options: Any) -> int:
     """Export objects to Parquet or JSON lines, and continue where the last run stopped."""
     return run_export(ExportOptions(**options), stop)
+
+
+@commands.command()
+@_config_options
+@click.option("--state", metavar="file:///DIR|dynamodb://TABLE", help="Plan from where the objects stand there.")
+@click.option("--confirm", is_flag=True, help="Ask the org whether Bulk takes each object: one tiny job each.")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+@click.pass_obj
+def plan(stop: Stop, /, **options: Any) -> int:
+    """Say what an export would do, and what the org has left for it. Reads no row."""
+    return run_plan(PlanOptions(**options), stop)

@@ -222,7 +222,9 @@ class ObjectExport:
             return None
         mode = Mode.INCREMENTAL if self.readable.cursor else Mode.FULL_REFRESH
         blob = {} if finished else progress.state
-        plan, incoming = plan_object(self.readable, None, mode, blob, export.config, export.organization_id)
+        plan, incoming = plan_object(
+            self.readable, None, mode, blob, export.config, export.organization_id, self.expected
+        )
         if incoming.warning:
             LOGGER.warning("%s: %s", self.name, incoming.warning, extra=self._facts)
         export.extraction.abandon(plan, [(point.job, point.api_version) for point in incoming.abandoned])

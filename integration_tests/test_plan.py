@@ -1,0 +1,122 @@
+"""What ``salesforce-bulk plan`` promises is what an export of the same objects then does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests.exporter import SCRIPT, Exporter
+from integration_tests.simulated_org import OrgSettings, SimulatedOrg
+
+OBJECTS = ["Contact", "Account", "Opportunity", "LoginHistory"]
+LOGIN, POLL = "token", "jobInfo"
+
+
+@pytest.fixture
+def org() -> Iterator[SimulatedOrg]:
+    with SimulatedOrg(OrgSettings(polls_until_complete=1, frozen_at="2026-11-24T08:00:00Z")) as simulated:
+        yield simulated
+
+
+def run_plan(exporter: Exporter, objects: list[str], *more: str) -> subprocess.CompletedProcess[str]:
+    path = exporter.folder / "config.json"
+    path.write_text(json.dumps(exporter.config), encoding="utf-8")
+    patterns = [part for name in objects for part in ("--object", name)]
+    command = [str(SCRIPT), "plan", "--config", str(path), *patterns, *more]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=os.environ)
+
+
+def plan(exporter: Exporter, objects: list[str], *more: str) -> dict[str, Any]:
+    done = run_plan(exporter, objects, "--json", *more)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def counted(exporter: Exporter, objects: list[str]) -> tuple[int, int]:
+    """The jobs that an export created, and the API calls that it made beside logging in and polling."""
+    control = exporter.org.control
+    jobs = len(control.jobs())
+    control.reset_requests()
+    assert exporter.run(objects).code == 0
+    calls = sum(count for kind, count in control.requests().items() if kind not in (LOGIN, POLL))
+    return len(control.jobs()) - jobs, calls
+
+
+def within_ten_percent(planned: float | str, actual: float) -> bool:
+    return planned == "unknown" or abs(planned - actual) <= 0.1 * actual
+
+
+def test_a_first_export_does_what_was_planned(org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = Exporter(org, tmp_path, page_size=1000)
+
+    planned = plan(exporter, OBJECTS)
+    jobs, calls = counted(exporter, OBJECTS)
+
+    assert planned["totals"]["windows"] == planned["totals"]["jobs"] == jobs == len(OBJECTS)
+    assert planned["totals"]["api_calls"] == "unknown"  # a few polls more or less would be too many
+    assert within_ten_percent(planned["totals"]["api_calls_without_polls"], calls)
+    rows = {entry["object"]: entry["rows"] for entry in planned["objects"]}
+    for name in OBJECTS:
+        assert within_ten_percent(rows[name], len(exporter.rows(name)))
+    assert planned["limits"]["DailyApiRequests"]["remaining"] > 0
+
+
+def test_a_plan_from_a_state_knows_that_nothing_is_left_to_do(org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = Exporter(org, tmp_path, page_size=1000)
+    exporter.run(["Contact", "Account"])
+    org.control.advance_clock(3600)
+    changed = [row["Id"] for row in org.control.rows("Contact")[:7]]
+    org.control.update("Contact", {"LastName": "Changed"}, ids=changed)
+    org.control.advance_clock(60)
+
+    planned = plan(exporter, ["Contact", "Account"], "--state", (tmp_path / "state").as_uri())
+    jobs, calls = counted(exporter, ["Contact", "Account"])
+
+    assert {entry["object"]: entry["jobs"] for entry in planned["objects"]} == {"Contact": 1, "Account": 0}
+    assert planned["totals"]["jobs"] == jobs == 1
+    assert within_ten_percent(planned["totals"]["api_calls_without_polls"], calls)
+
+
+def test_a_plan_reads_no_row_and_leaves_no_job(org: SimulatedOrg, tmp_path: Path) -> None:
+    plan(Exporter(org, tmp_path), ["*"])
+    assert org.control.jobs() == []
+    assert not (tmp_path / "state").exists()
+
+
+def test_an_object_that_cannot_be_read_is_listed_with_its_reason(org: SimulatedOrg, tmp_path: Path) -> None:
+    planned = plan(Exporter(org, tmp_path), ["*"])
+    left_out = {entry["object"]: entry["reason"] for entry in planned["objects"] if not entry["readable"]}
+    assert left_out
+    assert all(left_out.values())
+
+
+def test_the_org_itself_can_be_asked(org: SimulatedOrg, tmp_path: Path) -> None:
+    refused = next(one["name"] for one in org.control.objects() if one["refused_by_bulk"])
+
+    planned = plan(Exporter(org, tmp_path), [refused, "Account"], "--confirm")
+
+    said = {entry["object"]: (entry["readable"], entry["reason"]) for entry in planned["objects"]}
+    assert said["Account"] == (True, None)
+    assert said[refused][0] is False
+    assert said[refused][1]
+    assert all(job["deleted"] for job in org.control.jobs())
+
+
+def test_the_table_is_for_people(org: SimulatedOrg, tmp_path: Path) -> None:
+    done = run_plan(Exporter(org, tmp_path), ["Account", "Contact"])
+    assert done.returncode == 0, done.stderr
+    assert "SystemModstamp" in done.stdout
+    assert "DailyBulkV2QueryJobs" in done.stdout
+    assert "unknown" in done.stdout
+
+
+def test_what_nobody_has_is_named(org: SimulatedOrg, tmp_path: Path) -> None:
+    done = run_plan(Exporter(org, tmp_path), ["Nonsense__c"])
+    assert done.returncode == 2
+    assert "Nonsense__c" in done.stderr
