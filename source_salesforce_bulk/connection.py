@@ -24,13 +24,15 @@ from source_salesforce_bulk.extraction.calls import Calls, ThreadedCalls
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.quota import Quota, quota_of
+from source_salesforce_bulk.extraction.reader import PageBounds
 from source_salesforce_bulk.extraction.scheduler import SchedulerPolicy
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.discovery import Discovery
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import Credentials, Session
 from source_salesforce_bulk.salesforce.org import SalesforceOrg
-from source_salesforce_bulk.salesforce.pages import Page
+from source_salesforce_bulk.salesforce.page_listing import PageLister
+from source_salesforce_bulk.salesforce.pages import Page, PageSource
 from source_salesforce_bulk.salesforce.query_job import JobPolicy
 from source_salesforce_bulk.salesforce.token import TokenProvider
 from source_salesforce_bulk.salesforce.transport import Http, Transport
@@ -130,8 +132,19 @@ class Connection:
             return Quota()
         return quota_of(limits, self.config.daily_limit_reserve_percent)
 
-    def org(self, on_page: Callable[[Page], None] = lambda _: None) -> SalesforceOrg:
-        """The calls of an extraction; pages are spooled under the system's temporary directory (TMPDIR)."""
+    def renew(self, stale_access_token: str) -> Session:
+        """A session newer than the one this token belongs to; raises ``SalesforceError``."""
+        return self._tokens.refresh(stale_access_token)
+
+    def page_lister(self) -> PageLister:
+        """What lists the pages of a job before they are read."""
+        return PageLister(self._transport)
+
+    def org(self, on_page: Callable[[Page], None] = lambda _: None, pages: PageSource | None = None) -> SalesforceOrg:
+        """The calls of an extraction; pages are spooled under the system's temporary directory (TMPDIR).
+
+        Where ``pages`` is given, they are read there.
+        """
         with self._opening:
             if self._directory is None:
                 self._directory = Path(tempfile.mkdtemp(prefix="salesforce-bulk-"))
@@ -143,14 +156,25 @@ class Connection:
             lambda: self._tokens.session().user_id,
             on_page,
             self.run_id,
+            pages=pages,
         )
 
-    def extraction(self, on_page: Callable[[Page], None] = lambda _: None) -> Extraction:
-        """A new extraction, with threads of its own; ``on_page`` sees each proven page, on its download's thread."""
+    def extraction(
+        self,
+        on_page: Callable[[Page], None] = lambda _: None,
+        pages: PageSource | None = None,
+        page_bounds: PageBounds | None = None,
+    ) -> Extraction:
+        """A new extraction, with threads of its own; ``on_page`` sees each proven page, on its download's thread.
+
+        ``pages`` that are read elsewhere come with the bounds that suit that place.
+        """
         jobs = self.config.max_concurrent_jobs
         policy = SchedulerPolicy(jobs, JobPolicy(job_timeout=self.config.job_timeout.total_seconds()))
-        calls = self._calls(min(jobs, 20) + _EXTRA_WORKERS, "salesforce")
-        return Extraction(self.org(on_page), calls, self.clock, self._random01, policy, self.metrics, self.run_id)
+        elsewhere = page_bounds.of_all if page_bounds else 0  # each of them waits on a thread here
+        calls = self._calls(min(jobs, 20) + _EXTRA_WORKERS + elsewhere, "salesforce")
+        org = self.org(on_page, pages)
+        return Extraction(org, calls, self.clock, self._random01, policy, self.metrics, self.run_id, page_bounds)
 
     def close(self) -> None:
         """Give the disk space back; may be called twice."""

@@ -33,10 +33,10 @@ def asks_for(locator: str | None):
     return check
 
 
-def list_pages(http: ScriptedHttp, total: int | None = 3000) -> PageListing:
+def list_pages(http: ScriptedHttp, total: int | None = 3000, start: str | None = None) -> PageListing:
     with http:
         transport = Transport(http, FakeTokens(), FakeClock(), lambda: 0.0, RunMetrics())
-        return PageLister(transport, PAGE_SIZE).list_pages(JobResult("Account", "750x", "v66.0", total))
+        return PageLister(transport).list_pages(JobResult("Account", "750x", "v66.0", total), start, PAGE_SIZE)
 
 
 def test_the_org_lists_its_pages_a_few_at_a_time():
@@ -44,6 +44,18 @@ def test_the_org_lists_its_pages_a_few_at_a_time():
     http.expect("GET", "/750x/resultPages", listed("a", "b", further=f"{PATH}/resultpages?locator=b"))
     http.expect("GET", "/750x/resultpages?locator=b", listed("c"))
     assert list_pages(http) == PageListing(("a", "b", "c"), page_size=None)
+
+
+def test_a_job_is_continued_at_the_page_that_an_earlier_run_came_to():
+    http = ScriptedHttp().expect("GET", "/750x/resultPages", listed("a", "b", "c"))
+    assert list_pages(http, start="b") == PageListing(("b", "c"), page_size=None)
+
+
+def test_a_page_that_the_list_does_not_hold_is_walked_on_from_at_the_size_that_led_to_it():
+    http = ScriptedHttp().expect("GET", "/750x/resultPages", listed("a", "b"))
+    http.expect("GET", "/750x/results", page(1000, "y"), asks_for("x"))
+    http.expect("GET", "/750x/results", page(10, "null"), asks_for("y"))
+    assert list_pages(http, start="x") == PageListing(("x", "y"), page_size=PAGE_SIZE)
 
 
 def test_a_result_without_rows_has_no_page_and_costs_no_call():

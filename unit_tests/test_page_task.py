@@ -18,6 +18,7 @@ from source_salesforce_bulk.salesforce.page_task import (
     PageTask,
     PageTaskRunner,
     SessionEnded,
+    spark_schema,
 )
 from source_salesforce_bulk.salesforce.pages import PageAddress
 from unit_tests.fakes import Answer, FakeClock, ScriptedHttp, Sent
@@ -102,6 +103,11 @@ def test_tasks_and_outcomes_travel_between_machines():
     outcome = PageOutcome(1, failure=Failure.of(Kind.JOB_GONE))
     assert pickle.loads(pickle.dumps(TASK)) == TASK
     assert pickle.loads(pickle.dumps(outcome)) == outcome
+
+
+def test_spark_gets_instants_in_microseconds():
+    columns = (Column("SystemModstamp", CellKind.DATETIME), Column("Day", CellKind.DATE))
+    assert spark_schema(columns).types == [pa.timestamp("us", "UTC"), pa.date32()]
 
 
 def test_an_executor_needs_neither_the_cdk_nor_pydantic_nor_boto3():

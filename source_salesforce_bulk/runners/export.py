@@ -24,7 +24,7 @@ from source_salesforce_bulk.runners.destination import Destination, ManifestExis
 from source_salesforce_bulk.runners.manifest import build_manifest
 from source_salesforce_bulk.runners.object_export import Export, ObjectExport, PageDone
 from source_salesforce_bulk.runners.outcomes import ExportFailed, ObjectOutcome, exit_code
-from source_salesforce_bulk.runners.page_files import PageFiles
+from source_salesforce_bulk.runners.page_files import FileMaker
 from source_salesforce_bulk.runners.schema_watch import SchemaWatch
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, Failure, Kind, SalesforceError
 
@@ -60,7 +60,7 @@ class ExportPlaces:
     destination: Destination
     states: StateRegistry
     schemas: SchemaWatch
-    page_files: PageFiles
+    page_files: FileMaker
     watcher: Watcher
     on_clean_up: Callable[[], None]
 
@@ -93,7 +93,7 @@ class ExportRun:
         """Export everything that the configuration names; raises ``ExportFailed`` where no object can be begun."""
         connection = self.connection
         started = connection.clock.now()
-        extraction = connection.extraction(self.places.page_files.make)
+        extraction = self.places.page_files.extraction(connection)
         seconds = CLEAN_UP_STOPPED
         try:
             self._begin(self._prepare(extraction), extraction)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -13,10 +13,11 @@ import click
 from rich.console import Console
 
 from source_salesforce_bulk.runners import places
+from source_salesforce_bulk.runners.destination import Destination
 from source_salesforce_bulk.runners.export import ExportPlaces, ExportRun
 from source_salesforce_bulk.runners.metrics import RunReport, counts_of
 from source_salesforce_bulk.runners.outcomes import ExitCode, ExportFailed, failure_code
-from source_salesforce_bulk.runners.page_files import FORMATS, PageFiles
+from source_salesforce_bulk.runners.page_files import FORMATS, FileMaker, PageFiles
 from source_salesforce_bulk.runners.progress import LiveBars, PlainLines, print_summary
 from source_salesforce_bulk.runners.schema_watch import EventBus, SchemaWatch
 from source_salesforce_bulk.runners.session import Session, new_run_id
@@ -43,26 +44,32 @@ class ExportOptions:
     metrics: str
 
 
-def run_export(options: ExportOptions, stop: Stop) -> int:
-    """Run the command; its exit code."""
+MakeFiles = Callable[[Destination, str], tuple[FileMaker, Destination]]
+"""From a destination and a run id: who makes the files, and how they get to their places there."""
+
+
+def run_export(options: ExportOptions, stop: Stop, make_files: MakeFiles | None = None) -> int:
+    """Run the command; its exit code. Where ``make_files`` is given, the pages are read there and not here."""
     run_id = options.run_id if options.run_id is not None else new_run_id(datetime.now(UTC))
     session = Session(stop, run_id)
     session.begin()
-    return session.ended(lambda: _export(options, session))
+    make = make_files or (lambda destination, _: (PageFiles(FORMATS[options.format_name]), destination))
+    return session.ended(lambda: _export(options, session, make))
 
 
-def _export(options: ExportOptions, session: Session) -> int:
+def _export(options: ExportOptions, session: Session, make_files: MakeFiles) -> int:
     if not _RUN_ID.fullmatch(session.run_id):
         text = "--run-id takes letters, digits, points, dashes and underscores, beginning with a letter or digit."
         raise ExportFailed(Consequence.CONFIG, text)
     sink = places.metrics_sink(options.metrics, lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
     watch = _schema_watch(options, session)
     watcher = LiveBars(session.console) if session.live else PlainLines(click.echo)
+    page_files, destination = make_files(places.destination(options.destination), session.run_id)
     where = ExportPlaces(
-        destination=places.destination(options.destination),
+        destination=destination,
         states=places.state_registry(options.state, session.clock),
         schemas=watch,
-        page_files=PageFiles(FORMATS[options.format_name]),
+        page_files=page_files,
         watcher=watcher,
         on_clean_up=session.stop.leaving,
     )

@@ -43,7 +43,7 @@ from source_salesforce_bulk.runners.coverage import Coverage
 from source_salesforce_bulk.runners.destination import Destination, ManifestExists
 from source_salesforce_bulk.runners.manifest import abandoned_manifest, files_named, highest_window, page_path
 from source_salesforce_bulk.runners.outcomes import ExportFailed, ObjectOutcome
-from source_salesforce_bulk.runners.page_files import PageFiles
+from source_salesforce_bulk.runners.page_files import FileMaker
 from source_salesforce_bulk.runners.schema_watch import SchemaWatch
 from source_salesforce_bulk.runners.storage_failures import defect, storage_failure
 from source_salesforce_bulk.salesforce.failures import Consequence, Failure, SalesforceError
@@ -70,7 +70,7 @@ class Export:
     config: Config
     organization_id: str
     extraction: Extraction
-    page_files: PageFiles
+    page_files: FileMaker
     destination: Destination
     states: StateRegistry
     schemas: SchemaWatch

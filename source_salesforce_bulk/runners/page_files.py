@@ -14,12 +14,14 @@ import orjson
 import pyarrow as pa
 from pyarrow import parquet
 
+from source_salesforce_bulk.connection import Connection
 from source_salesforce_bulk.encoding.arrow_pages import ArrowPageReader, ArrowRows, arrow_schema
 from source_salesforce_bulk.encoding.cells import Value
 from source_salesforce_bulk.encoding.records import Column, RecordReader
+from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.field_types import field_type
-from source_salesforce_bulk.salesforce.pages import Page
+from source_salesforce_bulk.salesforce.pages import Page, PageAddress
 
 ROW_GROUP = 131_072
 """Rows in a Parquet row group, at most: large enough to compress well, small enough to be held in memory."""
@@ -58,7 +60,7 @@ class Parquet:
 
     def write(self, page: Page, sobject: SObject, path: Path) -> PageFile:
         """See :class:`Format`."""
-        columns = _columns(page, sobject)
+        columns = columns_of(page.address, sobject)
         schema = arrow_schema(columns, _metadata(sobject)).with_metadata({"salesforce.object": sobject.name})
         reader = ArrowPageReader(columns, schema)
         unreadable: Counter[str] = Counter()
@@ -82,7 +84,7 @@ class JsonLines:
         """See :class:`Format`."""
         unreadable: Counter[str] = Counter()
         with path.open("wb") as file:
-            for record in RecordReader(_columns(page, sobject)).records(page.read_rows()):
+            for record in RecordReader(columns_of(page.address, sobject)).records(page.read_rows()):
                 unreadable.update(record.unreadable)
                 file.write(orjson.dumps({name: _json(value) for name, value in record.data.items()}))
                 file.write(b"\n")
@@ -91,6 +93,27 @@ class JsonLines:
 
 FORMATS: Mapping[str, Format] = {"parquet": Parquet(), "jsonl": JsonLines()}
 """By the name that ``--format`` takes."""
+
+
+class FileMaker(Protocol):
+    """Reads the pages of an export and makes files of them, in this process or elsewhere."""
+
+    @property
+    def extension(self) -> str:
+        """Behind the dot of a file's name."""
+        ...
+
+    def expect(self, sobject: SObject) -> None:
+        """Pages of this object will come."""
+        ...
+
+    def extraction(self, connection: Connection) -> Extraction:
+        """The extraction whose pages become files here."""
+        ...
+
+    def take(self, page: Page) -> PageFile:
+        """The page's file, which is the caller's from now on; raises what making it raised."""
+        ...
 
 
 class PageFiles:
@@ -112,6 +135,10 @@ class PageFiles:
         with self._lock:
             self._objects[sobject.name] = sobject
 
+    def extraction(self, connection: Connection) -> Extraction:
+        """See :class:`FileMaker`."""
+        return connection.extraction(self.make)
+
     def make(self, page: Page) -> None:
         """Make the page's file. What goes wrong is told by :meth:`take`, where it concerns one object only."""
         try:
@@ -130,10 +157,10 @@ class PageFiles:
         return made
 
 
-def _columns(page: Page, sobject: SObject) -> list[Column]:
-    """The page's columns. Only fields that describe shows are ever selected."""
+def columns_of(address: PageAddress, sobject: SObject) -> list[Column]:
+    """A page's columns. Only fields that describe shows are ever selected."""
     kinds = {described.name: field_type(described.type).kind for described in sobject.fields}
-    return [Column(name, kinds[name]) for name in page.address.columns]
+    return [Column(name, kinds[name]) for name in address.columns]
 
 
 def _metadata(sobject: SObject) -> Mapping[str, Mapping[str, str]]:

@@ -18,7 +18,7 @@ from source_salesforce_bulk.salesforce.failures import SalesforceError, unreadab
 from source_salesforce_bulk.salesforce.ids import id_15, is_id, split_id_range
 from source_salesforce_bulk.salesforce.jobs import BulkJobs
 from source_salesforce_bulk.salesforce.page_files import EncodeFile, encode_file
-from source_salesforce_bulk.salesforce.pages import Page, PageAddress, PageFetcher
+from source_salesforce_bulk.salesforce.pages import Page, PageAddress, PageFetcher, PageSource
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_probe, build_soql, parse_instant
 from source_salesforce_bulk.salesforce.transport import Transport
 from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
@@ -43,10 +43,11 @@ class SalesforceOrg:
         on_page: Callable[[Page], None] = lambda _: None,
         run_id: str | None = None,
         encode: EncodeFile = encode_file,
+        pages: PageSource | None = None,
     ) -> None:
         self._transport = transport
         self._jobs = BulkJobs(transport, run_id)
-        self._pages = PageFetcher(transport, directory, clock, random01, run_id, encode)
+        self._pages = pages or PageFetcher(transport, directory, clock, random01, run_id, encode)
         self._user_id = user_id
         self._on_page = on_page
 

@@ -45,26 +45,32 @@ class PageListing:
 
 
 class PageLister:
-    """Lists pages; one instance serves every thread. ``page_size`` is for orgs whose locators have to be walked."""
+    """Lists pages; one instance serves every thread."""
 
-    def __init__(self, transport: Transport, page_size: int) -> None:
+    def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._page_size = page_size
 
-    def list_pages(self, job: JobResult) -> PageListing:
-        """Every page of the job; none where it holds no row.
+    def list_pages(self, job: JobResult, start: str | None, page_size: int) -> PageListing:
+        """Every page of the job from the one that ``start`` names (None: the first); none where it holds no row.
 
-        Raises ``SalesforceError``; its action is ``NEW_JOB`` where the job is gone or its pages do not add up.
+        ``page_size`` is for pages that have to be walked: where the org does not list them, or where its list does not
+        hold ``start``, which an earlier run came to by pages of that size. Raises ``SalesforceError``; its action is
+        ``NEW_JOB`` where the job is gone or its pages do not add up.
         """
         if job.total == 0:
             return PageListing((), None)
         try:
-            return PageListing(tuple(self._listed(job)), None)
+            listed = tuple(self._listed(job))
         except SalesforceError as error:
             if error.failure.status != 404:
                 raise
             LOGGER.info("%s job %s: the org does not list pages; walking them", job.object_name, job.job_id)
-        return PageListing(tuple(self._walked(job)), self._page_size)
+            return PageListing(tuple(self._walked(job, start, page_size)), page_size)
+        if start is None or not listed:
+            return PageListing(listed, None)
+        if start in listed:
+            return PageListing(listed[listed.index(start) :], None)
+        return PageListing(tuple(self._walked(job, start, page_size)), page_size)
 
     def _listed(self, job: JobResult) -> Iterator[str | None]:
         further: str | None = None
@@ -91,11 +97,11 @@ class PageLister:
         except UnreadableBody as error:
             raise SalesforceError(unreadable_answer(Operation.RESULT_PAGES, response)) from error
 
-    def _walked(self, job: JobResult) -> Iterator[str | None]:
-        walk = Walk(total=job.total)
+    def _walked(self, job: JobResult, start: str | None, page_size: int) -> Iterator[str | None]:
+        walk = Walk(total=job.total if start is None else None, locator=start)
         while True:
             yield walk.locator
-            headers = self._headers(job, walk.locator)
+            headers = self._headers(job, walk.locator, page_size)
             # A page that does not say how many rows it has cannot be counted before it is read.
             walk = walk if headers.rows is not None else replace(walk, total=None)
             match step(walk, headers, headers.rows or 0):
@@ -106,8 +112,8 @@ class PageLister:
                 case other:
                     raise SalesforceError(_does_not_add_up(f"its headers do not lead to its end ({other})"))
 
-    def _headers(self, job: JobResult, locator: str | None) -> PageHeaders:
-        request = bulk_api.results(job.version, job.job_id, locator, self._page_size, job.object_name)
+    def _headers(self, job: JobResult, locator: str | None, page_size: int) -> PageHeaders:
+        request = bulk_api.results(job.version, job.job_id, locator, page_size, job.object_name)
         with self._transport.open(request) as body:
             return PageHeaders.from_http(body.headers)
 

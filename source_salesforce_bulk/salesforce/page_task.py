@@ -12,12 +12,14 @@ import random
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from source_salesforce_bulk.encoding.arrow_pages import ArrowPageReader
+import pyarrow as pa
+
+from source_salesforce_bulk.encoding.arrow_pages import ArrowPageReader, arrow_schema
 from source_salesforce_bulk.encoding.records import Column
 from source_salesforce_bulk.salesforce.clock import Clock, SystemClock
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
@@ -43,10 +45,12 @@ class PageOutcome:
     """What became of a page. ``failure`` is None where all its rows were given; else none of them was.
 
     ``rows`` and ``size`` (bytes as received) are 0 for a failed page; ``calls`` and ``retries`` count what it cost.
+    ``first_id`` is the Id in its first row, None where it has none.
     """
 
     number: int
     rows: int = 0
+    first_id: str | None = None
     size: int = 0
     calls: int = 0
     retries: int = 0
@@ -96,6 +100,44 @@ class _Counting:
         self.retries += 1
 
 
+class Given(Protocol):
+    """What every partition of a wave is given; a Spark broadcast is one."""
+
+    @property
+    def value(self) -> tuple[Session, tuple[Column, ...], tuple[PageTask, ...]]:
+        """The session, the columns, and the tasks of all partitions."""
+        ...
+
+
+class PartitionReader:
+    """The function of a Spark ``mapInArrow`` whose input are task numbers, one in each partition.
+
+    It yields the rows of the task's page, and tells ``report`` (a Spark accumulator's ``add``) what became of it. Spark
+    holds instants in microseconds, and knows no other unit.
+    """
+
+    def __init__(self, given: Given, report: Callable[[Mapping[int, PageOutcome]], None]) -> None:
+        self._given = given
+        self._report = report
+
+    def __call__(self, numbers: Iterator[Any]) -> Iterator[Any]:
+        """See the class."""
+        session, columns, tasks = self._given.value
+        runner = PageTaskRunner(session, columns)
+        schema = spark_schema(columns)
+        for batch in numbers:
+            for number in batch.column(0).to_pylist():
+                for rows in runner.run(tasks[number], lambda outcome: self._report({outcome.number: outcome})):
+                    yield rows.cast(schema)
+
+
+def spark_schema(columns: Sequence[Column]) -> Any:
+    """The Arrow schema of ``columns`` as Spark takes it."""
+    milliseconds, microseconds = pa.timestamp("ms", "UTC"), pa.timestamp("us", "UTC")
+    fields = [field.with_type(microseconds) if field.type == milliseconds else field for field in arrow_schema(columns)]
+    return pa.schema(fields)
+
+
 class PageTaskRunner:
     """Reads pages whose columns are ``columns``, with one session and one connection."""
 
@@ -143,6 +185,7 @@ class PageTaskRunner:
             PageOutcome(
                 number=task.number,
                 rows=page.rows,
+                first_id=page.first_id,
                 size=page.size,
                 calls=costs.calls,
                 retries=costs.retries + page.retries,

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from source_salesforce_bulk.encoding.csv_page import PageRejected, PageShape, read_rows
 from source_salesforce_bulk.encoding.encoded_page import LineBlock, PageEncoder
@@ -158,6 +158,19 @@ class _Attempt:
         self.path.unlink()
         if self.lines is not None:
             self.lines.path.unlink()
+
+
+class PageSource(Protocol):
+    """Where proven pages come from; :class:`PageFetcher` is one."""
+
+    def fetch(
+        self,
+        address: PageAddress,
+        on_headers: Callable[[PageHeaders], None],
+        encoder: PageEncoder | None = None,
+    ) -> Page:
+        """The page, accepted; may be called from any thread. Raises ``SalesforceError``."""
+        ...
 
 
 class PageFetcher:

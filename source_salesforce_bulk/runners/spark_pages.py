@@ -1,0 +1,189 @@
+"""Result pages read by Spark in place of this process: the one reading path, with the work done elsewhere.
+
+To the extraction this is where pages come from, like ``salesforce.pages``. The job's pages are listed once, so that all
+of them can be asked for at the same time; each waits for its wave; what comes back is the page's count, and a file that
+Spark has written.
+
+Retries here: a page for which the session ended is undone, and is read again with a newer session, up to
+``MAX_SESSIONS`` times. Everything else about a page is retried by ``salesforce.pages`` on the machine that reads it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from source_salesforce_bulk.connection import Connection
+from source_salesforce_bulk.encoding.encoded_page import PageEncoder
+from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.reader import PageBounds
+from source_salesforce_bulk.runners.page_files import PageFile
+from source_salesforce_bulk.runners.waves import ReadPage, WaveBoard, WaveRunner
+from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
+from source_salesforce_bulk.salesforce.describe import SObject
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.oauth import Session
+from source_salesforce_bulk.salesforce.page_listing import JobResult, PageListing
+from source_salesforce_bulk.salesforce.pages import Page, PageAddress
+from source_salesforce_bulk.salesforce.wire import Operation
+
+LOGGER = logging.getLogger("salesforce_bulk.glue")
+
+MAX_SESSIONS = 4
+"""Sessions that a page is tried with. What four of them did not live for, a fifth will not."""
+
+_LEAST_AHEAD = 16  # pages of one object that are asked for at once, on however small a cluster
+_PAGE_SIZE = 50_000  # where a page was asked for without a size, and the org does not list pages any more
+
+_NOWHERE = Path("nowhere")  # a page that was read elsewhere has no file here
+
+
+class Lister(Protocol):
+    """Lists a job's pages; ``page_listing.PageLister`` is one."""
+
+    def list_pages(self, job: JobResult, start: str | None, page_size: int) -> PageListing:
+        """The pages of the job from ``start`` on; raises ``SalesforceError``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SparkPageReader:
+    """Where a page's rows are read. ``renew`` logs in anew, unless somebody has since the stale token's login."""
+
+    read: Callable[[PageAddress], ReadPage]
+    renew: Callable[[str], Session]
+    lister: Lister
+
+
+class SparkFiles:
+    """Makes an export's files on Spark: a ``FileMaker`` whose pages are read by ``runner``."""
+
+    extension = "parquet"
+
+    def __init__(self, runner: WaveRunner) -> None:
+        self._runner = runner
+        self._objects: dict[str, SObject] = {}
+        self._pages: SparkPages | None = None
+
+    def expect(self, sobject: SObject) -> None:
+        """See ``FileMaker``."""
+        self._objects[sobject.name] = sobject
+
+    def extraction(self, connection: Connection) -> Extraction:
+        """See ``FileMaker``. As many pages are asked for ahead as make two small waves."""
+        board = WaveBoard(self._runner, connection.log_in, self._objects.__getitem__, connection.clock)
+        reader = SparkPageReader(board.read, connection.renew, connection.page_lister())
+        pages = self._pages = SparkPages(reader)
+        ahead = max(_LEAST_AHEAD, 8 * self._runner.slots)
+        return connection.extraction(pages=pages, page_bounds=PageBounds(of_all=2 * ahead, of_one=ahead))
+
+    def take(self, page: Page) -> PageFile:
+        """See ``FileMaker``."""
+        if self._pages is None:
+            raise RuntimeError("pages come from the extraction that was made here")
+        return self._pages.take(page)
+
+
+class SparkPages:
+    """Fetches pages and keeps what became of them until it is taken. May be used from any thread."""
+
+    def __init__(self, reader: SparkPageReader) -> None:
+        self._reader = reader
+        self._lock = threading.Lock()
+        self._listings: dict[str, Future[PageListing]] = {}
+        self._made: dict[PageAddress, PageFile] = {}
+
+    def fetch(
+        self,
+        address: PageAddress,
+        on_headers: Callable[[PageHeaders], None],
+        encoder: PageEncoder | None = None,
+    ) -> Page:
+        """The page, proven and written by Spark; ``on_headers`` hears at once which page comes next.
+
+        Nothing is encoded here. Raises ``SalesforceError`` as ``PageFetcher.fetch`` does, and what the Spark job raised.
+        """
+        listing = self._listing(address)
+        if not listing.locators:
+            on_headers(_headers(None, 0))
+            return Page(address, _headers(None, 0), 0, None, 0, 0, _NOWHERE, _gzipped=False)
+        place = _place(listing, address.locator)
+        following = listing.locators[place + 1] if place + 1 < len(listing.locators) else None
+        on_headers(_headers(following, None))
+        asked = replace(address, locator=listing.locators[place], page_size=listing.page_size)
+        read = self._read(asked)
+        outcome = read.outcome
+        if read.file is not None:
+            made = PageFile(Path(read.file.path), outcome.rows, read.file.size, outcome.unreadable, outcome.inexact)
+            with self._lock:
+                self._made[address] = made
+        headers = _headers(following, outcome.rows)
+        return Page(
+            address, headers, outcome.rows, outcome.first_id, outcome.size, outcome.retries, _NOWHERE, _gzipped=False
+        )
+
+    def take(self, page: Page) -> PageFile:
+        """The file that the page has become, which is the caller's from now on."""
+        with self._lock:
+            made = self._made.pop(page.address, None)
+        return made or PageFile(_NOWHERE, 0, 0)
+
+    def _read(self, address: PageAddress) -> ReadPage:
+        for _ in range(MAX_SESSIONS):
+            read = self._reader.read(address)
+            failure = read.outcome.failure
+            if failure is None:
+                _check(read)
+                return read
+            if failure.action is not Action.REFRESH_TOKEN:
+                raise SalesforceError(failure)
+            LOGGER.info("The session ended before page %s of job %s", address.locator or "first", address.job_id)
+            self._reader.renew(read.session.access_token)
+        raise SalesforceError(Failure.of(Kind.SESSION_REFUSED, Operation.RESULTS))
+
+    def _listing(self, address: PageAddress) -> PageListing:
+        """The job's pages, listed by whoever asks first."""
+        with self._lock:
+            future = self._listings.get(address.job_id)
+            leads = future is None
+            if future is None:
+                future = self._listings[address.job_id] = Future()
+        if leads:
+            try:
+                job = JobResult(address.object_name, address.job_id, address.version, total=None)
+                size = address.page_size or _PAGE_SIZE
+                future.set_result(self._reader.lister.list_pages(job, address.locator, size))
+            except BaseException as error:  # noqa: BLE001 - whatever it is, everybody who waits has to hear of it
+                with self._lock:
+                    del self._listings[address.job_id]
+                future.set_exception(error)
+        return future.result()
+
+
+def _place(listing: PageListing, locator: str | None) -> int:
+    """Which of the listed pages is asked for. The first is asked for without a locator where a job begins."""
+    try:
+        return listing.locators.index(locator)
+    except ValueError:
+        if locator is None:
+            return 0
+    raise SalesforceError(
+        Failure.of(Kind.PAGE_REJECTED, detail="its locator is not among those listed", action=Action.NEW_JOB)
+    )
+
+
+def _headers(following: str | None, rows: int | None) -> PageHeaders:
+    return PageHeaders(rows=rows, locator=following, last=following is None)
+
+
+def _check(read: ReadPage) -> None:
+    """What Spark has written must be what was read from Salesforce."""
+    written = read.file.rows if read.file is not None else 0
+    if written != read.outcome.rows:
+        detail = f"{read.outcome.rows} rows were read and {written} written"
+        raise SalesforceError(Failure.of(Kind.UNEXPECTED, detail=detail))

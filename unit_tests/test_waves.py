@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from source_salesforce_bulk.runners.staging import StagedFile
+from source_salesforce_bulk.runners.waves import SESSION_LIFE, ReadPage, Wave, WaveBoard, WaveResult, WaveSize
+from source_salesforce_bulk.salesforce.oauth import Session
+from source_salesforce_bulk.salesforce.page_task import PageOutcome
+from source_salesforce_bulk.salesforce.pages import PageAddress
+from unit_tests.fakes import FakeClock
+
+SESSION = Session("T0", "https://acme.my.salesforce.com")
+
+
+def address(name: str = "Account", locator: str | None = None) -> PageAddress:
+    return PageAddress(name, "750x", locator, "v66.0", None, ("Id",))
+
+
+class GatheringClock(FakeClock):
+    """A pause of a wave ends when as many pages wait as the test wants in it."""
+
+    def __init__(self, gathered: Callable[[], object]) -> None:
+        super().__init__()
+        self.gathered = gathered
+
+    def sleep(self, seconds: float) -> None:
+        self.gathered()
+
+
+class FakeRunner:
+    """Reads every page, or fails; remembers the waves."""
+
+    slots = 2
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.waves: list[Wave] = []
+        self.error = error
+
+    def run(self, wave: Wave) -> WaveResult:
+        self.waves.append(wave)
+        if self.error is not None:
+            raise self.error
+        outcomes = {task.number: PageOutcome(task.number, rows=10) for task in wave.tasks}
+        return WaveResult(
+            outcomes, {task.number: StagedFile(f"p{task.address.locator}", 10, 99) for task in wave.tasks}
+        )
+
+
+def board(runner: FakeRunner, clock: FakeClock) -> WaveBoard:
+    return WaveBoard(runner, lambda: SESSION, lambda name: name, clock)  # type: ignore[arg-type, return-value]
+
+
+def read_together(pages: list[PageAddress], runner: FakeRunner) -> list[ReadPage]:
+    """Ask for all pages at once: no wave begins before every one of them has been asked for."""
+    not_asked_yet = list(pages)
+    all_asked = threading.Event()
+    asked = board(runner, GatheringClock(lambda: all_asked.wait(30)))
+
+    def read(page: PageAddress) -> ReadPage:
+        not_asked_yet.remove(page)
+        if not not_asked_yet:
+            all_asked.set()
+        return asked.read(page)
+
+    with ThreadPoolExecutor(len(pages)) as threads:
+        return list(threads.map(read, pages))
+
+
+def test_a_page_comes_back_with_its_outcome_its_file_and_the_session_it_was_asked_for_with():
+    runner = FakeRunner()
+    read = board(runner, FakeClock()).read(address(locator="a"))
+    assert (read.outcome.rows, read.file, read.session) == (10, StagedFile("pa", 10, 99), SESSION)
+    (wave,) = runner.waves
+    assert (wave.number, [task.address.locator for task in wave.tasks]) == (1, ["a"])
+
+
+def test_every_page_that_is_asked_for_is_read_once_in_whatever_wave():
+    runner = FakeRunner()
+    pages = [address(locator=str(number)) for number in range(12)]
+    reads = read_together(pages, runner)
+    assert [read.file.path for read in reads if read.file] == [f"p{number}" for number in range(12)]
+    asked = [task.address.locator for wave in runner.waves for task in wave.tasks]
+    assert sorted(asked, key=int) == [str(number) for number in range(12)]
+    assert len({wave.number for wave in runner.waves}) == len(runner.waves)
+
+
+def test_objects_do_not_share_a_wave():
+    runner = FakeRunner()
+    read_together([address("Account", "a"), address("Contact", "b"), address("Account", "c")], runner)
+    for wave in runner.waves:
+        assert {task.address.object_name for task in wave.tasks} == {wave.sobject}
+
+
+def test_what_a_wave_raises_is_raised_for_each_of_its_pages_and_the_next_wave_runs():
+    runner = FakeRunner(RuntimeError("no executor left"))
+    asked = board(runner, FakeClock())
+    with pytest.raises(RuntimeError, match="no executor left"):
+        asked.read(address(locator="a"))
+    runner.error = None
+    assert asked.read(address(locator="b")).outcome.rows == 10
+
+
+def test_the_first_wave_is_small_and_later_ones_take_half_of_a_session():
+    size = WaveSize(slots=4)
+    assert size.pages == 16
+    assert size.after(16, seconds=40.0).pages == 4 * int(SESSION_LIFE / 2 / 10)
+
+
+def test_the_slowest_wave_counts_and_no_slot_is_ever_left_without_a_page():
+    size = WaveSize(slots=4).after(4, seconds=10.0)
+    assert size.after(4, seconds=1.0) == size
+    assert size.after(4, seconds=10_000.0).pages == 4
