@@ -106,7 +106,8 @@ class SparkPages:
     ) -> Page:
         """The page, proven and written by Spark; ``on_headers`` hears at once which page comes next.
 
-        Nothing is encoded here. Raises ``SalesforceError`` as ``PageFetcher.fetch`` does, and what the Spark job raised.
+        Nothing is encoded here. Raises ``SalesforceError`` as ``PageFetcher.fetch`` does, and what the Spark job
+        raised.
         """
         listing = self._listing(address)
         if not listing.locators:
