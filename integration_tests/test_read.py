@@ -166,3 +166,18 @@ def test_state_follows_the_rows_it_covers(org: SimulatedOrg, jobs: int) -> None:
     assert since == 0
     assert len(output.states["Contact"]) > 3
     assert "resume" not in output.states["Contact"][-1]
+
+
+def test_a_read_warns_of_what_has_changed_since_it_was_configured(org: SimulatedOrg, jobs: int) -> None:
+    connector = Connector(org, max_concurrent_jobs=jobs)
+    streams = connector.streams(objects=["Opportunity"])
+    catalog = configure(streams, ["Opportunity"])
+    properties = catalog["streams"][0]["stream"]["json_schema"]["properties"]
+    properties["Amount"] = {"type": ["null", "string"]}
+    del properties["StageName"]
+
+    output = connector.read(catalog)
+
+    assert not output.failed
+    assert sum("Amount retyped (string -> number)" in line for line in output.logs) == 1
+    assert sum("does not select: StageName" in line for line in output.logs) == 1

@@ -33,6 +33,7 @@ from source_salesforce_bulk.extraction.planner import wants_count
 from source_salesforce_bulk.extraction.stream_state import StateError
 from source_salesforce_bulk.interleaving import TURN_OVER, TurnOver, interleave
 from source_salesforce_bulk.limits_watch import LimitsWatch
+from source_salesforce_bulk.registries.drift import compare_catalog
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.discovery import Describes
@@ -52,6 +53,8 @@ CLEAN_UP = 60.0
 """Seconds the clean-up of finished jobs may take after the last message."""
 CLEAN_UP_STOPPED = 8.0
 """The same where the run was cut short, by a signal or a reader that is gone: the process must be gone soon."""
+
+_FIELDS_NAMED = 20  # in a log line
 
 COUNT_PATIENCE = 5.0
 """Seconds the first stream waits at most for the objects' row counts: they are good to have, not needed."""
@@ -213,6 +216,7 @@ class CatalogRead:
             readable = readable_object(described, self.connection.config)
         except ValueError as error:
             raise traced_config_error(f"object_overrides for {name}: {error}") from error
+        _tell_of_changes(name, configured.stream.json_schema or {}, described)
         stream = stream_of(
             StreamShape(name, readable.json_schema, readable.primary_key, readable.cursor_field),
             self._reading(configured, readable, extraction),
@@ -332,6 +336,27 @@ class CatalogRead:
         for progress in self._progress.values():
             keep |= progress.unflushed | _jobs_named(progress.last_state)
         return keep
+
+
+def _tell_of_changes(name: str, configured: Mapping[str, Any], described: SObject) -> None:
+    """Warn where the object is no longer what the catalog was configured from."""
+    changes = compare_catalog(configured, described)
+    retyped = [str(change) for change in changes if change.breaking]
+    if retyped:
+        LOGGER.warning(
+            "%s has changed since the stream was configured: %s. Refresh the source schema of the connection.",
+            name,
+            "; ".join(retyped),
+        )
+    others = [change.field for change in changes if not change.breaking]
+    if others:
+        LOGGER.info(
+            "%s has %d fields that the configured catalog does not select: %s%s",
+            name,
+            len(others),
+            ", ".join(others[:_FIELDS_NAMED]),
+            ", ..." if len(others) > _FIELDS_NAMED else "",
+        )
 
 
 def _jobs_named(state: Mapping[str, Any] | None) -> set[str]:

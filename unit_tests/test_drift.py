@@ -4,8 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from source_salesforce_bulk.registries.drift import Change, ChangeKind, FieldSchema, ObjectSchema, compare, schema_of
-from source_salesforce_bulk.salesforce.describe import parse_describe
+from source_salesforce_bulk.registries.drift import (
+    Change,
+    ChangeKind,
+    FieldSchema,
+    ObjectSchema,
+    compare,
+    compare_catalog,
+    schema_of,
+)
+from source_salesforce_bulk.salesforce.describe import json_schema, parse_describe
 
 NAME = FieldSchema("Name", "string", length=80, nillable=False)
 AMOUNT = FieldSchema("Amount__c", "currency", precision=18, scale=2)
@@ -72,3 +80,39 @@ def test_the_schema_is_of_the_fields_that_bulk_can_read():
 def test_the_order_of_fields_is_no_difference():
     assert ObjectSchema("A", (NAME, AMOUNT)).same_as(ObjectSchema("A", (AMOUNT, NAME)))
     assert not ObjectSchema("A", (NAME,)).same_as(ObjectSchema("A", (AMOUNT, NAME)))
+
+
+CREATED = {"name": "CreatedDate", "type": "datetime"}
+CITY = {"name": "City", "type": "string"}
+
+
+def described(*fields):
+    return parse_describe({"name": "Account", "fields": list(fields)})
+
+
+def test_a_catalog_as_it_was_discovered_has_not_changed():
+    sobject = described(CREATED, CITY)
+    assert compare_catalog(json_schema(sobject), sobject) == ()
+
+
+@pytest.mark.parametrize("configured", [{}, {"properties": {}}, {"properties": None}, {"type": "object"}])
+def test_a_catalog_that_says_nothing_is_compared_with_nothing(configured):
+    assert compare_catalog(configured, described(CITY)) == ()
+
+
+@pytest.mark.parametrize("untyped", [{}, True, {"type": ["null"]}, {"description": "x"}])
+def test_a_field_that_is_only_selected_has_no_type_to_change(untyped):
+    assert compare_catalog({"properties": {"City": untyped}}, described(CITY)) == ()
+
+
+@pytest.mark.parametrize("configured", [{"type": "string"}, {"type": ["string", "null"]}, {"type": ["null", "string"]}])
+def test_the_same_type_may_be_spelled_differently(configured):
+    assert compare_catalog({"properties": {"City": configured}}, described(CITY)) == ()
+
+
+def test_a_retyped_and_an_added_field_are_told():
+    configured = {"properties": {"CreatedDate": {"type": ["null", "string"], "format": "date"}}}
+    assert compare_catalog(configured, described(CREATED, CITY)) == (
+        Change("City", ChangeKind.ADDED, "", "string", breaking=False),
+        Change("CreatedDate", ChangeKind.RETYPED, "string date", "string date-time", breaking=True),
+    )

@@ -41,7 +41,7 @@ from source_salesforce_bulk.salesforce.job_events import (
     TimePassed,
     TooLarge,
 )
-from source_salesforce_bulk.salesforce.job_log import job_line
+from source_salesforce_bulk.salesforce.job_log import job_facts, job_line
 from source_salesforce_bulk.salesforce.query_job import (
     JobPolicy,
     Phase,
@@ -186,12 +186,12 @@ class JobScheduler:
             level,
             "%s",
             line,
-            extra={
-                "run_id": self._run_id,
-                "object": read.plan.object_name,
-                "job_id": window.job.job_id,
-                "batch_id": batch,
-            },
+            extra=job_facts(
+                run_id=self._run_id,
+                object_name=read.plan.object_name,
+                job_id=window.job.job_id,
+                batch_id=batch,
+            ),
         )
 
     def _next_job(self, reads: Sequence[ObjectRead], others_wait: bool) -> tuple[ObjectRead, WindowRead] | None:

@@ -106,6 +106,36 @@ def compare(before: ObjectSchema, after: ObjectSchema) -> tuple[Change, ...]:
     return tuple(change for name in sorted({*old, *new}) for change in _changes(name, old.get(name), new.get(name)))
 
 
+def compare_catalog(configured: Mapping[str, object], sobject: SObject) -> tuple[Change, ...]:
+    """What has changed since a stream's JSON Schema was configured, as far as that tells: added and retyped fields.
+
+    A field of ``configured`` without a type says nothing about its type, a schema without properties nothing at all.
+    A field that is missing there may be new, or may never have been selected. (One that the object no longer has is
+    told where the query is built.)
+    """
+    properties = configured.get("properties")
+    if not isinstance(properties, Mapping) or not properties:
+        return ()
+    changes = []
+    for one in sorted(sobject.fields, key=lambda field: field.name):
+        now = _kinds(field_type(one.type).json_schema)
+        if one.name not in properties:
+            changes.append(Change(one.name, ChangeKind.ADDED, "", one.type, breaking=False))
+        elif (was := _kinds(properties[one.name])) and was != now:
+            changes.append(Change(one.name, ChangeKind.RETYPED, " ".join(was), " ".join(now), breaking=True))
+    return tuple(changes)
+
+
+def _kinds(schema: object) -> tuple[str, ...]:
+    """The types of a JSON Schema but null, with its format: ``("string", "date-time")``."""
+    if not isinstance(schema, Mapping):
+        return ()
+    types = schema.get("type", [])
+    named = [types] if isinstance(types, str) else types if isinstance(types, list) else []
+    extra = [str(schema["format"])] if named and "format" in schema else []
+    return (*sorted(str(one) for one in named if one != "null"), *extra)
+
+
 def _changes(name: str, old: FieldSchema | None, new: FieldSchema | None) -> Iterator[Change]:
     if old is None and new is not None:
         yield Change(name, ChangeKind.ADDED, "", new.type, breaking=False)

@@ -12,6 +12,13 @@ FIRST_PAGE = "first"
 _NONE = "-"
 
 
+def job_facts(
+    *, run_id: str | None, object_name: str | None, job_id: str | None, batch_id: str | None = None
+) -> dict[str, str | None]:
+    """The same facts as attributes of the log record, for handlers that write JSON."""
+    return {"run_id": run_id, "object": object_name, "job_id": job_id, "batch_id": batch_id}
+
+
 def job_line(
     what: str,
     *,

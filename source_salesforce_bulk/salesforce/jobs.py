@@ -12,7 +12,7 @@ from source_salesforce_bulk.salesforce import bulk_api
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Action, SalesforceError, unreadable_answer
-from source_salesforce_bulk.salesforce.job_log import job_line
+from source_salesforce_bulk.salesforce.job_log import job_facts, job_line
 from source_salesforce_bulk.salesforce.transport import Transport
 from source_salesforce_bulk.salesforce.wire import ApiRequest, UnreadableBody
 
@@ -65,6 +65,7 @@ class BulkJobs:
                 return True
             what = f"could not {request.operation.value}: {error}"
             line = job_line(what, run_id=self._run_id, object_name=request.object_name, job_id=job_id)
-            LOGGER.warning("%s", line)
+            facts = job_facts(run_id=self._run_id, object_name=request.object_name, job_id=job_id)
+            LOGGER.warning("%s", line, extra=facts)
             return False
         return True

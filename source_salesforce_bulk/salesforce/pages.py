@@ -26,7 +26,7 @@ from source_salesforce_bulk.salesforce import bulk_api
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Action, Failure, SalesforceError, no_disk_space, page_rejected
-from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE, job_line
+from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE, job_facts, job_line
 from source_salesforce_bulk.salesforce.page_files import (
     EncodeFile,
     decoded,
@@ -233,7 +233,13 @@ class PageFetcher:
             batch_id=address.locator or FIRST_PAGE,
             seconds=self._clock.monotonic() - began,
         )
-        LOGGER.warning("%s", line)
+        facts = job_facts(
+            run_id=self._run_id,
+            object_name=address.object_name,
+            job_id=address.job_id,
+            batch_id=address.locator or FIRST_PAGE,
+        )
+        LOGGER.warning("%s", line, extra=facts)
         if last:
             raise SalesforceError(page_rejected(failure.summary, action=Action.NEW_JOB))
         self._clock.sleep(PAGE_RETRIES.backoff.delay(tried, self._random01()))
