@@ -1,6 +1,7 @@
 """``make demo``: the main job on real protocol traffic, against a simulated org, as a user would run it.
 
     check -> discover -> read (everything) -> somebody changes rows in the org -> read again, from the saved state
+    export: the same rows without Airbyte, as Parquet files
 
 Every command is the console script in a process of its own, with files for configuration, catalog and state, exactly as
 Airbyte runs it. What it wrote is left in ``build/demo`` to be looked at.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -25,6 +27,7 @@ import requests
 
 OUT = Path("build/demo")
 CONNECTOR = Path(sys.executable).with_name("source-salesforce-bulk")
+EXPORT = CONNECTOR.with_name("salesforce-bulk")
 OBJECTS = ("Account", "Contact", "Opportunity", "OpportunityLineItem", "Case", "Task")
 PAGE_SIZE = 1000
 # The line that closes a stream's log (see the README): the demo reads it as a person would.
@@ -97,6 +100,35 @@ def play(org: Mapping[str, Any]) -> None:
     for name, result in second.items():
         require(result.rows == changed.get(name, 0), f"{name}: {result.rows} rows, {changed.get(name, 0)} changed")
     print("   Exactly the changed rows came: " + ", ".join(f"{rows} {name}" for name, rows in changed.items()) + ".")
+
+    step("export: the same rows without Airbyte, as Parquet files and a manifest")
+    export(config, {name: result.rows + (2 if name == "Contact" else 0) for name, result in first.items()})
+
+
+def export(config: Path, expected: Mapping[str, int]) -> None:
+    """Run ``salesforce-bulk export`` and see that its manifest names every row."""
+    folder = OUT / "export"
+    shutil.rmtree(folder, ignore_errors=True)
+    places = {
+        "--destination": (folder / "data").absolute().as_uri(),
+        "--state": (folder / "state").absolute().as_uri(),
+        "--schemas": (folder / "schemas").absolute().as_uri(),
+    }
+    options = ["--config", str(config), *(part for name in OBJECTS for part in ("--object", name))]
+    options += [part for option in places.items() for part in option]
+    print(f"   $ salesforce-bulk export {' '.join(options)}", flush=True)
+    # On a terminal stderr shows the progress live; elsewhere it is a log in JSON, which is kept.
+    log = None if sys.stderr.isatty() else (OUT / "export-log.jsonl").open("wb")
+    code = subprocess.run([EXPORT, "export", *options], stderr=log, check=False).returncode
+    require(code == 0, f"the export ended with {code}")
+    (manifest,) = sorted((folder / "data" / "_manifests").glob("*.json"))
+    entries = json.loads(manifest.read_bytes())["objects"]
+    rows = {entry["object"]: entry["rows"] for entry in entries}
+    require(rows == expected, f"the manifest names {rows}, the org has {expected}")
+    files = [file for entry in entries for file in entry["files"]]
+    size = sum(file["bytes"] for file in files) / 1e6
+    print(f"   {sum(rows.values()):,} rows in {len(files)} Parquet files, {size:.1f} MB. The first of them:")
+    print(f"   {json.dumps(files[0])}")
 
 
 def read(name: str, config: Path, catalog: Path, state: Path | None) -> dict[str, StreamResult]:
