@@ -520,3 +520,14 @@ def test_quota_stops_are_transient_and_credentials_are_the_users():
     assert {MEANINGS[kind].consequence for kind in exhausted} == {Consequence.TRANSIENT}
     assert {MEANINGS[kind].action for kind in exhausted} == {Action.STOP_RUN}
     assert MEANINGS[Kind.CREDENTIALS_REFUSED].consequence is Consequence.CONFIG
+
+
+def test_an_org_without_calls_says_how_many_it_has_used():
+    body = b'[{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]'
+    told = ApiResponse(403, {"sforce-limit-info": "api-usage=15000/15000"}, body)
+    failure = classify_response(Operation.CREATE_JOB, told, str)
+    assert failure is not None
+    assert "TotalRequests Limit exceeded (15,000 of 15,000 are used)." in failure.summary
+    silent = classify_response(Operation.CREATE_JOB, ApiResponse(403, {}, body), str)
+    assert silent is not None
+    assert silent.summary.endswith("TotalRequests Limit exceeded.")

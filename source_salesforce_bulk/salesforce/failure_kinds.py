@@ -116,8 +116,9 @@ _REAUTHENTICATE = (
     "Setup > Users > Login History for Salesforce's own reason."
 )
 _QUOTA = (
-    "The limit is the whole org's, over a rolling 24 hours: run the sync again when some of it has come back (Setup > "
-    "Company Information and the org's limits show the use), have other integrations use less, or buy more."
+    "Nothing is lost. The limit is the whole org's, over a rolling 24 hours: what was used comes back a day later. Run "
+    "the sync again in an hour or two, when Setup > Company Information shows that some has come back; it continues "
+    "where it stopped. If it happens often, have other integrations use less, or buy more."
 )
 
 _T, _C, _S = Consequence.TRANSIENT, Consequence.CONFIG, Consequence.SYSTEM

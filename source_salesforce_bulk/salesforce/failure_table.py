@@ -232,6 +232,7 @@ _QUOTA = (
         codes=_codes("REQUEST_LIMIT_EXCEEDED"),
         text=_text(r"concurrent"),
     ),
+    Row("slow down, says so", Kind.CONCURRENT_LIMIT, codes=_codes("REQUEST_LIMIT_EXCEEDED"), statuses=_statuses(429)),
     Row("API calls used up", Kind.API_CALLS_EXHAUSTED, codes=_codes("REQUEST_LIMIT_EXCEEDED")),
     Row("result volume used up", Kind.RESULT_VOLUME_EXHAUSTED, text=_text(r"query result size stored")),
     Row("query jobs used up", Kind.QUERY_JOBS_EXHAUSTED, text=_text(r"query jobs \(\d+\) per 24")),

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from source_salesforce_bulk.salesforce.failure_kinds import MEANINGS, Action, Consequence, Kind, Meaning
 from source_salesforce_bulk.salesforce.failure_table import JOB_MESSAGES, ROWS, Evidence, Row, normal_code
 from source_salesforce_bulk.salesforce.retry import parse_retry_after
-from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation
+from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation, parse_limit_info
 
 __all__ = [
     "Action",
@@ -134,10 +134,11 @@ def classify_response(operation: Operation, response: ApiResponse, redact: Redac
     if _is_success(operation, response):
         return None
     row, errors = _matching_row(operation, response)
+    quoted = "" if operation is Operation.RESULTS else _quote(errors, redact)
     return Failure.of(
         row.kind,
         operation,
-        "" if operation is Operation.RESULTS else _quote(errors, redact),
+        _with_usage(quoted, response) if row.kind is Kind.API_CALLS_EXHAUSTED else quoted,
         action=row.action,
         guidance=row.guidance,
         status=response.status,
@@ -229,6 +230,11 @@ def _is_success(operation: Operation, response: ApiResponse) -> bool:
             return _has_text(response.body, "access_token")
         case _:
             return isinstance(_parsed(response.body), dict)
+
+
+def _with_usage(said: str, response: ApiResponse) -> str:
+    usage = parse_limit_info(response.headers)
+    return f"{said.rstrip('.')} ({usage.used:,} of {usage.maximum:,} are used)".strip() if usage else said
 
 
 def _has_text(body: bytes, key: str) -> bool:
