@@ -19,7 +19,6 @@ from source_salesforce_bulk.extraction.planner import (
     cut_by_date,
     cut_by_id,
     expected_rows,
-    forecast,
     may_be_large,
     probe_pays,
     ranges_of,
@@ -193,15 +192,3 @@ def test_no_object_is_cut_into_thousands_of_jobs():
     assert ranges_of(10**12) == MOST_PIECES
     assert len(cut_by_date(window(None), T - 9000 * DAY, T, 10**12)) == MOST_PIECES
     assert (ranges_of(ROWS_IN_ONE_REFRESH), ranges_of(ROWS_IN_ONE_REFRESH + 1)) == (1, 5)
-
-
-# What it will take
-
-
-def test_a_forecast_adds_up_jobs_rows_and_calls():
-    told = forecast([Piece(WHOLE, 120_000), Piece(WHOLE, 0)], 50_000)
-    assert (told.jobs, told.rows, told.calls) == (2, 120_000, 28 + 3 + 1)
-
-
-def test_a_forecast_of_rows_that_nobody_knows_says_so():
-    assert forecast([Piece(WHOLE, 1), Piece(WHOLE)], 50_000).rows is None

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 
 from source_salesforce_bulk.extraction.reader import MAX_REFETCHES, PageBounds
 from source_salesforce_bulk.extraction.stream_state import Mode
+from source_salesforce_bulk.extraction.windows import WHOLE, PlannedWindow
 from source_salesforce_bulk.salesforce.failures import Kind
 from source_salesforce_bulk.salesforce.ids import id_18
 from source_salesforce_bulk.salesforce.retry import PAGE_RETRIES
@@ -76,6 +78,56 @@ def test_all_objects_together_hold_no_more_pages_than_the_bound(tmp_path):
     assert len(rig.files()) == PageBounds().of_all
     asked = {sent.url.split("/")[-2] for sent in rig.salesforce.sent if sent.url.endswith("/results")}
     assert len(asked) == len(objects), "the first page of every object comes before a further one of any"
+
+
+def two_windows(rig: ExtractionRig, cut: int) -> ObjectRun:
+    """A full refresh in two ranges of Ids, the first with the rows below ``cut``."""
+    middle = rows(cut + 1)[-1]["Id"]
+    return rig.add(
+        "Account",
+        FULL_REFRESH,
+        windows=[PlannedWindow(replace(WHOLE, id_to=middle)), PlannedWindow(replace(WHOLE, id_from=middle))],
+    )
+
+
+def test_the_pages_of_a_later_window_are_fetched_while_the_first_one_is_emitted(rig):
+    run = two_windows(rig, 4)
+    for _ in range(50):
+        rig.extraction.wait(1.0)
+    assert rig.salesforce.count("results") == len(rig.files()) == 4
+    rig.read_all()
+    assert names(run) == all_of(8)
+
+
+def test_a_later_window_waits_while_pages_of_the_first_are_still_to_be_asked_for(tmp_path):
+    rig = ExtractionRig(tmp_path, {"Account": rows(30)})
+    run = two_windows(rig, 27)
+    for _ in range(100):
+        rig.extraction.wait(1.0)
+    asked = {sent.url for sent in rig.salesforce.sent if sent.url.endswith("/results")}
+    assert len(asked) == 1
+    rig.read_all()
+    assert names(run) == all_of(30)
+
+
+def test_a_later_window_whose_page_is_lost_is_read_anew_in_its_turn(rig):
+    rig.salesforce.script("results", "", "", "gone")
+    run = two_windows(rig, 4)
+    rig.read_all()
+    rig.close()
+    assert names(run) == all_of(8)
+
+
+def test_above_a_bound_of_bytes_only_the_first_page_of_an_object_is_fetched(tmp_path):
+    rig = ExtractionRig(tmp_path, {"Account": rows(60), "Contact": rows(60)})
+    rig.extraction._reader._bounds = PageBounds(bytes=1)
+    for name in ("Account", "Contact"):
+        rig.add(name, FULL_REFRESH)
+    for _ in range(100):
+        rig.extraction.wait(1.0)
+    assert len(rig.files()) <= 3  # a second one may be on its way before the first is there
+    rig.read_all()
+    assert [names(run) for run in rig.runs] == [all_of(60)] * 2
 
 
 def test_a_page_is_on_disk_until_its_rows_were_handed_on_and_no_longer(rig):

@@ -23,7 +23,7 @@ from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage, WindowRead
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.planner import Piece, forecast
+from source_salesforce_bulk.extraction.planner import Piece
 from source_salesforce_bulk.extraction.reader import PageBounds, PageReader
 from source_salesforce_bulk.extraction.scheduler import JobScheduler, SchedulerPolicy
 from source_salesforce_bulk.extraction.sizing import find_pieces
@@ -204,8 +204,8 @@ class Extraction:
             return
         read.cut(window, pieces)
         if len(pieces) > 1:
-            coming = forecast(pieces, read.plan.page_size)
-            what = f"about {coming.rows or 0:,} rows are read in {coming.jobs} windows, by about {coming.calls:,} calls"
+            rows = sum(piece.rows or 0 for piece in pieces)
+            what = f"about {rows:,} rows are read in {len(pieces)} windows"
             self._scheduler.log(read, window, what)
 
     def _not_sized(self, window: WindowRead, error: Exception) -> None:

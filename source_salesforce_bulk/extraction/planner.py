@@ -43,7 +43,6 @@ MOST_PIECES = 100
 
 _FIRST_STAMP = datetime(1999, 1, 1, tzinfo=UTC)  # stamps older than the company were set by importers, and are few
 _SECOND = timedelta(seconds=1)
-_POLLS_PER_JOB = 12  # what polling a job of ten seconds takes; one of ten minutes takes thirty
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +51,6 @@ class Piece:
 
     bounds: Bounds
     rows: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What reading pieces will take. ``rows``: None where a piece's are not known; ``calls`` is then a lower bound."""
-
-    jobs: int
-    rows: int | None
-    calls: int
 
 
 def probe_pays(state: StreamState, bounds: Bounds) -> bool:
@@ -128,21 +118,6 @@ def cut_by_id(bounds: Bounds, cuts: Sequence[str], rows: int) -> tuple[Piece, ..
     edges = [bounds.id_from, *inside, bounds.id_to]
     each = rows // (len(cuts) + 1)
     return tuple(Piece(replace(bounds, id_from=low, id_to=high), each) for low, high in pairwise(edges))
-
-
-def forecast(pieces: Sequence[Piece], page_size: int) -> Forecast:
-    """The jobs, rows and API calls of reading ``pieces``: creates, polls, pages and deletes.
-
-    >>> forecast([Piece(Bounds(None, None, None, None), rows=120_000)], page_size=50_000)
-    Forecast(jobs=1, rows=120000, calls=17)
-    """
-    known = [piece.rows for piece in pieces if piece.rows is not None]
-    pages = sum(max(1, -(-(piece.rows or 0) // page_size)) for piece in pieces)
-    return Forecast(
-        jobs=len(pieces),
-        rows=sum(known) if len(known) == len(pieces) else None,
-        calls=len(pieces) * (2 + _POLLS_PER_JOB) + pages,
-    )
 
 
 def _parts(rows: int, each: int) -> int:
