@@ -63,6 +63,11 @@ $(PYAIRBYTE)/.set-up: requirements/pyairbyte.txt .ci/setup
 	@VENV=$(PYAIRBYTE) LOCK=requirements/pyairbyte.txt .ci/setup
 	@touch $@
 
+KILLS ?= 200
+.PHONY: kill-test
+kill-test: $(STAMP) ## Kill reads KILLS times (SEED=n repeats one); half an hour
+	@KILLS=$(KILLS) SEED=$(SEED) $(BIN)/python -m pytest -n 2 -s integration_tests/test_kills.py $(PYTEST_ARGS)
+
 .PHONY: check
 check: $(STAMP) ## Lint, formatting, strict types
 	@$(BIN)/ruff check .

@@ -215,6 +215,12 @@ class Connector:
         """The console script under way, its stdout a pipe; the caller ends it."""
         return subprocess.Popen([SCRIPT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
+    def start_read(
+        self, catalog: Mapping[str, Any], state: Sequence[Mapping[str, Any]] | None = None, **overlay: Any
+    ) -> subprocess.Popen[bytes]:
+        """``read`` by the console script, under way."""
+        return self.start_script(*self._read_arguments(catalog, state, overlay))
+
     def _read_arguments(
         self, catalog: Mapping[str, Any], state: Sequence[Mapping[str, Any]] | None, overlay: Mapping[str, Any]
     ) -> list[str]:

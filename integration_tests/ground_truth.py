@@ -36,11 +36,15 @@ class GroundTruth:
         """The rows of an object as they should be emitted: nulls absent, numbers exact."""
         types = self.types(name)
         wanted = [field for field in types if fields is None or field in fields]
-        rows = self._org.control.rows(name, operation=operation, fields=wanted, where=where)
-        return [
-            {field: value for field, cell in row.items() if (value := _value(cell, types[field])) is not None}
-            for row in rows
-        ]
+        return as_records(self._org.control.rows(name, operation=operation, fields=wanted, where=where), types)
+
+
+def as_records(rows: Iterable[Mapping[str, str | None]], types: Mapping[str, str]) -> list[Row]:
+    """Rows of cells as they should be emitted; ``types`` are describe's."""
+    return [
+        {field: value for field, cell in row.items() if (value := _value(cell, types[field])) is not None}
+        for row in rows
+    ]
 
 
 def _value(cell: str | None, field_type: str) -> Any:
