@@ -66,7 +66,7 @@ $(PYAIRBYTE)/.set-up: requirements/pyairbyte.txt .ci/setup
 KILLS ?= 200
 .PHONY: kill-test
 kill-test: $(STAMP) ## Kill reads KILLS times (SEED=n repeats one); half an hour
-	@KILLS=$(KILLS) SEED=$(SEED) $(BIN)/python -m pytest -n 2 -s integration_tests/test_kills.py $(PYTEST_ARGS)
+	@KILLS=$(KILLS) SEED=$(SEED) $(BIN)/python -m pytest -n 2 -rP integration_tests/test_kills.py $(PYTEST_ARGS)
 
 .PHONY: check
 check: $(STAMP) ## Lint, formatting, strict types

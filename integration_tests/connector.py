@@ -215,6 +215,12 @@ class Connector:
         """The console script under way, its stdout a pipe; the caller ends it."""
         return subprocess.Popen([SCRIPT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
+    def start(self, command: str, catalog: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+        """``check``, ``discover`` or a first ``read`` by the console script, under way."""
+        if command == "read":
+            return self.start_read(catalog)
+        return self.start_script(command, "--config", self._file(self.config()))
+
     def start_read(
         self, catalog: Mapping[str, Any], state: Sequence[Mapping[str, Any]] | None = None, **overlay: Any
     ) -> subprocess.Popen[bytes]:

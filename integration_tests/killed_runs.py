@@ -117,6 +117,12 @@ class Sequence:
         """How many runs were killed."""
         return sum(run.killed for run in self.runs)
 
+    @property
+    def moments(self) -> str:
+        """When they were killed, for a line of a log."""
+        struck = [run.moment for run in self.runs if run.killed and run.moment]
+        return ", ".join(f"{moment.event} {moment.nth} + {moment.delay * 1000:.0f} ms" for moment in struck)
+
     def rows(self, name: str) -> list[dict[str, Any]]:
         """Every row of a stream that any run emitted, in order."""
         return [row for run in self.runs for row in run.output.rows.get(name, ())]

@@ -8,6 +8,7 @@ until one ends by itself. What must hold is in ``assert_…`` below.
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 from collections import Counter, defaultdict
@@ -38,6 +39,7 @@ CHANGING = ("Contact", "Opportunity", "OpportunityLineItem", "Task", "Case", "Ca
 @pytest.fixture
 def org() -> Iterator[SimulatedOrg]:
     """Case has no cursor. Two objects have results so large that Salesforce wants them split: by dates, by Ids."""
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # clients that die are no news here
     settings = OrgSettings(rows=0.4, polls_until_complete=1, frozen_at="2026-11-24T08:00:00Z")
     with SimulatedOrg(settings) as simulated:
         for name in ("SystemModstamp", "LastModifiedDate", "CreatedDate"):
@@ -78,6 +80,7 @@ def test_a_read_that_is_killed_again_and_again_loses_no_row(org: SimulatedOrg, j
         history.add(sync)
         saved = {name: blob for name, blob in sync.state.items() if name in INCREMENTAL}
         kills, rounds = kills + sync.kills, rounds + 1
+        print(f"sync {rounds}: {sync.kills} kills at {sync.moments}")  # noqa: T201
 
     last = Sequence(connector, catalog, dict(saved))
     last.attempt()
