@@ -164,6 +164,7 @@ class Connector:
         self._config = {"credentials": org.credentials(), "login_url": org.url, **config}
         self.clock = ImpatientClock()
         self._calls = partial(ImpatientCalls, clock=self.clock) if impatient else ThreadedCalls
+        self._stop = threading.Event()
         self._directory = tempfile.mkdtemp(prefix="connector-")
         weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
 
@@ -198,6 +199,24 @@ class Connector:
     ) -> Output:
         """In this process; with ``debug``, as loudly as the platform can ask for."""
         return self._run(self._read_arguments(catalog, state, overlay) + ["--debug"] * debug)
+
+    def read_with_state_file(self, catalog: Mapping[str, Any], text: str) -> Output:
+        """``read`` in this process, with ``text`` for a state file."""
+        arguments = self._read_arguments(catalog, [], {})
+        Path(arguments[-1]).write_text(text, encoding="utf-8")
+        return self._run(arguments)
+
+    def read_until(
+        self,
+        event: str,
+        nth: int,
+        catalog: Mapping[str, Any],
+        state: Sequence[Mapping[str, Any]] | None = None,
+        **overlay: Any,
+    ) -> Output:
+        """In this process, stopped as by a signal at the ``nth`` event of the org from now on."""
+        self.org.control.when_do(event, lambda: self._stop.set(), nth=nth)  # noqa: PLW0108 - each run has its own
+        return self.read(catalog, state, **overlay)
 
     def run_script(self, *arguments: str, timeout: float = 120) -> Output:
         """The console script in a process of its own; every line of its stdout must be a protocol message."""
@@ -238,7 +257,8 @@ class Connector:
 
         An exception that ends the command is what the excepthook would print before exit code 1.
         """
-        entrypoint = AirbyteEntrypoint(SourceSalesforceBulk(threading.Event(), self.clock, calls=self._calls))
+        self._stop = threading.Event()
+        entrypoint = AirbyteEntrypoint(SourceSalesforceBulk(self._stop, self.clock, calls=self._calls))
         lines: list[str] = []
         ending: BaseException | None = None
         with self._captured_logs(lines):

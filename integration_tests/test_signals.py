@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -37,12 +38,12 @@ def ended(process: Process, read: bytes = b"") -> Output:
 
 
 def lines_until(process: Process, wanted: bytes) -> bytes:
-    """What a process says until a line has ``wanted`` in it."""
+    """What a process says until it has said ``wanted``."""
     assert process.stdout is not None
     said = b""
-    for line in process.stdout:
-        said += line
-        if wanted in line:
+    while piece := os.read(process.stdout.fileno(), 1 << 12):
+        said += piece
+        if wanted in said:
             return said
     raise AssertionError(f"the process ended without {wanted!r}: {said[-2000:]!r}")
 
@@ -174,13 +175,16 @@ def test_discover_ends_while_objects_are_described(org: SimulatedOrg) -> None:
 
 @pytest.mark.parametrize("jobs", [1, 4])
 def test_a_run_whose_stdout_nobody_reads_ends_and_writes_nothing_behind_the_cut(org: SimulatedOrg, jobs: int) -> None:
-    connector = Connector(org, max_concurrent_jobs=jobs, page_size=250)
+    """Its first page is larger than a pipe."""
+    connector = Connector(org, max_concurrent_jobs=jobs)
     names = ["Contact", "Opportunity"]
     catalog = configure(connector.streams(objects=names), names)
-    process = signal_at(org, "page_served", lambda: connector.start_read(catalog), nth=1)
+    process = connector.start_read(catalog)
+    said = lines_until(process, b'"type":"RECORD"')
+    process.send_signal(signal.SIGTERM)
 
     process.wait(ENOUGH)
-    output = ended(process)
+    output = ended(process, said)
 
     assert process.returncode == 143
     assert output.rows
@@ -208,7 +212,8 @@ def test_a_reader_that_goes_away_ends_the_run_without_a_word(org: SimulatedOrg, 
     process.wait(ENOUGH)
 
     assert process.stderr is not None
-    assert process.stderr.read() == b""
+    with process.stderr:
+        assert process.stderr.read() == b""
     assert process.returncode == 141
     states = Output(parse(line.decode() for line in said.split(b"\n")[:-1])).final_states()
     named = jobs_in(states)

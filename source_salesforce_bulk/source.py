@@ -86,6 +86,17 @@ class SourceSalesforceBulk(AbstractSource):
         """A configured stream that the org does not have is an error, never a silent success."""
         return True
 
+    @classmethod
+    def read_state(cls, state_path: str) -> list[AirbyteStateMessage]:
+        """The state file's messages; whatever is wrong with the file, the user must put it right."""
+        try:
+            return super().read_state(state_path)
+        except Exception as error:
+            raise traced_config_error(
+                "The saved state cannot be read: it is not a JSON list of state messages, each with its stream. "
+                "Restore the state of an earlier run, or reset the connection to read everything again."
+            ) from error
+
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:
         """The connector's specification, from the configuration's model."""
         return ConnectorSpecificationSerializer.load(connector_specification())

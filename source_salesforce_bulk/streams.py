@@ -48,8 +48,14 @@ from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.stream_state import Mode, ReadState
-from source_salesforce_bulk.extraction.windows import is_future, plan_full_refresh, plan_incremental
+from source_salesforce_bulk.extraction.stream_state import Mode, ReadState, ResumePoint
+from source_salesforce_bulk.extraction.windows import (
+    PlannedWindow,
+    is_future,
+    plan_full_refresh,
+    plan_incremental,
+    without_future,
+)
 from source_salesforce_bulk.record_batch import RecordBatch
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import SalesforceError
@@ -189,26 +195,41 @@ class BulkStream(HttpStream):
         if incoming.warning:
             self.logger.warning("%s: %s", self.name, incoming.warning)
             self._incoming = {}
-        reading.extraction.abandon(plan, [(point.job, point.api_version) for point in incoming.abandoned])
+        reading.extraction.abandon(plan, _jobs_of(incoming.abandoned))
         if incoming.state.complete:
             return False
         if mode is Mode.FULL_REFRESH:
             planned = plan_full_refresh(incoming.state, start=plan.start)
         else:
-            upper = reading.upper_bound()
-            if is_future(incoming.state, upper):
-                self.logger.warning(
-                    "%s: the saved cursor lies in the future of the org's clock (%s); nothing is read until the clock "
-                    "has passed it. If the cursor is wrong, reset the stream.",
-                    self.name,
-                    format_instant(upper),
-                )
-            planned = plan_incremental(incoming.state, upper=upper, start=plan.start, lookback=plan.lookback)
+            plan, planned = self._plan_incremental(reading, plan)
         self._records_of = RecordReader(plan.columns)
         if reading.batches:
             plan = replace(plan, encoder=LineEncoder(self.name, plan.columns))
         self._read = reading.extraction.add(plan, planned)
         return bool(planned)
+
+    def _plan_incremental(self, reading: Reading, plan: ObjectPlan) -> tuple[ObjectPlan, tuple[PlannedWindow, ...]]:
+        """The windows up to the org's clock, and the plan without what its state says of the time behind that."""
+        upper = reading.upper_bound()
+        state, ahead = without_future(plan.state, upper)
+        if is_future(state, upper):
+            self.logger.warning(
+                "%s: the saved cursor lies in the future of the org's clock (%s); nothing is read until the clock "
+                "has passed it. If the cursor is wrong, reset the stream.",
+                self.name,
+                format_instant(upper),
+            )
+        for point in ahead:
+            self.logger.warning(
+                "%s: the window of job %s in the state ends in the future of the org's clock (%s); it is read again.",
+                self.name,
+                point.job,
+                format_instant(upper),
+            )
+        reading.extraction.abandon(plan, _jobs_of(ahead))
+        return replace(plan, state=state), plan_incremental(
+            state, upper=upper, start=plan.start, lookback=plan.lookback
+        )
 
     def _being_read(self) -> tuple[Reading, ObjectRead]:
         if self._reading is None or self._read is None:
@@ -282,6 +303,10 @@ class IncrementalBulkStream(BulkStream):
     def cursor_field(self) -> str:
         """The field that windows are cut along."""
         return self._shape.cursor_field or ""
+
+
+def _jobs_of(points: Iterable[ResumePoint]) -> list[tuple[str, str]]:
+    return [(point.job, point.api_version) for point in points]
 
 
 def stream_of(shape: StreamShape, reading: Reading | None = None) -> BulkStream:

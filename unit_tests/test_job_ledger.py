@@ -112,26 +112,23 @@ def test_a_job_that_is_forgotten_is_left_alone(ledger, org, calls):
 
 
 def test_a_job_that_a_state_names_is_discarded_once_salesforce_says_that_it_is_ours(ledger, org, calls):
-    ledger.dispose("ours", VERSION, "Account", "queryAll")
+    ledger.dispose("ours", VERSION, "Account")
     calls.settle()
     assert org.done == [("info", VERSION, "ours", "Account"), ("abort", VERSION, "ours", "Account")]
 
 
 def test_a_finished_job_that_a_state_names_is_deleted(ledger, org, calls):
-    ledger.dispose("ended", VERSION, "Account", "queryAll")
+    ledger.dispose("ended", VERSION, "Account")
     calls.settle()
     assert org.done == [("info", VERSION, "ended", "Account"), ("delete", VERSION, "ended", "Account")]
 
 
-@pytest.mark.parametrize(
-    ("job_id", "object_name", "operation"),
-    [("theirs", "Account", "queryAll"), ("ours", "Account", "query"), ("gone", "Account", "queryAll")],
-)
-def test_a_job_that_is_not_ours_or_gone_is_asked_about_and_no_more(ledger, org, calls, job_id, object_name, operation):
-    ledger.dispose(job_id, VERSION, object_name, operation)
+@pytest.mark.parametrize("job_id", ["theirs", "gone"])
+def test_a_job_that_is_not_ours_or_gone_is_asked_about_and_no_more(ledger, org, calls, job_id):
+    ledger.dispose(job_id, VERSION, "Account")
     calls.settle()
     ledger.close(keep=(), seconds=10)
-    assert org.done == [("info", VERSION, job_id, object_name)]
+    assert org.done == [("info", VERSION, job_id, "Account")]
 
 
 def test_at_the_end_every_job_but_those_that_the_state_names_is_discarded(ledger, org, calls):
@@ -144,7 +141,7 @@ def test_at_the_end_every_job_but_those_that_the_state_names_is_discarded(ledger
 
 def test_the_end_waits_for_what_is_under_way_and_no_longer(ledger, org, calls, clock):
     ledger.note("750A", VERSION, "Account")
-    ledger.dispose("ours", VERSION, "Account", "queryAll")
+    ledger.dispose("ours", VERSION, "Account")
     before = clock.monotonic()
     ledger.close(keep=(), seconds=10)
     assert {what for what, *_ in org.done} == {"info", "abort"}

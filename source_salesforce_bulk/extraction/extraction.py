@@ -102,7 +102,7 @@ class Extraction:
         self._reads.append(read)
         for point in read.stale:
             LOGGER.warning("%s: its query changed; the window of job %s is read again", plan.object_name, point.job)
-            self._ledger.dispose(point.job, point.api_version, plan.object_name, plan.query.operation)
+            self._ledger.dispose(point.job, point.api_version, plan.object_name)
         self._size(read)
         self._pump()
         return read
@@ -110,7 +110,7 @@ class Extraction:
     def abandon(self, plan: ObjectPlan, jobs: Sequence[tuple[str, str]]) -> None:
         """Discard (job id, API version) pairs that a state names and that nothing continues, where they are ours."""
         for job_id, version in jobs:
-            self._ledger.dispose(job_id, version, plan.object_name, plan.query.operation)
+            self._ledger.dispose(job_id, version, plan.object_name)
 
     def next_page(self, read: ObjectRead) -> ReadyPage | None:
         """The next page whose rows may be handed on; None while there is none, or when the object is finished.

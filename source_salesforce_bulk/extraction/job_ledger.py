@@ -13,7 +13,7 @@ from functools import partial
 
 from source_salesforce_bulk.extraction.calls import Calls
 from source_salesforce_bulk.extraction.org import Org
-from source_salesforce_bulk.salesforce.bulk_api import JobInfo
+from source_salesforce_bulk.salesforce.bulk_api import QUERY, QUERY_ALL, JobInfo
 from source_salesforce_bulk.salesforce.clock import Clock
 
 
@@ -76,12 +76,15 @@ class JobLedger:
             abort = partial(self._org.abort, entry.version, job_id, entry.object_name)
             self._calls.submit(abort, self._aborted, self._aborted)
 
-    def dispose(self, job_id: str, version: str, object_name: str, operation: str) -> None:
-        """A state names this job and nothing will read it: discard it, once Salesforce says that it is ours."""
+    def dispose(self, job_id: str, version: str, object_name: str) -> None:
+        """A state names this job and nothing will read it: discard it, once Salesforce says that it is ours.
+
+        Its operation may be the other one: include_deleted may be what has changed since.
+        """
 
         def judge(info: JobInfo) -> None:
             self._leaving -= 1
-            if self._org.is_ours(info, object_name, operation):
+            if any(self._org.is_ours(info, object_name, operation) for operation in (QUERY, QUERY_ALL)):
                 self.note(job_id, version, object_name)
                 if info.state.finished:
                     self.completed(job_id)

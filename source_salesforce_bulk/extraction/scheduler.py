@@ -220,7 +220,7 @@ class JobScheduler:
             case ProbeWindow():
                 self._probe(read, window)
             case AbortJob(job_id) | DeleteJob(job_id) if window.unconfirmed:
-                self._ledger.dispose(job_id, window.api_version, read.plan.object_name, read.plan.query.operation)
+                self._ledger.dispose(job_id, window.api_version, read.plan.object_name)
             case AbortJob(job_id):
                 self._ledger.discard(job_id)
             case DeleteJob(job_id):
@@ -317,7 +317,7 @@ class JobScheduler:
         if window.job.phase is not Phase.WAITING or window.job.job_id != job_id:
             return
         if window.unconfirmed and not self._org.is_ours(info, read.plan.object_name, read.plan.query.operation):
-            self._leave_alone(read, window, job_id)
+            self._leave_alone(read, window)
             return
         if window.unconfirmed:
             self._ledger.note(job_id, window.api_version, read.plan.object_name)
@@ -336,18 +336,17 @@ class JobScheduler:
             self._ledger.forget(job_id)
         self.apply(read, window, PollFailed(failure))
 
-    def _leave_alone(self, read: ObjectRead, window: WindowRead, job_id: str) -> None:
+    def _leave_alone(self, read: ObjectRead, window: WindowRead) -> None:
         """The state names somebody else's job: it is not touched, and its window is read with a job of our own."""
         self.log(read, window, "the job that the state names is not this stream's", level=logging.WARNING)
-        self._ledger.forget(job_id)
+        self._start_over(read, window)
         window.unconfirmed = False
         window.job = QueryJob()
-        self._start_over(read, window)
         read.publish()
 
     def _start_over(self, read: ObjectRead, window: WindowRead) -> None:
         repeated = read.restart(window)
-        if repeated:
+        if repeated or window.unconfirmed:
             what = f"the window is read again from its start; {repeated} rows already emitted are repeated"
             self.log(read, window, what, level=logging.WARNING)
 

@@ -75,6 +75,17 @@ def plan_full_refresh(state: StreamState, *, start: datetime | None) -> tuple[Pl
     return (PlannedWindow(replace(WHOLE, start=start)),)
 
 
+def without_future(state: StreamState, upper: datetime) -> tuple[StreamState, tuple[ResumePoint, ...]]:
+    """The state without windows that end behind ``upper``, and their points; their rows are read as if never begun.
+
+    Closing such a window would move the cursor over rows that have yet to come. It stands in a state only when somebody
+    changed that, or set the org's clock back.
+    """
+    ahead = tuple(point for point in state.resume if point.bounds.end is not None and point.bounds.end > upper)
+    kept = tuple(point for point in state.resume if point not in ahead)
+    return replace(state, resume=kept), ahead
+
+
 def is_future(state: StreamState, upper: datetime) -> bool:
     """Whether the cursor lies ahead of the org's clock, so that there is nothing to read yet."""
     return state.cursor is not None and state.cursor > upper
