@@ -164,7 +164,8 @@ def assert_jobs_of_states_are_gone(sync: Sequence, org: SimulatedOrg) -> None:
     jobs = org.control.jobs()
     last = sync.runs[-1]
     carried = {entry["job"] for message in last.state for entry in resume_entries(message)}
-    own = {job["id"] for job in jobs[last.jobs_before : last.jobs_after]}
+    # A job that nobody ever asked for was made by the last request of a killed run, which the org saw later.
+    own = {job["id"] for job in jobs[last.jobs_before : last.jobs_after] if len(job["history"]) > 1}
     left = [job["id"] for job in jobs if job["id"] in carried | own and not job["deleted"]]
     assert not left, f"left behind: {left}"
     running = {job["id"] for job in jobs if job["state"] not in ENDED}

@@ -1,12 +1,27 @@
 from __future__ import annotations
 
 import logging
+from itertools import islice
 
 import pytest
 
+from source_salesforce_bulk import connection as connection_module
+from source_salesforce_bulk import source as source_module
 from source_salesforce_bulk.catalog_read import LOG_AGAIN, STATE_AGAIN
+from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.salesforce.ids import id_18
-from unit_tests.source_rig import SourceRig, catalog_of, configured, errors_in, of_type, rows_of, states_in, statuses_of
+from unit_tests.fakes import HeldCalls
+from unit_tests.source_rig import (
+    SourceRig,
+    catalog_of,
+    configured,
+    errors_in,
+    of_type,
+    parsed,
+    rows_of,
+    states_in,
+    statuses_of,
+)
 
 COMPLETE = ["STARTED", "RUNNING", "COMPLETE"]
 CURSOR = {"SystemModstamp": "2026-11-01T00:00:00.000Z"}
@@ -237,7 +252,75 @@ def test_a_consumer_that_goes_away_leaves_only_jobs_that_a_state_names(rig):
     assert all(job.state == "JobComplete" or job.deleted for job in rig.salesforce.jobs.values())
 
 
+def test_a_run_that_is_stopped_before_its_first_state_keeps_the_job_of_the_state_it_was_given(monkeypatch):
+    rig = SourceRig(monkeypatch, {"Account": rows(5)}, page_size=2, max_concurrent_jobs=1)
+    first = rig.read(configured("Account"))
+    soql = next(iter(rig.salesforce.jobs.values())).soql
+    blob = next(state for state in states_in(first, "Account") if "resume" in state)
+    job = rig.salesforce.add_job("750old000000000AAA", soql, "queryAll")
+    blob["resume"][0]["job"] = job.id
+    rig.salesforce.chance = lambda operation: (operation == "info" and rig.stop.set()) or ""
+    messages = rig.read(configured("Account"), states={"Account": blob})
+    assert states_in(messages, "Account") == []
+    assert rig.salesforce.left() == {job.id}
+
+
+@pytest.mark.parametrize("cut", range(1, 30, 2))
+def test_wherever_a_reader_goes_away_the_jobs_of_the_state_it_may_have_stay_and_no_other(monkeypatch, cut):
+    """Rows and states go through buffers: what it has read is any of the states since they were flushed last."""
+    rig = SourceRig(monkeypatch, {"Account": rows(5), "Contact": rows(3)}, page_size=2)
+    unflushed: set[str] = set()
+    newest: dict[str, set[str]] = {}
+    monkeypatch.setattr(source_module.PRINT_BUFFER, "flush", unflushed.clear)
+    messages = rig.source.read(rig.logger, rig.config, catalog_of(configured("Account"), configured("Contact")), [])
+    for message in islice(messages, cut):
+        line = parsed(message)
+        if line["type"] == "STATE":
+            stream = line["state"]["stream"]
+            named = {entry["job"] for entry in stream["stream_state"].get("resume", ())}
+            newest[stream["stream_descriptor"]["name"]] = named
+            unflushed |= named
+    messages.close()
+    assert rig.salesforce.left() == unflushed.union(*newest.values())
+
+
 # Silence
+
+
+def test_buffers_are_flushed_before_every_wait(rig, monkeypatch):
+    """A state that stays in a buffer while a job runs for hours is lost with the process."""
+    said, flushed, waits = [0], [0], []
+    monkeypatch.setattr(source_module.PRINT_BUFFER, "flush", lambda: flushed.append(said[0]))
+    wait = Extraction.wait
+
+    def noted(extraction: Extraction, seconds: float) -> None:
+        waits.append((said[0], flushed[-1]))
+        wait(extraction, seconds)
+
+    monkeypatch.setattr(Extraction, "wait", noted)
+    for _ in rig.source.read(rig.logger, rig.config, catalog_of(configured("Account"), configured("Contact")), []):
+        said[0] += 1
+    assert waits
+    assert [flushed_at for _, flushed_at in waits] == [said_then for said_then, _ in waits]
+    assert flushed[-1] == said[0], "and before the clean-up"
+
+
+class SlowCalls(HeldCalls):
+    """Calls of which none is answered before ``until``."""
+
+    until = 0.0
+
+    def drain(self, timeout: float) -> bool:
+        self.stuck = self._clock.monotonic() < self.until
+        return super().drain(timeout)
+
+
+def test_a_stream_that_waits_for_its_first_state_repeats_the_one_it_was_given(rig, monkeypatch):
+    calls = SlowCalls(rig.clock)
+    calls.until = rig.clock.monotonic() + 3 * STATE_AGAIN
+    monkeypatch.setattr(connection_module, "ThreadedCalls", lambda workers, name: calls)
+    messages = rig.read(configured("Account"), states={"Account": CURSOR})
+    assert states_in(messages, "Account")[:2] == [CURSOR, CURSOR]
 
 
 def test_a_waiting_streams_last_state_is_emitted_again_and_a_line_is_logged(rig, caplog):

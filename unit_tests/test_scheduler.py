@@ -273,6 +273,22 @@ def test_a_job_that_turns_out_not_to_be_ours_is_asked_about_once_and_left_alone(
     assert "750old" not in str(run.state)
 
 
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_job_that_was_never_confirmed_is_asked_about_once_more_before_it_is_ended(rig, ours):
+    """Its polls found no answer within job_timeout; until one comes, nobody knows whose job it is."""
+    until = rig.clock.monotonic() + 76
+    rig.salesforce.chance = lambda what: "unavailable" if what == "info" and rig.clock.monotonic() < until else ""
+    changes = {} if ours else {"created_by": "005000000000999AAA"}
+    job = rig.salesforce.add_job("750old000000000AAA", SOQL, "queryAll", **changes)
+    run = rig.add("Account", INCREMENTAL, blob=state())
+    rig.read_all()
+    rig.calls.settle()
+    assert names(run) == all_of()
+    assert job.deleted is ours
+    methods = {sent.method for sent in rig.salesforce.sent if job.id in sent.url}
+    assert methods == ({"GET", "DELETE"} if ours else {"GET"})
+
+
 def test_a_job_of_another_query_is_ended_and_its_window_read_anew(rig, caplog):
     job = rig.salesforce.add_job("750old000000000AAA", SOQL, "queryAll")
     run = read_one(rig, "Account", INCREMENTAL, blob=state(query="sha256:other"))

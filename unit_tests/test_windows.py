@@ -19,6 +19,7 @@ from source_salesforce_bulk.extraction.windows import (
     plan_full_refresh,
     plan_incremental,
     span_of,
+    without_future,
 )
 from source_salesforce_bulk.salesforce.query_job import JobPolicy, Phase, half_of
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery
@@ -437,3 +438,17 @@ def test_however_runs_are_interrupted_what_was_read_and_what_is_planned_cover_ev
             history.interrupt(read)
         if read.state.complete:
             break
+
+
+# A state that knows the future
+
+
+def test_a_window_that_ends_behind_the_orgs_clock_is_read_as_if_never_begun():
+    """Closing it would move the cursor over rows that have yet to come."""
+    within, behind = point(dates(None, at(2))), point(dates(at(2), at(2) + SECOND))
+    assert without_future(state(None, within, behind), at(2)) == (state(None, within), (behind,))
+
+
+def test_a_window_without_an_end_knows_no_future():
+    open_above = state(None, point(WHOLE))
+    assert without_future(open_above, at(2)) == (open_above, ())
