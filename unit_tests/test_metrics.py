@@ -93,3 +93,14 @@ def test_counts_from_many_threads_are_all_there():
         thread.join(30)
     account = metrics.of("Account")
     assert (metrics.calls, account.bytes, account.retries, account.errors) == (4000, 4000, 4000, 4000)
+
+
+def test_what_other_machines_spend_is_counted_like_calls_of_this_one():
+    metrics = RunMetrics()
+    metrics.on_answer(PAGE, 200, 0.1, 10, None)
+    metrics.on_spent("Account", Operation.RESULTS, calls=3, retries=2, size=500, usage=USAGE)
+    account = metrics.of("Account")
+    assert (account.calls[Operation.RESULTS], account.retries, account.errors, account.bytes) == (4, 2, 2, 510)
+    assert metrics.usage == USAGE
+    metrics.on_spent("Account", Operation.RESULTS, calls=1, retries=0, size=0, usage=None)
+    assert metrics.usage == USAGE

@@ -14,6 +14,7 @@ from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.page_task import (
     GivenSession,
+    PageCost,
     PageOutcome,
     PageTask,
     PageTaskRunner,
@@ -21,6 +22,7 @@ from source_salesforce_bulk.salesforce.page_task import (
     spark_schema,
 )
 from source_salesforce_bulk.salesforce.pages import PageAddress
+from source_salesforce_bulk.salesforce.wire import ApiUsage
 from unit_tests.fakes import Answer, FakeClock, ScriptedHttp, Sent
 
 SESSION = Session("T0K3N-of-the-driver", "https://acme.my.salesforce.com")
@@ -32,6 +34,7 @@ EXPIRED = Answer(401, [{"errorCode": "INVALID_SESSION_ID", "message": "Session e
 
 def page(text: bytes = TEXT, rows: int = 3) -> Answer:
     headers = {"Sforce-NumberOfRecords": str(rows), "Sforce-Locator": "null", "Content-Encoding": "gzip"}
+    headers["Sforce-Limit-Info"] = "api-usage=18/5000"
     return Answer(200, gzip.compress(text), headers)
 
 
@@ -49,8 +52,9 @@ def test_a_page_becomes_batches_and_then_its_outcome():
     batches, outcomes = run(page())
     assert pa.Table.from_batches(batches).to_pydict() == {"Id": ["a", "b", "c"], "Amount": [1.5, None, None]}
     (outcome,) = outcomes
-    assert (outcome.number, outcome.rows, outcome.calls, outcome.failure) == (7, 3, 1, None)
+    assert (outcome.number, outcome.rows, outcome.cost.calls, outcome.failure) == (7, 3, 1, None)
     assert outcome.unreadable == {"Amount": 1}
+    assert outcome.cost.usage == ApiUsage(18, 5000)
 
 
 def test_the_page_is_asked_for_by_its_locator_with_the_session_it_was_given():
@@ -64,7 +68,8 @@ def test_the_page_is_asked_for_by_its_locator_with_the_session_it_was_given():
 def test_a_broken_page_is_fetched_again_and_nothing_of_it_is_given():
     batches, (outcome,) = run(page(rows=4), page())
     assert sum(batch.num_rows for batch in batches) == 3
-    assert (outcome.calls, outcome.retries) == (2, 1)
+    assert (outcome.cost.calls, outcome.cost.retries) == (2, 1)
+    assert outcome.cost.received > outcome.size > 0
 
 
 def test_an_ended_session_leaves_the_page_undone_at_once():
@@ -100,7 +105,7 @@ def test_a_given_session_is_never_renewed_and_its_token_never_shown():
 
 
 def test_tasks_and_outcomes_travel_between_machines():
-    outcome = PageOutcome(1, failure=Failure.of(Kind.JOB_GONE))
+    outcome = PageOutcome(1, cost=PageCost(2, 1, 70, ApiUsage(18, 5000)), failure=Failure.of(Kind.JOB_GONE))
     assert pickle.loads(pickle.dumps(TASK)) == TASK
     assert pickle.loads(pickle.dumps(outcome)) == outcome
 

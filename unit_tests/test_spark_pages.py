@@ -11,11 +11,12 @@ from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.page_listing import JobResult, PageListing
-from source_salesforce_bulk.salesforce.page_task import PageOutcome
+from source_salesforce_bulk.salesforce.page_task import PageCost, PageOutcome
 from source_salesforce_bulk.salesforce.pages import PageAddress
 
 ADDRESS = PageAddress("Account", "750x", None, "v66.0", 50_000, ("Id", "Name"))
 ENDED = Failure.of(Kind.SESSION_EXPIRED)
+COST = PageCost(calls=3, retries=2, received=210)
 
 
 class Fake:
@@ -29,8 +30,11 @@ class Fake:
         self.asked: list[PageAddress] = []
         self.listed: list[tuple[str | None, int]] = []
         self.renewed: list[str] = []
+        self.spent: list[tuple[str, PageCost]] = []
         self.session = Session("T0", "https://acme.my.salesforce.com")
-        self.pages = SparkPages(SparkPageReader(self.read, self.renew, self))
+        self.pages = SparkPages(
+            SparkPageReader(self.read, self.renew, self, lambda name, cost: self.spent.append((name, cost)))
+        )
 
     def list_pages(self, job: JobResult, start: str | None, page_size: int) -> PageListing:
         self.listed.append((start, page_size))
@@ -40,10 +44,10 @@ class Fake:
         self.asked.append(address)
         if self.ended:
             self.ended -= 1
-            return ReadPage(PageOutcome(0, failure=ENDED), None, self.session)
+            return ReadPage(PageOutcome(0, cost=PageCost(calls=1), failure=ENDED), None, self.session)
         if self.failure is not None:
             return ReadPage(PageOutcome(0, failure=self.failure), None, self.session)
-        outcome = PageOutcome(0, rows=7, first_id="001x", size=70, unreadable={"Name": 1})
+        outcome = PageOutcome(0, rows=7, first_id="001x", size=70, cost=COST, unreadable={"Name": 1})
         return ReadPage(outcome, StagedFile("_staging/r/Account/part", self.written, 99), self.session)
 
     def renew(self, stale: str) -> Session:
@@ -109,6 +113,13 @@ def test_a_page_whose_session_ended_is_read_again_with_a_newer_one():
     assert page.rows == 7
     assert fake.renewed == ["T0", "T1"]
     assert len(fake.asked) == 3
+
+
+def test_what_every_reading_of_a_page_has_cost_is_told_once():
+    fake = Fake(PageListing(("a",), None), ended=1)
+    page, _ = fake.fetch(None)
+    assert fake.spent == [("Account", PageCost(calls=1)), ("Account", COST)]
+    assert page.retries == 0
 
 
 def test_sessions_that_never_live_long_enough_end_the_run():

@@ -88,3 +88,15 @@ class RunMetrics:
         with self._lock:
             counts.retries += 1
             counts.errors += 1
+
+    def on_spent(
+        self, object_name: str, operation: Operation, *, calls: int, retries: int, size: int, usage: ApiUsage | None
+    ) -> None:
+        """Another machine of this run has sent ``calls`` requests, ``retries`` of them once more; bytes as received."""
+        counts = self.of(object_name)
+        with self._lock:
+            counts.calls[operation] += calls
+            counts.retries += retries
+            counts.errors += retries
+            counts.bytes += size
+            self.usage = usage or self.usage

@@ -21,7 +21,7 @@ _FACTS = {
 _MASK = "****"
 _SHORTEST_SECRET = 4  # a shorter text would blank out words that are none
 # Their informational lines are not about the export.
-_QUIET = ("boto3", "botocore", "s3transfer", "urllib3")
+_QUIET = ("boto3", "botocore", "py4j", "s3transfer", "urllib3")
 
 
 class Secrets:

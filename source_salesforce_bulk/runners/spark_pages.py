@@ -21,6 +21,7 @@ from typing import Protocol
 from source_salesforce_bulk.connection import Connection
 from source_salesforce_bulk.encoding.encoded_page import PageEncoder
 from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.reader import PageBounds
 from source_salesforce_bulk.runners.page_files import PageFile
 from source_salesforce_bulk.runners.waves import ReadPage, WaveBoard, WaveRunner
@@ -29,6 +30,7 @@ from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.page_listing import JobResult, PageListing
+from source_salesforce_bulk.salesforce.page_task import PageCost
 from source_salesforce_bulk.salesforce.pages import Page, PageAddress
 from source_salesforce_bulk.salesforce.wire import Operation
 
@@ -53,11 +55,15 @@ class Lister(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SparkPageReader:
-    """Where a page's rows are read. ``renew`` logs in anew, unless somebody has since the stale token's login."""
+    """Where a page's rows are read. ``renew`` logs in anew, unless somebody has since the stale token's login.
+
+    ``spent`` hears what each reading of a page has cost, by its object.
+    """
 
     read: Callable[[PageAddress], ReadPage]
     renew: Callable[[str], Session]
     lister: Lister
+    spent: Callable[[str, PageCost], None]
 
 
 class SparkFiles:
@@ -77,7 +83,9 @@ class SparkFiles:
     def extraction(self, connection: Connection) -> Extraction:
         """See ``FileMaker``. As many pages are asked for ahead as make two small waves."""
         board = WaveBoard(self._runner, connection.log_in, self._objects.__getitem__, connection.clock)
-        reader = SparkPageReader(board.read, connection.renew, connection.page_lister())
+        reader = SparkPageReader(
+            board.read, connection.renew, connection.page_lister(), _counted_in(connection.metrics)
+        )
         pages = self._pages = SparkPages(reader)
         ahead = max(_LEAST_AHEAD, 8 * self._runner.slots)
         return connection.extraction(pages=pages, page_bounds=PageBounds(of_all=2 * ahead, of_one=ahead))
@@ -124,9 +132,8 @@ class SparkPages:
             with self._lock:
                 self._made[address] = made
         headers = _headers(following, outcome.rows)
-        return Page(
-            address, headers, outcome.rows, outcome.first_id, outcome.size, outcome.retries, _NOWHERE, _gzipped=False
-        )
+        # Its retries have been counted with all that it cost.
+        return Page(address, headers, outcome.rows, outcome.first_id, outcome.size, 0, _NOWHERE, _gzipped=False)
 
     def take(self, page: Page) -> PageFile:
         """The file that the page has become, which is the caller's from now on."""
@@ -137,6 +144,7 @@ class SparkPages:
     def _read(self, address: PageAddress) -> ReadPage:
         for _ in range(MAX_SESSIONS):
             read = self._reader.read(address)
+            self._reader.spent(address.object_name, read.outcome.cost)
             failure = read.outcome.failure
             if failure is None:
                 _check(read)
@@ -164,6 +172,13 @@ class SparkPages:
                     del self._listings[address.job_id]
                 future.set_exception(error)
         return future.result()
+
+
+def _counted_in(metrics: RunMetrics) -> Callable[[str, PageCost], None]:
+    """What executors spend, among the counts of the run."""
+    return lambda name, cost: metrics.on_spent(
+        name, Operation.RESULTS, calls=cost.calls, retries=cost.retries, size=cost.received, usage=cost.usage
+    )
 
 
 def _place(listing: PageListing, locator: str | None) -> int:

@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,10 +41,23 @@ class PageTask:
 
 
 @dataclass(frozen=True, slots=True)
+class PageCost:
+    """What a page took: requests sent, those of them that were repeated, bytes received in all.
+
+    ``usage`` is the newest word on the org's daily API calls, None where no answer had one.
+    """
+
+    calls: int = 0
+    retries: int = 0
+    received: int = 0
+    usage: ApiUsage | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PageOutcome:
     """What became of a page. ``failure`` is None where all its rows were given; else none of them was.
 
-    ``rows`` and ``size`` (bytes as received) are 0 for a failed page; ``calls`` and ``retries`` count what it cost.
+    ``rows`` and ``size`` (bytes as received) are 0 for a failed page; ``cost`` says what it took all the same.
     ``first_id`` is the Id in its first row, None where it has none.
     """
 
@@ -52,8 +65,7 @@ class PageOutcome:
     rows: int = 0
     first_id: str | None = None
     size: int = 0
-    calls: int = 0
-    retries: int = 0
+    cost: PageCost = field(default_factory=PageCost)
     unreadable: Mapping[str, int] = field(default_factory=dict)
     inexact: Mapping[str, int] = field(default_factory=dict)
     failure: Failure | None = None
@@ -86,18 +98,18 @@ class _Counting:
     """What the calls of a task cost."""
 
     def __init__(self) -> None:
-        self.calls = 0
-        self.retries = 0
+        self.so_far = PageCost()
 
     def on_answer(
         self, request: ApiRequest, status: int | None, seconds: float, size: int, usage: ApiUsage | None
     ) -> None:
         """See ``transport.Observer``."""
-        self.calls += 1
+        before = self.so_far
+        self.so_far = PageCost(before.calls + 1, before.retries, before.received + size, usage or before.usage)
 
     def on_retry(self, request: ApiRequest, failure: Failure, pause: float) -> None:
         """See ``transport.Observer``."""
-        self.retries += 1
+        self.so_far = replace(self.so_far, retries=self.so_far.retries + 1)
 
 
 class Given(Protocol):
@@ -168,7 +180,7 @@ class PageTaskRunner:
             try:
                 page = fetcher.fetch(task.address, lambda _: None)
             except SalesforceError as error:
-                report(PageOutcome(task.number, calls=costs.calls, retries=costs.retries, failure=error.failure))
+                report(PageOutcome(task.number, cost=costs.so_far, failure=error.failure))
                 return
             yield from self._rows(task, page, costs, report)
 
@@ -187,8 +199,7 @@ class PageTaskRunner:
                 rows=page.rows,
                 first_id=page.first_id,
                 size=page.size,
-                calls=costs.calls,
-                retries=costs.retries + page.retries,
+                cost=replace(costs.so_far, retries=costs.so_far.retries + page.retries),
                 unreadable=dict(unreadable),
                 inexact=dict(inexact),
             )

@@ -1,0 +1,84 @@
+"""The script of the AWS Glue job: a backfill from Salesforce to Parquet, with the files and state of an export.
+
+Job arguments, as ``salesforce-bulk export`` has them (docs/glue.md):
+
+    --secret-id     name or ARN of the secret with the connector's configuration; the secret itself never stands here
+    --objects       objects to take, by name or pattern, separated by commas
+    --destination   s3://BUCKET/PREFIX
+    --state         dynamodb://TABLE
+    --schemas       glue://REGISTRY
+    --on-drift      warn (where it is not given) or fail
+    --event-bus     the EventBridge bus that hears of schema changes; may be left out
+    --metrics       none (where it is not given) or emf
+
+No name begins with ``conf``: Glue's own ``--conf`` would be taken for its abbreviation.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+
+from awsglue.job import Job
+from awsglue.utils import getResolvedOptions
+from pyspark.sql import SparkSession
+
+from source_salesforce_bulk.runners.export_command import ExportOptions
+from source_salesforce_bulk.runners.glue import run_backfill
+
+REQUIRED = ("JOB_NAME", "secret-id", "destination", "state", "schemas")
+OPTIONAL = ("objects", "on-drift", "event-bus", "metrics")
+
+# Exit codes of the export, as the last line of a failed run tells them.
+ENDINGS: Mapping[int, str] = {
+    1: "A defect of salesforce-bulk: please report the log. What was exported until now is kept.",
+    2: "The configuration, the job's arguments or the organization's permissions have to be mended first.",
+    3: "Some objects failed for good, the others are complete.",
+    75: "Trouble that passes. Nothing is lost: run the job again, and it continues where it stopped.",
+}
+
+
+class BackfillFailed(Exception):
+    """The run of the job has failed; Glue shows this sentence as its error message."""
+
+
+def read_options(argv: Sequence[str]) -> tuple[Mapping[str, str], ExportOptions]:
+    """The job's arguments, and what they mean for the export; raises what ``getResolvedOptions`` raises."""
+    given = [name for name in OPTIONAL if f"--{name}" in argv]
+    arguments = getResolvedOptions(list(argv), [*REQUIRED, *given])
+    drift = arguments.get("on_drift", "warn")
+    if drift not in ("warn", "fail"):
+        raise BackfillFailed(f"--on-drift takes warn or fail, and not {drift}.")
+    return arguments, ExportOptions(
+        config=f"secretsmanager://{arguments['secret_id']}",
+        objects=tuple(name.strip() for name in arguments.get("objects", "").split(",") if name.strip()),
+        destination=arguments["destination"],
+        format_name="parquet",
+        state=arguments["state"],
+        schemas=arguments["schemas"],
+        on_drift=drift,
+        event_bus=arguments.get("event_bus"),
+        # Manifests and logs then carry the id that Glue's console shows.
+        run_id=arguments.get("JOB_RUN_ID"),
+        metrics=arguments.get("metrics", "none"),
+    )
+
+
+def main() -> None:
+    """Run the job; raises :class:`BackfillFailed` where the export's exit code is not 0."""
+    # Before Spark's first word; one line for each call into the JVM is no help to anybody.
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    arguments, options = read_options(sys.argv)
+    spark = SparkSession.builder.getOrCreate()
+    job = Job(spark)
+    job.init(arguments["JOB_NAME"], arguments)
+    code = run_backfill(spark, options)
+    if code:
+        ending = ENDINGS.get(code, "The run was stopped. Run the job again, and it continues where it stopped.")
+        raise BackfillFailed(f"{ending} The log says which object, why, and what to do (exit code {code}).")
+    job.commit()
+
+
+if __name__ == "__main__":
+    main()
