@@ -1,0 +1,207 @@
+"""What an export costs: rows to Parquet, against the Airbyte path and against pyarrow reading the same CSV from disk.
+
+    python -m benchmarks.export [--rows N] [--rounds N]
+
+The simulated org has rendered and compressed its pages before anything is measured. All take turns in one run of this
+program, and medians are shown: the ratios carry over to other machines, the seconds do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyarrow import parquet
+
+from source_salesforce_bulk.config import parse_config
+from source_salesforce_bulk.connection import Connection, Surroundings
+from source_salesforce_bulk.salesforce.clock import SystemClock
+from source_salesforce_bulk.salesforce.http_client import RequestsHttp
+from source_salesforce_bulk.salesforce.pages import PageAddress
+
+SCRIPTS = Path(sys.executable).parent
+PAGE_ROWS = 50_000
+OBJECT = "Bench__c"
+CLOCK = "2026-07-02T00:00:00Z"  # behind every row
+# One process, reading every page's CSV from disk: what parsing alone costs.
+_LIMIT = """
+import sys
+from pyarrow import csv
+options = csv.ParseOptions(newlines_in_values=True)
+print(sum(csv.read_csv(path, parse_options=options).num_rows for path in sys.argv[1:]))
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One run of one contender; CPU seconds of its whole process tree."""
+
+    seconds: float
+    cpu: float
+    peak_mib: float
+
+
+def main() -> int:
+    """Measure and print the table; 0 when every run was whole."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-export-") as directory, bench_org(options.rows) as org:
+        for line in bench(Path(directory), org, options.rows, options.rounds):
+            print(line, flush=True)
+    return 0
+
+
+def bench(folder: Path, org: Mapping[str, Any], rows: int, rounds: int) -> Iterator[str]:
+    """The lines of the report."""
+    config = {"credentials": org["credentials"]["refresh_token"], "login_url": org["url"], "page_size": PAGE_ROWS}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "catalog.json").write_text(json.dumps(catalog(folder)))
+    pages = list(pages_on_disk(folder, config))  # the warm-up, too: the org keeps what it has rendered
+    contenders: Mapping[str, Callable[[], Cost]] = {
+        "`salesforce-bulk export`, Parquet": lambda: export(folder, "parquet", rows),
+        "`salesforce-bulk export`, JSON lines": lambda: export(folder, "jsonl", rows),
+        "`source-salesforce-bulk read`, to /dev/null": lambda: read(folder),
+        "limit: pyarrow reads the CSV from disk": lambda: limit(pages),
+    }
+    costs: dict[str, list[Cost]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            costs[name].append(run())
+    size = sum(path.stat().st_size for path in pages) / 1e6
+    yield f"{rows:,} rows x 25 fields, {size:,.0f} MB of CSV in {len(pages)} pages; {describe_machine()}"
+    yield ""
+    yield "| who | rows/s | of the limit | seconds | CPU seconds | peak MiB |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
+    best = statistics.median(cost.seconds for cost in costs["limit: pyarrow reads the CSV from disk"])
+    for name, own in costs.items():
+        seconds = statistics.median(cost.seconds for cost in own)
+        cpu = statistics.median(cost.cpu for cost in own)
+        peak = max(cost.peak_mib for cost in own)
+        yield f"| {name} | {rows / seconds:,.0f} | {best / seconds:.2f} | {seconds:.1f} | {cpu:.1f} | {peak:,.0f} |"
+
+
+def export(folder: Path, format_name: str, rows: int) -> Cost:
+    """The console script, into an empty folder."""
+    out = folder / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    places = [f"--{name}={(out / name).as_uri()}" for name in ("destination", "state", "schemas")]
+    command = [SCRIPTS / "salesforce-bulk", "export", "--config", folder / "config.json", "--object", OBJECT]
+    cost = measured([*command, *places, "--format", format_name])
+    (manifest,) = (out / "destination" / "_manifests").glob("*.json")
+    files = [file for entry in json.loads(manifest.read_bytes())["objects"] for file in entry["files"]]
+    if format_name == "parquet":
+        found = sum(parquet.read_metadata(out / "destination" / file["path"]).num_rows for file in files)
+    else:
+        found = sum(file["rows"] for file in files)
+    if found != rows:
+        raise RuntimeError(f"{found} of {rows} rows were exported")
+    return cost
+
+
+def read(folder: Path) -> Cost:
+    """The Airbyte path; its records go nowhere."""
+    arguments = ["read", "--config", folder / "config.json", "--catalog", folder / "catalog.json"]
+    return measured([SCRIPTS / "source-salesforce-bulk", *arguments])
+
+
+def limit(pages: Sequence[Path]) -> Cost:
+    """Pyarrow and nothing else."""
+    return measured([sys.executable, "-c", _LIMIT, *pages])
+
+
+def measured(command: Sequence[str | Path]) -> Cost:
+    """Run a command to its end; raises RuntimeError where it fails."""
+    began = time.monotonic()
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen([*map(str, command)], stdout=subprocess.DEVNULL, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.monotonic() - began
+        if process.returncode:
+            errors.seek(0)
+            raise RuntimeError(f"{command[0]} ended with {process.returncode}: {errors.read()[-2000:].decode()}")
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def catalog(folder: Path) -> Mapping[str, Any]:
+    """The object as it is discovered, to be read incrementally."""
+    command = [SCRIPTS / "source-salesforce-bulk", "discover", "--config", folder / "config.json"]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    messages = [json.loads(line) for line in lines]
+    streams = next(message["catalog"]["streams"] for message in messages if message["type"] == "CATALOG")
+    stream = next(stream for stream in streams if stream["name"] == OBJECT)
+    configured = {"stream": stream, "sync_mode": "incremental", "destination_sync_mode": "append_dedup"}
+    return {"streams": [configured]}
+
+
+def pages_on_disk(folder: Path, config: Mapping[str, Any]) -> Iterator[Path]:
+    """The pages that an export reads, decompressed, as files."""
+    # The first export tells the org's query; what it wrote is not looked at.
+    measured([
+        *(SCRIPTS / "salesforce-bulk", "export", "--config", folder / "config.json", "--object", OBJECT),
+        *(f"--{name}={(folder / 'warm-up' / name).as_uri()}" for name in ("destination", "state", "schemas")),
+    ])  # fmt: skip
+    around = Surroundings(RequestsHttp(4), SystemClock(threading.Event()), lambda _: None, lambda _: None)
+    (manifest,) = (folder / "warm-up" / "destination" / "_manifests").glob("*.json")
+    schema = parquet.read_schema(folder / "warm-up" / "destination" / _first_file(manifest))
+    with Connection(parse_config(config), around) as connection:
+        version, org = connection.config.api_version, connection.org()
+        soql = f"SELECT {', '.join(schema.names)} FROM {OBJECT} WHERE SystemModstamp < {CLOCK.replace('Z', '.000Z')}"  # noqa: S608
+        job = org.create(version, soql, "queryAll", OBJECT)
+        while not org.info(version, job.id, OBJECT).state.finished:
+            time.sleep(0.1)
+        locator, number, more = None, 0, True
+        while more:
+            address = PageAddress(OBJECT, job.id, locator, version, PAGE_ROWS, tuple(schema.names))
+            page = org.fetch(address, lambda _: None)
+            path = folder / f"page-{number:04d}.csv"
+            with page.open() as source, path.open("wb") as target:
+                shutil.copyfileobj(source, target)
+            yield path
+            locator, number, more = page.headers.locator, number + 1, page.headers.locator is not None
+            page.discard()
+        org.delete(version, job.id, OBJECT)
+
+
+def _first_file(manifest: Path) -> str:
+    path: str = json.loads(manifest.read_bytes())["objects"][0]["files"][0]["path"]
+    return path
+
+
+def describe_machine() -> str:
+    """What the table was made on."""
+    load = os.getloadavg()[0]
+    return f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, load {load:.1f}"
+
+
+@contextmanager
+def bench_org(rows: int) -> Iterator[Mapping[str, Any]]:
+    """A simulated org in a process of its own, its clock standing still so that every run asks the same."""
+    command = [sys.executable, "-m", "integration_tests.simulated_org", "--port", "0", "--exit-with-parent"]
+    command += ["--polls", "1", "--bench-rows", str(rows), "--rows", "0.01", "--set", f'frozen_at="{CLOCK}"']
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
