@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import requests
 from pyarrow import parquet
 
 from source_salesforce_bulk.config import parse_config
@@ -71,8 +72,14 @@ def bench(folder: Path, org: Mapping[str, Any], rows: int, rounds: int) -> Itera
     """The lines of the report."""
     config = {"credentials": org["credentials"]["refresh_token"], "login_url": org["url"], "page_size": PAGE_ROWS}
     (folder / "config.json").write_text(json.dumps(config))
-    (folder / "catalog.json").write_text(json.dumps(catalog(folder)))
-    pages = list(pages_on_disk(folder, config))  # the warm-up, too: the org keeps what it has rendered
+    stream = discovered(folder)
+    write_catalog(folder, stream)
+    names = list(stream["json_schema"]["properties"])
+    # What an export asks: all fields, up to the org's clock.
+    before = CLOCK.replace("Z", ".000Z")
+    soql = f"SELECT {', '.join(names)} FROM {OBJECT} WHERE SystemModstamp < {before}"  # noqa: S608
+    warm(org["control_url"], soql)
+    pages = list(pages_on_disk(folder, config, soql, names))
     contenders: Mapping[str, Callable[[], Cost]] = {
         "`salesforce-bulk export`, Parquet": lambda: export(folder, "parquet", rows),
         "`salesforce-bulk export`, JSON lines": lambda: export(folder, "jsonl", rows),
@@ -139,36 +146,38 @@ def measured(command: Sequence[str | Path]) -> Cost:
     return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def catalog(folder: Path) -> Mapping[str, Any]:
-    """The object as it is discovered, to be read incrementally."""
+def discovered(folder: Path) -> Mapping[str, Any]:
+    """The object's stream, as it is discovered."""
     command = [SCRIPTS / "source-salesforce-bulk", "discover", "--config", folder / "config.json"]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     messages = [json.loads(line) for line in lines]
     streams = next(message["catalog"]["streams"] for message in messages if message["type"] == "CATALOG")
-    stream = next(stream for stream in streams if stream["name"] == OBJECT)
+    return next(stream for stream in streams if stream["name"] == OBJECT)
+
+
+def write_catalog(folder: Path, stream: Mapping[str, Any]) -> None:
+    """The catalog that reads the object incrementally."""
     configured = {"stream": stream, "sync_mode": "incremental", "destination_sync_mode": "append_dedup"}
-    return {"streams": [configured]}
+    (folder / "catalog.json").write_text(json.dumps({"streams": [configured]}))
 
 
-def pages_on_disk(folder: Path, config: Mapping[str, Any]) -> Iterator[Path]:
+def warm(control_url: str, soql: str) -> None:
+    """Let the org render and compress the pages."""
+    arguments = {"query": soql, "operation": "queryAll", "page_rows": PAGE_ROWS}
+    requests.post(f"{control_url}/warm", json=arguments, timeout=3600).raise_for_status()
+
+
+def pages_on_disk(folder: Path, config: Mapping[str, Any], soql: str, names: Sequence[str]) -> Iterator[Path]:
     """The pages that an export reads, decompressed, as files."""
-    # The first export tells the org's query; what it wrote is not looked at.
-    measured([
-        *(SCRIPTS / "salesforce-bulk", "export", "--config", folder / "config.json", "--object", OBJECT),
-        *(f"--{name}={(folder / 'warm-up' / name).as_uri()}" for name in ("destination", "state", "schemas")),
-    ])  # fmt: skip
     around = Surroundings(RequestsHttp(4), SystemClock(threading.Event()), lambda _: None, lambda _: None)
-    (manifest,) = (folder / "warm-up" / "destination" / "_manifests").glob("*.json")
-    schema = parquet.read_schema(folder / "warm-up" / "destination" / _first_file(manifest))
     with Connection(parse_config(config), around) as connection:
         version, org = connection.config.api_version, connection.org()
-        soql = f"SELECT {', '.join(schema.names)} FROM {OBJECT} WHERE SystemModstamp < {CLOCK.replace('Z', '.000Z')}"  # noqa: S608
         job = org.create(version, soql, "queryAll", OBJECT)
         while not org.info(version, job.id, OBJECT).state.finished:
             time.sleep(0.1)
         locator, number, more = None, 0, True
         while more:
-            address = PageAddress(OBJECT, job.id, locator, version, PAGE_ROWS, tuple(schema.names))
+            address = PageAddress(OBJECT, job.id, locator, version, PAGE_ROWS, tuple(names))
             page = org.fetch(address, lambda _: None)
             path = folder / f"page-{number:04d}.csv"
             with page.open() as source, path.open("wb") as target:
@@ -177,11 +186,6 @@ def pages_on_disk(folder: Path, config: Mapping[str, Any]) -> Iterator[Path]:
             locator, number, more = page.headers.locator, number + 1, page.headers.locator is not None
             page.discard()
         org.delete(version, job.id, OBJECT)
-
-
-def _first_file(manifest: Path) -> str:
-    path: str = json.loads(manifest.read_bytes())["objects"][0]["files"][0]["path"]
-    return path
 
 
 def describe_machine() -> str:

@@ -167,3 +167,23 @@ def test_what_is_not_there_is_named(task: Task, option: str, value: str, says: s
     done = task.run(option, value)
     assert done.returncode in (2, 3), done.stderr
     assert says in done.stderr
+
+
+def test_a_secret_that_is_rotated_while_a_run_goes_on_does_not_end_it(task: Task, org: SimulatedOrg, aws: Aws) -> None:
+    """Somebody authorizes the app anew after the second page: old sessions and tokens are dead from then on."""
+
+    def authorize_anew() -> None:
+        app = next(app for app in org.org.tokens.apps.values() if app.refresh_tokens)
+        app.refresh_tokens[:] = ["5Aep.brand.new.refresh.token"]
+        secret = task.secret()
+        secret["credentials"]["refresh_token"] = "5Aep.brand.new.refresh.token"
+        aws.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=json.dumps(secret))
+        org.control.expire_sessions()
+
+    org.control.when_do("page_served", authorize_anew, object="Contact", nth=2)
+
+    done = task.run()
+
+    assert done.returncode == 0, done.stderr
+    assert org.control.pending_events() == 0
+    assert task.ids("Contact") == Counter(row["Id"] for row in GroundTruth(org).records("Contact", fields=["Id"]))

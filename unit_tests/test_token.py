@@ -30,7 +30,7 @@ def refused(description: str = "expired access/refresh token") -> Answer:
 
 
 class Rig:
-    def __init__(self, credentials=GRANT, on_rotation=None) -> None:
+    def __init__(self, credentials=GRANT, on_rotation=None, newer=lambda: None) -> None:
         self.http, self.clock = ScriptedHttp(), FakeClock()
         self.told: list[tuple[str, str]] = []
         self.tokens = TokenProvider(
@@ -41,6 +41,7 @@ class Rig:
             lambda: 0.0,
             on_rotation or (lambda token: self.told.append(("rotation", token))),
             lambda secret: self.told.append(("secret", secret)),
+            newer,
         )
 
     def answers(self, *answers: Answer) -> Rig:
@@ -277,3 +278,34 @@ def test_a_key_its_lines_and_the_assertion_are_masked():
     assert rig.tokens.redact(f"a {assertion} b") == "a **** b"
     assert rig.tokens.redact(f"key: {pem}") == "key: ****"
     assert rig.tokens.redact(pem.splitlines()[3]) == "****"
+
+
+def test_refused_credentials_are_replaced_by_newer_ones_once():
+    """A secret that was rotated while the run went on."""
+    newer = RefreshToken("client", "client-secret/+=", "refresh-from-the-store")
+    rig = Rig(newer=lambda: newer)
+    with rig.http:
+        rig.answers(refused(), reply("access-1"), refused())
+        assert rig.tokens.session().access_token == "access-1"
+        assert [form["refresh_token"] for form in rig.forms()] == ["refresh-0", "refresh-from-the-store"]
+        assert rig.tokens.redact("refresh-from-the-store") == "****"
+        with pytest.raises(SalesforceError):
+            rig.tokens.refresh("access-1")
+
+
+def test_the_same_credentials_again_are_not_tried():
+    rig = Rig(newer=lambda: GRANT)
+    with rig.http:
+        rig.answers(refused())
+        with pytest.raises(SalesforceError):
+            rig.tokens.session()
+
+
+def test_trouble_that_passes_asks_for_no_newer_credentials():
+    def never():
+        raise AssertionError("nobody was refused")
+
+    rig = Rig(newer=never)
+    with rig.http:
+        rig.answers(Answer(503), reply("access-1"))
+        assert rig.tokens.session().access_token == "access-1"
