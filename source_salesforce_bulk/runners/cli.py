@@ -42,7 +42,7 @@ def main() -> NoReturn:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def commands() -> None:
-    r"""Export Salesforce objects with Bulk API 2.0, without Airbyte.
+    """Export Salesforce objects with Bulk API 2.0, without Airbyte.
 
     \b
     Exit codes:
@@ -52,7 +52,7 @@ def commands() -> None:
       3        some objects failed for good, or were stopped by --on-drift fail
       75       run again: a lost lease, a quota, trouble that passes
       130/143  stopped by a signal; the next run continues
-    """
+    """  # noqa: D301 - click wants the character, to keep the lines
 
 
 def _config_options(command: F) -> F:
