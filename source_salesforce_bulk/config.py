@@ -282,7 +282,8 @@ def _login_url(text: str, credentials: CredentialsForm) -> str:
             my_domain = f"https://{host.removesuffix(domain)}.my.salesforce.com"
             raise _wrong("login_url", f"{host} is a page for browsers, not a login host", f'Write "{my_domain}"')
     if parts.scheme == "http" and not is_loopback(host):
-        raise _wrong("login_url", "begins with http, which sends secrets unencrypted", f'Write "https://{host}"')
+        problem = "begins with http://, which sends secrets unencrypted"  # ignore-https-check
+        raise _wrong("login_url", problem, f'Write "https://{host}"')
     if isinstance(credentials, ClientCredentialsForm) and host in _SHARED_LOGIN_HOSTS:
         remedy = 'Write the My Domain URL of the org, such as "https://acme.my.salesforce.com"'
         raise _wrong("login_url", f"is {host}, which takes no client credentials", remedy)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -20,6 +21,8 @@ from airbyte_cdk.models import AirbyteMessage, ConnectorSpecification
 from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
 from airbyte_cdk.utils.memory_monitor import MemoryMonitor
 
+from source_salesforce_bulk.airbyte_errors import traced_config_error
+from source_salesforce_bulk.command_line import unreadable_file
 from source_salesforce_bulk.record_batch import RecordBatch
 from source_salesforce_bulk.signals import Overdue, Stop, turn_away_stdout
 from source_salesforce_bulk.source import SourceSalesforceBulk
@@ -44,6 +47,13 @@ class Entrypoint(AirbyteEntrypoint):
 
     A batch is counted here and written as it is, between the lines that the CDK prints.
     """
+
+    def run(self, parsed_args: Namespace) -> Iterator[str]:
+        """See the CDK's; a file that cannot be read is a config error."""
+        problem = unreadable_file(parsed_args)
+        if problem:
+            raise traced_config_error(problem)
+        yield from super().run(parsed_args)
 
     def read(
         self, source_spec: ConnectorSpecification, config: Any, catalog: Any, state: list[Any]
@@ -76,8 +86,8 @@ def launch(args: Sequence[str], stop: Stop) -> NoReturn:
 
     The process ends without waiting for its threads: one of them may hang on an answer for minutes.
     """
+    command = Entrypoint.parse_args(list(args) or ["--help"])
     entrypoint = Entrypoint(SourceSalesforceBulk(stop=stop.event, on_clean_up=stop.leaving, batches=True))
-    command = entrypoint.parse_args(list(args))
     if getattr(command, "debug", False):
         # What --debug shows has a form of the CDK's own, unless the platform asks for it: then it is the protocol's.
         os.environ["LOG_LEVEL"] = "debug"

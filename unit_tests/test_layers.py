@@ -64,6 +64,7 @@ LAYERS: Mapping[str, int] = {
     "catalog": EDGES,
     "catalog_read": EDGES,
     "cdk_http": EDGES,
+    "command_line": EDGES,
     "config": EDGES,
     "connection": EDGES,
     "connection_check": EDGES,

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from argparse import Namespace
+
+import pytest
+
+from source_salesforce_bulk.command_line import unreadable_file
+
+
+def problem_with(tmp_path, content: bytes, option: str = "config") -> str | None:
+    file = tmp_path / "file.json"
+    file.write_bytes(content)
+    said = unreadable_file(Namespace(command="read", **{option: str(file)}))
+    return said and said.replace(f"{file} ", "")
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[]", "{'ä': 1}".replace("'", '"').encode(), b" 1 "])
+def test_json_is_not_judged_further(tmp_path, content):
+    assert problem_with(tmp_path, content) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "The file given as --config is not JSON: Expecting value in line 1, column 1. Correct it there."),
+        (b'{"a": 1\n"b"}', "The file given as --config is not JSON: Expecting ',' delimiter in line 2, column 1."),
+        (b"\xff\xfe{}", "The file given as --config is not text in UTF-8. Save it as UTF-8."),
+        (b"[" * 200_000, "The file given as --config is not JSON that can be read: it is nested too deeply."),
+    ],
+)
+def test_a_file_that_is_not_json_is_refused_with_where_and_what(tmp_path, content, said):
+    assert (problem_with(tmp_path, content) or "").startswith(said)
+
+
+def test_nothing_of_the_file_is_quoted(tmp_path):
+    assert "hunter2" not in (problem_with(tmp_path, b'{"client_secret": "hunter2" oops}') or "")
+
+
+@pytest.mark.parametrize("option", ["config", "catalog", "state"])
+def test_each_file_is_looked_at(tmp_path, option):
+    said = unreadable_file(Namespace(command="read", **{option: str(tmp_path / "none.json")}))
+    assert said == (
+        f"The file {tmp_path / 'none.json'} given as --{option} cannot be read: No such file or directory. "
+        "Check its name, and that this user may read it."
+    )
+
+
+def test_a_directory_is_no_file(tmp_path):
+    assert "cannot be read: Is a directory" in (unreadable_file(Namespace(command="check", config=str(tmp_path))) or "")
+
+
+def test_what_was_not_given_is_not_missed():
+    assert unreadable_file(Namespace(command="spec")) is None
+    assert unreadable_file(Namespace(command="read", state=None)) is None
