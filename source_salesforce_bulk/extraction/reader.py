@@ -41,7 +41,7 @@ class PageBounds:
     """
 
     of_all: int = 10
-    of_one: int = 6
+    of_one: int = 8
     bytes: int = 1 << 30
 
 
