@@ -15,6 +15,7 @@ from source_salesforce_bulk.salesforce.query_job import JobPolicy, poll_interval
 from source_salesforce_bulk.salesforce.soql import Bounds, format_instant
 from unit_tests.extraction_rig import SCOPE, UPPER, ExtractionRig
 from unit_tests.fake_salesforce import Row
+from unit_tests.fakes import HeldCalls
 
 ROOT = Path(__file__).parents[1]
 DAY = timedelta(days=1)
@@ -120,6 +121,13 @@ def test_a_probe_that_is_answered_after_the_run_has_stopped_creates_no_job(rigs:
 # Slots
 
 
+class NewestFirst(HeldCalls):
+    """Calls of which the last to be made answers first: a create before the abort of the job whose place it takes."""
+
+    def next_one(self) -> int:
+        return len(self.held) - 1
+
+
 def unfinished(rig: ExtractionRig) -> int:
     """Jobs of the org that have not ended."""
     return sum(job.state == "InProgress" and not job.deleted for job in rig.salesforce.jobs.values())
@@ -135,7 +143,7 @@ def most_unfinished(rig: ExtractionRig) -> int:
 
 @pytest.mark.parametrize("slots", [1, 2, 3])
 def test_no_more_jobs_than_slots_are_unfinished_also_while_stuck_ones_are_replaced(rigs: Rigs, slots: int):
-    rig = rigs({name: rows(1) for name in "ABCDE"}, jobs=slots, job_timeout=30.0)
+    rig = rigs({name: rows(1) for name in "ABCDE"}, jobs=slots, job_timeout=30.0, calls=NewestFirst)
     rig.salesforce.script("info", *["running"] * 40 * slots)
     rig.salesforce.script("abort", "no connection", "")
     for name in "ABCDE":
