@@ -375,8 +375,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         rule="Clean-up that fails does not fail the sync",
         file="salesforce/jobs.py",
-        old='            LOGGER.warning("%s", line)',
-        new='            raise\n            LOGGER.warning("%s", line)',
+        old='            LOGGER.warning("%s", line, extra=facts)',
+        new='            raise\n            LOGGER.warning("%s", line, extra=facts)',
         tests=("test_jobs.py::test_clean_up_that_fails_is_logged_and_raises_nothing",),
     ),
     Mutant(
