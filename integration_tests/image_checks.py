@@ -159,7 +159,7 @@ def test_a_stop_in_the_middle_of_a_read_keeps_what_was_read(org: SimulatedOrg, j
             line = process.stdout.readline()
             assert line, b"".join(lines)[-2000:]
             lines.append(line)
-        subprocess.run([CONTAINER, "stop", "--time", "30", name], capture_output=True, timeout=120, check=True)
+        subprocess.run([CONTAINER, "stop", "-t", "30", name], capture_output=True, timeout=120, check=True)
         rest = process.stdout.read()
 
     assert process.returncode == 143
