@@ -106,6 +106,21 @@ lock: $(STAMP) ## Write requirements/*.txt anew from pyproject.toml
 	$(UV_COMPILE) deploy/glue/requirements.in -c deploy/glue/constraints-5.0.txt -o deploy/glue/requirements.txt \
 		--python-platform x86_64-manylinux_2_28 --no-universal $(addprefix --no-emit-package ,$(GLUE_HAS))
 
+# Everyone reads the same pages of a simulated org, in turn. The peer is installed as it is published, beside our code.
+ROWS ?= 1000000
+PEER_ROWS ?= 200000
+ROUNDS ?= 3
+PEER := build/peer
+
+$(PEER)/.set-up:
+	@$(BIN)/python -m venv $(PEER)
+	@$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check airbyte-source-salesforce==2.10.3
+	@touch $@
+
+.PHONY: bench
+bench: $(STAMP) $(PEER)/.set-up ## Measure it against others on the same pages (ROWS=1000000; minutes)
+	@$(BIN)/python -m benchmarks --rows $(ROWS) --peer-rows $(PEER_ROWS) --rounds $(ROUNDS) --keep
+
 .PHONY: clean
 clean: ## Remove everything that make made, .venv included
 	rm -rf $(VENV) $(PYAIRBYTE) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,1 +1,1 @@
-"""Programs that measure the connector."""
+"""What a read costs: this connector, others and the floor, side by side on the same pages (``make bench``)."""

@@ -31,6 +31,7 @@ from source_salesforce_bulk.salesforce.discovery import Discovery
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import Credentials, Session
 from source_salesforce_bulk.salesforce.org import SalesforceOrg
+from source_salesforce_bulk.salesforce.page_encoders import PageEncoders
 from source_salesforce_bulk.salesforce.page_listing import PageLister
 from source_salesforce_bulk.salesforce.pages import Page, PageSource
 from source_salesforce_bulk.salesforce.query_job import JobPolicy
@@ -64,6 +65,7 @@ class Surroundings:
     random01: Callable[[], float] = random.random
     newer_credentials: Callable[[], Credentials | None] = lambda: None
     calls: Callable[[int, str], Calls] = ThreadedCalls
+    encoding_workers: int = 0
     run_id: str = field(default_factory=lambda: run_id(os.environ))
 
 
@@ -97,6 +99,7 @@ class Connection:
         )
         self._transport = Transport(around.http, self._tokens, around.clock, around.random01, self.metrics)
         self.discovery = Discovery(self._transport, config.api_version, DESCRIBES_AT_ONCE)
+        self._encoders = PageEncoders(around.encoding_workers)
         self._directory: Path | None = None
         self._opening = threading.Lock()
 
@@ -156,6 +159,7 @@ class Connection:
             lambda: self._tokens.session().user_id,
             on_page,
             self.run_id,
+            encode=self._encoders.encode,
             pages=pages,
         )
 
@@ -177,7 +181,8 @@ class Connection:
         return Extraction(org, calls, self.clock, self._random01, policy, self.metrics, self.run_id, page_bounds)
 
     def close(self) -> None:
-        """Give the disk space back; may be called twice."""
+        """End the processes it started and give the disk space back; may be called twice."""
+        self._encoders.close()
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None

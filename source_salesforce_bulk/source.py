@@ -40,6 +40,7 @@ from source_salesforce_bulk.extraction.calls import Calls, ThreadedCalls
 from source_salesforce_bulk.record_batch import RecordBatch
 from source_salesforce_bulk.salesforce.clock import Clock, SystemClock
 from source_salesforce_bulk.salesforce.failures import SalesforceError
+from source_salesforce_bulk.salesforce.page_encoders import usable_cores, workers_for
 from source_salesforce_bulk.spec import connector_specification
 from source_salesforce_bulk.streams import StreamShape, stream_of
 
@@ -183,6 +184,7 @@ class SourceSalesforceBulk(AbstractSource):
             on_secret=add_to_secrets,
             random01=self._random01,
             calls=self._calls,
+            encoding_workers=workers_for(usable_cores()) if self._batches else 0,
         )
         return Connection(config, around)
 

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterator
 
 import pytest
+from airbyte_cdk.entrypoint import AirbyteEntrypoint
+from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, ConnectorSpecification, Type
 
 from source_salesforce_bulk import entrypoint
 from source_salesforce_bulk.entrypoint import BROKEN_PIPE, FAILURE, Entrypoint
+from source_salesforce_bulk.record_batch import RecordBatch
 from source_salesforce_bulk.signals import Stop
+from source_salesforce_bulk.source import SourceSalesforceBulk
+from source_salesforce_bulk.streams import state_message
 
 
 class Lines:
@@ -98,6 +105,11 @@ class _Unbuffered:
     def __init__(self, stdout: NoReader, monkeypatch: pytest.MonkeyPatch) -> None:
         self._stdout, self._monkeypatch = stdout, monkeypatch
 
+        self.lock = threading.Lock()
+
+    def flush(self) -> None:
+        pass
+
     def __enter__(self) -> None:
         self._monkeypatch.setattr("sys.stdout", self._stdout)
 
@@ -115,3 +127,54 @@ def test_the_run_is_closed_so_that_it_can_clean_up_however_it_ended(error, monke
 
 def test_the_cdks_schema_check_of_the_configuration_is_left_to_our_own_sentences():
     Entrypoint.validate_connection(object(), {"page_size": "no number"})
+
+
+# Batches
+
+
+class Source(SourceSalesforceBulk):
+    """A source whose read is ``messages``."""
+
+    def __init__(self, *messages: AirbyteMessage) -> None:
+        super().__init__()
+        self._messages = messages
+
+    def read(self, *_: object) -> Iterator[AirbyteMessage]:
+        yield from self._messages
+
+
+def record(stream: str) -> AirbyteMessage:
+    return AirbyteMessage(type=Type.RECORD, record=AirbyteRecordMessage(stream=stream, data={"Id": 1}, emitted_at=7))
+
+
+def read_by(source: Source) -> Iterator[str]:
+    """What the CDK's ``run`` does with what its ``read`` yields."""
+    reading = Entrypoint(source)
+    specification = ConnectorSpecification(connectionSpecification={})
+    yield from map(AirbyteEntrypoint.airbyte_message_to_string, reading.read(specification, {}, None, []))
+
+
+def test_batches_are_written_between_the_lines_in_order_and_counted_exactly(capfd):
+    batch = RecordBatch("A", b'{"row":1}\n{"row":2}\n', 2)
+    source = Source(record("A"), batch, state_message("B", {}), state_message("A", {"x": 1}), batch, record("A"))
+    assert entrypoint._emit(read_by(source), Stop()) == 0
+    lines = capfd.readouterr().out.splitlines()
+    kinds = [line if '"row"' in line else json.loads(line)["type"] for line in lines]
+    kinds = [kind for kind in kinds if kind != "LOG"]
+    two = ['{"row":1}', '{"row":2}']
+    assert kinds == ["RECORD", *two, "STATE", "STATE", *two, "RECORD"]
+    states = [json.loads(line)["state"] for line in lines if '"STATE"' in line]
+    assert [state["sourceStats"]["recordCount"] for state in states] == [0.0, 3.0]
+    assert '"recordCount":3.0' in "".join(lines)
+
+
+def test_a_reader_that_is_gone_while_a_block_is_written_ends_the_run_the_same_way(monkeypatch, turned_away):
+    class Nobody:
+        buffer = NoReader()
+
+    monkeypatch.setattr(entrypoint, "PRINT_BUFFER", _Unbuffered(NoReader(), monkeypatch))
+    monkeypatch.setattr("sys.__stdout__", Nobody())
+    source = Source(RecordBatch("A", b"{}\n", 1), record("A"))
+    assert entrypoint._emit(read_by(source), Stop()) == BROKEN_PIPE
+    assert Nobody.buffer.written == 1
+    assert turned_away[0]

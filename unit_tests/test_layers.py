@@ -45,9 +45,11 @@ LAYERS: Mapping[str, int] = {
     # L2: speaks to Salesforce, the disk and the clock.
     "salesforce.clock": INPUT_OUTPUT,
     "salesforce.discovery": INPUT_OUTPUT,
+    "salesforce.encoding_worker": INPUT_OUTPUT,
     "salesforce.http_client": INPUT_OUTPUT,
     "salesforce.jobs": INPUT_OUTPUT,
     "salesforce.org": INPUT_OUTPUT,
+    "salesforce.page_encoders": INPUT_OUTPUT,
     "salesforce.page_files": INPUT_OUTPUT,
     "salesforce.page_listing": INPUT_OUTPUT,
     "salesforce.page_task": INPUT_OUTPUT,

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 import requests
 
+from source_salesforce_bulk.encoding.record_lines import LineEncoder
+from source_salesforce_bulk.encoding.records import Column
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.pages import Page, PageAddress, PageFetcher
 from source_salesforce_bulk.salesforce.retry import BODY_DEADLINE, PAGE_RETRIES
 from source_salesforce_bulk.salesforce.transport import Transport
@@ -255,3 +259,64 @@ def test_an_owner_who_cannot_take_the_headers_leaves_nothing_on_disk(rig):
     with pytest.raises(RuntimeError):
         rig.fetcher.fetch(ADDRESS, refuse)
     assert rig.files() == []
+
+
+# Pages that are encoded while they are proven
+
+
+ENCODER = LineEncoder("Account", [Column("Id", CellKind.STRING), Column("Name", CellKind.STRING)])
+
+
+def test_an_encoded_page_is_a_file_of_finished_lines_and_nothing_else(rig):
+    page = rig.answers(answer(locator="MTAw")).fetcher.fetch(ADDRESS, rig.announced.append, ENCODER)
+    assert (page.rows, page.first_id, page.headers.locator) == (2, "001A", "MTAw")
+    assert page.lines is not None
+    (batch,) = page.lines.batches()
+    assert batch.rows == 2
+    assert [json.loads(line)["record"]["data"] for line in batch.lines.splitlines()] == [
+        {"Id": "001A", "Name": "Acme"},
+        {"Id": "001B", "Name": "NA"},
+    ]
+    assert rig.files() == [page.lines.path.name]
+    page.discard()
+    page.discard()
+    assert rig.files() == []
+
+
+def test_lines_say_when_their_page_was_read(rig):
+    page = rig.answers(answer()).fetcher.fetch(ADDRESS, rig.announced.append, ENCODER)
+    (batch,) = page.lines.batches()
+    emitted_at = {json.loads(line)["record"]["emitted_at"] for line in batch.lines.splitlines()}
+    assert emitted_at == {int(rig.clock.now().timestamp() * 1000)}
+
+
+def test_a_page_with_more_lines_than_a_batch_comes_in_several(rig):
+    rows = [f'"{number:018d}","{"x" * 1000}"' for number in range(3000)]
+    body = "\n".join(['"Id","Name"', *rows, ""]).encode()
+    page = rig.answers(answer(body, rows=3000)).fetcher.fetch(ADDRESS, rig.announced.append, ENCODER)
+    batches = list(page.lines.batches())
+    assert len(batches) > 2
+    assert [batch.lines.count(b"\n") for batch in batches] == [batch.rows for batch in batches]
+    ids = [json.loads(line)["record"]["data"]["Id"] for batch in batches for line in batch.lines.splitlines()]
+    assert ids == [f"{number:018d}" for number in range(3000)]
+
+
+def test_nothing_is_left_of_lines_whose_page_is_not_accepted(rig):
+    rig.answers(*[answer(rows=3)] * PAGE_RETRIES.attempts)
+    with pytest.raises(SalesforceError):
+        rig.fetcher.fetch(ADDRESS, rig.announced.append, ENCODER)
+    assert rig.files() == []
+
+
+def test_an_encoded_page_without_a_marked_end_is_fetched_twice(rig):
+    rig.answers(answer(rows=None), answer(rows=None))
+    page = rig.fetcher.fetch(ADDRESS, rig.announced.append, ENCODER)
+    assert (page.rows, page.retries) == (2, 1)
+    assert rig.files() == [page.lines.path.name]
+
+
+def test_a_damaged_page_is_seen_while_it_is_encoded(rig):
+    damaged = answer(gzip.compress(WHOLE)[:-9], **{"Content-Encoding": "gzip"})
+    page = rig.answers(damaged, answer()).fetcher.fetch(ADDRESS, rig.announced.append, ENCODER)
+    assert (page.rows, page.retries) == (2, 1)
+    assert rig.files() == [page.lines.path.name]

@@ -11,6 +11,7 @@ from airbyte_cdk.models import AirbyteMessage, SyncMode
 
 from source_salesforce_bulk.encoding.records import Column
 from source_salesforce_bulk.extraction.stream_state import Mode, ReadState, read_state
+from source_salesforce_bulk.record_batch import RecordBatch
 from source_salesforce_bulk.salesforce.failures import SalesforceError
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.ids import id_18
@@ -41,7 +42,7 @@ def rows(*amounts: str, name: str = "Acme") -> list[dict[str, str | None]]:
 class Rig(ExtractionRig):
     """A stream over an extraction. Where a stream waits, so does the rig."""
 
-    def stream(self, shape: StreamShape = SHAPE) -> BulkStream:
+    def stream(self, shape: StreamShape = SHAPE, *, batches: bool = False) -> BulkStream:
         return stream_of(
             shape,
             Reading(
@@ -50,6 +51,7 @@ class Rig(ExtractionRig):
                 plan_for=self._plan,
                 upper_bound=lambda: UPPER,
                 now=self.clock.now,
+                batches=batches,
             ),
         )
 
@@ -119,6 +121,24 @@ def test_rows_come_page_by_page_each_followed_by_its_state_and_a_turn(rig):
     assert kinds(messages) == "S|RRRS|R"
     assert [record["data"]["Amount"] for record in records(messages)] == [1, 2, 3, 4]
     assert all(record["stream"] == "Account" for record in records(messages))
+
+
+def test_whoever_takes_batches_gets_a_page_of_finished_lines_in_place_of_its_records(rig):
+    messages = rig.messages(rig.stream(batches=True))
+    assert kinds(messages) == "S|RS|R"
+    batches = [message for message in messages if isinstance(message, RecordBatch)]
+    assert [(batch.stream, batch.rows) for batch in batches] == [("Account", 3), ("Account", 1)]
+    lines = [json.loads(line)["record"] for batch in batches for line in batch.lines.splitlines()]
+    assert [line["data"]["Amount"] for line in lines] == [1.0, 2.0, 3.0, 4.0]
+    assert {line["emitted_at"] for line in lines} == {int(rig.clock.now().timestamp() * 1000)}
+
+
+def test_a_cell_that_cannot_be_its_type_is_counted_and_said_in_a_batch_too(tmp_path, caplog):
+    rig = Rig(tmp_path, {"Account": rows("x", "1", "y", "2")})
+    with caplog.at_level("WARNING"):
+        rig.messages(rig.stream(batches=True))
+    assert rig.metrics.of("Account").unreadable == {"Amount": 2}
+    assert sum("Account.Amount: a cell cannot be read" in line for line in caplog.messages) == 1
 
 
 def test_the_state_behind_the_last_page_is_left_to_the_cdk(rig):

@@ -35,19 +35,17 @@ class PageRejected(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PageShape:
-    """What a whole page turned out to be. ``digest`` is of its decoded bytes; ``ended`` says whether LF closed it."""
+    """What a whole page turned out to be; ``ended`` says whether LF closed it."""
 
     rows: int
-    digest: str
     ended: bool
 
 
 class Tap(io.RawIOBase):
-    """Passes bytes through, keeping their digest and whether the last of them ended a line."""
+    """Passes bytes through, noting whether the last of them ended a line."""
 
     def __init__(self, source: BinaryIO) -> None:
         self._source = source
-        self._hash = hashlib.blake2b(digest_size=16)
         self._last = b""
 
     def readable(self) -> bool:
@@ -58,25 +56,16 @@ class Tap(io.RawIOBase):
         """See ``io.RawIOBase``."""
         chunk = self._source.read(len(buffer))
         if chunk:
-            self._note(chunk)
+            self._last = chunk[-1:]
             buffer[: len(chunk)] = chunk
         return len(chunk)
-
-    def _note(self, chunk: bytes) -> None:
-        self._hash.update(chunk)
-        self._last = chunk[-1:]
 
     def read(self, size: int = -1) -> bytes:
         """See ``io.RawIOBase``; as much as there is, up to ``size``."""
         chunk = self._source.read(size)
         if chunk:
-            self._note(chunk)
+            self._last = chunk[-1:]
         return chunk
-
-    @property
-    def digest(self) -> str:
-        """The fingerprint of all bytes so far."""
-        return self._hash.hexdigest()
 
     @property
     def ended(self) -> bool:
@@ -93,7 +82,15 @@ def inspect_page(source: BinaryIO, columns: Sequence[str]) -> PageShape:
     """
     tapped = Tap(source)
     rows = sum(1 for _ in read_rows(cast(BinaryIO, tapped), columns))
-    return PageShape(rows=rows, digest=tapped.digest, ended=tapped.ended)
+    return PageShape(rows=rows, ended=tapped.ended)
+
+
+def page_digest(source: BinaryIO) -> str:
+    """A decompressed page's fingerprint: two pages have the same exactly when their bytes are the same."""
+    digest = hashlib.blake2b(digest_size=16)
+    while chunk := source.read(1 << 18):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def read_rows(source: BinaryIO, columns: Sequence[str]) -> Iterator[list[str]]:

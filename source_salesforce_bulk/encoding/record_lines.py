@@ -31,7 +31,7 @@ class _Tally:
     unreadable: Counter[str] = field(default_factory=Counter)
 
     def page(self, tap: Tap) -> EncodedPage:
-        shape = PageShape(sum(block.rows for block in self.blocks), tap.digest, tap.ended)
+        shape = PageShape(sum(block.rows for block in self.blocks), tap.ended)
         return EncodedPage(shape, tuple(self.blocks), self.exact, dict(self.unreadable))
 
 

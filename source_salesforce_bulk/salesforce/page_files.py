@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from source_salesforce_bulk.encoding.csv_page import PageRejected, PageShape, inspect_page, read_rows
+from source_salesforce_bulk.encoding.csv_page import PageRejected, PageShape, inspect_page, page_digest, read_rows
 from source_salesforce_bulk.encoding.encoded_page import EncodedPage, PageEncoder
 
 
@@ -34,6 +34,12 @@ def encode_file(page: Path, gzipped: bool, encoder: PageEncoder, lines: Path, em
     """Prove a page's file while writing ``lines``; raises ``PageRejected``, also for a damaged encoding."""
     with _damage_rejected(), decoded(page, gzipped) as source, lines.open("wb") as file:
         return encoder.encode(source, file, emitted_at)
+
+
+def digest_of_file(page: Path, gzipped: bool) -> str:
+    """The fingerprint of a proven page's text."""
+    with decoded(page, gzipped) as source:
+        return page_digest(source)
 
 
 def first_id_in_file(page: Path, gzipped: bool, columns: Sequence[str]) -> str | None:

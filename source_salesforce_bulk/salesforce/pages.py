@@ -30,6 +30,7 @@ from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE, job_facts, job
 from source_salesforce_bulk.salesforce.page_files import (
     EncodeFile,
     decoded,
+    digest_of_file,
     encode_file,
     first_id_in_file,
     inspect_file,
@@ -214,9 +215,10 @@ class PageFetcher:
                     raise
                 self._pause_or_give_up(address, error.failure, tried, began)
                 continue
-            if attempt.proven or attempt.shape.digest == unproven:
+            digest = None if attempt.proven else digest_of_file(attempt.path, attempt.gzipped)
+            if attempt.proven or digest == unproven:
                 return attempt.accepted(address, retries=tried)
-            unproven = attempt.shape.digest
+            unproven = digest
             attempt.discard()
             compare = page_rejected("its end is not marked; fetched again to compare")
             self._pause_or_give_up(address, compare, tried, began)

@@ -1,0 +1,74 @@
+"""A simulated org in bench mode, as a process of its own, whose pages are rendered and compressed in advance."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+PAGE_ROWS = 50_000
+START = "2020-01-01T00:00:00Z"  # before every row
+END = "2026-07-02T00:00:00Z"  # behind every row; the org's clock stands there
+
+
+@dataclass(frozen=True, slots=True)
+class BenchOrg:
+    """The org as its clients see it. ``rows`` are those of ``object_name``."""
+
+    url: str
+    control_url: str
+    credentials: Mapping[str, Any]
+    object_name: str
+    rows: int
+
+    def control(self, method: str, **arguments: Any) -> Any:
+        """Call the org's control API."""
+        answer = requests.post(f"{self.control_url}/{method}", json=arguments, timeout=3600)
+        answer.raise_for_status()
+        return answer.json()["result"]
+
+    def warm(self, queries: Sequence[tuple[str, str]]) -> None:
+        """Render and compress the results of (SOQL, operation) pairs."""
+        for query, operation in queries:
+            self.control("warm", query=query, operation=operation, page_rows=PAGE_ROWS)
+
+    def queries_since(self, jobs: int) -> list[tuple[str, str]]:
+        """The SOQL and operation of every job made after the first ``jobs`` ones."""
+        return [(job["query"], job["operation"]) for job in self.control("jobs")[jobs:]]
+
+    def jobs_made(self) -> int:
+        """How many jobs were ever made."""
+        return len(self.control("jobs"))
+
+
+@contextmanager
+def bench_org(
+    rows: int, object_name: str = "Bench__c", scale: float = 1.0, options: Sequence[str] = ()
+) -> Iterator[BenchOrg]:
+    """An org that holds ``rows`` rows of ``Bench__c``; ``scale`` scales everything else."""
+    command = [
+        *(sys.executable, "-m", "integration_tests.simulated_org", "--exit-with-parent", "--polls", "1"),
+        *("--bench-rows", str(rows), "--rows", str(scale), "--set", f'frozen_at="{END}"', *options),
+    ]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        org = BenchOrg(ready["url"], ready["control_url"], ready["credentials"]["refresh_token"], object_name, rows)
+        yield org
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def write_json(path: Path, content: object) -> Path:
+    """The path, with the content in its file."""
+    path.write_text(json.dumps(content))
+    return path

@@ -1,0 +1,141 @@
+"""A scenario: one object read in one mode by everybody in turn, and the table of what it cost them."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks import contenders
+from benchmarks.bench_org import BenchOrg, bench_org
+from benchmarks.contenders import Job
+from benchmarks.measure import Run, measure
+
+CONNECTOR, PEER = "this connector", "airbyte-source-salesforce 2.10.3"
+_EMITTED_AT = re.compile(rb'"emitted_at":\d+')
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is read: ``rows`` by everyone, ``peer_rows`` by those that take minutes; and how often."""
+
+    rows: int
+    peer_rows: int
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """Who runs, with what command; ``slow`` ones read fewer rows, once."""
+
+    name: str
+    command: Callable[[Job], list[str]]
+    slow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What is read. ``org_options`` are the simulated org's, ``scale`` of objects other than Bench__c."""
+
+    name: str
+    mode: str
+    object_name: str
+    scale: float = 1.0
+    org_options: Sequence[str] = ()
+    contenders: Sequence[Contender] = field(
+        default=(
+            Contender(CONNECTOR, contenders.connector),
+            Contender(PEER, contenders.peer, slow=True),
+            Contender("simple-salesforce bulk2", contenders.simple_salesforce),
+            Contender("floor: curl, csv module", contenders.floor),
+        )
+    )
+
+    def run(self, scale: Scale, directory: Path) -> Iterator[str]:
+        """Measure everyone in turn; lines of Markdown, as soon as they are known."""
+        yield f"### {self.name}"
+        yield ""
+        with ExitStack() as stack:
+            large = self._warmed(stack, scale.rows, directory)
+            small = large if scale.peer_rows == scale.rows else self._warmed(stack, scale.peer_rows, directory)
+            same = _records_equal_the_exact_path(small)
+            runs = self._runs(large, small, scale, directory)
+        yield from _table(self.contenders, runs)
+        yield ""
+        yield f"Records compared with the exact path's, one by one: {same:,}, all equal."
+
+    def _warmed(self, stack: ExitStack, rows: int, directory: Path) -> Job:
+        """An org whose pages are ready: our own query is run once before anything is measured."""
+        org = stack.enter_context(bench_org(rows, self.object_name, self.scale, self.org_options))
+        job = Job(org, self.mode, "", "", directory)
+        made = org.jobs_made()
+        measure(contenders.connector(job), directory / "warm-up.log")
+        ((soql, operation),) = set(org.queries_since(made))
+        org.warm([(soql, operation)])
+        return Job(org, self.mode, soql, operation, directory)
+
+    def _runs(self, large: Job, small: Job, scale: Scale, directory: Path) -> dict[str, list[Run]]:
+        commands = {one.name: one.command(small if one.slow else large) for one in self.contenders}
+        runs: dict[str, list[Run]] = {name: [] for name in commands}
+        for number in range(scale.rounds):
+            for one in self.contenders:
+                if number and one.slow:
+                    continue
+                run = measure(commands[one.name], directory / f"{self.mode}-{one.name.split()[0]}.log")
+                _check(one, run, (small if one.slow else large).org)
+                runs[one.name].append(run)
+        return runs
+
+
+def _check(contender: Contender, run: Run, org: BenchOrg) -> None:
+    if run.exit_code or not run.records or (org.object_name == "Bench__c" and run.records != org.rows):
+        raise RuntimeError(f"{contender.name}: exit code {run.exit_code}, {run.records} of {org.rows} records")
+
+
+def _records_equal_the_exact_path(job: Job) -> int:
+    """How many records the console script and the exact path emit, compared one by one; raises where they differ."""
+    arguments = contenders.connector(job)[1:]
+    fast = _records([str(contenders.CONNECTOR), *arguments])
+    exact = _records([sys.executable, str(contenders.HERE / "exact_path.py"), *arguments])
+    count = 0
+    for ours, theirs in zip(fast, exact, strict=True):
+        if ours != theirs:
+            raise RuntimeError(f"record {count} differs: {ours!r} and {theirs!r}")
+        count += 1
+    return count
+
+
+def _records(command: Sequence[str]) -> Iterator[bytes]:
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith(b'{"type":"RECORD"'):
+                yield _EMITTED_AT.sub(b"", line)
+
+
+def _table(contestants: Sequence[Contender], runs: dict[str, list[Run]]) -> Iterator[str]:
+    peer = _median(runs[PEER], "rate"), _median(runs[PEER], "steady_rate")
+    yield (
+        "| who | records | records/s | x peer | records/s between first and last | x peer | MB/s written "
+        "| CPU s per million | peak RSS MiB |"
+    )
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    for one in contestants:
+        own = runs[one.name]
+        rate, steady = _median(own, "rate"), _median(own, "steady_rate")
+        written = statistics.median(run.written / run.seconds for run in own) / 1e6
+        cpu = statistics.median(run.cpu / run.records for run in own) * 1e6
+        rss = max(run.peak_rss for run in own) / 2**20
+        yield (
+            f"| {one.name} | {own[0].records:,} | {rate:,.0f} | {rate / peer[0]:.1f} | {steady:,.0f} "
+            f"| {steady / peer[1]:.1f} | {written:,.0f} | {cpu:.1f} | {rss:.0f} |"
+        )
+
+
+def _median(runs: Sequence[Run], name: str) -> float:
+    return statistics.median(getattr(run, name) for run in runs)

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import gzip
+import logging
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from source_salesforce_bulk.encoding.csv_page import PageRejected
+from source_salesforce_bulk.encoding.record_lines import LineEncoder
+from source_salesforce_bulk.encoding.records import Column
+from source_salesforce_bulk.salesforce import page_encoders
+from source_salesforce_bulk.salesforce.clock import Stopped
+from source_salesforce_bulk.salesforce.field_types import CellKind
+from source_salesforce_bulk.salesforce.page_encoders import PageEncoders, usable_cores, workers_for
+from source_salesforce_bulk.salesforce.page_files import encode_file
+
+COLUMNS = (Column("Id", CellKind.STRING), Column("Size", CellKind.INTEGER), Column("Name", CellKind.STRING))
+ENCODER = LineEncoder("Account", COLUMNS)
+PAGE = b'"Id","Size","Name"\n"1","47.0","Acme"\n"2","x","said ""no"""\n"3","","\xe6\x9d\xb1"\n'
+
+
+@pytest.fixture
+def page(tmp_path) -> Path:
+    path = tmp_path / "page.csv"
+    path.write_bytes(gzip.compress(PAGE))
+    return path
+
+
+def encoded(encoders: PageEncoders, page: Path) -> tuple[object, bytes]:
+    lines = page.with_suffix(".jsonl")
+    lines.touch()
+    return encoders.encode(page, True, ENCODER, lines, 7), lines.read_bytes()
+
+
+def here(page: Path) -> tuple[object, bytes]:
+    lines = page.with_suffix(".here")
+    return encode_file(page, True, ENCODER, lines, 7), lines.read_bytes()
+
+
+def test_a_worker_makes_what_this_process_would_make(page):
+    encoders = PageEncoders(workers=1, worth_a_worker=0)
+    try:
+        assert encoded(encoders, page) == here(page)
+        assert encoded(encoders, page) == here(page)
+    finally:
+        encoders.close()
+
+
+def test_many_threads_share_the_workers(page, tmp_path):
+    pages = [tmp_path / f"page-{number}.csv" for number in range(6)]
+    for path in pages:
+        path.write_bytes(page.read_bytes())
+    encoders = PageEncoders(workers=1, worth_a_worker=0)
+    results: list[tuple[object, bytes]] = []
+    threads = [threading.Thread(target=lambda path=path: results.append(encoded(encoders, path))) for path in pages]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        encoders.close()
+    assert results == [here(page)] * 6
+
+
+def test_a_small_page_starts_no_worker(page, monkeypatch):
+    monkeypatch.setattr(page_encoders.subprocess, "Popen", None)
+    assert encoded(PageEncoders(workers=2), page) == here(page)
+
+
+def test_a_page_that_a_worker_rejects_is_rejected_here_in_the_same_words(page):
+    page.write_bytes(gzip.compress(PAGE.replace(b',"Acme"', b"")))
+    with pytest.raises(PageRejected) as exact:
+        here(page)
+    encoders = PageEncoders(workers=1, worth_a_worker=0)
+    try:
+        for _ in range(2):
+            with pytest.raises(PageRejected) as rejected:
+                encoded(encoders, page)
+            assert str(rejected.value) == str(exact.value)
+    finally:
+        encoders.close()
+
+
+def test_a_full_disk_in_a_worker_is_an_error_of_the_disk(page):
+    encoders = PageEncoders(workers=1, worth_a_worker=0)
+    try:
+        with pytest.raises(OSError, match="No such file"):
+            encoders.encode(page, True, ENCODER, page.parent / "missing" / "lines", 7)
+    finally:
+        encoders.close()
+
+
+def test_when_a_worker_fails_pages_are_encoded_here_and_a_warning_says_so(page, monkeypatch, caplog):
+    monkeypatch.setattr(page_encoders.sys, "executable", shutil.which("false"))
+    encoders = PageEncoders(workers=2, worth_a_worker=0)
+    with caplog.at_level(logging.WARNING):
+        assert encoded(encoders, page) == here(page)
+        assert encoded(encoders, page) == here(page)
+    encoders.close()
+    assert [record.message for record in caplog.records if "encoded in this process" in record.message] != []
+
+
+def test_nothing_is_encoded_once_it_is_closed(page):
+    for workers in (0, 1):
+        encoders = PageEncoders(workers, worth_a_worker=0)
+        encoders.close()
+        with pytest.raises(Stopped):
+            encoded(encoders, page)
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"),
+    [("100000 100000\n", 1), ("50000 100000\n", 1), ("max 100000\n", None), ("nonsense", None), (None, None)],
+)
+def test_a_container_s_quota_bounds_the_cores(tmp_path, quota, cores):
+    path = tmp_path / "cpu.max"
+    if quota is not None:
+        path.write_text(quota)
+    without = usable_cores(tmp_path / "there is none")
+    assert without >= 1
+    assert usable_cores(path) == (without if cores is None else min(cores, without))
+
+
+def test_one_core_is_left_to_this_process():
+    assert [workers_for(cores) for cores in (1, 2, 3, 4, 64)] == [0, 1, 2, 3, 4]
