@@ -13,6 +13,7 @@ PYAIRBYTE := .venv-pyairbyte
 PYTEST_JOBS ?= auto
 PYTEST_ARGS ?=
 UV_LOCK_ARGS ?=
+SECONDS ?= 60
 IMAGE ?= airbyte/source-salesforce-bulk:dev
 export VENV PYTHON IMAGE BASE_IMAGE
 
@@ -42,6 +43,11 @@ test: $(STAMP) ## Run all tests
 .PHONY: mutants
 mutants: $(STAMP) ## Break each important rule once and see the test fail that guards it (WORD=soql for some)
 	@$(BIN)/python -m unit_tests.mutants $(WORD)
+
+.PHONY: fuzz
+fuzz: $(STAMP) ## Feed the CSV reader and the classifier whatever bytes come (SECONDS=60)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	@$(BIN)/python -m unit_tests.fuzz --seconds $(SECONDS)
 
 .PHONY: sandbox-test
 sandbox-test: $(STAMP) ## Check, discover and read a real sandbox org (secrets/config.json)
@@ -103,6 +109,7 @@ lock: $(STAMP) ## Write requirements/*.txt anew from pyproject.toml
 	$(UV_COMPILE) pyproject.toml --extra export --extra dev -c requirements/export.txt -o requirements/dev.txt
 	$(UV_COMPILE) requirements/setup.in -o requirements/setup.txt
 	$(UV_COMPILE) requirements/pyairbyte.in -o requirements/pyairbyte.txt
+	$(UV_COMPILE) requirements/fuzz.in -o requirements/fuzz.txt
 	$(UV_COMPILE) deploy/glue/requirements.in -c deploy/glue/constraints-5.0.txt -o deploy/glue/requirements.txt \
 		--python-platform x86_64-manylinux_2_28 --no-universal $(addprefix --no-emit-package ,$(GLUE_HAS))
 

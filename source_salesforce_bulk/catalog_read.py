@@ -279,7 +279,6 @@ class CatalogRead:
             )
         if isinstance(error, AirbyteTracedException):
             return error
-        LOGGER.debug("A defect", exc_info=error)
         return traced_defect(error, object_name=name)
 
     def _note(self, progress: _Progress, message: AirbyteMessage) -> None:

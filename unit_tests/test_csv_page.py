@@ -345,3 +345,10 @@ def test_whatever_bytes_come_nothing_but_a_rejection_is_raised(garbage, begin):
     rows = rows_of_pieces(begin + garbage, COLUMNS, [1, 3])
     assert len(rows) == shape.rows
     assert all(len(row) == len(COLUMNS) for row in rows)
+
+
+@pytest.mark.parametrize("part", [b"\xef", b"\xef\xbb"])
+def test_a_part_of_a_byte_order_mark_is_no_empty_page(part):
+    """Found by the fuzzer: Python's own codec takes it for one."""
+    with pytest.raises(PageRejected):
+        inspected(part)

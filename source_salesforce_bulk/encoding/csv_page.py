@@ -96,7 +96,7 @@ def page_digest(source: BinaryIO) -> str:
 def read_rows(source: BinaryIO, columns: Sequence[str]) -> Iterator[list[str]]:
     """The rows of a decompressed page, cells in the order of ``columns``; raises :class:`PageRejected`."""
     buffered = io.BufferedReader(_as_raw(source), 1 << 18)
-    text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="strict", newline="\n")
+    text = io.TextIOWrapper(buffered, encoding="utf-8", errors="strict", newline="\n")
     try:
         yield from _rows_of_text(text, columns)
     except UnicodeDecodeError as error:
@@ -114,7 +114,8 @@ def _as_raw(source: BinaryIO) -> io.RawIOBase:
 
 
 def _rows_of_text(text: io.TextIOWrapper, columns: Sequence[str]) -> Iterator[list[str]]:
-    first = text.readline(LONGEST_HEADER)
+    # Not the codec utf-8-sig: it takes one or two bytes of a byte order mark for an empty text.
+    first = text.readline(LONGEST_HEADER).removeprefix("\ufeff")
     if not first:
         return
     lines = _Lines(text, ends_with_cr=first.endswith("\r\n"))
