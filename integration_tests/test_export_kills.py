@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from integration_tests.exporter import Exporter, wait_for
 from integration_tests.ground_truth import GroundTruth
@@ -180,6 +181,67 @@ def test_a_run_that_was_overtaken_writes_no_manifest(org: SimulatedOrg, tmp_path
     assert statuses == {"overtaker": "complete", "sleeper": "abandoned"}
     with pytest.raises(ManifestExists):
         LocalDestination(exporter.destination).create_manifest("sleeper", {})
+
+
+@pytest.mark.parametrize("at", range(1, 8))
+def test_a_commit_that_fails_leaves_no_file_named_twice(org: SimulatedOrg, tmp_path: Path, at: int) -> None:
+    """The registry cannot be reached for a moment; the run goes on to its manifest."""
+    exporter = Exporter(org, tmp_path, page_size=900)
+    failing = Hiccup(at)
+
+    class FlakyLease(BombedLease):
+        def commit(self, progress: Progress) -> None:
+            failing.step()
+            self._lease.commit(progress)
+
+    class FlakyStates(LocalStates):
+        def acquire(self, organization_id: str, object_name: str, owner: str) -> Any:
+            return FlakyLease(super().acquire(organization_id, object_name, owner), Bomb(0, after=False))
+
+    result = exporter.run(["Contact"], states=FlakyStates(tmp_path / "state"))
+
+    assert result.code in (0, 75)
+    assert exporter.run(["Contact"]).code == 0
+    assert_every_row_once(exporter, org, ("Contact",))
+
+
+def test_a_manifest_that_cannot_be_written_is_the_next_runs(org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = Exporter(org, tmp_path)
+
+    class Unreachable(LocalDestination):
+        def create_manifest(self, run_id: str, manifest: Mapping[str, Any]) -> str:
+            raise EndpointConnectionError(endpoint_url="https://s3")
+
+    result = exporter.run(["Account"], destination=Unreachable(exporter.destination))
+
+    assert result.code == 75
+    assert exporter.run(["Account"]).code == 0
+    assert_every_row_once(exporter, org, ("Account",))
+
+
+class Hiccup:
+    """The ``at``-th step fails, the others do not."""
+
+    def __init__(self, at: int) -> None:
+        self._left = at
+
+    def step(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise EndpointConnectionError(endpoint_url="https://dynamodb")
+
+
+def test_a_job_whose_total_is_wrong_is_not_read_on(org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = Exporter(org, tmp_path, page_size=900)
+    org.control.fault("total_wrong", object="Contact", delta=3)
+
+    result = exporter.run(["Contact"])
+
+    assert result.code != 0
+    assert exporter.files("Contact") == []
+    assert exporter.state("Contact")["open"] == []
+    assert exporter.run(["Contact"]).code == 0
+    assert_every_row_once(exporter, org, ("Contact",))
 
 
 def test_a_lost_lease_ends_the_object_before_it_writes(org: SimulatedOrg, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class LocalDestination:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as beside:
             # The spool may lie on another file system, from which nothing can be moved in one step.
-            whole = Path(shutil.move(file, Path(beside) / target.name))
+            whole = Path(shutil.move(file, Path(beside) / "part"))
             sync_file(whole)
             whole.replace(target)
         sync_folder(target.parent)

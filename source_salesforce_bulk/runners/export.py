@@ -19,7 +19,7 @@ from source_salesforce_bulk.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.interleaving import TURN_OVER, TurnOver, interleave
 from source_salesforce_bulk.limits_watch import LimitsWatch
-from source_salesforce_bulk.registries.state import StateRegistry
+from source_salesforce_bulk.registries.state import LeaseLost, StateRegistry
 from source_salesforce_bulk.runners.destination import Destination, ManifestExists
 from source_salesforce_bulk.runners.manifest import build_manifest
 from source_salesforce_bulk.runners.object_export import Export, ObjectExport, PageDone
@@ -217,8 +217,13 @@ class ExportRun:
         try:
             where = destination.create_manifest(connection.run_id, manifest)
         except ManifestExists:
+            taken_over = LeaseLost(f"another run has taken over from the run {connection.run_id}")
             for one in named:
-                one.superseded()
+                one.not_named(taken_over)
+            return None
+        except Exception as error:  # noqa: BLE001 - whether or not the manifest is there, the next run sees it
+            for one in named:
+                one.not_named(error)
             return None
         for one in named:
             one.manifest_written()

@@ -92,6 +92,7 @@ class ObjectExport:
         self._committed = 0
         self._window = 0
         self._done = False
+        self._nameable = False
 
     @property
     def name(self) -> str:
@@ -168,6 +169,7 @@ class ObjectExport:
         export = self._export
         lease = self._lease = export.states.acquire(export.organization_id, self.name, export.run_id)
         progress = self._settled(lease)
+        self._nameable = True
         self.outcome.schema_version = export.schemas.check(export.organization_id, self.readable.sobject)
         self.outcome.state_before = self.outcome.state_after = progress.state
         planned = self._plan(progress)
@@ -177,6 +179,17 @@ class ObjectExport:
         plan, windows = planned
         export.page_files.expect(self.readable.sobject)
         read = self._read = export.extraction.add(plan, windows)
+        try:
+            yield from self._pages(read)
+        except SalesforceError:
+            # What the failure made of the state counts, too: a job whose total was wrong must not be read on.
+            self._commit(read)
+            raise
+        self._commit(read)
+        self._done = True
+
+    def _pages(self, read: ObjectRead) -> Iterator[PageDone | TurnOver]:
+        export = self._export
         while not read.finished and self.outcome.failure is None:
             ready = export.extraction.next_page(read)
             if ready is not None:
@@ -186,8 +199,6 @@ class ObjectExport:
                 self._commit(read)
             if not read.finished:
                 yield TURN_OVER
-        self._commit(read)
-        self._done = True
 
     def _settled(self, lease: Lease) -> Progress:
         """What is kept, once the manifest that a dead run was about to write is there or never will be."""
@@ -301,26 +312,35 @@ class ObjectExport:
     # Afterwards
 
     def announce_manifest(self) -> bool:
-        """Commit which run's manifest is about to name the object's files; False where the lease is lost."""
-        self.outcome.files = self._coverage.closed
-        self.outcome.rows = sum(file.rows for file in self._coverage.closed)
-        if self._lease is None or not self._coverage.closed:
+        """Commit which run's manifest is about to name the object's files; False where it may not."""
+        if self._lease is None or not self._nameable or not self._lease.progress.closed:
             return True
+        # Only what is committed: what is not would be read again, and named again.
+        self.outcome.files = self._lease.progress.closed
+        self.outcome.rows = sum(file.rows for file in self.outcome.files)
         try:
             self._lease.commit(replace(self._lease.progress, closing=self._export.run_id))
-        except LeaseLost as error:
-            self._lost(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing of the object may be named now
+            self.not_named(error)
             return False
         return True
 
-    def superseded(self) -> None:
-        """Another run has made sure that this one writes no manifest, and will name the files in its own."""
-        self._lost(LeaseLost(f"another run has taken over from the run {self._export.run_id}"))
+    def not_named(self, error: Exception) -> None:
+        """No manifest of this run will name the object's files. A later run's will."""
+        self.outcome.files, self.outcome.rows = (), 0
+        if isinstance(error, LeaseLost):
+            self._lost(error)
+        else:
+            self._fail(storage_failure(error, self.name) or defect(error, self.name))
 
     def manifest_written(self) -> None:
-        """The manifest names the object's files; they are off the registry's hands."""
-        if self._lease is not None and self._lease.progress.closing is not None:
+        """The manifest names the object's files; they are off the registry's hands, or will be for the next run."""
+        if self._lease is None or self._lease.progress.closing is None:
+            return
+        try:
             self._lease.commit(replace(self._lease.progress, closed=(), closing=None))
+        except Exception as error:  # noqa: BLE001 - the next run sees the manifest and does it
+            LOGGER.warning("%s: its file list was not emptied (%s)", self.name, type(error).__name__, extra=self._facts)
 
     def release(self) -> None:
         """Let another run have the object."""
@@ -332,7 +352,6 @@ class ObjectExport:
         return {"run_id": self._export.run_id, "object": self.name}
 
     def _lost(self, error: LeaseHeld | LeaseLost) -> None:
-        self.outcome.files, self.outcome.rows = (), 0
         self._fail(ExportFailed(Consequence.TRANSIENT, f"{self.name}: {error}. {_AGAIN}"))
 
     def _fail(self, failure: ExportFailed) -> None:
