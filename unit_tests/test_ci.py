@@ -18,12 +18,12 @@ STEPS = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
 def test_every_command_is_a_make_target():
     commands = [step["run"].split() for step in STEPS if "run" in step]
     assert {command[0] for command in commands} == {"make"}
-    assert {target for command in commands for target in command[1:]} <= TARGETS
+    assert {target for command in commands for target in command[1:] if "=" not in target} <= TARGETS
 
 
 def test_nothing_of_what_people_are_told_to_run_is_left_out():
     run = {target for step in STEPS if "run" in step for target in step["run"].split()[1:]}
-    assert {"check", "test", "demo", "image-test", "pyairbyte-test"} <= run
+    assert {"check", "test", "demo", "image-test", "certify-fargate", "bench", "pyairbyte-test"} <= run
 
 
 def test_every_supported_python_is_tested():
