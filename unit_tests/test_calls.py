@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from source_salesforce_bulk.extraction.calls import ThreadedCalls
+from source_salesforce_bulk.extraction.calls import ThreadedCalls, failure_in
+from source_salesforce_bulk.salesforce.clock import Stopped
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 
 LONG = 30.0  # seconds until a test that hangs gives up; no test waits for it
 
@@ -145,3 +147,19 @@ def test_closing_waits_for_no_call_and_begins_none_that_waits():
     assert calls.drain(LONG)
     assert ended.is_set()
     assert not calls.drain(0.0)
+
+
+def test_a_defect_in_a_call_is_a_failure_that_does_not_quote_it(caplog):
+    """Else it would end whichever object had the word, and the one it belongs to would wait for ever."""
+    caplog.set_level("DEBUG")
+    failure = failure_in(LookupError("a value of a row"))
+    assert failure is not None
+    assert (failure.kind, failure.action) == (Kind.UNEXPECTED, Action.FAIL_STREAM)
+    assert "LookupError" in failure.summary
+    assert "a value of a row" not in failure.summary + caplog.text
+
+
+def test_what_an_exception_of_a_call_means():
+    known = Failure.of(Kind.UNAVAILABLE)
+    assert failure_in(SalesforceError(known)) is known
+    assert failure_in(Stopped("the run is being stopped")) is None

@@ -320,3 +320,33 @@ def test_a_damaged_page_is_seen_while_it_is_encoded(rig):
     page = rig.answers(damaged, answer()).fetcher.fetch(ADDRESS, rig.announced.append, ENCODER)
     assert (page.rows, page.retries) == (2, 1)
     assert rig.files() == [page.lines.path.name]
+
+
+# The disk
+
+
+def test_a_page_that_cannot_be_written_says_so_and_stops_the_run(tmp_path):
+    rig = Rig(tmp_path / "gone")
+    failure = rig.fails()
+    assert (failure.kind, failure.action) == (Kind.NO_DISK_SPACE, Action.STOP_RUN)
+    assert "No such file or directory" in failure.summary
+    assert "TMPDIR" in failure.guidance
+
+
+# How pages are told apart
+
+
+@pytest.mark.parametrize(
+    ("body", "rows", "first"),
+    [(WHOLE, 2, "001A"), (b'"Name","Id"\n"Acme","001C"\n', 1, "001C"), (b'"Id","Name"\n', 0, None)],
+)
+def test_a_page_knows_the_id_in_its_first_row(rig, body, rows, first):
+    page = rig.answers(answer(body, rows)).fetch()
+    assert page.first_id == first
+    page.discard()
+
+
+def test_a_page_without_an_id_is_like_any_other(rig):
+    page = rig.answers(answer(b'"Name"\n"Acme"\n', 1)).fetch(replace(ADDRESS, columns=("Name",)))
+    assert page.first_id is None
+    page.discard()
