@@ -87,6 +87,7 @@ class Scenario:
                 if number and one.slow:
                     continue
                 run = measure(commands[one.name], directory / f"{self.mode}-{one.name.split()[0]}.log")
+                print(f"{self.name}, {one.name}: {run.records:,} records in {run.seconds:.1f} s", file=sys.stderr)
                 _check(one, run, (small if one.slow else large).org)
                 runs[one.name].append(run)
         return runs

@@ -1,0 +1,40 @@
+"""What starting a command loads. How long that takes is for ``make bench``; what it takes along is decided here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("pandas", "numpy", "pyarrow", "pyspark", "polars")
+
+
+def modules_after(code: str, *hidden: str) -> set[str]:
+    """The modules that are loaded when ``code`` has run, where those in ``hidden`` cannot be imported."""
+    script = (
+        "import json, sys\n"
+        f"sys.modules.update(dict.fromkeys({hidden!r}))\n"
+        f"{code}\n"
+        "print(json.dumps([name for name, module in sys.modules.items() if module is not None]))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_the_airbyte_path_needs_nothing_of_the_other_runners():
+    """boto3 is hidden because requests-cache, which the CDK brings, loads it wherever it is installed."""
+    loaded = modules_after("import source_salesforce_bulk.entrypoint", "boto3", "botocore", "rich", *HEAVY)
+    assert "airbyte_cdk" in loaded
+
+
+def test_the_airbyte_path_loads_no_engine_for_tables():
+    assert not modules_after("import source_salesforce_bulk.entrypoint") & set(HEAVY)
+
+
+@pytest.mark.parametrize("module", ["run", "salesforce.encoding_worker"])
+def test_spec_and_workers_start_without_the_cdk(module):
+    loaded = modules_after(f"import source_salesforce_bulk.{module}")
+    assert not loaded & {"airbyte_cdk", "pydantic", "requests", "boto3", *HEAVY}
