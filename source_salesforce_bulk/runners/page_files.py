@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,9 @@ from source_salesforce_bulk.salesforce.pages import Page, PageAddress
 
 ROW_GROUP = 131_072
 """Rows in a Parquet row group, at most: large enough to compress well, small enough to be held in memory."""
+
+PAGES_AT_ONCE = min(4, os.cpu_count() or 1)
+"""Pages made into files at the same time: pyarrow uses every core for one anyway, and each takes its page's size."""
 
 _SIXTY_FOUR_BITS = 1 << 63
 
@@ -122,6 +126,7 @@ class PageFiles:
     def __init__(self, kind: Format) -> None:
         self._format = kind
         self._lock = threading.Lock()
+        self._turn = threading.Semaphore(PAGES_AT_ONCE)
         self._objects: dict[str, SObject] = {}
         self._made: dict[Path, PageFile | Exception] = {}
 
@@ -142,7 +147,8 @@ class PageFiles:
     def make(self, page: Page) -> None:
         """Make the page's file. What goes wrong is told by :meth:`take`, where it concerns one object only."""
         try:
-            made: PageFile | Exception = self._format.write(page, self._objects[page.address.object_name], page.derived)
+            with self._turn:
+                made: PageFile | Exception = self._made_of(page)
         except Exception as error:  # noqa: BLE001 - raised by `take`
             made = error
         with self._lock:
@@ -155,6 +161,11 @@ class PageFiles:
         if isinstance(made, Exception):
             raise made
         return made
+
+    def _made_of(self, page: Page) -> PageFile:
+        with self._lock:
+            sobject = self._objects[page.address.object_name]
+        return self._format.write(page, sobject, page.derived)
 
 
 def columns_of(address: PageAddress, sobject: SObject) -> list[Column]:
