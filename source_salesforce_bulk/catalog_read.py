@@ -56,9 +56,6 @@ CLEAN_UP_STOPPED = 8.0
 
 _FIELDS_NAMED = 20  # in a log line
 
-COUNT_PATIENCE = 5.0
-"""Seconds the first stream waits at most for the objects' row counts: they are good to have, not needed."""
-
 ReadStream = Callable[[BulkStream, ConfiguredAirbyteStream], Iterator[AirbyteMessage]]
 
 
@@ -142,7 +139,9 @@ class CatalogRead:
             names = [configured.stream.name for configured in self.catalog.streams]
             self._describes = self.connection.discovery.describe_ahead(names, extraction.wake)
             counted = [configured.stream.name for configured in self.catalog.streams if self._wants_count(configured)]
-            self._counts = RowCounts(self.connection.discovery.record_counts, counted, extraction.wake)
+            self._counts = RowCounts(
+                self.connection.discovery.record_counts, counted, self.connection.clock, extraction.wake
+            )
         return failure
 
     def _wants_count(self, configured: ConfiguredAirbyteStream) -> bool:
@@ -150,7 +149,7 @@ class CatalogRead:
         return wants_count(incoming, self.connection.clock.now())
 
     def _rows(self, name: str) -> int | None:
-        return self._counts.of(name, COUNT_PATIENCE) if self._counts is not None else None
+        return self._counts.of(name) if self._counts is not None else None
 
     def _may_begin(self, extraction: Extraction, others: bool) -> bool:
         """Whether the next stream's first job could be created now. Where nothing else goes on, it waits by itself."""

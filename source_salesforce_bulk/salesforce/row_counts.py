@@ -10,37 +10,49 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 
-from source_salesforce_bulk.salesforce.clock import Stopped
+from source_salesforce_bulk.salesforce.clock import Clock, Stopped
 from source_salesforce_bulk.salesforce.failures import SalesforceError
 
 LOGGER = logging.getLogger("airbyte.salesforce.row_counts")
 
+PATIENCE = 5.0
+"""Seconds after which objects are read without them."""
+
 
 class RowCounts:
-    """The counts of ``names``, by one call for all of them where their names fit into one; none for no names.
+    """The counts of ``names``, by one call for all of them where their names fit into one; no call for no names.
 
-    ``on_done`` is called when they are in, on any thread.
+    Nobody waits for them longer than :data:`PATIENCE`. ``on_done`` is called when they are in, on any thread.
     """
 
     def __init__(
-        self, ask: Callable[[Sequence[str]], Mapping[str, int]], names: Sequence[str], on_done: Callable[[], None]
+        self,
+        ask: Callable[[Sequence[str]], Mapping[str, int]],
+        names: Sequence[str],
+        clock: Clock,
+        on_done: Callable[[], None],
     ) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="counts")
-        self._counts = self._pool.submit(_counts, ask, names)
+        self._clock = clock
+        self._until = clock.monotonic() + PATIENCE
+        pool = ThreadPoolExecutor(1, thread_name_prefix="counts")
+        self._counts = pool.submit(_counts, ask, names)
         self._counts.add_done_callback(lambda _: on_done())
-        self._pool.shutdown(wait=False)
+        pool.shutdown(wait=False)
 
     @property
     def ready(self) -> bool:
         """Whether :meth:`of` would not wait."""
-        return self._counts.done()
+        return self._counts.done() or self._left() <= 0
 
-    def of(self, name: str, patience: float) -> int | None:
-        """The estimate; None where there is none, also not within ``patience`` seconds."""
+    def of(self, name: str) -> int | None:
+        """The estimate; None where there is none, or none yet when patience is over."""
         try:
-            return self._counts.result(patience).get(name)
+            return self._counts.result(max(0.0, self._left())).get(name)
         except NotYet:
             return None
+
+    def _left(self) -> float:
+        return self._until - self._clock.monotonic()
 
 
 def _counts(ask: Callable[[Sequence[str]], Mapping[str, int]], names: Sequence[str]) -> Mapping[str, int]:
