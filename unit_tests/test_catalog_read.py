@@ -272,6 +272,7 @@ def test_wherever_a_reader_goes_away_the_jobs_of_the_state_it_may_have_stay_and_
     unflushed: set[str] = set()
     newest: dict[str, set[str]] = {}
     monkeypatch.setattr(source_module.PRINT_BUFFER, "flush", unflushed.clear)
+    monkeypatch.setattr(source_module.PRINT_BUFFER, "flush_interval", 3600.0)  # a log line flushes it, too, now and then
     messages = rig.source.read(rig.logger, rig.config, catalog_of(configured("Account"), configured("Contact")), [])
     for message in islice(messages, cut):
         line = parsed(message)
@@ -318,7 +319,7 @@ class SlowCalls(HeldCalls):
 def test_a_stream_that_waits_for_its_first_state_repeats_the_one_it_was_given(rig, monkeypatch):
     calls = SlowCalls(rig.clock)
     calls.until = rig.clock.monotonic() + 3 * STATE_AGAIN
-    monkeypatch.setattr(connection_module, "ThreadedCalls", lambda workers, name: calls)
+    monkeypatch.setattr(rig.source, "_calls", lambda workers, name: calls)
     messages = rig.read(configured("Account"), states={"Account": CURSOR})
     assert states_in(messages, "Account")[:2] == [CURSOR, CURSOR]
 
