@@ -127,6 +127,7 @@ $(PEER)/.set-up:
 .PHONY: bench
 bench: $(STAMP) $(PEER)/.set-up ## Measure it against others on the same pages (ROWS=1000000; minutes)
 	@$(BIN)/python -m benchmarks --rows $(ROWS) --peer-rows $(PEER_ROWS) --rounds $(ROUNDS) --keep
+	@$(BIN)/python -m benchmarks.overlap
 
 .PHONY: clean
 clean: ## Remove everything that make made, .venv included

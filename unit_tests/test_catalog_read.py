@@ -5,7 +5,6 @@ from itertools import islice
 
 import pytest
 
-from source_salesforce_bulk import connection as connection_module
 from source_salesforce_bulk import source as source_module
 from source_salesforce_bulk.catalog_read import LOG_AGAIN, STATE_AGAIN
 from source_salesforce_bulk.extraction.extraction import Extraction
@@ -272,7 +271,9 @@ def test_wherever_a_reader_goes_away_the_jobs_of_the_state_it_may_have_stay_and_
     unflushed: set[str] = set()
     newest: dict[str, set[str]] = {}
     monkeypatch.setattr(source_module.PRINT_BUFFER, "flush", unflushed.clear)
-    monkeypatch.setattr(source_module.PRINT_BUFFER, "flush_interval", 3600.0)  # a log line flushes it, too, now and then
+    monkeypatch.setattr(
+        source_module.PRINT_BUFFER, "flush_interval", 3600.0
+    )  # a log line flushes it, too, now and then
     messages = rig.source.read(rig.logger, rig.config, catalog_of(configured("Account"), configured("Contact")), [])
     for message in islice(messages, cut):
         line = parsed(message)
