@@ -127,6 +127,9 @@ $(PEER)/.set-up:
 .PHONY: bench
 bench: $(STAMP) $(PEER)/.set-up ## Measure it against others on the same pages (ROWS=1000000; minutes)
 	@$(BIN)/python -m benchmarks --rows $(ROWS) --peer-rows $(PEER_ROWS) --rounds $(ROUNDS) --keep
+
+.PHONY: bench-overlap
+bench-overlap: $(STAMP) ## Measure how well waiting overlaps: jobs, pages, describes, a stuck job
 	@$(BIN)/python -m benchmarks.overlap
 
 .PHONY: clean

