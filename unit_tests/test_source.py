@@ -46,7 +46,7 @@ def test_check_fails_with_what_to_do(rig):
     rig.salesforce.script("limits", "quota")
     status = rig.source.check(rig.logger, rig.config)
     assert status.status is Status.FAILED
-    assert "run the sync again" in (status.message or "")
+    assert "it continues where it stopped" in (status.message or "")
 
 
 def test_check_in_the_older_form_says_the_same(rig):
@@ -54,7 +54,7 @@ def test_check_in_the_older_form_says_the_same(rig):
     rig.salesforce.script("limits", "quota")
     succeeded, message = rig.source.check_connection(rig.logger, rig.config)
     assert succeeded is False
-    assert "run the sync again" in message
+    assert "it continues where it stopped" in message
 
 
 def test_a_bad_configuration_is_a_config_error_that_names_the_key(rig):
