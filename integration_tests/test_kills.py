@@ -20,7 +20,7 @@ import pytest
 
 from integration_tests.connector import Connector, configure
 from integration_tests.ground_truth import GroundTruth, normal
-from integration_tests.killed_runs import Moment, Sequence
+from integration_tests.killed_runs import Moment, Run, Sequence
 from integration_tests.org_client import strike
 from integration_tests.row_changes import RowChanges
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
@@ -149,11 +149,19 @@ def assert_no_job_is_created_again(sync: Sequence, org: SimulatedOrg) -> None:
     for number, run in enumerate(sync.runs):
         known = {job for earlier in sync.runs[:number] for job in earlier.named_jobs}
         results = {job["query"] for job in jobs if job["id"] in known and "JobComplete" in job["history"]}
-        created = [job["query"] for job in jobs[run.jobs_before : run.jobs_after]]
-        again = results & set(created)
+        created = jobs_of(run, jobs)
+        again = results & {job["query"] for job in created}
         assert not again, f"run {number} created again: {again}"
-        alive = [job["query"] for job in jobs[run.jobs_before : run.jobs_after] if "Failed" not in job["history"]]
-        assert len(alive) == len(set(alive)), f"run {number} created a job twice"
+        sound = [job["query"] for job in created if "Failed" not in job["history"]]
+        assert len(sound) == len(set(sound)), f"run {number} created a job twice"
+
+
+def jobs_of(run: Run, jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The jobs that a run created and asked for.
+
+    Of others the org may have heard late: the last request of a run that was already dead.
+    """
+    return [job for job in jobs[run.jobs_before : run.jobs_after] if len(job["history"]) > 1]
 
 
 def assert_jobs_of_states_are_gone(sync: Sequence, org: SimulatedOrg) -> None:
@@ -164,8 +172,7 @@ def assert_jobs_of_states_are_gone(sync: Sequence, org: SimulatedOrg) -> None:
     jobs = org.control.jobs()
     last = sync.runs[-1]
     carried = {entry["job"] for message in last.state for entry in resume_entries(message)}
-    # A job that nobody ever asked for was made by the last request of a killed run, which the org saw later.
-    own = {job["id"] for job in jobs[last.jobs_before : last.jobs_after] if len(job["history"]) > 1}
+    own = {job["id"] for job in jobs_of(last, jobs)}
     left = [job["id"] for job in jobs if job["id"] in carried | own and not job["deleted"]]
     assert not left, f"left behind: {left}"
     running = {job["id"] for job in jobs if job["state"] not in ENDED}
