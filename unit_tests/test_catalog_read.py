@@ -251,7 +251,7 @@ def test_a_consumer_that_goes_away_leaves_only_jobs_that_a_state_names(rig):
     assert all(job.state == "JobComplete" or job.deleted for job in rig.salesforce.jobs.values())
 
 
-def test_a_run_that_is_stopped_before_its_first_state_keeps_the_job_of_the_state_it_was_given(monkeypatch):
+def test_a_run_that_is_stopped_early_keeps_the_job_of_the_state_it_was_given(monkeypatch):
     rig = SourceRig(monkeypatch, {"Account": rows(5)}, page_size=2, max_concurrent_jobs=1)
     first = rig.read(configured("Account"))
     soql = next(iter(rig.salesforce.jobs.values())).soql
@@ -265,7 +265,7 @@ def test_a_run_that_is_stopped_before_its_first_state_keeps_the_job_of_the_state
 
 
 @pytest.mark.parametrize("cut", range(1, 30, 2))
-def test_wherever_a_reader_goes_away_the_jobs_of_the_state_it_may_have_stay_and_no_other(monkeypatch, cut):
+def test_wherever_a_reader_goes_away_the_jobs_that_its_state_may_name_stay(monkeypatch, cut):
     """Rows and states go through buffers: what it has read is any of the states since they were flushed last."""
     rig = SourceRig(monkeypatch, {"Account": rows(5), "Contact": rows(3)}, page_size=2)
     unflushed: set[str] = set()

@@ -516,6 +516,57 @@ MUTANTS: tuple[Mutant, ...] = (
         old="edges = [bounds.start, *sorted(cut for cut in cuts if begin < cut < end), bounds.end]",
         new="edges = [begin, *sorted(cut for cut in cuts if begin < cut < end), bounds.end]",
         tests=("test_planner.py::test_the_pieces_of_a_window_meet_without_gap_or_overlap_at_whole_seconds",),
+    # 3.2, 3.8 to 3.11: a run that is stopped or continued
+    Mutant(
+        rule="A window of a state that ends in the future is read as if never begun",
+        file="extraction/windows.py",
+        old="point.bounds.end is not None and point.bounds.end > upper)",
+        new="False)",
+        tests=("test_windows.py::test_a_window_that_ends_behind_the_orgs_clock_is_read_as_if_never_begun",),
+    ),
+    Mutant(
+        rule="A job that only a state names is asked about before it is ended",
+        file="extraction/scheduler.py",
+        old="case AbortJob(job_id) | DeleteJob(job_id) if window.unconfirmed:",
+        new="case AbortJob(job_id) | DeleteJob(job_id) if False:",
+        tests=("test_scheduler.py::test_a_job_that_was_never_confirmed_is_asked_about_once_more_before_it_is_ended",),
+    ),
+    Mutant(
+        rule="The end of a run waits for creates on their way",
+        file="extraction/job_ledger.py",
+        old="if not (self._leaving or self._arriving) or left <= 0:",
+        new="if not self._leaving or left <= 0:",
+        tests=("test_job_ledger.py::test_a_create_that_is_answered_during_the_end_is_no_job_left_behind",),
+    ),
+    Mutant(
+        rule="A run that is stopped before its first state keeps the jobs of the one it was given",
+        file="catalog_read.py",
+        old="progress.last_state = self.states.get_stream_state(name, configured.stream.namespace) or None",
+        new="progress.last_state = None",
+        tests=("test_catalog_read.py::test_a_run_that_is_stopped_early_keeps_the_job_of_the_state_it_was_given",),
+    ),
+    Mutant(
+        rule="A reader that goes away may have any state since stdout was flushed",
+        file="catalog_read.py",
+        old="keep |= progress.unflushed | _jobs_named(progress.last_state)",
+        new="keep |= _jobs_named(progress.last_state)",
+        tests=("test_catalog_read.py::test_wherever_a_reader_goes_away_the_jobs_that_its_state_may_name_stay",),
+    ),
+    Mutant(
+        rule="Buffers are flushed before every wait",
+        file="catalog_read.py",
+        old="""        self._flush()
+        extraction.wait(IDLE)""",
+        new="""        extraction.wait(IDLE)""",
+        tests=("test_catalog_read.py::test_buffers_are_flushed_before_every_wait",),
+    ),
+    Mutant(
+        rule="After a write that was torn off nothing more is written",
+        file="signals.py",
+        old="""            turn_away_stdout()
+            raise Overdue""",
+        new="""            raise Overdue""",
+        tests=("test_signals.py::test_a_main_thread_that_is_held_is_torn_out_and_stdout_takes_nothing_more",),
     ),
     # Nothing lost, nothing twice: trouble within a run
     Mutant(
