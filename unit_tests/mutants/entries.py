@@ -516,6 +516,7 @@ MUTANTS: tuple[Mutant, ...] = (
         old="edges = [bounds.start, *sorted(cut for cut in cuts if begin < cut < end), bounds.end]",
         new="edges = [begin, *sorted(cut for cut in cuts if begin < cut < end), bounds.end]",
         tests=("test_planner.py::test_the_pieces_of_a_window_meet_without_gap_or_overlap_at_whole_seconds",),
+    ),
     # 3.2, 3.8 to 3.11: a run that is stopped or continued
     Mutant(
         rule="A window of a state that ends in the future is read as if never begun",
