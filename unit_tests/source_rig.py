@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -54,6 +54,7 @@ class SourceRig:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, objects: Mapping[str, Sequence[Row]], **config: Any) -> None:
         self.clock = FakeClock()
         self.salesforce = FakeSalesforce(self.clock, objects)
+        self.calls: Callable[[FakeClock], HeldCalls] = HeldCalls
         self.stop = threading.Event()
         self.config = {**CONFIG, **config}
         self.raised: AirbyteTracedException | None = None
@@ -65,7 +66,7 @@ class SourceRig:
             clock=self.clock,
             random01=lambda: 0.5,
             on_clean_up=lambda: self.cleaning_up.append(len(self.messages)),
-            calls=lambda workers, name: HeldCalls(self.clock),
+            calls=lambda workers, name: self.calls(self.clock),
         )
         self.logger = logging.getLogger("airbyte")
 

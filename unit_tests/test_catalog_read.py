@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from itertools import islice
+from types import SimpleNamespace
 
 import pytest
 
@@ -271,7 +272,7 @@ def test_wherever_a_reader_goes_away_the_jobs_that_its_state_may_name_stay(monke
     unflushed: set[str] = set()
     ever: set[str] = set()
     newest: dict[str, set[str]] = {}
-    monkeypatch.setattr(source_module.PRINT_BUFFER, "flush", unflushed.clear)
+    monkeypatch.setattr(source_module, "PRINT_BUFFER", SimpleNamespace(flush=unflushed.clear))
     messages = rig.source.read(rig.logger, rig.config, catalog_of(configured("Account"), configured("Contact")), [])
     for message in islice(messages, cut):
         line = parsed(message)
@@ -293,7 +294,7 @@ def test_wherever_a_reader_goes_away_the_jobs_that_its_state_may_name_stay(monke
 def test_buffers_are_flushed_before_every_wait(rig, monkeypatch):
     """A state that stays in a buffer while a job runs for hours is lost with the process."""
     said, flushed, waits = [0], [0], []
-    monkeypatch.setattr(source_module.PRINT_BUFFER, "flush", lambda: flushed.append(said[0]))
+    monkeypatch.setattr(source_module, "PRINT_BUFFER", SimpleNamespace(flush=lambda: flushed.append(said[0])))
     wait = Extraction.wait
 
     def noted(extraction: Extraction, seconds: float) -> None:
@@ -319,9 +320,8 @@ class SlowCalls(HeldCalls):
 
 
 def test_a_stream_that_waits_for_its_first_state_repeats_the_one_it_was_given(rig, monkeypatch):
-    calls = SlowCalls(rig.clock)
-    calls.until = rig.clock.monotonic() + 3 * STATE_AGAIN
-    monkeypatch.setattr(rig.source, "_calls", lambda workers, name: calls)
+    monkeypatch.setattr(SlowCalls, "until", rig.clock.monotonic() + 3 * STATE_AGAIN)
+    rig.calls = SlowCalls
     messages = rig.read(configured("Account"), states={"Account": CURSOR})
     assert states_in(messages, "Account")[:2] == [CURSOR, CURSOR]
 
