@@ -20,7 +20,7 @@ SECONDS_BETWEEN = 7
 class RowChanges:
     """Changes to ``objects`` of an org, at random events of its traffic.
 
-    ``versions`` holds every form in which a row of a ``watched`` object could be read since :meth:`watch`, by Id, and
+    Changes whose event has not come are dropped once it is ``over``. ``versions`` holds every form in which a row of a ``watched`` object could be read since :meth:`watch`, by Id, and
     ``lasting`` the Ids that were there all the time.
     """
 
@@ -33,6 +33,7 @@ class RowChanges:
         self._watched = {name: GroundTruth(org).types(name) for name in watched}
         self.made = 0
         self.failed: Exception | None = None
+        self.over = False
         self.versions: dict[str, dict[str, set[Any]]] = {}
         self.lasting: dict[str, set[str]] = {}
 
@@ -66,6 +67,8 @@ class RowChanges:
 
     def _make(self, change: Callable[[str, list[str]], object], name: str, seed: float) -> None:
         """Runs on the org's thread, where an exception would be an answer of the org."""
+        if self.over:
+            return
         try:
             ids = [str(row["Id"]) for row in self._control.rows(name, fields=["Id"])]
             change(name, random.Random(seed).sample(ids, 4))

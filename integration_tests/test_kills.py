@@ -84,6 +84,7 @@ def test_a_read_that_is_killed_again_and_again_loses_no_row(org: SimulatedOrg, j
         kills, rounds = kills + sync.kills, rounds + 1
         print(f"sync {rounds}: {sync.kills} kills at {sync.moments}")  # noqa: T201
 
+    changes.over = True
     last = Sequence(connector, catalog, dict(saved))
     last.attempt()
     history.add(last)
