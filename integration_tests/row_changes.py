@@ -20,7 +20,9 @@ SECONDS_BETWEEN = 7
 class RowChanges:
     """Changes to ``objects`` of an org, at random events of its traffic.
 
-    Changes whose event has not come are dropped once it is ``over``. ``versions`` holds every form in which a row of a ``watched`` object could be read since :meth:`watch`, by Id, and
+    Changes whose event has not come are dropped once it is ``over``.
+
+    ``versions`` holds every form in which a row of a ``watched`` object could be read since :meth:`watch`, by Id, and
     ``lasting`` the Ids that were there all the time.
     """
 
