@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,16 +25,16 @@ from integration_tests.simulated_org import SimulatedOrg
 from source_salesforce_bulk.config import parse_config
 from source_salesforce_bulk.connection import Connection, Surroundings
 from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.registries.local_state import LocalStates
 from source_salesforce_bulk.registries.schemas import LocalSchemas
 from source_salesforce_bulk.registries.state import StateRegistry
 from source_salesforce_bulk.runners.destination import Destination, LocalDestination
 from source_salesforce_bulk.runners.export import ExportPlaces, ExportResult, ExportRun
 from source_salesforce_bulk.runners.outcomes import ExportFailed
-from source_salesforce_bulk.runners.page_files import FORMATS, PageFiles
+from source_salesforce_bulk.runners.page_files import FORMATS, FileMaker, PageFiles
 from source_salesforce_bulk.runners.schema_watch import SchemaWatch
 from source_salesforce_bulk.salesforce.http_client import RequestsHttp
-from source_salesforce_bulk.salesforce.pages import Page
 
 SCRIPT = Path(sys.executable).with_name("salesforce-bulk")
 Row = dict[str, Any]
@@ -57,6 +58,7 @@ class Exporter:
         self.folder = folder
         self.config = {"credentials": org.credentials(), "login_url": org.url, **config}
         self.runs = 0
+        self.metrics = RunMetrics()
         self._connection = Connection
 
     @property
@@ -81,16 +83,23 @@ class Exporter:
         run_id = run_id or f"run-{self.runs}"
         stop = stop or threading.Event()
         around = Surroundings(RequestsHttp(32), ImpatientClock(), _ignore, _ignore, run_id=run_id)
+        files, place = self.make_files(destination or LocalDestination(self.destination), run_id, format_name)
         places = ExportPlaces(
-            destination=destination or LocalDestination(self.destination),
+            destination=place,
             states=states or LocalStates(self.folder / "state"),
             schemas=SchemaWatch(LocalSchemas(self.folder / "schemas"), run_id, on_drift),
-            page_files=PageFiles(FORMATS[format_name]),
+            page_files=files,
             watcher=Unwatched(),
             on_clean_up=lambda: None,
         )
         parsed = replace(parse_config({**self.config, **config}), objects=tuple(objects))
-        return ExportRun(self._connection(parsed, around), places, stop.is_set).run()
+        connection = self._connection(parsed, around)
+        self.metrics = connection.metrics
+        return ExportRun(connection, places, stop.is_set).run()
+
+    def make_files(self, destination: Destination, run_id: str, format_name: str) -> tuple[FileMaker, Destination]:
+        """Who makes the files of a run, and how they get to their places."""
+        return PageFiles(FORMATS[format_name]), destination
 
     def failure(self, objects: Sequence[str], **options: Any) -> ExportFailed:
         """The failure of a run that can begin no object."""
@@ -159,8 +168,8 @@ class Exporter:
 
 
 class _Killed(Connection):
-    def extraction(self, on_page: Callable[[Page], None] = lambda _: None) -> Extraction:
-        extraction = super().extraction(on_page)
+    def extraction(self, *arguments: Any, **options: Any) -> Extraction:
+        extraction = super().extraction(*arguments, **options)
         extraction.close = lambda keep, seconds: extraction._calls.close()  # type: ignore[method-assign]
         return extraction
 
@@ -174,6 +183,36 @@ def read_file(path: Path) -> Iterator[Row]:
     else:
         for row in parquet.read_table(path).to_pylist():
             yield {name: value for name, value in row.items() if value is not None}
+
+
+def as_emitted(row: dict[str, Any], types: dict[str, str]) -> dict[str, Any]:
+    """A Parquet row in the words of the Airbyte path: dates as texts, numbers by value."""
+    return {name: _as_emitted(value, types[name]) for name, value in row.items()}
+
+
+def _as_emitted(value: Any, field_type: str) -> Any:
+    match value:
+        case datetime():
+            return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03d}Z"
+        case date():
+            return value.isoformat()
+        case float():
+            return Decimal(repr(value))
+        case _:
+            return value
+
+
+def in_arrows_range(row: dict[str, Any], types: dict[str, str]) -> dict[str, Any]:
+    """A record of the Airbyte path with the numbers that float64 gives, and instants in one spelling."""
+    kept = {}
+    for name, value in row.items():
+        if types[name] in ("double", "currency", "percent"):
+            kept[name] = Decimal(repr(float(value)))
+        elif types[name] == "datetime":
+            kept[name] = _as_emitted(datetime.fromisoformat(value), "datetime")
+        elif not (types[name] in ("int", "long") and not -(2**63) <= value < 2**63):
+            kept[name] = value
+    return kept
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pyarrow import parquet
 
 from integration_tests.connector import Connector, configure
-from integration_tests.exporter import Exporter
+from integration_tests.exporter import Exporter, as_emitted, in_arrows_range
 from integration_tests.ground_truth import GroundTruth, assert_same_rows
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
 from source_salesforce_bulk.registries.local_state import LocalStates
@@ -34,36 +31,6 @@ def still_org() -> Iterator[SimulatedOrg]:
 def org() -> Iterator[SimulatedOrg]:
     with SimulatedOrg(SETTINGS) as simulated:
         yield simulated
-
-
-def as_emitted(row: dict[str, Any], types: dict[str, str]) -> dict[str, Any]:
-    """A Parquet row in the words of the Airbyte path: dates as texts, numbers by value."""
-    return {name: _as_emitted(value, types[name]) for name, value in row.items()}
-
-
-def _as_emitted(value: Any, field_type: str) -> Any:
-    match value:
-        case datetime():
-            return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03d}Z"
-        case date():
-            return value.isoformat()
-        case float():
-            return Decimal(repr(value))
-        case _:
-            return value
-
-
-def in_arrows_range(row: dict[str, Any], types: dict[str, str]) -> dict[str, Any]:
-    """A record of the Airbyte path with the numbers that float64 gives, and instants in one spelling."""
-    kept = {}
-    for name, value in row.items():
-        if types[name] in ("double", "currency", "percent"):
-            kept[name] = Decimal(repr(float(value)))
-        elif types[name] == "datetime":
-            kept[name] = _as_emitted(datetime.fromisoformat(value), "datetime")
-        elif not (types[name] in ("int", "long") and not -(2**63) <= value < 2**63):
-            kept[name] = value
-    return kept
 
 
 @pytest.mark.parametrize("jobs", [1, 4])

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from integration_tests.certify_fargate import LEGS, ROOT, Leg, Skipped, certify, exit_code
+from integration_tests.certification import ROOT, Leg, Skipped, certify, exit_code
+from integration_tests.certify_fargate import LEGS
 
 
 def skip() -> int:

@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from source_salesforce_bulk.registries.dynamodb_state import _key
 from source_salesforce_bulk.runners.cli import export
 from source_salesforce_bulk.runners.metrics import NAMESPACE, UNITS
 from source_salesforce_bulk.signals import Stop
+from unit_tests.cloudformation import DEPLOY, actions, lint, read_template, statements
 
-ROOT = Path(__file__).parents[1]
-TEMPLATE = ROOT / "deploy" / "fargate" / "template.yaml"
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as their long ones."""
-
-
-def _long_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-        if suffix == "GetAtt":
-            value = value.split(".", 1)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)
-    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _long_form)
+TEMPLATE = DEPLOY / "fargate" / "template.yaml"
 
 
 @pytest.fixture(scope="module")
 def template() -> dict[str, Any]:
-    return yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)
+    return read_template(TEMPLATE)
 
 
 @pytest.fixture(scope="module")
@@ -60,23 +36,8 @@ def of_type(resources: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [resource["Properties"] for resource in resources.values() if resource["Type"] == kind]
 
 
-def statements(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for policy in role["Properties"]["Policies"]:
-        yield from policy["PolicyDocument"]["Statement"]
-
-
-def actions(statement: dict[str, Any]) -> list[str]:
-    return [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
-
-
 def test_cfn_lint_finds_nothing() -> None:
-    done = subprocess.run(
-        [Path(sys.executable).with_name("cfn-lint"), "--regions", "eu-central-1", "--", str(TEMPLATE)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (0, "")
+    assert lint(TEMPLATE) == (0, "")
 
 
 def test_the_only_way_out_is_one_address_that_is_told(template: dict[str, Any], resources: dict[str, Any]) -> None:

@@ -1,0 +1,123 @@
+"""A backfill as the integration tests run it: without Spark, in this process, but by Spark's rules.
+
+A wave's tasks run side by side; an attempt that dies is made again from the start, up to four times; of two attempts at
+one task that both end one counts; what the wave brought is there when all its tasks have ended, one file for each page
+with rows. `make certify-glue` runs the same on Spark.
+"""
+
+from __future__ import annotations
+
+import pickle
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from integration_tests.connector import ImpatientClock
+from integration_tests.exporter import Exporter
+from source_salesforce_bulk.encoding.records import Column
+from source_salesforce_bulk.runners.destination import Destination
+from source_salesforce_bulk.runners.page_files import FileMaker, columns_of
+from source_salesforce_bulk.runners.spark_pages import SparkFiles
+from source_salesforce_bulk.runners.staging import StagedDestination, Staging
+from source_salesforce_bulk.runners.waves import Wave, WaveResult
+from source_salesforce_bulk.salesforce.page_task import PageOutcome, PageTask, PageTaskRunner, spark_schema
+
+ATTEMPTS = 4
+"""Spark's spark.task.maxFailures."""
+
+
+class TaskDied(Exception):
+    """An executor went away under a task."""
+
+
+class JobLost(Exception):
+    """A task has died too often, and the whole Spark job with it."""
+
+
+class Mishaps:
+    """What goes wrong on the cluster. Numbers count the tasks of the whole run in the order in which they begin."""
+
+    def __init__(self) -> None:
+        self.dies_after_rows: Callable[[int, int], bool] = lambda task, attempt: False
+        """Whether this attempt at this task dies with all its rows read and none of them written."""
+        self.runs_twice: Callable[[int], bool] = lambda task: False
+        """Whether the task is run speculatively beside itself, and both end well."""
+
+
+class TaskWaves:
+    """Runs waves: a ``WaveRunner``."""
+
+    slots = 2
+
+    def __init__(self, staging: Staging, mishaps: Mishaps) -> None:
+        self._staging = staging
+        self._mishaps = mishaps
+        self._begun = 0
+        self.waves: list[int] = []
+
+    def run(self, wave: Wave) -> WaveResult:
+        """See ``waves.WaveRunner``."""
+        self.waves.append(len(wave.tasks))
+        columns = tuple(columns_of(wave.tasks[0].address, wave.sobject))
+        given = pickle.dumps((wave.session, columns, wave.tasks))
+        with ThreadPoolExecutor(self.slots) as executors:
+            numbered = [(self._begun + at, task) for at, task in enumerate(wave.tasks)]
+            self._begun += len(numbered)
+            done = list(executors.map(lambda one: self._task(given, *one), numbered))
+        folder = Path(url2pathname(urlsplit(self._staging.url(wave.sobject.name, wave.number)).path))
+        folder.mkdir(parents=True)
+        for number, (_, table) in enumerate(done):
+            if table.num_rows:
+                path = folder / f"part-{number:05d}-{uuid.uuid4()}-c000.zstd.parquet"
+                parquet.write_table(table, path, compression="zstd", coerce_timestamps="ms")
+        (folder / "_SUCCESS").touch()
+        outcomes = {outcome.number: outcome for outcome, _ in done}
+        return WaveResult(outcomes, self._staging.files(wave.sobject.name, wave.number))
+
+    def _task(self, given: bytes, begun: int, task: PageTask) -> tuple[PageOutcome, pa.Table]:
+        session, columns, tasks = pickle.loads(given)
+        for attempt in range(ATTEMPTS):
+            try:
+                done = self._attempt(PageTaskRunner(session, columns, clock=ImpatientClock()), columns, tasks, task)
+                if self._mishaps.dies_after_rows(begun, attempt):
+                    raise TaskDied
+            except TaskDied:
+                continue
+            if self._mishaps.runs_twice(begun):
+                done = self._attempt(PageTaskRunner(session, columns, clock=ImpatientClock()), columns, tasks, task)
+            return done
+        raise JobLost
+
+    @staticmethod
+    def _attempt(
+        runner: PageTaskRunner, columns: Sequence[Column], tasks: Sequence[PageTask], task: PageTask
+    ) -> tuple[PageOutcome, pa.Table]:
+        outcomes: list[PageOutcome] = []
+        schema = spark_schema(columns)
+        batches = [batch.cast(schema) for batch in runner.run(tasks[task.number], outcomes.append)]
+        (outcome,) = outcomes
+        return pickle.loads(pickle.dumps(outcome)), pa.Table.from_batches(batches, schema)
+
+
+class Backfill(Exporter):
+    """Exports whose pages are read in waves."""
+
+    def __init__(self, *arguments: Any, **config: Any) -> None:
+        super().__init__(*arguments, **config)
+        self.mishaps = Mishaps()
+        self.waves: list[int] = []
+
+    def make_files(self, destination: Destination, run_id: str, format_name: str) -> tuple[FileMaker, Destination]:
+        """See :class:`Exporter`."""
+        self.destination.mkdir(parents=True, exist_ok=True)
+        staging = Staging(self.destination.as_uri(), run_id)
+        runner = TaskWaves(staging, self.mishaps)
+        self.waves = runner.waves
+        return SparkFiles(runner), StagedDestination(destination, staging)

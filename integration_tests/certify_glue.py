@@ -1,0 +1,151 @@
+"""``make certify-glue``: everything about backfills on AWS Glue that can be shown without an AWS account.
+
+It sets up by itself what it needs: below ``build`` an environment for each Glue release with Glue's own versions, into
+which the job's wheels are installed without a package index, in the newer one Spark; and Java, where this is root.
+
+Each leg is run or skipped with a reason, and the last lines say which; exit codes are ``certification``'s.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+
+from integration_tests.certification import ROOT, Leg, Skipped, certify, exit_code, pytest_leg, report
+
+BUILD = ROOT / "build"
+LOCKS = {"5.0": "requirements/glue50.txt", "5.1": "requirements/glue.txt"}
+OLDEST_JAVA, GLUES_JAVA = 8, 17
+
+NOT_SHOWN = (
+    "What only a real account shows: Spark's own writer on S3 and its committers, IAM as it is enforced, the network "
+    "connection and the NAT gateway, executors on machines of their own and how they scale, CloudWatch reading logs "
+    "and metrics, Glue's judgement of schemas, Glue's real Job class (a stub stood in for it)."
+)
+
+
+@cache
+def wheels() -> Path:
+    """The job's zip of wheels, unpacked; built anew."""
+    folder = BUILD / "glue-wheels"
+    shutil.rmtree(folder, ignore_errors=True)
+    command = [sys.executable, ROOT / "deploy" / "glue" / "build_wheels.py", "--out", folder]
+    subprocess.run(command, check=True)
+    (archive,) = folder.glob("*.gluewheels.zip")
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(folder)
+    return folder / "wheels"
+
+
+@cache
+def environment(release: str) -> Path:
+    """The interpreter of an environment like that Glue release's, with the job's wheels in it; raises Skipped."""
+    python = _python_311()
+    folder, lock = BUILD / f"glue-{release}", ROOT / LOCKS[release]
+    stamp = folder / ".lock"
+    if not stamp.exists() or stamp.read_bytes() != lock.read_bytes():
+        # Spark 3.5 asks for a writable HOME and nothing else.
+        made = {**os.environ, "PYTHON": python, "VENV": str(folder), "LOCK": LOCKS[release]}
+        subprocess.run([ROOT / ".ci" / "setup"], env=made, check=True)
+        stamp.write_bytes(lock.read_bytes())
+    pip = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-index"]
+    own = next(wheels().glob("source_salesforce_bulk-*.whl"))
+    listed = ["--find-links", wheels(), "-r", wheels() / "requirements.txt"]
+    # As Glue installs the zip; and once more the one wheel whose version stays while its code changes.
+    subprocess.run([*pip, *listed], check=True)
+    subprocess.run([*pip, "--force-reinstall", "--no-deps", own], check=True)
+    return folder / "bin" / "python"
+
+
+def _python_311() -> str:
+    """Glue's own Python; the wheels are for no other."""
+    for name in ("python3.11", "python3", sys.executable):
+        found = shutil.which(name)
+        told = found and subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+        if found and told and told.startswith("Python 3.11."):
+            return found
+    raise Skipped("Glue has Python 3.11, and no python3.11 was found here")
+
+
+def java() -> None:
+    """See that there is a Java with a compiler, installing one where this is root; raises Skipped."""
+    if not shutil.which("javac") and shutil.which("apt-get") and os.geteuid() == 0:
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["apt-get", "-qq", "update"], env=quiet, check=False)
+        install = ["apt-get", "-qq", "install", "--no-install-recommends", f"openjdk-{GLUES_JAVA}-jdk-headless"]
+        subprocess.run(install, env=quiet, check=False)
+    if not shutil.which("javac"):
+        raise Skipped(f"Spark needs Java: install openjdk-{GLUES_JAVA}-jdk-headless, or run this as root")
+    told = subprocess.run(["javac", "-version"], capture_output=True, text=True, check=False)
+    version = re.search(r"javac (\d+)", told.stdout + told.stderr)
+    if version is None or not OLDEST_JAVA < int(version[1]) <= GLUES_JAVA:
+        raise Skipped(f"Spark 3.5 wants a Java up to {GLUES_JAVA}, and this is {version[1] if version else 'unknown'}")
+
+
+def glue_leg(release: str, target: str, *, spark: bool = False) -> Callable[[], int]:
+    """Tests that use an environment like a Glue release's."""
+
+    def run() -> int:
+        if spark:
+            java()
+        os.environ |= _told(release)
+        return pytest_leg(target)()
+
+    return run
+
+
+def _told(release: str) -> Mapping[str, str]:
+    return {"GLUE_PYTHON": str(environment(release)), "GLUE_RELEASE": release}
+
+
+LEGS = (
+    Leg(
+        "template",
+        "the stack: job, connection, least rights, no secret in an argument (cfn-lint, assertions)",
+        pytest_leg("unit_tests/test_glue_template.py", "unit_tests/test_glue_job.py"),
+    ),
+    Leg(
+        "waves",
+        "pages in waves: lost tasks and jobs, ended sessions, orgs without page lists; equal to Airbyte and export",
+        pytest_leg("integration_tests/test_backfill.py"),
+    ),
+    Leg(
+        "s3",
+        "staged files become an export's on S3 (moto, without Spark)",
+        pytest_leg("integration_tests/test_staging_s3.py"),
+    ),
+    Leg(
+        "wheels-5.0",
+        "the zip installs without a package index beside Glue 5.0's versions, and an executor runs with them",
+        glue_leg("5.0", "integration_tests/certify_glue_wheels.py"),
+    ),
+    Leg(
+        "wheels-5.1",
+        "the same beside Glue 5.1's versions",
+        glue_leg("5.1", "integration_tests/certify_glue_wheels.py"),
+    ),
+    Leg(
+        "spark",
+        "the job itself on Spark 3.5.6: rows, a killed worker, a failing page, drift, an ended session, walked pages",
+        glue_leg("5.1", "integration_tests/certify_glue_spark.py", spark=True),
+    ),
+)
+
+
+def main() -> int:
+    """Run everything and say what was shown."""
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    results = certify(LEGS)
+    report("Certification for Glue, without AWS", results, NOT_SHOWN)
+    return exit_code(results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
