@@ -89,6 +89,10 @@ format: $(STAMP) ## Format the code and fix what can be fixed safely
 certify-fargate: $(STAMP) ## Show without AWS that exports run on Fargate (exit 3: a leg was skipped)
 	@$(BIN)/python -m integration_tests.certify_fargate
 
+.PHONY: certify-glue
+certify-glue: $(STAMP) ## Show without AWS that backfills run on Glue, on a Spark of its own (exit 3: a leg was skipped)
+	@$(BIN)/python -m integration_tests.certify_glue
+
 .PHONY: glue-wheels
 glue-wheels: $(STAMP) ## Build the zip that an AWS Glue job installs (dist/*.gluewheels.zip)
 	@$(BIN)/python deploy/glue/build_wheels.py
@@ -110,6 +114,8 @@ lock: $(STAMP) ## Write requirements/*.txt anew from pyproject.toml
 	$(UV_COMPILE) requirements/setup.in -o requirements/setup.txt
 	$(UV_COMPILE) requirements/pyairbyte.in -o requirements/pyairbyte.txt
 	$(UV_COMPILE) requirements/fuzz.in -o requirements/fuzz.txt
+	$(UV_COMPILE) requirements/glue.in -c deploy/glue/constraints-5.1.txt -o requirements/glue.txt
+	$(UV_COMPILE) requirements/glue50.in -c deploy/glue/constraints-5.0.txt -o requirements/glue50.txt
 	$(UV_COMPILE) deploy/glue/requirements.in -c deploy/glue/constraints-5.0.txt -o deploy/glue/requirements.txt \
 		--python-platform x86_64-manylinux_2_28 --no-universal $(addprefix --no-emit-package ,$(GLUE_HAS))
 
