@@ -82,6 +82,13 @@ def test_a_bare_cr_outside_quotes_is_data():
     assert table.to_pylist() == [{"Id": "a\rb", "X": "c\r"}, {"Id": "d", "X": "e"}]
 
 
+def test_a_cr_that_ends_the_last_cell_of_a_row_is_data():
+    """Nothing about it would look wrong to a reader that takes CRLF for a line end."""
+    columns = [Column("Id", CellKind.STRING), Column("X", CellKind.STRING)]
+    table, _, _ = read(b"Id,X\na,c\r\nd,e\n", columns, 2)
+    assert table["X"].to_pylist() == ["c\r", "e"]
+
+
 def test_lines_may_end_with_crlf():
     columns = [Column("Id", CellKind.STRING), Column("X", CellKind.STRING)]
     table, _, _ = read(b'Id,X\r\na,"b\rc\r\nd"\r\n', columns, 1)
@@ -121,6 +128,15 @@ def test_an_empty_line_of_one_column_is_a_row():
         (CellKind.INTEGER, ["47.0", "1.39E8", "+5"], [47, 139000000, 5], 0, 0),
         (CellKind.INTEGER, ["0x1F", "4.5", "1_0", "9223372036854775807"], [None, None, None, 2**63 - 1], 3, 0),
         (CellKind.INTEGER, ["9223372036854775808"], [None], 1, 0),
+        # Alone, so that nothing else in the column makes the whole cast fail.
+        (CellKind.INTEGER, ["0x1F", "7"], [None, 7], 1, 0),
+        (CellKind.NUMBER, ["nan", "2"], [None, 2.0], 1, 0),
+        (CellKind.NUMBER, ["-inf", "2"], [None, 2.0], 1, 0),
+        (CellKind.NUMBER, ["1e999", "2"], [None, 2.0], 1, 0),
+        (CellKind.DATE, ["0000-01-01", "2024-01-01"], [None, date(2024, 1, 1)], 1, 0),
+        (CellKind.DATETIME, ["2024-02-29 01:02:03.004Z"], [None], 1, 0),
+        (CellKind.DATETIME, ["2024-02-29T01:02:03.0+00"], [None], 1, 0),
+        (CellKind.DATETIME, ["0000-02-29T01:02:03.004Z"], [None], 1, 0),
         (CellKind.NUMBER, ["1.5", "-0.1", "1e3"], [1.5, -0.1, 1000.0], 0, 0),
         (CellKind.NUMBER, ["nan", "inf", "0x1p3", "2"], [None, None, None, 2.0], 3, 0),
         (CellKind.NUMBER, ["1e999", "1e-999"], [None, 0.0], 1, 1),

@@ -650,4 +650,41 @@ MUTANTS: tuple[Mutant, ...] = (
         new="        except KeyError:\n            raise\n",
         tests=("test_pages.py::test_a_page_that_cannot_be_written_says_so_and_stops_the_run",),
     ),
+    # Export: every row once in the files that manifests name.
+    Mutant(
+        "a range that starts over drops the files it had",
+        "runners/coverage.py",
+        "return replace(self, open=self.open[: len(self.open) - self.front], front=0)",
+        "return replace(self, front=0)",
+        ("test_coverage.py::test_what_starts_over_loses_its_own_files_only",),
+    ),
+    Mutant(
+        "under a state that names no job no file of an open window counts",
+        "runners/coverage.py",
+        "return self if state.resume else replace(self, open=(), front=0)",
+        "return self",
+        ("test_coverage.py::test_under_a_state_without_jobs_no_open_file_counts",),
+    ),
+    Mutant(
+        "pyarrow may not read what cells.py refuses: hexadecimal integers",
+        "encoding/arrow_pages.py",
+        'return None if _any(pc.match_substring(cells, "x", ignore_case=True)) else _Typed(cells.cast(pa.int64()))',
+        "return _Typed(cells.cast(pa.int64()))",
+        ("test_arrow_pages.py::test_a_cell_is_its_type_or_null_and_counted",),
+    ),
+    Mutant(
+        "a bare CR is data in Parquet, too",
+        "encoding/arrow_pages.py",
+        "if self._hide_cr and _CR in chunk:",
+        "if False:",
+        ("test_arrow_pages.py::test_a_cr_that_ends_the_last_cell_of_a_row_is_data",),
+    ),
+    Mutant(
+        "a lost lease commits nothing",
+        "registries/local_state.py",
+        """        self.renew()
+        replace_file(""",
+        """        replace_file(""",
+        ("test_local_state.py::test_a_lost_lease_commits_nothing",),
+    ),
 )
