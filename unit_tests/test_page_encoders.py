@@ -3,6 +3,8 @@ from __future__ import annotations
 import gzip
 import logging
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from source_salesforce_bulk.encoding.record_lines import LineEncoder
 from source_salesforce_bulk.encoding.records import Column
 from source_salesforce_bulk.salesforce import page_encoders
 from source_salesforce_bulk.salesforce.clock import Stopped
+from source_salesforce_bulk.salesforce.encoding_worker import EncodingJob
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.page_encoders import PageEncoders, usable_cores, workers_for
 from source_salesforce_bulk.salesforce.page_files import encode_file
@@ -127,3 +130,12 @@ def test_a_container_s_quota_bounds_the_cores(tmp_path, quota, cores):
 
 def test_one_core_is_left_to_this_process():
     assert [workers_for(cores) for cores in (1, 2, 3, 4, 64)] == [0, 1, 2, 3, 4]
+
+
+def test_a_worker_whose_run_is_gone_ends_without_a_word(page):
+    job = EncodingJob(str(page), True, str(page.with_suffix(".jsonl")), 7, "Account", (("Id", "string"),))
+    command = [sys.executable, "-m", "source_salesforce_bulk.salesforce.encoding_worker"]
+    worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    worker.stdout.close()
+    _, said = worker.communicate(job.to_line())
+    assert (worker.returncode, said) == (0, b"")

@@ -7,6 +7,7 @@ encoding needs: it starts in a tenth of a second and takes some 15 MB.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -76,7 +77,7 @@ def page_of(answer: Mapping[str, Any]) -> EncodedPage:
 
 
 def main(jobs: BinaryIO, answers: BinaryIO) -> None:
-    """Answer every job."""
+    """Answer every job, as long as somebody gives them; raises BrokenPipeError where nobody takes an answer."""
     for line in jobs:
         answers.write(json.dumps(answer_of(EncodingJob.from_line(line))).encode() + b"\n")
         answers.flush()
@@ -90,4 +91,8 @@ def _encoder(stream: str, columns: tuple[tuple[str, str], ...]) -> LineEncoder:
 if __name__ == "__main__":
     # Ctrl-C at a terminal reaches the whole family; this process ends when its parent closes stdin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    main(sys.stdin.buffer, sys.stdout.buffer)
+    try:
+        main(sys.stdin.buffer, sys.stdout.buffer)
+    except BrokenPipeError:
+        # The run has ended without waiting. Nobody is left to be told, also not by the interpreter's last flush.
+        os._exit(0)
