@@ -104,9 +104,10 @@ def _write_block(lines: bytes) -> None:
     with PRINT_BUFFER.lock:
         try:
             PRINT_BUFFER.flush()
-            stdout = cast(TextIO, sys.__stdout__).buffer
-            stdout.write(lines)
-            stdout.flush()
+            # Not by the buffered writer: it forgets the rest of a large block when a signal cuts its write short.
+            stdout, rest = cast(TextIO, sys.__stdout__).fileno(), memoryview(lines)
+            while rest:
+                rest = rest[os.write(stdout, rest) :]
         except BrokenPipeError:
             turn_away_stdout()
             raise
