@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MANIFESTS = "_manifests"
 
+_BEFORE_PUT = "before-call.s3.PutObject"
+
 
 class ManifestExists(Exception):
     """A manifest of this run is there already."""
@@ -100,19 +102,19 @@ class S3Destination:
     def create_manifest(self, run_id: str, manifest: Mapping[str, Any]) -> str:
         """See :class:`Destination`."""
         key = self._manifest_key(run_id)
+        events = self._client.meta.events
+        events.register(_BEFORE_PUT, _only_where_nothing_is, unique_id=_BEFORE_PUT)
         try:
             self._client.put_object(
-                Bucket=self._bucket,
-                Key=key,
-                Body=_manifest_text(manifest),
-                ContentType="application/json",
-                IfNoneMatch="*",
+                Bucket=self._bucket, Key=key, Body=_manifest_text(manifest), ContentType="application/json"
             )
         except self._client.exceptions.ClientError as error:
             # 409: another request creates it at this moment.
             if error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict"):
                 raise ManifestExists(key) from error
             raise
+        finally:
+            events.unregister(_BEFORE_PUT, _only_where_nothing_is, unique_id=_BEFORE_PUT)
         return f"s3://{self._bucket}/{key}"
 
     def manifest(self, run_id: str) -> Mapping[str, Any] | None:
@@ -125,6 +127,11 @@ class S3Destination:
 
     def _manifest_key(self, run_id: str) -> str:
         return f"{self._prefix}{MANIFESTS}/{run_id}.json"
+
+
+def _only_where_nothing_is(params: dict[str, Any], **_: Any) -> None:
+    """Make the next put a create. As a header, because boto3 of AWS Glue 5.0 (1.34) has no parameter for it."""
+    params["headers"]["If-None-Match"] = "*"
 
 
 def _manifest_text(manifest: Mapping[str, Any]) -> bytes:
