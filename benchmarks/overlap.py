@@ -69,6 +69,14 @@ class Org:
         self._ready = ready
         self._directory = Path(tempfile.mkdtemp(prefix="overlap-"))
 
+    def config(self, **overlay: Any) -> dict[str, Any]:
+        """The connector's configuration for this org."""
+        return {
+            "credentials": self._ready["credentials"]["refresh_token"],
+            "login_url": self._ready["url"],
+            **overlay,
+        }
+
     def control(self, method: str, **arguments: Any) -> Any:
         """Call the control API."""
         answer = requests.post(f"{self._ready['control_url']}/{method}", json=arguments, timeout=600)
@@ -77,8 +85,7 @@ class Org:
 
     def run(self, command: str, *arguments: str, until: Callable[[Run], bool] = lambda _: False, **config: Any) -> Run:
         """Run one protocol command to its end, or until enough was seen."""
-        credentials = self._ready["credentials"]["refresh_token"]
-        path = self.file("config.json", {"credentials": credentials, "login_url": self._ready["url"], **config})
+        path = self.file("config.json", self.config(**config))
         run, began = Run(), 0.0
         arguments = (command, "--config", str(path), *arguments)
         with subprocess.Popen([CONNECTOR, *arguments], stdout=subprocess.PIPE, text=True) as process:

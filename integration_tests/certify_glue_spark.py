@@ -18,7 +18,8 @@ from integration_tests.ground_truth import GroundTruth, assert_same_rows
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
 from integration_tests.spark_job import PYTHON, SparkJob, build_stub, kill_workers
 
-pytestmark = pytest.mark.skipif(not PYTHON, reason="run by `make certify-glue`")
+# Spark takes its time to start, and on a busy machine much of it.
+pytestmark = [pytest.mark.skipif(not PYTHON, reason="run by `make certify-glue`"), pytest.mark.timeout(900)]
 
 ALL_KINDS = ["Account", "Contact", "Awkward__c", "LoginHistory", "Empty__c", "AppDefinition"]
 
@@ -124,10 +125,24 @@ def test_python_workers_are_killed_in_the_middle(org: SimulatedOrg, job: SparkJo
     assert sum(pages_served(org).values()) > len(pages_served(org))
 
 
+def test_a_lost_spark_job_is_trouble_that_passes(org: SimulatedOrg, job: SparkJob) -> None:
+    """Whatever reads the first page is killed, until Spark gives the job up."""
+    running: list[subprocess.Popen[str]] = []
+    for nth in range(1, 30):
+        org.control.when_do("results", lambda: kill_workers(running[0].pid), object="Account", nth=nth)
+
+    running.append(job.submitted(["Account"]))
+    stdout, _ = running[0].communicate(timeout=500)
+
+    assert_failed(subprocess.CompletedProcess([], running[0].returncode, stdout), "Trouble that passes")
+    assert "Spark gave it up" in stdout
+    assert not (job.destination / "_staging" / "jr_0001").exists()
+
+
 def test_a_page_fails_once_and_then_for_good_and_the_next_run_goes_on(org: SimulatedOrg, job: SparkJob) -> None:
     org.control.fault("short_page", object="Account", page=1)
     lasting = org.control.fault(
-        "http_error", on="results", object="Contact", after=3, times=None, status=503, retry_after=1
+        "api_error", on="results", object="Contact", after=3, times=None, error="REQUEST_LIMIT_EXCEEDED"
     )
 
     done = job.submit(["Contact", "Account"])

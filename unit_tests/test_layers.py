@@ -93,6 +93,7 @@ RESERVED: Mapping[str, frozenset[str]] = {
     "airbyte_protocol_models_dataclasses": frozenset(),
     "boto3": frozenset({"registries", "runners"}),
     "botocore": frozenset({"registries", "runners"}),
+    "py4j": frozenset({"runners.glue"}),
     "pyspark": frozenset({"runners.glue"}),
     "awsglue": frozenset({"runners.glue"}),
 }
