@@ -28,6 +28,7 @@ ACCEPTANCE = yaml.safe_load((ROOT / "acceptance-test-config.yml").read_text(enco
 LOCKS = ("connector.txt", "export.txt", "dev.txt", "setup.txt", "pyairbyte.txt")
 
 # Import name -> distribution, where the two differ or one distribution stands for another.
+SPARKS = {"pyspark", "py4j", "awsglue"}  # Glue has them, and nobody else needs them
 DISTRIBUTIONS = {
     "jwt": "pyjwt",
     "cryptography": "pyjwt",
@@ -193,7 +194,7 @@ def test_every_import_is_of_a_declared_dependency():
         for target in imports_of(module, modules):
             library = target.split(".")[0]
             for_types_alone = library.startswith("mypy_boto3_")
-            if not for_types_alone and library not in {*sys.stdlib_module_names, PACKAGE, "pyspark", "awsglue"}:
+            if not for_types_alone and library not in {*sys.stdlib_module_names, PACKAGE, *SPARKS}:
                 distribution = DISTRIBUTIONS.get(library, normal(library))
                 undeclared += [f"{name}: {library}"] if distribution not in allowed else []
     assert undeclared == []
