@@ -51,7 +51,6 @@ def environment(release: str) -> Path:
     folder, lock = BUILD / f"glue-{release}", ROOT / LOCKS[release]
     stamp = folder / ".lock"
     if not stamp.exists() or stamp.read_bytes() != lock.read_bytes():
-        # Spark 3.5 asks for a writable HOME and nothing else.
         made = {**os.environ, "PYTHON": python, "VENV": str(folder), "LOCK": LOCKS[release]}
         subprocess.run([ROOT / ".ci" / "setup"], env=made, check=True)
         stamp.write_bytes(lock.read_bytes())
