@@ -128,10 +128,9 @@ class Connection:
         try:
             limits = self.discovery.limits()
         except SalesforceError as error:
-            failure = error.failure
-            if failure.action is Action.RETRY or (failure.action is Action.STOP_RUN and failure.status != 404):
+            if error.failure.action in (Action.RETRY, Action.STOP_RUN):
                 raise
-            LOGGER.warning("The org's limits cannot be read, so no reserve can be kept: %s", failure.summary)
+            LOGGER.warning("The org's limits cannot be read, so no reserve can be kept: %s", error.failure.summary)
             return Quota()
         return quota_of(limits, self.config.daily_limit_reserve_percent)
 

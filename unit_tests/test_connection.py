@@ -143,6 +143,11 @@ def test_limits_that_this_user_may_not_see_are_warned_of_and_stop_nothing(rig, c
     assert any("reserve" in record.getMessage() for record in caplog.records)
 
 
+def test_an_org_without_limits_has_none(rig):
+    rig.limits(Answer(404, [{"errorCode": "NOT_FOUND", "message": "no"}]))
+    assert rig.connection.quota() == Quota()
+
+
 @pytest.mark.parametrize(
     ("answer", "times"),
     [

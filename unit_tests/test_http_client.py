@@ -50,6 +50,11 @@ class Handler(BaseHTTPRequestHandler):
             self.write_chunk(PAGE[start : start + 100])
         self.wfile.write(b"0\r\n\r\n")
 
+    def answer_members(self):
+        members = gzip.compress(b"[1, ") + gzip.compress(b"2]")
+        self.begin(("Content-Length", str(len(members))), ("Content-Encoding", "gzip"))
+        self.wfile.write(members)
+
     def answer_short_length(self):
         self.begin(("Content-Length", str(len(PAGE) + 1)))
         self.wfile.write(PAGE)
@@ -196,6 +201,11 @@ def test_a_whole_answer_is_decoded(get):
     for path in ("length", "chunked"):
         with get(path, Operation.JOB_INFO) as body:
             assert body.read_whole().body == gzip.decompress(PAGE)
+
+
+def test_gzip_may_come_in_several_members(get):
+    with get("members", Operation.JOB_INFO) as body:
+        assert body.read_whole().body == b"[1, 2]"
 
 
 def test_cookies_are_not_kept(get):

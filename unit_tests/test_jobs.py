@@ -97,6 +97,12 @@ def test_an_unfinished_job_is_aborted_before_it_is_deleted(rig):
     assert rig.http.sent[0].json == {"state": "Aborted"}
 
 
+def test_an_abort_without_a_word_is_an_abort(rig, caplog):
+    rig.expect("PATCH", JOB, Answer(204)).expect("DELETE", JOB, Answer(200, b""))
+    assert rig.jobs.abort(VERSION, "750A", "Account") is True
+    assert caplog.records == []
+
+
 def test_a_job_that_ended_by_itself_is_deleted_all_the_same(rig):
     ended = Answer(400, [{"errorCode": "INVALIDJOBSTATE", "message": "Aborting already Completed Job not allowed"}])
     rig.expect("PATCH", JOB, ended).expect("DELETE", JOB, Answer(204))

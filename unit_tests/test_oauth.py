@@ -167,12 +167,18 @@ def test_a_rotated_refresh_token_comes_with_the_session():
 
 
 @pytest.mark.parametrize("reply", [{"id": "https://x/id/1/2"}, {"id": 7}, {}])
-@pytest.mark.parametrize("issued_at", ["", "soon", "9" * 30, 7, None])
+@pytest.mark.parametrize("issued_at", ["", "soon", "9" * 30, "9" * 18, -7, [7], None])
 def test_what_is_not_needed_may_be_missing_or_odd(reply, issued_at):
     needed = {"access_token": "t", "instance_url": "https://acme.my.salesforce.com"}
     session = replied({**needed, **reply, "issued_at": issued_at})
     assert isinstance(session, Session)
     assert (session.organization_id, session.user_id, session.issued_at) == (None, None, None)
+
+
+@pytest.mark.parametrize("issued_at", [1763863200123, "1763863200123", 1763863200123.0])
+def test_the_time_of_issue_may_be_a_number(issued_at):
+    assert replied({**REPLY, "issued_at": issued_at}) == replied({**REPLY, "issued_at": "1763863200123"})
+    assert replied({**REPLY, "issued_at": issued_at}).issued_at == datetime(2025, 11, 23, 2, 0, 0, 123000, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

@@ -130,10 +130,14 @@ def test_a_listing_is_read():
     )
 
 
-def test_a_listing_without_a_label_is_called_by_its_name_and_not_queryable_unless_said_so():
-    assert rest_api.parse_sobjects({"sobjects": [{"name": "A", "label": ""}]}) == (
-        ObjectListing("A", "A", queryable=False),
-    )
+def test_a_listing_without_a_label_is_called_by_its_name():
+    (listing,) = rest_api.parse_sobjects({"sobjects": [{"name": "A", "label": "", "queryable": True}]})
+    assert listing == ObjectListing("A", "A", queryable=True)
+
+
+def test_an_object_of_which_nothing_is_said_can_be_queried():
+    payload = {"sobjects": [{"name": "A"}, {"name": "B", "queryable": None}, {"name": "C", "queryable": False}]}
+    assert [listing.queryable for listing in rest_api.parse_sobjects(payload)] == [True, False, False]
 
 
 def test_an_org_may_show_no_object():
@@ -163,10 +167,23 @@ def test_the_limits_that_matter_are_read():
 
 @pytest.mark.parametrize(
     "value",
-    [None, 5, [], {}, {"Max": 5}, {"Remaining": 5}, {"Max": "5", "Remaining": "5"}, {"Max": True, "Remaining": 1}],
+    [None, 5, [], {}, {"Max": 5}, {"Remaining": 5}, {"Max": "five", "Remaining": 5}, {"Max": True, "Remaining": 1}],
 )
 def test_a_limit_that_is_missing_or_unreadable_is_none(value):
     assert rest_api.parse_limits({"DailyApiRequests": value}) == Limits(None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "limit"),
+    [
+        ({"Max": "5", "Remaining": "4"}, Limit(5, 4)),
+        ({"Max": 5.0, "Remaining": 4.0}, Limit(5, 4)),
+        ({"Max": 5, "Remaining": -3}, Limit(5, 0)),
+    ],
+    ids=["text", "fractions", "overshot"],
+)
+def test_a_limit_counts_however_it_is_written(value, limit):
+    assert rest_api.parse_limits({"DailyApiRequests": value}).api_requests == limit
 
 
 @pytest.mark.parametrize("payload", [None, [], "limits"])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import parse_qs, quote, urlsplit
 
-from source_salesforce_bulk.salesforce.wire import ApiRequest, Operation, UnreadableBody
+from source_salesforce_bulk.salesforce.wire import ApiRequest, Operation, UnreadableBody, whole_number
 
 QUERY = "query"
 QUERY_ALL = "queryAll"
@@ -33,8 +33,6 @@ class JobState(Enum):
         """Whether Salesforce will not work on the job any more."""
         return self in (JobState.JOB_COMPLETE, JobState.FAILED, JobState.ABORTED)
 
-
-_DIGITS = re.compile(r"\d{1,18}", re.ASCII)
 
 # The beta job event spells aborted as ``Abort``; comparing without case and blanks costs nothing.
 _STATES = {state.value.lower(): state for state in JobState} | {"abort": JobState.ABORTED}
@@ -64,7 +62,7 @@ class JobInfo:
             object_name=_text(payload.get("object")),
             operation=_text(payload.get("operation")),
             api_version=_version(payload.get("apiVersion")),
-            records_processed=_count(payload.get("numberRecordsProcessed")),
+            records_processed=whole_number(payload.get("numberRecordsProcessed")),
             error_message=_text(payload.get("errorMessage")),
             created_by=_text(payload.get("createdById")),
         )
@@ -88,7 +86,7 @@ class PageHeaders:
         locator = headers.get("sforce-locator", "").strip()
         last = locator.lower() == "null"
         return cls(
-            rows=_count(headers.get("sforce-numberofrecords")),
+            rows=whole_number(headers.get("sforce-numberofrecords")),
             locator=locator if locator and not last else None,
             last=last,
         )
@@ -185,18 +183,6 @@ def _path_of(url: str) -> str:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _count(value: object) -> int | None:
-    """A whole number from zero on, sent as a number or as digits."""
-    if isinstance(value, str):
-        digits = value.strip()
-        return int(digits) if _DIGITS.fullmatch(digits) else None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    if value < 0 or (isinstance(value, float) and not value.is_integer()):
-        return None
-    return int(value)
 
 
 def _version(value: object) -> str | None:

@@ -356,6 +356,14 @@ _JOBS = (
 
 _STATUSES = (
     Row("object not found", Kind.OBJECT_GONE, frozenset({Operation.DESCRIBE}), statuses=_statuses(404)),
+    # Limits, estimates and probes make a run better and are never needed: one without them must not end.
+    Row(
+        "resource to do without not found",
+        Kind.VERSION_UNKNOWN,
+        frozenset({Operation.LIMITS, Operation.RECORD_COUNT, Operation.QUERY}),
+        statuses=_statuses(404, 410),
+        action=Action.FAIL_STREAM,
+    ),
     Row("resource not found", Kind.VERSION_UNKNOWN, statuses=_statuses(404, 410)),
     Row("redirect", Kind.REDIRECTED, statuses=_REDIRECT),
     Row("slow down", Kind.CONCURRENT_LIMIT, statuses=_statuses(429)),

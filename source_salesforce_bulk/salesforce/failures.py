@@ -220,7 +220,7 @@ def _is_success(operation: Operation, response: ApiResponse) -> bool:
         case Operation.RESULTS:
             # A page that calls itself HTML is one of a proxy or of maintenance, not a result.
             return response.status == 200 and "html" not in response.headers.get("content-type", "").lower()
-        case Operation.DELETE_JOB:
+        case Operation.DELETE_JOB | Operation.ABORT_JOB:
             return True
         case Operation.VERSIONS:
             return isinstance(_parsed(response.body), list)

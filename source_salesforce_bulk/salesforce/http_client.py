@@ -237,8 +237,11 @@ def _decoded(data: bytes, headers: Mapping[str, str], *, whole: bool) -> bytes:
     """Undo gzip; raises ``zlib.error``. No more comes out than may be held in memory."""
     if not data or headers.get("content-encoding", "").lower() not in ("gzip", "x-gzip"):
         return data
-    decoder = zlib.decompressobj(wbits=31)
-    text = decoder.decompress(data, MAX_WHOLE_BODY)
-    if whole and not decoder.eof:
-        raise zlib.error("it does not end")
+    text = b""
+    while data and len(text) < MAX_WHOLE_BODY:
+        decoder = zlib.decompressobj(wbits=31)
+        text += decoder.decompress(data, MAX_WHOLE_BODY - len(text))
+        if whole and not decoder.eof:
+            raise zlib.error("it does not end")
+        data = decoder.unused_data  # of another member, as RFC 1952 allows
     return text

@@ -26,7 +26,7 @@ from source_salesforce_bulk.salesforce.failures import (
     classify_response,
     unreadable_answer,
 )
-from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation, UnreadableBody
+from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation, UnreadableBody, whole_number
 
 TOKEN_PATH = "/services/oauth2/token"
 SANDBOX_LOGIN = "https://test.salesforce.com"
@@ -125,7 +125,7 @@ def parse_token_reply(response: ApiResponse, redact: Callable[[str], str]) -> Se
     return Session(
         access_token=token,
         instance_url=base,
-        issued_at=_instant(_text(reply, "issued_at")),
+        issued_at=_instant(reply.get("issued_at") if isinstance(reply, dict) else None),
         organization_id=organization_id,
         user_id=user_id,
         refresh_token=_text(reply, "refresh_token"),
@@ -218,10 +218,11 @@ def _text(reply: object, key: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _instant(milliseconds: str | None) -> datetime | None:
-    """``issued_at``: milliseconds since the epoch, as a string."""
+def _instant(value: object) -> datetime | None:
+    """``issued_at``: milliseconds since the epoch, as a string; a number is as good."""
+    milliseconds = whole_number(value)
     try:
-        return datetime.fromtimestamp(int(milliseconds or "") / 1000, UTC)
+        return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         return None
 

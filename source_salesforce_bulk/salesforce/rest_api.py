@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from source_salesforce_bulk.salesforce.wire import ApiRequest, Operation, UnreadableBody
+from source_salesforce_bulk.salesforce.wire import ApiRequest, Operation, UnreadableBody, whole_number
 
 _ROOT = "/services/data"
 _VERSION = re.compile(r"\d{1,4}\.\d", re.ASCII)
@@ -126,7 +126,7 @@ def parse_record_counts(payload: object) -> dict[str, int]:
     """Estimated rows by object; an object that Salesforce did not count is missing."""
     counts: dict[str, int] = {}
     for entry in _entries(payload, "sObjects"):
-        name, count = entry.get("name"), _whole(entry.get("count"))
+        name, count = entry.get("name"), whole_number(entry.get("count"))
         if isinstance(name, str) and count is not None:
             counts[name] = count
     return counts
@@ -146,7 +146,7 @@ def _listing(entry: Mapping[str, object]) -> ObjectListing:
     return ObjectListing(
         name=name,
         label=_text(entry.get("label")) or name,
-        queryable=entry.get("queryable") is True,
+        queryable=entry.get("queryable", True) is True,
         hidden=entry.get("deprecatedAndHidden") is True,
         custom=entry.get("custom") is True,
         custom_setting=entry.get("customSetting") is True,
@@ -159,12 +159,13 @@ def _listing(entry: Mapping[str, object]) -> ObjectListing:
 def _limit(value: object) -> Limit | None:
     if not isinstance(value, Mapping):
         return None
-    maximum, remaining = _whole(value.get("Max")), _whole(value.get("Remaining"))
+    maximum, remaining = whole_number(value.get("Max")), _left(value.get("Remaining"))
     return None if maximum is None or remaining is None else Limit(maximum, remaining)
 
 
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def _left(value: object) -> int | None:
+    """What remains of a limit: nothing where it was overshot, which an org may report as less than nothing."""
+    return 0 if isinstance(value, (int, float)) and value < 0 else whole_number(value)
 
 
 def _text(value: object) -> str | None:

@@ -86,6 +86,21 @@ def parse_http_date(text: str | None) -> datetime | None:
         return None
 
 
+_DIGITS = re.compile(r"\d{1,18}", re.ASCII)
+
+
+def whole_number(value: object) -> int | None:
+    """A whole number from zero on, sent as a number or as digits; None where ``value`` is none."""
+    if isinstance(value, str):
+        digits = value.strip()
+        return int(digits) if _DIGITS.fullmatch(digits) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    if value < 0 or (isinstance(value, float) and not value.is_integer()):
+        return None
+    return int(value)
+
+
 @dataclass(frozen=True, slots=True)
 class ApiUsage:
     """The org's daily API calls, everybody's, as every data answer reports them."""
