@@ -236,3 +236,17 @@ def test_another_destination_is_refused_while_files_await_their_manifest(org: Si
 
     assert result.code == 3
     assert "s3://elsewhere" in result.outcomes[0].failure.message
+
+
+@pytest.mark.parametrize("on", ["limits", "recordCount", "query*"])
+def test_what_an_org_need_not_have_is_done_without(org: SimulatedOrg, tmp_path: Path, on: str) -> None:
+    for kind in ["query", "queryAll"] if on == "query*" else [on]:
+        org.control.fault("http_error", on=kind, status=404, times=None)
+    exporter = Exporter(org, tmp_path)
+
+    assert exporter.run(["Account"]).code == 0
+    assert exporter.run(["Account"]).code == 0
+
+    assert {row["Id"] for row in exporter.rows("Account")} == {
+        row["Id"] for row in GroundTruth(org).records("Account", fields=["Id"])
+    }

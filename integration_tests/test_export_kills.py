@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections import Counter
@@ -290,6 +291,21 @@ def test_a_lost_job_and_a_kill_together_repeat_no_row(org: SimulatedOrg, tmp_pat
 
     assert exporter.run(["Contact"]).code == 0
 
+    assert_every_row_once(exporter, org, ("Contact",))
+
+
+def test_a_window_that_ends_in_the_future_is_read_as_if_never_begun(org: SimulatedOrg, tmp_path: Path) -> None:
+    """It stands in a state where the org's clock was set back: closing it would pass rows that have yet to come."""
+    exporter = Exporter(org, tmp_path, page_size=500)
+    assert run_until_killed(exporter, Bomb(7, after=True), ("Contact",))
+    path = next(tmp_path.glob("state/*/Contact.json"))
+    kept = json.loads(path.read_text())
+    kept["state"]["resume"][0]["to"] = "2030-01-01T00:00:00.000Z"
+    path.write_text(json.dumps(kept))
+
+    assert exporter.run(["Contact"]).code == 0
+
+    assert exporter.state("Contact")["state"]["SystemModstamp"] == "2026-11-24T08:00:00.000Z"
     assert_every_row_once(exporter, org, ("Contact",))
 
 

@@ -120,3 +120,15 @@ def test_what_nobody_has_is_named(org: SimulatedOrg, tmp_path: Path) -> None:
     done = run_plan(Exporter(org, tmp_path), ["Nonsense__c"])
     assert done.returncode == 2
     assert "Nonsense__c" in done.stderr
+
+
+def test_a_plan_finds_the_state_where_the_login_does_not_name_its_organization(
+    org: SimulatedOrg, tmp_path: Path
+) -> None:
+    org.control.fault("json_without", on="token", name="id", times=None)
+    exporter = Exporter(org, tmp_path)
+    assert exporter.run(["Account"]).code == 0
+
+    planned = plan(exporter, ["Account"], "--state", (tmp_path / "state").as_uri())
+
+    assert planned["totals"]["jobs"] == counted(exporter, ["Account"])[0] == 0

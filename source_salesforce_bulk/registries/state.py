@@ -15,6 +15,8 @@ from typing import Protocol
 
 State = Mapping[str, object]
 
+_UNKNOWN_ORGANIZATION = "unknown-organization"
+
 
 class LeaseHeld(Exception):
     """Another run exports this object now. The message says which."""
@@ -137,3 +139,11 @@ class StateRegistry(Protocol):
     def state(self, organization_id: str, object_name: str) -> State:
         """How far the object is, without a lease; raises :class:`UnreadableProgress`."""
         ...
+
+
+def organization_key(organization_id: str | None) -> str:
+    """The organization as registries know it.
+
+    Some logins do not say where they led. What is kept of their organizations must not be mixed: one registry each.
+    """
+    return organization_id or _UNKNOWN_ORGANIZATION

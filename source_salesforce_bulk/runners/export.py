@@ -37,9 +37,6 @@ CLEAN_UP = 60.0
 CLEAN_UP_STOPPED = 8.0
 """The same after a signal: the process must be gone soon."""
 
-# Some logins do not say where they led. Their state must not be mixed with another organization's: one registry each.
-_UNKNOWN_ORGANIZATION = "unknown-organization"
-
 
 class Watcher(Protocol):
     """Shows how an export gets on."""
@@ -78,14 +75,14 @@ class ExportResult:
 class ExportRun:
     """One run over a connection. ``stopped`` says whether a signal has come.
 
-    ``objects`` and ``organization_id`` are known once it runs.
+    ``objects`` and ``organization_id`` are known once it runs; the latter is None where the login did not say.
     """
 
     connection: Connection
     places: ExportPlaces
     stopped: Callable[[], bool]
     objects: list[ObjectExport] = field(default_factory=list)
-    organization_id: str = ""
+    organization_id: str | None = None
     _begun: int = 0
     _limits: LimitsWatch | None = None
 
@@ -124,7 +121,7 @@ class ExportRun:
             text = f"A run with the id {connection.run_id} has written its manifest already. Choose another --run-id."
             raise ExportFailed(Consequence.CONFIG, text)
         try:
-            self.organization_id = connection.log_in().organization_id or _UNKNOWN_ORGANIZATION
+            self.organization_id = connection.log_in().organization_id
             self._limits = LimitsWatch(connection, extraction)
             failure = self._limits.begin()
             if failure is not None:
@@ -164,7 +161,7 @@ class ExportRun:
         self.places.watcher.begin(self.objects)
 
     def _record_counts(self, names: list[str]) -> dict[str, int]:
-        """For the progress display only: what the org does not tell is not worth failing for."""
+        """For the progress display, and to see what is large: what the org does not tell is not worth failing for."""
         try:
             return self.connection.discovery.record_counts(names)
         except SalesforceError as error:

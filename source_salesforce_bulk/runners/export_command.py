@@ -12,6 +12,7 @@ from typing import Literal
 import click
 from rich.console import Console
 
+from source_salesforce_bulk.registries.state import organization_key
 from source_salesforce_bulk.runners import places
 from source_salesforce_bulk.runners.destination import Destination
 from source_salesforce_bulk.runners.export import ExportPlaces, ExportRun
@@ -98,7 +99,7 @@ def _schema_watch(options: ExportOptions, session: Session) -> SchemaWatch:
 def _report(run: ExportRun, watch: SchemaWatch, code: int, seconds: float) -> RunReport:
     return RunReport(
         run_id=run.connection.run_id,
-        organization_id=run.organization_id,
+        organization_id=organization_key(run.organization_id),
         exit_code=code,
         ended=run.connection.clock.now(),
         seconds=seconds,

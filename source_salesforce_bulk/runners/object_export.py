@@ -28,6 +28,7 @@ from source_salesforce_bulk.extraction.windows import (
     is_future,
     plan_full_refresh,
     plan_incremental,
+    without_future,
 )
 from source_salesforce_bulk.interleaving import TURN_OVER, TurnOver
 from source_salesforce_bulk.registries.state import (
@@ -38,6 +39,7 @@ from source_salesforce_bulk.registries.state import (
     Progress,
     StateRegistry,
     UnreadableProgress,
+    organization_key,
 )
 from source_salesforce_bulk.runners.coverage import Coverage
 from source_salesforce_bulk.runners.destination import Destination, ManifestExists
@@ -68,7 +70,7 @@ class Export:
 
     run_id: str
     config: Config
-    organization_id: str
+    organization_id: str | None
     extraction: Extraction
     page_files: FileMaker
     destination: Destination
@@ -167,10 +169,12 @@ class ObjectExport:
 
     def _turns(self) -> Iterator[PageDone | TurnOver]:
         export = self._export
-        lease = self._lease = export.states.acquire(export.organization_id, self.name, export.run_id)
+        lease = self._lease = export.states.acquire(organization_key(export.organization_id), self.name, export.run_id)
         progress = self._settled(lease)
         self._nameable = True
-        self.outcome.schema_version = export.schemas.check(export.organization_id, self.readable.sobject)
+        self.outcome.schema_version = export.schemas.check(
+            organization_key(export.organization_id), self.readable.sobject
+        )
         self.outcome.state_before = self.outcome.state_after = progress.state
         planned = self._plan(progress)
         if planned is None:
@@ -239,19 +243,36 @@ class ObjectExport:
         if incoming.warning:
             LOGGER.warning("%s: %s", self.name, incoming.warning, extra=self._facts)
         export.extraction.abandon(plan, [(point.job, point.api_version) for point in incoming.abandoned])
-        self._coverage = Coverage.of(progress, incoming.state)
         self._window = highest_window(export.run_id, (*progress.closed, *progress.open)) + 1
         if mode is Mode.FULL_REFRESH:
+            self._coverage = Coverage.of(progress, incoming.state)
             return plan, plan_full_refresh(incoming.state, start=plan.start)
+        plan, planned = self._plan_incremental(plan)
+        self._coverage = Coverage.of(progress, plan.state)
+        return plan, planned
+
+    def _plan_incremental(self, plan: ObjectPlan) -> tuple[ObjectPlan, tuple[PlannedWindow, ...]]:
+        """The windows up to the org's clock, and the plan without what its state says of the time behind that."""
+        export = self._export
         upper = export.upper_bound()
-        if is_future(incoming.state, upper):
+        state, ahead = without_future(plan.state, upper)
+        export.extraction.abandon(plan, [(point.job, point.api_version) for point in ahead])
+        for point in ahead:
+            LOGGER.warning(
+                "%s: the window of job %s in the state ends in the future of the org's clock; it is read again.",
+                self.name,
+                point.job,
+                extra=self._facts,
+            )
+        if is_future(state, upper):
             LOGGER.warning(
                 "%s: the saved cursor lies in the future of the org's clock; nothing is read until the clock has "
                 "passed it. If the cursor is wrong, remove the object's state.",
                 self.name,
                 extra=self._facts,
             )
-        return plan, plan_incremental(incoming.state, upper=upper, start=plan.start, lookback=plan.lookback)
+        planned = plan_incremental(state, upper=upper, start=plan.start, lookback=plan.lookback)
+        return replace(plan, state=state), planned
 
     # Pages
 

@@ -18,7 +18,7 @@ from source_salesforce_bulk.connection import Connection
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.selection import object_query, select_fields
 from source_salesforce_bulk.extraction.windows import WHOLE
-from source_salesforce_bulk.registries.state import StateRegistry
+from source_salesforce_bulk.registries.state import StateRegistry, organization_key
 from source_salesforce_bulk.runners import places
 from source_salesforce_bulk.runners.forecast import ObjectForecast, calls, calls_without_polls, forecast_object
 from source_salesforce_bulk.runners.outcomes import ExportFailed
@@ -86,7 +86,7 @@ def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: 
 
     Raises ``ExportFailed`` where no object matches, ``SalesforceError``, and what the registry raises.
     """
-    organization = connection.log_in().organization_id or ""
+    organization = organization_key(connection.log_in().organization_id)
     limits = _limits(connection)
     try:
         survey = survey_objects(connection.discovery, connection.config)
