@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -145,7 +145,7 @@ class CatalogRead:
         return failure
 
     def _wants_count(self, configured: ConfiguredAirbyteStream) -> bool:
-        incoming = self.states.get_stream_state(configured.stream.name, configured.stream.namespace)
+        incoming = self._incoming(configured.stream.name)
         return wants_count(incoming, self.connection.clock.now())
 
     def _rows(self, name: str) -> int | None:
@@ -159,6 +159,10 @@ class CatalogRead:
         known = self._describes is not None and self._describes.ready(name)
         return extraction.has_free_slot and known and self._counts is not None and self._counts.ready
 
+    def _incoming(self, name: str) -> MutableMapping[str, Any]:
+        """A stream's incoming state, looked up as the CDK does: by name alone, whatever namespace the catalog shows."""
+        return self.states.get_stream_state(name, None)
+
     # One stream
 
     def _messages_of(
@@ -169,7 +173,7 @@ class CatalogRead:
         """A stream from STARTED to its last status. Never raises for a failure of the stream."""
         name = configured.stream.name
         progress = self._progress.setdefault(name, _Progress())
-        progress.last_state = self.states.get_stream_state(name, configured.stream.namespace) or None
+        progress.last_state = self._incoming(name) or None
         progress.last_state_at = self.connection.clock.monotonic()
         self._begun += 1
         try:
@@ -251,7 +255,7 @@ class CatalogRead:
 
     def _not_begun(self, configured: ConfiguredAirbyteStream, failure: Failure) -> Iterator[AirbyteMessage]:
         """The run stopped before this stream's turn: its incoming state is handed back as it came."""
-        incoming = self.states.get_stream_state(configured.stream.name, configured.stream.namespace)
+        incoming = self._incoming(configured.stream.name)
         if incoming:
             yield state_message(configured.stream.name, incoming)
         yield from self._failed(configured, SalesforceError(failure))

@@ -169,6 +169,14 @@ def test_a_stream_whose_total_is_wrong_ends_with_a_state_that_names_no_job(rig):
 # States from run to run
 
 
+def test_a_namespace_in_the_catalog_changes_nothing_about_states(rig):
+    account = configured("Account")
+    account["stream"]["namespace"] = "crm"
+    rig.salesforce.script("limits", "quota")
+    messages = rig.read(account, states={"Account": CURSOR})
+    assert states_in(messages, "Account") == [CURSOR]
+
+
 def test_the_next_run_reads_nothing_again_but_the_look_back(rig):
     first = rig.read(configured("Account"))
     rig.clock.advance(3600)

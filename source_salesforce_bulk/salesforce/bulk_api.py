@@ -6,7 +6,6 @@ Source: Bulk API 2.0 and Bulk API Developer Guide, "Query" chapters. Create, pol
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
