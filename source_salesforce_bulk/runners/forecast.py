@@ -77,8 +77,8 @@ def forecast_object(
         planned = plan_full_refresh(incoming.state, start=plan.start)
     else:
         upper = connection.upper_bound()
-        state, _ = without_future(incoming.state, upper)
-        planned = plan_incremental(state, upper=upper, start=plan.start, lookback=plan.lookback)
+        past, _ = without_future(incoming.state, upper)
+        planned = plan_incremental(past, upper=upper, start=plan.start, lookback=plan.lookback)
     pieces = [piece for window in planned for piece in _pieces(org, plan, window)]
     known = [piece.rows for piece in pieces if piece.rows is not None]
     total = sum(known) if len(known) == len(pieces) else None
