@@ -542,7 +542,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         rule="A run that is stopped before its first state keeps the jobs of the one it was given",
         file="catalog_read.py",
-        old="progress.last_state = self.states.get_stream_state(name, configured.stream.namespace) or None",
+        old="progress.last_state = self._incoming(name) or None",
         new="progress.last_state = None",
         tests=("test_catalog_read.py::test_a_run_that_is_stopped_early_keeps_the_job_of_the_state_it_was_given",),
     ),
