@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 import orjson
 
 from source_salesforce_bulk.encoding.csv_page import read_rows
-from source_salesforce_bulk.encoding.json_cells import exact_digits
+from source_salesforce_bulk.encoding.json_cells import json_value
 from source_salesforce_bulk.encoding.record_lines import LineEncoder
 from source_salesforce_bulk.encoding.records import Column, RecordReader
 from source_salesforce_bulk.salesforce.field_types import CellKind
@@ -144,10 +144,7 @@ def _row_by_row(columns: Sequence[Column], page: bytes) -> bytes:
     """The records of ``records`` as lines, without the CDK's own cost of a message."""
     lines = []
     for record in RecordReader(columns).records(read_rows(io.BytesIO(page), [column.name for column in columns])):
-        data = {
-            name: value if (digits := exact_digits(value)) is None else orjson.Fragment(digits)
-            for name, value in record.data.items()
-        }
+        data = {name: json_value(value) for name, value in record.data.items()}
         message: dict[str, object] = {"stream": "Account", "data": data, "emitted_at": 1}
         if record.unreadable:
             changes = [{"field": name, "change": "NULLED"} for name in record.unreadable]

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-import orjson
 import requests
 from airbyte_cdk.models import (
     AirbyteEstimateTraceMessage,
@@ -40,8 +39,7 @@ from airbyte_cdk.models.airbyte_protocol import (  # type: ignore[attr-defined] 
 )
 from airbyte_cdk.sources.streams.http import HttpStream
 
-from source_salesforce_bulk.encoding.cells import Value
-from source_salesforce_bulk.encoding.json_cells import exact_digits
+from source_salesforce_bulk.encoding.json_cells import json_value
 from source_salesforce_bulk.encoding.record_lines import LineEncoder
 from source_salesforce_bulk.encoding.records import Record, RecordReader
 from source_salesforce_bulk.extraction.extraction import Extraction
@@ -316,7 +314,7 @@ def stream_of(shape: StreamShape, reading: Reading | None = None) -> BulkStream:
 
 def record_message(stream: str, record: Record, emitted_at: int) -> AirbyteMessage:
     """A RECORD message, whose values orjson writes digit for digit; ``emitted_at`` is in milliseconds."""
-    data = {name: _json_value(value) for name, value in record.data.items()}
+    data = {name: json_value(value) for name, value in record.data.items()}
     message = AirbyteRecordMessage(stream=stream, data=data, emitted_at=emitted_at)
     if record.unreadable:
         message.meta = _unreadable(record)
@@ -332,12 +330,6 @@ def state_message(name: str, state: Mapping[str, Any]) -> AirbyteMessage:
 
 def _now_ms(reading: Reading) -> float:
     return reading.now().timestamp() * 1000
-
-
-def _json_value(value: Value) -> Any:
-    """A value as orjson writes it digit for digit: what a double or 64 bits cannot hold travels as its own text."""
-    digits = exact_digits(value)
-    return value if digits is None else orjson.Fragment(digits)
 
 
 def _unreadable(record: Record) -> AirbyteRecordMessageMeta:

@@ -103,5 +103,5 @@ def test_an_arn_is_a_name_too():
 
 def test_a_variable_that_is_not_set_is_named(monkeypatch):
     monkeypatch.delenv("SF_CONFIG", raising=False)
-    with pytest.raises(KeyError, match="SF_CONFIG"):
-        EnvironmentSource("SF_CONFIG").read()
+    with pytest.raises(ConfigError, match="The environment variable SF_CONFIG is not set"):
+        KeptConfig(EnvironmentSource("SF_CONFIG")).load()

@@ -346,6 +346,13 @@ def test_a_page_knows_the_id_in_its_first_row(rig, body, rows, first):
     page.discard()
 
 
+def test_an_empty_key_tells_no_page_from_another(rig):
+    text = b'"Id","Name"\n"000000000000000AAA","Account"\n'
+    page = rig.answers(answer(text, 1)).fetch()
+    assert page.first_id is None
+    page.discard()
+
+
 def test_a_page_without_an_id_is_like_any_other(rig):
     page = rig.answers(answer(b'"Name"\n"Acme"\n', 1)).fetch(replace(ADDRESS, columns=("Name",)))
     assert page.first_id is None

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -117,19 +117,24 @@ class CellProver:
         return JsonColumn(finished, unreadable)
 
 
-def exact_digits(value: Value) -> str | None:
+def json_value(value: Value) -> Any:
+    """A value as orjson writes it digit for digit: what a double or 64 bits cannot hold travels as its own text."""
+    digits = _exact_digits(value)
+    return value if digits is None else orjson.Fragment(digits)
+
+
+def json_number(value: Value) -> bytes:
+    """A number or a boolean as JSON, digit for digit."""
+    return orjson.dumps(json_value(value))
+
+
+def _exact_digits(value: Value) -> str | None:
     """The text of a number that neither a double nor 64 bits hold, so that it has to travel as it is; else None."""
     if isinstance(value, Decimal):
         return str(value)
     if type(value) is int and not -_SIXTY_FOUR_BITS <= value < _SIXTY_FOUR_BITS:
         return str(value)
     return None
-
-
-def json_number(value: Value) -> bytes:
-    """A number or a boolean as JSON, digit for digit."""
-    digits = exact_digits(value)
-    return orjson.dumps(value) if digits is None else digits.encode()
 
 
 def _text(cell: bytes) -> str:

@@ -35,7 +35,7 @@ class ConfigSource(Protocol):
         ...
 
     def read(self) -> str:
-        """The text as it stands now; raises OSError, KeyError or an exception of boto3."""
+        """The text as it stands now; raises ``ConfigError``, OSError or an exception of boto3."""
         ...
 
     def write(self, text: str) -> None:
@@ -69,7 +69,10 @@ class EnvironmentSource:
 
     def read(self) -> str:
         """See :class:`ConfigSource`."""
-        return os.environ[self._variable]
+        text = os.environ.get(self._variable)
+        if text is None:
+            raise ConfigError(f"The environment variable {self._variable}", "is not set", _ENVIRONMENT_REMEDY)
+        return text
 
     def write(self, text: str) -> None:
         """See :class:`ConfigSource`."""
@@ -137,6 +140,8 @@ class KeptConfig:
     def _raw(self) -> Mapping[str, Any]:
         try:
             raw = json.loads(self._source.read())
+        except ConfigError:
+            raise
         except ValueError:
             raw = None
         if not isinstance(raw, Mapping):
@@ -144,4 +149,5 @@ class KeptConfig:
         return raw
 
 
+_ENVIRONMENT_REMEDY = "Set it to the configuration as JSON text"
 _REMEDY = 'Write {"credentials": {...}, ...}, as for the Airbyte connector'

@@ -7,9 +7,8 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import orjson
 import pyarrow as pa
@@ -17,7 +16,7 @@ from pyarrow import parquet
 
 from source_salesforce_bulk.connection import Connection
 from source_salesforce_bulk.encoding.arrow_pages import ArrowPageReader, ArrowRows, arrow_schema
-from source_salesforce_bulk.encoding.cells import Value
+from source_salesforce_bulk.encoding.json_cells import json_value
 from source_salesforce_bulk.encoding.records import Column, RecordReader
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.salesforce.describe import SObject
@@ -29,8 +28,6 @@ ROW_GROUP = 131_072
 
 PAGES_AT_ONCE = min(4, os.cpu_count() or 1)
 """Pages made into files at the same time: pyarrow uses every core for one anyway, and each takes its page's size."""
-
-_SIXTY_FOUR_BITS = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +87,7 @@ class JsonLines:
         with path.open("wb") as file:
             for record in RecordReader(columns_of(page.address, sobject)).records(page.read_rows()):
                 unreadable.update(record.unreadable)
-                file.write(orjson.dumps({name: _json(value) for name, value in record.data.items()}))
+                file.write(orjson.dumps({name: json_value(value) for name, value in record.data.items()}))
                 file.write(b"\n")
         return PageFile(path, page.rows, path.stat().st_size, unreadable)
 
@@ -188,10 +185,3 @@ def _groups(parts: Iterator[ArrowRows]) -> Iterator[list[ArrowRows]]:
             group = []
     if group:
         yield group
-
-
-def _json(value: Value) -> Any:
-    """A value as orjson writes it digit for digit: what a double or 64 bits cannot hold travels as its own text."""
-    if isinstance(value, Decimal) or (type(value) is int and not -_SIXTY_FOUR_BITS <= value < _SIXTY_FOUR_BITS):
-        return orjson.Fragment(str(value))
-    return value

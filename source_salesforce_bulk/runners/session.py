@@ -99,7 +99,5 @@ def _as_failed(error: Exception) -> ExportFailed:
             return ExportFailed(Consequence.CONFIG, str(error))
         case SalesforceError(failure=failure):
             return ExportFailed(failure.consequence, str(error))
-        case KeyError():
-            return ExportFailed(Consequence.CONFIG, f"The environment variable {error.args[0]} is not set.")
         case _:
             return storage_failure(error, "salesforce-bulk") or defect(error, "salesforce-bulk")
