@@ -3,11 +3,12 @@ from __future__ import annotations
 import logging
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from source_salesforce_bulk.registries.drift import ChangeKind
 from source_salesforce_bulk.registries.schemas import LocalSchemas, SchemaRefused
 from source_salesforce_bulk.runners.outcomes import ExportFailed
-from source_salesforce_bulk.runners.schema_watch import DriftAlert, SchemaWatch
+from source_salesforce_bulk.runners.schema_watch import DriftAlert, EventBus, SchemaWatch
 from source_salesforce_bulk.salesforce.describe import Field, SObject
 from source_salesforce_bulk.salesforce.failures import Consequence
 
@@ -78,3 +79,20 @@ def test_many_changes_are_counted_and_the_first_are_named(registry):
     alert = found[0]
     assert str(alert).endswith("and 280 changes more")
     assert (alert.to_json()["changes"], len(alert.to_json()["fields"])) == (300, 200)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EndpointConnectionError(endpoint_url="https://events"),
+        ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutEvents"),
+    ],
+    ids=["not reached", "refused"],
+)
+def test_an_event_bus_that_takes_no_alert_ends_nothing(caplog, error):
+    class Bus:
+        def put_events(self, **_):
+            raise error
+
+    EventBus(Bus(), "alerts")(DriftAlert("run-1", "00D", "Account", 3, ()))
+    assert "could not be sent to the event bus alerts" in caplog.text

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from source_salesforce_bulk.registries.drift import Change, compare, schema_of
 from source_salesforce_bulk.registries.schemas import SchemaRefused, SchemaRegistry, UnreadableSchema
 from source_salesforce_bulk.runners.outcomes import ExportFailed
@@ -93,7 +95,7 @@ class EventBus:
                     }
                 ]
             )
-        except self._client.exceptions.ClientError as error:
+        except (BotoCoreError, ClientError) as error:
             LOGGER.warning("The drift alert could not be sent to the event bus %s: %s", self._bus, error)
             return
         if answer["FailedEntryCount"]:
