@@ -132,3 +132,14 @@ def test_a_plan_finds_the_state_where_the_login_does_not_name_its_organization(
     planned = plan(exporter, ["Account"], "--state", (tmp_path / "state").as_uri())
 
     assert planned["totals"]["jobs"] == counted(exporter, ["Account"])[0] == 0
+
+
+def test_an_org_that_cannot_be_asked_gets_the_job_that_was_planned(org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = Exporter(org, tmp_path)
+    assert exporter.run(["Account"]).code == 0
+    org.control.advance_clock(3600)
+    org.control.fault("http_error", on="queryAll", status=404, times=None)
+
+    planned = plan(exporter, ["Account"], "--state", (tmp_path / "state").as_uri())
+
+    assert planned["totals"]["jobs"] == counted(exporter, ["Account"])[0] == 1

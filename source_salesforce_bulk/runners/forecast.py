@@ -18,6 +18,7 @@ from source_salesforce_bulk.extraction.sizing import find_pieces
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode
 from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental, without_future
 from source_salesforce_bulk.salesforce.describe import SObject
+from source_salesforce_bulk.salesforce.failures import Action, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import CellKind, field_type
 
 CALLS_PER_JOB = 2
@@ -103,11 +104,20 @@ def row_width(sobject: SObject) -> int:
 def _pieces(org: Org, plan: ObjectPlan, window: PlannedWindow) -> tuple[Piece, ...]:
     """The pieces in which a window is read; none where the org says that it is empty."""
     if window.resume is None and probe_pays(plan.state, window.bounds):
-        empty = org.is_empty(plan.query, window.bounds, plan.api_version)
-        return () if empty else (Piece(window.bounds),)
+        return () if _is_empty(org, plan, window) else (Piece(window.bounds),)
     if window.resume is None and may_be_large(plan, window.bounds):
         return find_pieces(org, plan, window.bounds)
     return (Piece(window.bounds, None if window.resume else expected_rows(plan, window.bounds)),)
+
+
+def _is_empty(org: Org, plan: ObjectPlan, window: PlannedWindow) -> bool:
+    """Whether the org says so. Where it cannot be asked, an export creates the job."""
+    try:
+        return org.is_empty(plan.query, window.bounds, plan.api_version)
+    except SalesforceError as error:
+        if error.failure.action is Action.STOP_RUN:
+            raise
+        return False
 
 
 def _pages(piece: Piece, page_size: int) -> int:
