@@ -89,7 +89,7 @@ def test_a_task_exports_to_s3_and_the_next_one_goes_on(task: Task, org: Simulate
 
     assert first.returncode == 0, first.stderr
     for name in ("Contact", "Account"):
-        assert task.ids(name) == Counter(row["Id"] for row in GroundTruth(org).records(name, fields=["Id"]))
+        assert task.ids(name) == Counter(row["Id"] for row in org.control.rows(name, fields=["Id"]))
     assert {manifest["status"] for manifest in task.manifests()} == {"complete"}
 
     # Salesforce rotated the refresh token at the login, and the old one is dead.

@@ -59,6 +59,7 @@ def salesforce() -> Iterator[requests_mock.Mocker]:
         )
         mocker.get(f"{ORG}/services/data", json=[{"version": "66.0", "url": "/services/data/v66.0", "label": "x"}])
         mocker.get(f"{DATA}/limits", json={"DailyApiRequests": {"Max": 100, "Remaining": 90}}, headers=DATE)
+        mocker.get(f"{DATA}/limits/recordCount", json={"sObjects": [{"name": "Account", "count": 2}]}, headers=DATE)
         mocker.get(f"{DATA}/sobjects", json={"sobjects": [{"name": "Account", "queryable": True, "label": "Account"}]})
         mocker.get(f"{DATA}/sobjects/Account/describe", json={"name": "Account", "fields": FIELDS, "queryable": True})
         mocker.post(f"{DATA}/jobs/query", json={**job, "state": "UploadComplete"})
@@ -145,6 +146,7 @@ def test_a_read_costs_these_requests_and_no_more(
         [
             ("POST", "oauth2/token"),
             ("GET", "data/v66.0/limits"),
+            ("GET", "data/v66.0/limits/recordcount"),
             ("GET", "data/v66.0/sobjects/account/describe"),
             ("POST", "data/v66.0/jobs/query"),
             ("GET", job),
