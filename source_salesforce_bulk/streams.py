@@ -47,18 +47,11 @@ from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.stream_state import Mode, ReadState, ResumePoint
-from source_salesforce_bulk.extraction.windows import (
-    PlannedWindow,
-    is_future,
-    plan_full_refresh,
-    plan_incremental,
-    without_future,
-)
+from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental
 from source_salesforce_bulk.record_batch import RecordBatch
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import SalesforceError
 from source_salesforce_bulk.salesforce.pages import Page
-from source_salesforce_bulk.salesforce.soql import format_instant
 
 TURN: Final = AirbyteMessage(type=Type.LOG, log=AirbyteLogMessage(level=Level.DEBUG, message="turn over"))
 """Never emitted: whoever interleaves streams takes it for the end of a stream's turn."""
@@ -209,25 +202,11 @@ class BulkStream(HttpStream):
     def _plan_incremental(self, reading: Reading, plan: ObjectPlan) -> tuple[ObjectPlan, tuple[PlannedWindow, ...]]:
         """The windows up to the org's clock, and the plan without what its state says of the time behind that."""
         upper = reading.upper_bound()
-        state, ahead = without_future(plan.state, upper)
-        if is_future(state, upper):
-            self.logger.warning(
-                "%s: the saved cursor lies in the future of the org's clock (%s); nothing is read until the clock "
-                "has passed it. If the cursor is wrong, reset the stream.",
-                self.name,
-                format_instant(upper),
-            )
-        for point in ahead:
-            self.logger.warning(
-                "%s: the window of job %s in the state ends in the future of the org's clock (%s); it is read again.",
-                self.name,
-                point.job,
-                format_instant(upper),
-            )
-        reading.extraction.abandon(plan, _jobs_of(ahead))
-        return replace(plan, state=state), plan_incremental(
-            state, upper=upper, start=plan.start, lookback=plan.lookback
-        )
+        incremental = plan_incremental(plan.state, upper=upper, start=plan.start, lookback=plan.lookback)
+        for warning in incremental.warnings(self.name, upper, "reset the stream"):
+            self.logger.warning("%s", warning)
+        reading.extraction.abandon(plan, _jobs_of(incremental.ahead))
+        return replace(plan, state=incremental.state), incremental.windows
 
     def _being_read(self) -> tuple[Reading, ObjectRead]:
         if self._reading is None or self._read is None:

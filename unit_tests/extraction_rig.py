@@ -125,7 +125,7 @@ class ExtractionRig:
         elif not windows and mode is Mode.FULL_REFRESH:
             windows = plan_full_refresh(plan.state, start=None)
         elif not windows:
-            windows = plan_incremental(plan.state, upper=UPPER, start=None, lookback=plan.lookback)
+            windows = plan_incremental(plan.state, upper=UPPER, start=None, lookback=plan.lookback).windows
         run = ObjectRun(plan, self.extraction.add(plan, windows))
         self.runs.append(run)
         return run

@@ -12,17 +12,16 @@ from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint, StreamState, read_state
 from source_salesforce_bulk.extraction.windows import (
     WHOLE,
+    IncrementalPlan,
     PlannedWindow,
     halve_by_date,
     halve_by_id,
-    is_future,
     plan_full_refresh,
     plan_incremental,
     span_of,
-    without_future,
 )
 from source_salesforce_bulk.salesforce.query_job import JobPolicy, Phase, half_of
-from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery
+from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, format_instant
 
 LOOKBACK = timedelta(minutes=10)
 NONE = timedelta(0)
@@ -47,8 +46,12 @@ def state(cursor: datetime | None = None, *points: ResumePoint, mode: Mode = Mod
     return StreamState(mode=mode, cursor=cursor, scope="s", resume=points)
 
 
+def incremental(of: StreamState, upper: datetime) -> IncrementalPlan:
+    return plan_incremental(of, upper=upper, start=None, lookback=LOOKBACK)
+
+
 def plan(of: StreamState, upper: datetime, start: datetime | None = None, lookback: timedelta = LOOKBACK):
-    return plan_incremental(of, upper=upper, start=start, lookback=lookback)
+    return plan_incremental(of, upper=upper, start=start, lookback=lookback).windows
 
 
 def bounds_of(planned: tuple[PlannedWindow, ...]) -> list[Bounds]:
@@ -84,11 +87,11 @@ def test_a_run_at_the_same_moment_reads_the_look_back_again_and_without_one_noth
 
 
 def test_a_cursor_in_the_future_reads_nothing():
-    assert is_future(state(at(3)), at(2))
+    assert incremental(state(at(3)), at(2)).cursor_ahead
     assert plan(state(at(3)), at(2)) == ()
     assert plan(state(at(2) + LOOKBACK / 2), at(2)) == ()
-    assert not is_future(state(at(2)), at(2))
-    assert not is_future(state(), at(2))
+    assert not incremental(state(at(2)), at(2)).cursor_ahead
+    assert not incremental(state(), at(2)).cursor_ahead
 
 
 def test_a_start_date_in_the_future_reads_nothing():
@@ -362,7 +365,7 @@ class History:
     def plan(self, of: StreamState) -> tuple[PlannedWindow, ...]:
         if self.mode is Mode.FULL_REFRESH:
             return plan_full_refresh(of, start=self.start)
-        return plan_incremental(of, upper=self.upper, start=self.start, lookback=self.lookback)
+        return plan_incremental(of, upper=self.upper, start=self.start, lookback=self.lookback).windows
 
     def begin(self, seconds: int) -> ObjectRead:
         if self.mode is Mode.INCREMENTAL:
@@ -446,9 +449,22 @@ def test_however_runs_are_interrupted_what_was_read_and_what_is_planned_cover_ev
 def test_a_window_that_ends_behind_the_orgs_clock_is_read_as_if_never_begun():
     """Closing it would move the cursor over rows that have yet to come."""
     within, behind = point(dates(None, at(2))), point(dates(at(2), at(2) + SECOND))
-    assert without_future(state(None, within, behind), at(2)) == (state(None, within), (behind,))
+    planned = incremental(state(None, within, behind), at(2))
+    assert (planned.state, planned.ahead) == (state(None, within), (behind,))
+    assert planned.windows == plan(state(None, within), at(2))
 
 
 def test_a_window_without_an_end_knows_no_future():
     open_above = state(None, point(WHOLE))
-    assert without_future(open_above, at(2)) == (open_above, ())
+    planned = incremental(open_above, at(2))
+    assert (planned.state, planned.ahead) == (open_above, ())
+
+
+def test_each_thing_in_the_future_has_a_sentence_with_the_clock_and_what_to_do():
+    behind = point(dates(None, at(2) + SECOND))
+    said = list(incremental(state(at(3), behind), at(2)).warnings("Account", at(2), "reset the stream"))
+    assert [sentence.partition(" lies ")[0] for sentence in said[:1]] == ["Account: the saved cursor"]
+    assert said[0].endswith("If the cursor is wrong, reset the stream.")
+    assert f"job {behind.job} " in said[1]
+    assert all(f"in the future of the org's clock ({format_instant(at(2))})" in sentence for sentence in said)
+    assert list(incremental(state(at(1)), at(2)).warnings("Account", at(2), "reset the stream")) == []

@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from source_salesforce_bulk.extraction.stream_state import ResumePoint, StreamState
-from source_salesforce_bulk.salesforce.soql import Bounds
+from source_salesforce_bulk.salesforce.soql import Bounds, format_instant
 
 WHOLE = Bounds(start=None, end=None, id_from=None, id_to=None)
 """Every row of an object."""
@@ -45,13 +45,51 @@ class PlannedWindow:
     resume: ResumePoint | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class IncrementalPlan:
+    """What an incremental run reads, ascending, and what its state says of the time behind T, the org's clock.
+
+    ``ahead`` are the points of windows that end behind T: there when somebody changed the state, or set the org's clock
+    back. Closing such a window would move the cursor over rows that have yet to come, so ``state`` is without them, and
+    their rows are read as if never begun. ``cursor_ahead`` says that the cursor itself lies there, and nothing new is
+    read until T has passed it.
+    """
+
+    windows: tuple[PlannedWindow, ...]
+    state: StreamState
+    ahead: tuple[ResumePoint, ...]
+    cursor_ahead: bool
+
+    def warnings(self, name: str, upper: datetime, remedy: str) -> Iterator[str]:
+        """A sentence on each thing that lies in the future; ``remedy`` is what to do if a cursor is wrong."""
+        clock = f"in the future of the org's clock ({format_instant(upper)})"
+        if self.cursor_ahead:
+            until = "nothing is read until the clock has passed it"
+            yield f"{name}: the saved cursor lies {clock}; {until}. If the cursor is wrong, {remedy}."
+        for point in self.ahead:
+            yield f"{name}: the window of job {point.job} in the state ends {clock}; it is read again."
+
+
 def plan_incremental(
     state: StreamState, *, upper: datetime, start: datetime | None, lookback: timedelta
-) -> tuple[PlannedWindow, ...]:
-    """The windows of an incremental run, ascending: what an earlier run left open, what it had not begun, what is new.
+) -> IncrementalPlan:
+    """The windows of an incremental run: what an earlier run left open, what it had not begun, what is new.
 
-    ``upper`` is T. Empty where the state's cursor lies at or behind nothing new.
+    ``upper`` is T. There are none where the state's cursor lies at or behind nothing new.
     """
+    ahead = tuple(point for point in state.resume if point.bounds.end is not None and point.bounds.end > upper)
+    believed = replace(state, resume=tuple(point for point in state.resume if point not in ahead))
+    return IncrementalPlan(
+        windows=_incremental_windows(believed, upper, start, lookback),
+        state=believed,
+        ahead=ahead,
+        cursor_ahead=believed.cursor is not None and believed.cursor > upper,
+    )
+
+
+def _incremental_windows(
+    state: StreamState, upper: datetime, start: datetime | None, lookback: timedelta
+) -> tuple[PlannedWindow, ...]:
     planned: list[PlannedWindow] = []
     reached = state.cursor
     points = sorted(state.resume, key=_by_window)
@@ -73,22 +111,6 @@ def plan_full_refresh(state: StreamState, *, start: datetime | None) -> tuple[Pl
     if state.resume:
         return tuple(_with_id_gaps(sorted(state.resume, key=_by_window), in_front=True))
     return (PlannedWindow(replace(WHOLE, start=start)),)
-
-
-def without_future(state: StreamState, upper: datetime) -> tuple[StreamState, tuple[ResumePoint, ...]]:
-    """The state without windows that end behind ``upper``, and their points; their rows are read as if never begun.
-
-    Closing such a window would move the cursor over rows that have yet to come. It stands in a state only when somebody
-    changed that, or set the org's clock back.
-    """
-    ahead = tuple(point for point in state.resume if point.bounds.end is not None and point.bounds.end > upper)
-    kept = tuple(point for point in state.resume if point not in ahead)
-    return replace(state, resume=kept), ahead
-
-
-def is_future(state: StreamState, upper: datetime) -> bool:
-    """Whether the cursor lies ahead of the org's clock, so that there is nothing to read yet."""
-    return state.cursor is not None and state.cursor > upper
 
 
 def halve_by_date(bounds: Bounds, first: datetime | None = None, last: datetime | None = None) -> Halves | None:

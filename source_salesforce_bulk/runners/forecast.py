@@ -16,7 +16,7 @@ from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.planner import Piece, expected_rows, may_be_large, probe_pays
 from source_salesforce_bulk.extraction.sizing import find_pieces
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode
-from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental, without_future
+from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental
 from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.failures import Action, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import CellKind, field_type
@@ -78,8 +78,8 @@ def forecast_object(
         planned = plan_full_refresh(incoming.state, start=plan.start)
     else:
         upper = connection.upper_bound()
-        past, _ = without_future(incoming.state, upper)
-        planned = plan_incremental(past, upper=upper, start=plan.start, lookback=plan.lookback)
+        incremental = plan_incremental(incoming.state, upper=upper, start=plan.start, lookback=plan.lookback)
+        planned = incremental.windows
     pieces = [piece for window in planned for piece in _pieces(org, plan, window)]
     known = [piece.rows for piece in pieces if piece.rows is not None]
     total = sum(known) if len(known) == len(pieces) else None

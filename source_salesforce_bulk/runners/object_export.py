@@ -25,10 +25,8 @@ from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, StateError
 from source_salesforce_bulk.extraction.windows import (
     PlannedWindow,
-    is_future,
     plan_full_refresh,
     plan_incremental,
-    without_future,
 )
 from source_salesforce_bulk.interleaving import TURN_OVER, TurnOver
 from source_salesforce_bulk.registries.state import (
@@ -255,24 +253,11 @@ class ObjectExport:
         """The windows up to the org's clock, and the plan without what its state says of the time behind that."""
         export = self._export
         upper = export.upper_bound()
-        state, ahead = without_future(plan.state, upper)
-        export.extraction.abandon(plan, [(point.job, point.api_version) for point in ahead])
-        for point in ahead:
-            LOGGER.warning(
-                "%s: the window of job %s in the state ends in the future of the org's clock; it is read again.",
-                self.name,
-                point.job,
-                extra=self._facts,
-            )
-        if is_future(state, upper):
-            LOGGER.warning(
-                "%s: the saved cursor lies in the future of the org's clock; nothing is read until the clock has "
-                "passed it. If the cursor is wrong, remove the object's state.",
-                self.name,
-                extra=self._facts,
-            )
-        planned = plan_incremental(state, upper=upper, start=plan.start, lookback=plan.lookback)
-        return replace(plan, state=state), planned
+        incremental = plan_incremental(plan.state, upper=upper, start=plan.start, lookback=plan.lookback)
+        for warning in incremental.warnings(self.name, upper, "remove the object's state"):
+            LOGGER.warning("%s", warning, extra=self._facts)
+        export.extraction.abandon(plan, [(point.job, point.api_version) for point in incremental.ahead])
+        return replace(plan, state=incremental.state), incremental.windows
 
     # Pages
 
