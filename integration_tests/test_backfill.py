@@ -167,8 +167,12 @@ def test_a_session_that_ends_in_a_wave_costs_its_undone_pages_alone(org: Simulat
     assert_every_row_once(backfill, org, "Contact")
 
 
+@pytest.mark.parametrize("locator_end", ["null", "missing", "empty"])
 @pytest.mark.parametrize("jobs", [1, 4])
-def test_an_org_that_does_not_list_pages_has_them_walked(org: SimulatedOrg, tmp_path: Path, jobs: int) -> None:
+def test_an_org_that_does_not_list_pages_has_them_walked(
+    org: SimulatedOrg, tmp_path: Path, jobs: int, locator_end: str
+) -> None:
+    org.control.configure(locator_end=locator_end)
     org.control.fault("http_error", on="resultPages", times=None, status=404)
     backfill = Backfill(org, tmp_path, max_concurrent_jobs=jobs, page_size=400)
 

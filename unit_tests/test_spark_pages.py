@@ -73,6 +73,12 @@ def test_the_last_page_of_the_list_is_the_last_of_the_job():
     assert page.headers == PageHeaders(rows=7, locator=None, last=True)
 
 
+def test_the_last_page_of_a_walk_is_the_last_of_the_job_only_where_its_headers_said_so():
+    page, heard = Fake(PageListing((None, "b"), 50_000, end_said=False)).fetch("b")
+    assert heard == [PageHeaders(rows=None, locator=None, last=False)]
+    assert page.headers == PageHeaders(rows=7, locator=None, last=False)
+
+
 def test_a_page_is_asked_for_as_the_org_has_cut_it():
     fake = Fake(PageListing(("a", "b"), None))
     fake.fetch(None)

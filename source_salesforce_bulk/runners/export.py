@@ -26,7 +26,8 @@ from source_salesforce_bulk.runners.object_export import Export, ObjectExport, P
 from source_salesforce_bulk.runners.outcomes import ExportFailed, ObjectOutcome, exit_code
 from source_salesforce_bulk.runners.page_files import FileMaker
 from source_salesforce_bulk.runners.schema_watch import SchemaWatch
-from source_salesforce_bulk.salesforce.failures import Action, Consequence, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.row_counts import RowCounts
 
 LOGGER = logging.getLogger("salesforce_bulk.export")
 
@@ -149,25 +150,15 @@ class ExportRun:
             schemas=self.places.schemas,
             upper_bound=connection.upper_bound,
         )
-        counts = self._record_counts([readable.sobject.name for readable in readables])
+        names = [readable.sobject.name for readable in readables]
+        counts = RowCounts(connection.discovery.record_counts, names, connection.clock)
         self.objects = [
-            ObjectExport(
-                export, readable, connection.metrics.of(readable.sobject.name), counts.get(readable.sobject.name)
-            )
-            for readable in readables
+            ObjectExport(export, readable, connection.metrics.of(name), counts.of(name))
+            for readable, name in zip(readables, names, strict=True)
         ]
         extraction.others_wait = len(self.objects) > 1
         LOGGER.info("Run %s exports %d objects to %s", connection.run_id, len(readables), self.places.destination.url)
         self.places.watcher.begin(self.objects)
-
-    def _record_counts(self, names: list[str]) -> dict[str, int]:
-        """For the progress display, and to see what is large: what the org does not tell is not worth failing for."""
-        try:
-            return self.connection.discovery.record_counts(names)
-        except SalesforceError as error:
-            if error.failure.action is Action.STOP_RUN:
-                raise ExportFailed(error.failure.consequence, str(error)) from error
-            return {}
 
     # While objects are read
 

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from source_salesforce_bulk.catalog import ReadableObject, Survey, survey_objects
+from source_salesforce_bulk.catalog import ReadableObject, survey_objects
 from source_salesforce_bulk.connection import Connection
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.selection import object_query, select_fields
@@ -25,6 +25,7 @@ from source_salesforce_bulk.runners.outcomes import ExportFailed
 from source_salesforce_bulk.runners.session import Session, new_run_id
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, SalesforceError
 from source_salesforce_bulk.salesforce.rest_api import Limit, Limits
+from source_salesforce_bulk.salesforce.row_counts import RowCounts
 from source_salesforce_bulk.salesforce.soql import build_soql
 from source_salesforce_bulk.signals import Stop
 
@@ -95,11 +96,12 @@ def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: 
     if not survey.objects and not survey.left_out:
         text = f"The org has no object that matches {', '.join(connection.config.objects)}."
         raise ExportFailed(Consequence.CONFIG, text)
-    counts = _record_counts(connection, survey)
+    names = [one.sobject.name for one in survey.objects]
+    counts = RowCounts(connection.discovery.record_counts, names, connection.clock)
     org = connection.org()
     forecasts = [
-        forecast_object(connection, org, one, _state(states, organization, one), counts.get(one.sobject.name))
-        for one in survey.objects
+        forecast_object(connection, org, one, _state(states, organization, one), counts.of(name))
+        for one, name in zip(survey.objects, names, strict=True)
     ]
     # Up to here the org was asked what an export asks it before its first job.
     without_polls = calls_without_polls(forecasts, connection.metrics.calls)
@@ -127,15 +129,6 @@ def _limits(connection: Connection) -> Limits | None:
         if error.failure.action is Action.RETRY:
             raise
         return None
-
-
-def _record_counts(connection: Connection, survey: Survey) -> Mapping[str, int]:
-    try:
-        return connection.discovery.record_counts([one.sobject.name for one in survey.objects])
-    except SalesforceError as error:
-        if error.failure.action in (Action.RETRY, Action.STOP_RUN):
-            raise
-        return {}
 
 
 def _confirmed(

@@ -119,11 +119,12 @@ class SparkPages:
         """
         listing = self._listing(address)
         if not listing.locators:
-            on_headers(_headers(None, 0))
-            return Page(address, _headers(None, 0), 0, None, 0, 0, _NOWHERE, _gzipped=False)
+            empty = PageHeaders(rows=0, locator=None, last=True)
+            on_headers(empty)
+            return Page(address, empty, 0, None, 0, 0, _NOWHERE, _gzipped=False)
         place = _place(listing, address.locator)
-        following = listing.locators[place + 1] if place + 1 < len(listing.locators) else None
-        on_headers(_headers(following, None))
+        headers = _headers(listing, place)
+        on_headers(headers)
         asked = replace(address, locator=listing.locators[place], page_size=listing.page_size)
         read = self._read(asked)
         outcome = read.outcome
@@ -131,7 +132,7 @@ class SparkPages:
             made = PageFile(Path(read.file.path), outcome.rows, read.file.size, outcome.unreadable, outcome.inexact)
             with self._lock:
                 self._made[address] = made
-        headers = _headers(following, outcome.rows)
+        headers = replace(headers, rows=outcome.rows)
         # Its retries have been counted with all that it cost.
         return Page(address, headers, outcome.rows, outcome.first_id, outcome.size, 0, _NOWHERE, _gzipped=False)
 
@@ -164,7 +165,7 @@ class SparkPages:
                 future = self._listings[address.job_id] = Future()
         if leads:
             try:
-                job = JobResult(address.object_name, address.job_id, address.version, total=None)
+                job = JobResult(address.object_name, address.job_id, address.version)
                 size = address.page_size or _PAGE_SIZE
                 future.set_result(self._reader.lister.list_pages(job, address.locator, size))
             except BaseException as error:  # noqa: BLE001 - whatever it is, everybody who waits has to hear of it
@@ -193,8 +194,11 @@ def _place(listing: PageListing, locator: str | None) -> int:
     )
 
 
-def _headers(following: str | None, rows: int | None) -> PageHeaders:
-    return PageHeaders(rows=rows, locator=following, last=following is None)
+def _headers(listing: PageListing, place: int) -> PageHeaders:
+    """What the page's own headers say of the page behind it."""
+    if place + 1 < len(listing.locators):
+        return PageHeaders(rows=None, locator=listing.locators[place + 1], last=False)
+    return PageHeaders(rows=None, locator=None, last=listing.end_said)
 
 
 def _check(read: ReadPage) -> None:

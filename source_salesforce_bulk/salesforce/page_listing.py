@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from source_salesforce_bulk.salesforce import bulk_api
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders, PageList
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError, unreadable_answer
-from source_salesforce_bulk.salesforce.page_walk import End, Onward, Walk, step
+from source_salesforce_bulk.salesforce.page_walk import Onward, Walk, step
 from source_salesforce_bulk.salesforce.transport import Transport
 from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
 
@@ -24,12 +24,11 @@ LOGGER = logging.getLogger("airbyte.salesforce.pages")
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """A complete job: ``total`` is its ``numberRecordsProcessed``, None where Salesforce did not say."""
+    """A complete job of an object, in the API version that it was created with."""
 
     object_name: str
     job_id: str
     version: str
-    total: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +36,13 @@ class PageListing:
     """The locators of a job's pages in the order of the result; None is the first page's.
 
     Every page has to be asked for with ``page_size`` as its ``maxRecords``, or without one where it is None: then the
-    pages are cut as Salesforce cut them.
+    pages are cut as Salesforce cut them. Without ``end_said`` the last page's headers named no next one and did not say
+    that there is none: it is the end where the rows of all pages are as many as the job has.
     """
 
     locators: tuple[str | None, ...]
     page_size: int | None
+    end_said: bool = True
 
 
 class PageLister:
@@ -51,26 +52,24 @@ class PageLister:
         self._transport = transport
 
     def list_pages(self, job: JobResult, start: str | None, page_size: int) -> PageListing:
-        """Every page of the job from the one that ``start`` names (None: the first); none where it holds no row.
+        """Every page of the job from the one that ``start`` names (None: the first).
 
         ``page_size`` is for pages that have to be walked: where the org does not list them, or where its list does not
         hold ``start``, which an earlier run came to by pages of that size. Raises ``SalesforceError``; its action is
         ``NEW_JOB`` where the job is gone or its pages do not add up.
         """
-        if job.total == 0:
-            return PageListing((), None)
         try:
             listed = tuple(self._listed(job))
         except SalesforceError as error:
             if error.failure.status != 404:
                 raise
             LOGGER.info("%s job %s: the org does not list pages; walking them", job.object_name, job.job_id)
-            return PageListing(tuple(self._walked(job, start, page_size)), page_size)
+            return self._walked(job, start, page_size)
         if start is None or not listed:
             return PageListing(listed, None)
         if start in listed:
             return PageListing(listed[listed.index(start) :], None)
-        return PageListing(tuple(self._walked(job, start, page_size)), page_size)
+        return self._walked(job, start, page_size)
 
     def _listed(self, job: JobResult) -> Iterator[str | None]:
         further: str | None = None
@@ -97,18 +96,18 @@ class PageLister:
         except UnreadableBody as error:
             raise SalesforceError(unreadable_answer(Operation.RESULT_PAGES, response)) from error
 
-    def _walked(self, job: JobResult, start: str | None, page_size: int) -> Iterator[str | None]:
-        walk = Walk(total=job.total if start is None else None, locator=start)
+    def _walked(self, job: JobResult, start: str | None, page_size: int) -> PageListing:
+        walk = Walk(total=None, locator=start)
+        locators: list[str | None] = []
         while True:
-            yield walk.locator
+            locators.append(walk.locator)
             headers = self._headers(job, walk.locator, page_size)
-            # A page that does not say how many rows it has cannot be counted before it is read.
-            walk = walk if headers.rows is not None else replace(walk, total=None)
-            match step(walk, headers, headers.rows or 0):
+            if headers.locator is None:
+                return PageListing(tuple(locators), page_size, end_said=headers.last)
+            # A page that does not say how many rows it has may hold some.
+            match step(walk, headers, 1 if headers.rows is None else headers.rows):
                 case Onward(onward):
                     walk = onward
-                case End():
-                    return
                 case other:
                     raise SalesforceError(_does_not_add_up(f"its headers do not lead to its end ({other})"))
 

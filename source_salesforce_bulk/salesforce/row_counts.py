@@ -30,7 +30,7 @@ class RowCounts:
         ask: Callable[[Sequence[str]], Mapping[str, int]],
         names: Sequence[str],
         clock: Clock,
-        on_done: Callable[[], None],
+        on_done: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = clock
         self._until = clock.monotonic() + PATIENCE
