@@ -49,19 +49,19 @@ class BenchOrg:
 
 
 @contextmanager
-def bench_org(
-    rows: int, object_name: str = "Bench__c", scale: float = 1.0, options: Sequence[str] = ()
-) -> Iterator[BenchOrg]:
-    """An org that holds ``rows`` rows of ``Bench__c``; ``scale`` scales everything else."""
+def bench_org(rows: int, object_name: str = "Bench__c", fields: str = "") -> Iterator[BenchOrg]:
+    """An org that holds ``rows`` rows of an object: ``Bench__c``, or one that is made with ``fields``."""
     command = [
         *(sys.executable, "-m", "integration_tests.simulated_org", "--exit-with-parent", "--polls", "1"),
-        *("--bench-rows", str(rows), "--rows", str(scale), "--set", f'frozen_at="{END}"', *options),
+        *("--bench-rows", "0" if fields else str(rows), "--set", f'frozen_at="{END}"'),
     ]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
         org = BenchOrg(ready["url"], ready["control_url"], ready["credentials"]["refresh_token"], object_name, rows)
+        if fields:
+            org.control("add_object", name=object_name, fields=fields, rows=rows)
         yield org
     finally:
         process.terminate()

@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.overlap import Org, simulated_org
+from benchmarks.clients import Org, simulated_org
 from integration_tests.certify_glue import environment, java
 
 OBJECT = "Bench__c"

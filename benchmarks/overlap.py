@@ -1,151 +1,146 @@
-"""How well waiting overlaps: wall time of whole runs of the console script, against what would be ideal.
+"""How well waiting overlaps: wall time of whole commands, against what would be ideal and against the peer.
 
-    python -m benchmarks.overlap [jobs | pages | discover | stuck] [--rows N]
+    python -m benchmarks.overlap [jobs | pages | discover | stuck] [--rows N] [--peer-rows N]
 
-Each scenario runs the connector as Airbyte does, in a process of its own, against a simulated org in another. Ratios
-are taken within one run of this program, on one machine: they carry over to other machines, the seconds do not. Seconds
-count from the connector's first message: how long Python takes to start is no matter of overlap.
+Each scenario runs both clients as Airbyte does, in a process of their own, against a simulated org in another. Ratios
+are taken within one run of this program, on one machine: they carry over to other machines, the seconds do not.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
-import re
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
-import requests
+from benchmarks.clients import Org, Run, simulated_org
+from benchmarks.contenders import PEER
 
-CONNECTOR = Path(sys.executable).with_name("source-salesforce-bulk")
 LATENCY = 3.0
 BANDWIDTHS = (5_000_000, 500_000)
 DESCRIBE_SECONDS = 0.1
-_BYTES = re.compile(r"complete: .* bytes (\d+),")
+PATIENCE = 60.0
+"""Seconds after which the peer, which waits for a job that never ends, is stopped."""
+
+HEADING = (
+    "| scenario | this connector | held against | ratio | target | airbyte-source-salesforce 2.10.3 |\n"
+    "| --- | --- | --- | --- | --- | --- |"
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Rows of the objects; those that the peer reads where it would take many minutes, 0 where it is not measured."""
+
+    rows: int
+    peer_rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the table: what was measured, and what it is held against."""
+    """One line of the table: what was measured, what it is held against, and what the peer made of the same."""
 
     what: str
     seconds: float
     against: str
     reference: float
     target: str
+    peer: str = "-"
 
     def __str__(self) -> str:
         ratio = self.seconds / self.reference
         shown = f"{ratio:.2f} x" if ratio > 0.5 else f"1 / {1 / ratio:.1f}"
-        return (
-            f"| {self.what} | {self.seconds:.1f} s | {self.against}: {self.reference:.1f} s | {shown} | {self.target} |"
+        held = f"{self.against}: {self.reference:.1f} s"
+        return f"| {self.what} | {self.seconds:.1f} s | {held} | {shown} | {self.target} | {self.peer} |"
+
+
+def jobs(size: Size) -> Iterator[Line]:
+    """Ten objects whose jobs take three seconds each."""
+    rows = min(size.rows, 50_000)
+    with simulated_org() as org:
+        names = loaded_objects(org, 10, rows)
+        org.warm(names)
+        transfer = org.read(names).seconds
+        org.control("configure", latency=LATENCY)
+        longest = max(org.read([name]).seconds for name in names[:3])
+        together = org.read(names)
+        peer = _times_as_long(together, org.peer_read("Load", names)) if size.peer_rows else "-"
+    yield Line(
+        f"10 objects of {rows:,} rows, {LATENCY:.0f} s a job",
+        together.seconds,
+        "one object, or all without latency",
+        max(longest, transfer),
+        "<= 1.3 x",
+        peer,
+    )
+
+
+def pages(size: Size) -> Iterator[Line]:
+    """One large object from an org that gives each connection so many megabytes a second.
+
+    At five the connector's own work may take longer than the transfer; at half of one, only the network counts.
+    """
+    ours = _at_each_bandwidth(size.rows, warmed=True)
+    theirs = _at_each_bandwidth(size.peer_rows, warmed=False) if size.peer_rows else {}
+    for bandwidth, run in ours.items():
+        peer = theirs.get(bandwidth)
+        yield Line(
+            f"1 object of {size.rows:,} rows, {run.received / 1e6:.0f} MB gzipped, {bandwidth / 1e6} MB/s a connection",
+            run.seconds,
+            "one connection",
+            run.received / bandwidth,
+            "<= 1 / 3.5",
+            f"{peer.rate:,.0f} rows/s ({peer.rows:,} rows); here {run.rate / peer.rate:.1f} times as many"
+            if peer
+            else "-",
         )
 
 
-@dataclass
-class Run:
-    """One command: when each stream was complete, from its first message on, and the bytes of pages it received."""
-
-    seconds: float = 0.0
-    complete: dict[str, float] = field(default_factory=dict)
-    received: int = 0
-    rows: int = 0
-
-
-class Org:
-    """A simulated org in a process of its own."""
-
-    def __init__(self, ready: Mapping[str, Any]) -> None:
-        self._ready = ready
-        self._directory = Path(tempfile.mkdtemp(prefix="overlap-"))
-
-    def config(self, **overlay: Any) -> dict[str, Any]:
-        """The connector's configuration for this org."""
-        return {
-            "credentials": self._ready["credentials"]["refresh_token"],
-            "login_url": self._ready["url"],
-            **overlay,
-        }
-
-    def control(self, method: str, **arguments: Any) -> Any:
-        """Call the control API."""
-        answer = requests.post(f"{self._ready['control_url']}/{method}", json=arguments, timeout=600)
-        answer.raise_for_status()
-        return answer.json()["result"]
-
-    def run(self, command: str, *arguments: str, until: Callable[[Run], bool] = lambda _: False, **config: Any) -> Run:
-        """Run one protocol command to its end, or until enough was seen."""
-        path = self.file("config.json", self.config(**config))
-        run, began = Run(), 0.0
-        arguments = (command, "--config", str(path), *arguments)
-        with subprocess.Popen([CONNECTOR, *arguments], stdout=subprocess.PIPE, text=True) as process:
-            for line in process.stdout or ():
-                began = began or time.monotonic()
-                _note(run, line, time.monotonic() - began)
-                if until(run):
-                    process.kill()
-                    break
-        run.seconds = time.monotonic() - began
-        if process.returncode not in (0, -9):
-            raise SystemExit(f"{' '.join(arguments)} ended with {process.returncode}")
-        return run
-
-    def read(self, names: Sequence[str], until: Callable[[Run], bool] = lambda _: False, **config: Any) -> Run:
-        """Read objects in full."""
-        streams = [
-            {
-                "stream": {"name": name, "json_schema": {}, "supported_sync_modes": ["full_refresh"]},
-                "sync_mode": "full_refresh",
-                "destination_sync_mode": "append",
-            }
-            for name in names
-        ]
-        catalog = self.file("catalog.json", {"streams": streams})
-        return self.run("read", "--catalog", str(catalog), until=until, **config)
-
-    def warm(self, names: Sequence[str], **config: Any) -> None:
-        """Let the org render what the connector will ask for, so that the connector is measured and not the org."""
-        self.read(names, **config)
-        for name in names:
-            job = self.control("jobs", object=name)[-1]
-            self.control("warm", query=job["query"], operation=job["operation"])
-
-    def file(self, name: str, content: object) -> Path:
-        """Write a JSON file."""
-        path = self._directory / name
-        path.write_text(json.dumps(content), encoding="utf-8")
-        return path
+def _at_each_bandwidth(rows: int, *, warmed: bool) -> dict[int, Run]:
+    """What it took to read so many rows: the connector, where pages are ``warmed`` for it, else the peer."""
+    runs = {}
+    with simulated_org("--bench-rows", str(rows)) as org:
+        if warmed:
+            org.warm(["Bench__c"])
+        for bandwidth in BANDWIDTHS:
+            org.control("configure", bandwidth=bandwidth)
+            runs[bandwidth] = org.read(["Bench__c"]) if warmed else org.peer_read("Bench", ["Bench__c"])
+    return runs
 
 
-def _note(run: Run, line: str, at: float) -> None:
-    if line.startswith('{"type":"RECORD"'):
-        run.rows += 1
-    elif '"COMPLETE"' in line:
-        status = json.loads(line)["trace"]["stream_status"]
-        run.complete[status["stream_descriptor"]["name"]] = at
-    elif found := _BYTES.search(line):
-        run.received += int(found[1])
+def discover(size: Size) -> Iterator[Line]:
+    """An org of 1,500 objects whose describes take a tenth of a second."""
+    with simulated_org("--objects", "1500", "--describe-seconds", str(DESCRIBE_SECONDS)) as org:
+        run = org.discover(["Extra*"])
+        peer = _times_as_long(run, org.peer_discover("Extra")) if size.peer_rows else "-"
+    one_by_one = len(run.streams) * DESCRIBE_SECONDS
+    yield Line("discover 1,500 objects, 0.1 s a describe", run.seconds, "one by one", one_by_one, "seconds", peer)
 
 
-@contextmanager
-def simulated_org(*options: str) -> Iterator[Org]:
-    """An org on a free loopback port."""
-    command = [sys.executable, "-m", "integration_tests.simulated_org", "--port", "0", "--exit-with-parent", *options]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield Org(json.loads(process.stdout.readline() if process.stdout else ""))
-        finally:
-            process.terminate()
+def stuck(size: Size) -> Iterator[Line]:
+    """One job among ten that never ends."""
+    names = [f"Extra{number:04d}__c" for number in range(1, 11)]
+    with simulated_org("--objects", "10", "--latency", str(LATENCY)) as org:
+        healthy = org.read(names[1:])
+        org.control("fault", kind="job_stuck", object=names[0], times=None)
+        others = org.read(names, enough=lambda run: len(run.complete) == len(names) - 1)
+        peer = _peer_beside_a_stuck_job(org, names) if size.peer_rows else "-"
+    last, reference = max(others.complete.values()), max(healthy.complete.values())
+    yield Line("9 objects beside 1 stuck job: the last is complete", last, "without it", reference, "1.0 x", peer)
+
+
+def _peer_beside_a_stuck_job(org: Org, names: list[str]) -> str:
+    run = org.peer_read("Extra", names, lambda seen: len(seen.complete) == len(names) - 1, PATIENCE)
+    if len(run.complete) == len(names) - 1:
+        return f"{max(run.complete.values()):.0f} s"
+    return f"{len(run.complete)} of 9 complete after {PATIENCE:.0f} s"
+
+
+def _times_as_long(ours: Run, theirs: Run) -> str:
+    return f"{theirs.seconds:.0f} s, {theirs.seconds / ours.seconds:.1f} times as long"
 
 
 def loaded_objects(org: Org, count: int, rows: int) -> list[str]:
@@ -157,68 +152,11 @@ def loaded_objects(org: Org, count: int, rows: int) -> list[str]:
     return names
 
 
-def jobs(rows: int) -> Iterator[Line]:
-    """Ten objects whose jobs take three seconds each."""
-    with simulated_org() as org:
-        names = loaded_objects(org, 10, rows)
-        org.warm(names)
-        transfer = org.read(names).seconds
-        org.control("configure", latency=LATENCY)
-        longest = max(org.read([name]).seconds for name in names[:3])
-        together = org.read(names).seconds
-    reference = max(longest, transfer)
-    yield Line(
-        f"10 objects of {rows:,} rows, {LATENCY:.0f} s a job",
-        together,
-        "one object, or all without latency",
-        reference,
-        "<= 1.3 x",
-    )
-
-
-def pages(rows: int) -> Iterator[Line]:
-    """One large object from an org that gives each connection so many megabytes a second.
-
-    At five the connector's own work may take longer than the transfer; at half of one, only the network counts.
-    """
-    with simulated_org("--bench-rows", str(rows)) as org:
-        org.warm(["Bench__c"])
-        for bandwidth in (None, *BANDWIDTHS):
-            org.control("configure", bandwidth=bandwidth)
-            run = org.read(["Bench__c"])
-            what = f"1 object of {rows:,} rows, {run.received / 1e6:.0f} MB gzipped"
-            if bandwidth is None:
-                yield Line(f"{what}, at full speed", run.seconds, "itself", run.seconds, "-")
-                continue
-            alone = run.received / bandwidth
-            yield Line(
-                f"{what}, {bandwidth / 1e6:.1f} MB/s a connection", run.seconds, "one connection", alone, "<= 1 / 3.5"
-            )
-
-
-def discover(_: int) -> Iterator[Line]:
-    """An org of 1,500 objects whose describes take a tenth of a second."""
-    with simulated_org("--objects", "1500", "--describe-seconds", str(DESCRIBE_SECONDS)) as org:
-        seconds = org.run("discover", objects=["Extra*"]).seconds
-    yield Line("discover 1,500 objects, 0.1 s a describe", seconds, "one after another", 150.0, "seconds")
-
-
-def stuck(_: int) -> Iterator[Line]:
-    """One job among ten that never ends."""
-    names = [f"Extra{number:04d}__c" for number in range(1, 11)]
-    with simulated_org("--objects", "10", "--latency", str(LATENCY)) as org:
-        healthy = org.read(names[1:])
-        org.control("fault", kind="job_stuck", object=names[0], times=None)
-        others = org.read(names, until=lambda run: len(run.complete) == len(names) - 1)
-    last, reference = max(others.complete.values()), max(healthy.complete.values())
-    yield Line("9 objects beside 1 stuck job: the last is complete", last, "without it", reference, "1.0 x")
-
-
-SCENARIOS: Mapping[str, tuple[Callable[[int], Iterator[Line]], int]] = {
-    "jobs": (jobs, 50_000),
-    "pages": (pages, 1_000_000),
-    "discover": (discover, 0),
-    "stuck": (stuck, 0),
+SCENARIOS: Mapping[str, Callable[[Size], Iterator[Line]]] = {
+    "jobs": jobs,
+    "pages": pages,
+    "discover": discover,
+    "stuck": stuck,
 }
 
 
@@ -226,14 +164,16 @@ def main() -> int:
     """Run the scenarios asked for, or all, and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenarios", nargs="*", choices=[*SCENARIOS, []], metavar="|".join(SCENARIOS))
-    parser.add_argument("--rows", type=int, help="rows of an object, instead of the scenario's own number")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the one large object; at most, of others")
+    parser.add_argument("--peer-rows", type=int, default=100_000 if PEER.exists() else 0, help="0: leave the peer out")
     options = parser.parse_args()
-    processors, version = len(os.sched_getaffinity(0)), platform.python_version()
-    print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {processors} processors, Python {version}\n")
-    print("| scenario | connector | held against | ratio | target |\n| --- | --- | --- | --- | --- |")
+    processors, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {processors} cores, Python {platform.python_version()}, "
+        f"load {load:.1f} at the start\n\n{HEADING}"
+    )
     for name in options.scenarios or SCENARIOS:
-        scenario, rows = SCENARIOS[name]
-        for line in scenario(options.rows or rows):
+        for line in SCENARIOS[name](Size(options.rows, options.peer_rows)):
             print(line, flush=True)
     return 0
 

@@ -40,13 +40,13 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What is read. ``org_options`` are the simulated org's, ``scale`` of objects other than Bench__c."""
+    """What is read: ``Bench__c``, or an object that is made with ``fields``, of 1 / ``fraction`` of the rows."""
 
     name: str
     mode: str
-    object_name: str
-    scale: float = 1.0
-    org_options: Sequence[str] = ()
+    object_name: str = "Bench__c"
+    fields: str = ""
+    fraction: int = 1
     contenders: Sequence[Contender] = field(
         default=(
             Contender(CONNECTOR, contenders.connector),
@@ -71,7 +71,7 @@ class Scenario:
 
     def _warmed(self, stack: ExitStack, rows: int, directory: Path) -> Job:
         """An org whose pages are ready: our own query is run once before anything is measured."""
-        org = stack.enter_context(bench_org(rows, self.object_name, self.scale, self.org_options))
+        org = stack.enter_context(bench_org(rows // self.fraction, self.object_name, self.fields))
         job = Job(org, self.mode, "", "", directory)
         made = org.jobs_made()
         measure(contenders.connector(job), directory / "warm-up.log")
@@ -94,7 +94,7 @@ class Scenario:
 
 
 def _check(contender: Contender, run: Run, org: BenchOrg) -> None:
-    if run.exit_code or not run.records or (org.object_name == "Bench__c" and run.records != org.rows):
+    if run.exit_code or run.records != org.rows:
         raise RuntimeError(f"{contender.name}: exit code {run.exit_code}, {run.records} of {org.rows} records")
 
 

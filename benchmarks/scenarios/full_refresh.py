@@ -2,4 +2,4 @@
 
 from benchmarks.scenario import Scenario
 
-SCENARIO = Scenario(name="full refresh", mode="full_refresh", object_name="Bench__c")
+SCENARIO = Scenario(name="full refresh", mode="full_refresh")

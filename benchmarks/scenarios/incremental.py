@@ -2,4 +2,4 @@
 
 from benchmarks.scenario import Scenario
 
-SCENARIO = Scenario(name="incremental", mode="incremental", object_name="Bench__c")
+SCENARIO = Scenario(name="incremental", mode="incremental")

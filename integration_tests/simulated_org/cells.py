@@ -25,6 +25,7 @@ _WORDS = (
     "déjà vu", "no comment", "budget; approved", "call back", "0042",
 )  # fmt: skip
 _DAYS = 4 * 365
+_LONGEST_TEXT = 131_072  # of a long text area; such fields hold texts of a few thousand characters
 _NULL_SHARE = 0.15
 
 _id = lru_cache(100_000)(record_id)
@@ -106,7 +107,8 @@ def _text(field: Field, declared: SObject) -> Maker:
     if field.name_field or field.name == "DurableId":
         return lambda n, rng: f"{declared.name.removesuffix('__c')} {n:06d}"
     if field.type == "textarea":
-        return lambda n, rng: " ".join([_pick(_WORDS, rng) for _ in range(1 + int(rng.random() * 6))])
+        most = 1_000 if field.length == _LONGEST_TEXT else 6
+        return lambda n, rng: " ".join([_pick(_WORDS, rng) for _ in range(1 + int(rng.random() * most))])
     return lambda n, rng: _pick(_WORDS, rng)[: field.length or 255]
 
 
