@@ -20,13 +20,14 @@ END = "2026-07-02T00:00:00Z"  # behind every row; the org's clock stands there
 
 @dataclass(frozen=True, slots=True)
 class BenchOrg:
-    """The org as its clients see it. ``rows`` are those of ``object_name``."""
+    """The org as its clients see it. ``rows`` are those of ``object_name``, to be read in pages of ``page_rows``."""
 
     url: str
     control_url: str
     credentials: Mapping[str, Any]
     object_name: str
     rows: int
+    page_rows: int
 
     def control(self, method: str, **arguments: Any) -> Any:
         """Call the org's control API."""
@@ -37,7 +38,7 @@ class BenchOrg:
     def warm(self, queries: Sequence[tuple[str, str]]) -> None:
         """Render and compress the results of (SOQL, operation) pairs."""
         for query, operation in queries:
-            self.control("warm", query=query, operation=operation, page_rows=PAGE_ROWS)
+            self.control("warm", query=query, operation=operation, page_rows=self.page_rows)
 
     def queries_since(self, jobs: int) -> list[tuple[str, str]]:
         """The SOQL and operation of every job made after the first ``jobs`` ones."""
@@ -49,7 +50,9 @@ class BenchOrg:
 
 
 @contextmanager
-def bench_org(rows: int, object_name: str = "Bench__c", fields: str = "") -> Iterator[BenchOrg]:
+def bench_org(
+    rows: int, object_name: str = "Bench__c", fields: str = "", page_rows: int = PAGE_ROWS
+) -> Iterator[BenchOrg]:
     """An org that holds ``rows`` rows of an object: ``Bench__c``, or one that is made with ``fields``."""
     command = [
         *(sys.executable, "-m", "integration_tests.simulated_org", "--exit-with-parent", "--polls", "1"),
@@ -59,7 +62,8 @@ def bench_org(rows: int, object_name: str = "Bench__c", fields: str = "") -> Ite
     try:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
-        org = BenchOrg(ready["url"], ready["control_url"], ready["credentials"]["refresh_token"], object_name, rows)
+        credentials = ready["credentials"]["refresh_token"]
+        org = BenchOrg(ready["url"], ready["control_url"], credentials, object_name, rows, page_rows)
         if fields:
             org.control("add_object", name=object_name, fields=fields, rows=rows)
         yield org

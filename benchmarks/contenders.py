@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bench_org import END, PAGE_ROWS, START, BenchOrg, write_json
+from benchmarks.bench_org import END, START, BenchOrg, write_json
 
 HERE = Path(__file__).parent
 CONNECTOR = Path(sys.executable).with_name("source-salesforce-bulk")
@@ -35,7 +35,7 @@ def connector(job: Job, **overlay: Any) -> list[str]:
         "credentials": job.org.credentials,
         "login_url": job.org.url,
         "objects": [job.org.object_name],
-        "page_size": PAGE_ROWS,
+        "page_size": job.org.page_rows,
         **overlay,
     }
     return _protocol([str(CONNECTOR)], job, config)
@@ -58,13 +58,13 @@ def peer(job: Job) -> list[str]:
 def simple_salesforce(job: Job) -> list[str]:
     """simple-salesforce's bulk2 reader."""
     script = str(HERE / "simple_salesforce_reader.py")
-    return [sys.executable, script, job.org.url, _form(job), job.soql, job.org.object_name, str(PAGE_ROWS)]
+    return [sys.executable, script, job.org.url, _form(job), job.soql, job.org.object_name, str(job.org.page_rows)]
 
 
 def floor(job: Job) -> list[str]:
     """Curl and the csv module."""
     script = str(HERE / "floor.py")
-    return [sys.executable, script, job.org.url, _form(job), job.soql, job.operation, str(PAGE_ROWS)]
+    return [sys.executable, script, job.org.url, _form(job), job.soql, job.operation, str(job.org.page_rows)]
 
 
 def _form(job: Job) -> str:

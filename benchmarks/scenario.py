@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import contenders
-from benchmarks.bench_org import BenchOrg, bench_org
+from benchmarks.bench_org import PAGE_ROWS, BenchOrg, bench_org
 from benchmarks.contenders import Job
 from benchmarks.measure import Run, measure
 
@@ -40,13 +40,17 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What is read: ``Bench__c``, or an object that is made with ``fields``, of 1 / ``fraction`` of the rows."""
+    """What is read: ``Bench__c``, or an object that is made with ``fields``, of 1 / ``fraction`` of the rows.
+
+    The pages are of ``page_rows`` rows; the peer has no option for that and takes the org's own.
+    """
 
     name: str
     mode: str
     object_name: str = "Bench__c"
     fields: str = ""
     fraction: int = 1
+    page_rows: int = PAGE_ROWS
     contenders: Sequence[Contender] = field(
         default=(
             Contender(CONNECTOR, contenders.connector),
@@ -71,7 +75,7 @@ class Scenario:
 
     def _warmed(self, stack: ExitStack, rows: int, directory: Path) -> Job:
         """An org whose pages are ready: our own query is run once before anything is measured."""
-        org = stack.enter_context(bench_org(rows // self.fraction, self.object_name, self.fields))
+        org = stack.enter_context(bench_org(rows // self.fraction, self.object_name, self.fields, self.page_rows))
         job = Job(org, self.mode, "", "", directory)
         made = org.jobs_made()
         measure(contenders.connector(job), directory / "warm-up.log")

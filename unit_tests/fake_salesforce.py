@@ -17,7 +17,7 @@ import io
 import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Self
@@ -121,9 +121,7 @@ class FakeSalesforce:
         fates = self._scripts[operation]
         fate = fates.popleft() if fates else self.chance(operation)
         answer = self._trouble(fate) or getattr(self, f"_{operation}")(sent, job_id, fate)
-        if answer.error is not None:
-            raise answer.error
-        return http_response(Answer(answer.status, answer.body, {"Date": self._date(), **answer.headers}))
+        return http_response(replace(answer, headers={"Date": self._date(), **answer.headers}))
 
     def _operation(self, sent: Sent) -> tuple[str, str]:
         match = _PATH.fullmatch(sent.url)

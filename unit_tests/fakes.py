@@ -107,7 +107,9 @@ class _Pieces:
 
 
 def http_response(answer: Answer) -> requests.Response:
-    """The answer as requests hands it out, its body still on the wire."""
+    """The answer as requests hands it out, its body still on the wire; raises its error where it has one."""
+    if answer.error is not None:
+        raise answer.error
     headers = dict(answer.headers)
     body = answer.body
     if isinstance(body, (dict, list)) and not _is_script(body):
@@ -195,8 +197,6 @@ class ScriptedHttp:
         assert url.endswith(url_end), f"expected {expected_method} {url_end}, but {method} {url} came"
         if check is not None:
             check(sent)
-        if answer.error is not None:
-            raise answer.error
         return http_response(answer)
 
     def __enter__(self) -> Self:

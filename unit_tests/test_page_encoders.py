@@ -69,6 +69,31 @@ def test_many_threads_share_the_workers(page, tmp_path):
     assert results == [here(page)] * 6
 
 
+def test_whoever_asks_one_thread_encodes_here(page):
+    """Each thread that ever encodes keeps the memory of its largest block."""
+    encoded_on: list[int] = []
+
+    class Noting(LineEncoder):
+        def encode(self, source, lines, emitted_at):
+            encoded_on.append(threading.get_ident())
+            return super().encode(source, lines, emitted_at)
+
+    encoders = PageEncoders(workers=0)
+    noting = Noting("Account", ENCODER.columns)
+    asked_on = [
+        threading.Thread(target=encoders.encode, args=(page, True, noting, page.with_suffix(f".{number}"), 7))
+        for number in range(3)
+    ]
+    for thread in asked_on:
+        thread.start()
+    for thread in asked_on:
+        thread.join()
+    encoders.close()
+    assert len(encoded_on) == 3
+    assert len(set(encoded_on)) == 1
+    assert not set(encoded_on) & {thread.ident for thread in asked_on}
+
+
 def test_a_small_page_starts_no_worker(page, monkeypatch):
     monkeypatch.setattr(page_encoders.subprocess, "Popen", None)
     assert encoded(PageEncoders(workers=2), page) == here(page)

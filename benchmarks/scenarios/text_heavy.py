@@ -4,4 +4,6 @@ from benchmarks.scenario import Scenario
 
 _FIELDS = "\n".join(f"Text{number}__c textarea(131072)" for number in range(6))
 
-SCENARIO = Scenario("text-heavy: 6 long texts a row", "full_refresh", "Texts__c", _FIELDS, fraction=100)
+SCENARIO = Scenario(
+    "text-heavy: 6 long texts a row", "full_refresh", "Texts__c", _FIELDS, fraction=100, page_rows=1_000
+)

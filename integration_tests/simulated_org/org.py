@@ -35,7 +35,7 @@ APP_REFRESH, APP_CREDENTIALS, APP_JWT = (
 
 # Rows do not depend on the org but on what stands in the key, so the orgs of one process share them.
 _REMEMBERED_ROWS = 10_000
-_LARGE_RESULT = 50_000
+_MANY_ROWS, _MANY_BYTES = 50_000, 25_000_000
 _GENERATED: dict[tuple[SObject, int, str, float], list[Row]] = {}
 
 
@@ -118,7 +118,7 @@ class Org:
         with self.store.snapshot(compiled.sql, compiled.parameters) as batches:
             going_on = takewhile(lambda _: not self.closing, batches)
             snapshot = Snapshot.render(names, going_on, form, self.directory)
-        if snapshot.rows >= _LARGE_RESULT:
+        if snapshot.rows >= _MANY_ROWS or snapshot.size >= _MANY_BYTES:
             self._large_results[key] = snapshot
         return snapshot
 

@@ -11,8 +11,8 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -44,9 +44,9 @@ class PageEncoders:
     def __init__(self, workers: int, worth_a_worker: int = WORTH_A_WORKER) -> None:
         self._worth_a_worker = worth_a_worker
         self._workers = [_Worker() for _ in range(workers)]
-        # Whoever holds the lock encodes here. Two at once in one process would only push each other's cells out of the
-        # processor's cache.
-        self._here = threading.Lock()
+        # One thread encodes here. Two at once in one process would only push each other's cells out of the processor's
+        # cache, and each thread that ever encoded keeps the memory of its largest block (glibc's arenas).
+        self._here = ThreadPoolExecutor(1, thread_name_prefix="encode")
         self._places: LifoQueue[_Worker | None] = LifoQueue()  # None: here, when no worker is free
         for place in (None, *self._workers):
             self._places.put(place)
@@ -72,15 +72,18 @@ class PageEncoders:
     def close(self) -> None:
         """End the workers, whatever they are doing."""
         self._closed = True
+        self._here.shutdown(wait=False, cancel_futures=True)
         for worker in self._workers:
             worker.kill()
 
     def _encode_here(
         self, page: Path, gzipped: bool, encoder: PageEncoder, lines: Path, emitted_at: int
     ) -> EncodedPage:
-        with self._here:
+        try:
+            return self._here.submit(encode_file, page, gzipped, encoder, lines, emitted_at).result()
+        except (RuntimeError, CancelledError):
             self._refuse_when_closed()
-            return encode_file(page, gzipped, encoder, lines, emitted_at)
+            raise
 
     def _asked(self, worker: _Worker, job: EncodingJob) -> Mapping[str, Any] | None:
         """A worker's answer; None where it has none, and from then on no worker is asked."""
