@@ -219,6 +219,19 @@ def test_somebody_elses_job_in_a_state_is_never_touched(org: SimulatedOrg, whose
     assert says(after, "not this stream's") or whose == "nobody's"
 
 
+@both_concurrencies
+def test_a_job_of_another_version_than_its_entry_says_is_not_read(org: SimulatedOrg, jobs: int) -> None:
+    """Salesforce answers 409 to whoever asks for results by another version than the job's."""
+    stopped = Stopped(org, max_concurrent_jobs=jobs)
+    stopped.entry["api_version"] = "v61.0"
+
+    after = stopped.go_on()
+
+    stopped.assert_all_comes_again(after)
+    assert says(after, "created with another version of the API", stopped.entry["job"])
+    assert [job for job in org.control.jobs(NAME) if not job["deleted"]] == []
+
+
 # -- another configuration ---------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ of a library may hold record values or addresses, ours is in the message already
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import assert_never
 
@@ -69,20 +69,16 @@ def traced_defect(error: BaseException, object_name: str | None = None) -> Airby
     )
 
 
-def final_failure_type(failures: Iterable[Failure | AirbyteTracedException]) -> FailureType:
-    """What a run's failures amount to: config if any stream needs the user, else system, else transient."""
-    types = {one.failure_type if isinstance(one, AirbyteTracedException) else failure_type(one) for one in failures}
-    return next((candidate for candidate in _DECISIVE if candidate in types), FailureType.system_error)
-
-
 def final_trace(failures: Mapping[str, AirbyteTracedException]) -> AirbyteTracedException:
-    """The last word of a run in which at least one stream failed: all names, and the failure that decides the type."""
-    decisive_type = final_failure_type(failures.values())
-    decisive = next(trace for trace in failures.values() if trace.failure_type is decisive_type)
+    """The last word of a run in which at least one stream failed: all names, and the failure that decides the type.
+
+    Config if any stream needs the user, else system, else transient; of several of one type, the first.
+    """
+    decisive = min(failures.values(), key=lambda trace: _DECISIVE.index(trace.failure_type))
     return AirbyteTracedException(
         message=f"{_named(failures)} failed. {decisive.message}",
         internal_message=decisive.internal_message,
-        failure_type=decisive_type,
+        failure_type=decisive.failure_type,
         exception=_Defect("see the traces of the streams"),
     )
 

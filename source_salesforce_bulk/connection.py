@@ -29,6 +29,7 @@ from source_salesforce_bulk.extraction.scheduler import SchedulerPolicy
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.discovery import Discovery
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.http_client import Http
 from source_salesforce_bulk.salesforce.oauth import Credentials, Session
 from source_salesforce_bulk.salesforce.org import SalesforceOrg
 from source_salesforce_bulk.salesforce.page_encoders import PageEncoders
@@ -36,7 +37,7 @@ from source_salesforce_bulk.salesforce.page_listing import PageLister
 from source_salesforce_bulk.salesforce.pages import Page, PageSource
 from source_salesforce_bulk.salesforce.query_job import JobPolicy
 from source_salesforce_bulk.salesforce.token import TokenProvider
-from source_salesforce_bulk.salesforce.transport import Http, Transport
+from source_salesforce_bulk.salesforce.transport import Transport
 
 LOGGER = logging.getLogger("airbyte.salesforce.connection")
 

@@ -49,7 +49,6 @@ from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.stream_state import Mode, ReadState, ResumePoint
 from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental
 from source_salesforce_bulk.record_batch import RecordBatch
-from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import SalesforceError
 from source_salesforce_bulk.salesforce.pages import Page
 
@@ -264,9 +263,8 @@ class BulkStream(HttpStream):
         return ""
 
     def next_page_token(self, response: requests.Response) -> Mapping[str, Any] | None:
-        """Where a result page's headers lead."""
-        locator = PageHeaders.from_http({name.lower(): value for name, value in response.headers.items()}).locator
-        return {"locator": locator} if locator else None
+        """Not used, as :attr:`url_base`."""
+        return None
 
     def parse_response(self, response: requests.Response, **_: Any) -> Iterable[Mapping[str, Any]]:
         """Refused: a response is an unproven page, and rows leave only from proven ones."""

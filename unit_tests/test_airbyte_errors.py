@@ -8,7 +8,6 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_salesforce_bulk.airbyte_errors import (
     failure_type,
-    final_failure_type,
     final_trace,
     traced,
     traced_config_error,
@@ -90,12 +89,10 @@ CONFIG, SYSTEM, TRANSIENT = (Failure.of(kind) for kind in (Kind.OBJECT_GONE, Kin
         ([TRANSIENT, SYSTEM, CONFIG], FailureType.config_error),
         ([TRANSIENT, SYSTEM], FailureType.system_error),
         ([TRANSIENT, TRANSIENT], FailureType.transient_error),
-        ([TRANSIENT, traced_config_error("x")], FailureType.config_error),
-        ([], FailureType.system_error),
     ],
 )
 def test_config_outweighs_system_and_system_transient(failures, expected):
-    assert final_failure_type(failures) is expected
+    assert final_trace({str(n): traced(one) for n, one in enumerate(failures)}).failure_type is expected
 
 
 def test_each_consequence_has_its_type():

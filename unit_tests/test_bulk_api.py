@@ -122,7 +122,6 @@ def test_a_create_answer_is_read():
         state=JobState.UPLOAD_COMPLETE,
         object_name="Account",
         operation="queryAll",
-        api_version="v60.0",
         records_processed=None,
         error_message=None,
         created_by="0055g000003wTrpAAE",
@@ -179,13 +178,6 @@ def test_a_state_is_read_however_it_is_spelled_and_an_unknown_word_is_unfinished
 )
 def test_a_count_is_a_whole_number_or_missing(sent, count):
     assert JobInfo.from_json({"id": JOB, "numberRecordsProcessed": sent}).records_processed == count
-
-
-@pytest.mark.parametrize(
-    ("sent", "version"), [(66.0, "v66.0"), (66, "v66.0"), ("v66.0", "v66.0"), (True, None), (None, None), ("", None)]
-)
-def test_a_version_is_read_as_number_or_text(sent, version):
-    assert JobInfo.from_json({"id": JOB, "apiVersion": sent}).api_version == version
 
 
 def test_a_failed_job_may_say_why():

@@ -30,7 +30,7 @@ def sample(name: str) -> SObject:
 
 
 def an_object(name: str, *fields: Field) -> SObject:
-    return SObject(name, name, "__" in name, True, None, fields)
+    return SObject(name, name, "__" in name, fields)
 
 
 def moment(name: str, *, nillable: bool = False, filterable: bool = True) -> Field:
@@ -45,8 +45,7 @@ ID = Field("Id", "id", filterable=True)
 
 def test_an_object_is_read_in_describes_words():
     account = sample("Account")
-    assert (account.name, account.label, account.custom, account.queryable) == ("Account", "Account", False, True)
-    assert account.key_prefix == "001"
+    assert (account.name, account.label, account.custom) == ("Account", "Account", False)
     fields = {field.name: field for field in account.fields}
     assert fields["AnnualRevenue"] == Field(
         name="AnnualRevenue",
@@ -104,7 +103,7 @@ def test_unknown_types_are_named_once_and_read():
 
 def test_what_describe_does_not_say_is_taken_for_the_harder_case():
     sobject = parse_describe({"name": "A", "fields": [{"name": "F", "type": "string"}]})
-    assert sobject == SObject("A", "A", False, True, None, (Field("F", "string", label="F"),))
+    assert sobject == SObject("A", "A", False, (Field("F", "string", label="F"),))
     assert sobject.fields[0].nillable
     assert not sobject.fields[0].filterable
 

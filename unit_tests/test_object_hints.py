@@ -16,7 +16,7 @@ from source_salesforce_bulk.salesforce.rest_api import ObjectListing
 
 
 def listed(name: str) -> ObjectListing:
-    return ObjectListing(name, name, queryable=True)
+    return ObjectListing(name, queryable=True)
 
 
 @pytest.mark.parametrize(

@@ -117,22 +117,9 @@ def test_a_listing_is_read():
         ],
     }
     assert rest_api.parse_sobjects(payload) == (
-        ObjectListing(
-            "AccountHistory",
-            "Account History",
-            queryable=True,
-            hidden=True,
-            replicateable=True,
-            key_prefix="017",
-            associate="History",
-        ),
-        ObjectListing("Config__c", "Config", queryable=False, custom=True, custom_setting=True),
+        ObjectListing("AccountHistory", queryable=True, hidden=True),
+        ObjectListing("Config__c", queryable=False),
     )
-
-
-def test_a_listing_without_a_label_is_called_by_its_name():
-    (listing,) = rest_api.parse_sobjects({"sobjects": [{"name": "A", "label": "", "queryable": True}]})
-    assert listing == ObjectListing("A", "A", queryable=True)
 
 
 def test_an_object_of_which_nothing_is_said_can_be_queried():

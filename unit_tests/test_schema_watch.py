@@ -15,7 +15,7 @@ from source_salesforce_bulk.salesforce.failures import Consequence
 
 def sobject(*names: str) -> SObject:
     fields = tuple(Field(name, "string", length=80) for name in names)
-    return SObject("Account", "Account", custom=False, queryable=True, key_prefix="001", fields=fields)
+    return SObject("Account", "Account", custom=False, fields=fields)
 
 
 @pytest.fixture

@@ -16,8 +16,6 @@ def sobject(*fields: tuple[str, str]) -> SObject:
         name="Account",
         label="Account",
         custom=False,
-        queryable=True,
-        key_prefix="001",
         fields=tuple(Field(name, kind) for name, kind in fields),
     )
 

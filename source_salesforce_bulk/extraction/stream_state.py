@@ -43,7 +43,11 @@ class StateError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
-    """An unfinished window and its job: ``page`` pages with ``rows`` rows lie behind ``locator`` (None: the start)."""
+    """An unfinished window and its job: ``page`` pages with ``rows`` rows lie behind ``locator`` (None: the start).
+
+    The job is gone on with by the ``api_version`` that it was created with. Should it have another one, Salesforce
+    refuses its results (409), and the window is read again with a new job.
+    """
 
     job: str
     locator: str | None

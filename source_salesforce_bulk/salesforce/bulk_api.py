@@ -45,7 +45,6 @@ class JobInfo:
     state: JobState
     object_name: str | None = None
     operation: str | None = None
-    api_version: str | None = None
     records_processed: int | None = None
     error_message: str | None = None
     created_by: str | None = None
@@ -60,7 +59,6 @@ class JobInfo:
             state=_STATES.get(str(payload.get("state", "")).replace(" ", "").lower(), JobState.UNKNOWN),
             object_name=_text(payload.get("object")),
             operation=_text(payload.get("operation")),
-            api_version=_version(payload.get("apiVersion")),
             records_processed=whole_number(payload.get("numberRecordsProcessed")),
             error_message=_text(payload.get("errorMessage")),
             created_by=_text(payload.get("createdById")),
@@ -182,10 +180,3 @@ def _path_of(url: str) -> str:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _version(value: object) -> str | None:
-    """``apiVersion`` is documented as text and sent as a number (``66.0``)."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return f"v{float(value):.1f}"
-    return _text(value)

@@ -67,8 +67,6 @@ class SObject:
     name: str
     label: str
     custom: bool
-    queryable: bool
-    key_prefix: str | None
     fields: tuple[Field, ...]
     left_out: tuple[LeftOut, ...] = ()
     unknown_types: tuple[str, ...] = ()
@@ -101,8 +99,6 @@ def parse_describe(payload: object) -> SObject:
         name=name,
         label=_text(payload, "label") or name,
         custom=_flag(payload, "custom", default=False),
-        queryable=_flag(payload, "queryable", default=True),
-        key_prefix=_text(payload, "keyPrefix"),
         fields=fields,
         left_out=_left_out(described),
         unknown_types=tuple(dict.fromkeys(field.type for field in fields if not is_known(field.type))),

@@ -1,7 +1,8 @@
 """The table of field types: what a ``type`` of describe means to every part of this connector. A new type is one row.
 
-A row says which JSON Schema a field gets, how its cell is read, which Arrow type its column has, and whether Bulk can
-select it at all. Meanings: Object Reference, "Field Types" and "Primitive Data Types"; CSV forms: Bulk API 2.0 guide.
+A row says which JSON Schema a field gets, how its cell is read, and whether Bulk can select it at all; the kind of cell
+decides which Arrow type its column has. Meanings: Object Reference, "Field Types" and "Primitive Data Types"; CSV
+forms: Bulk API 2.0 guide.
 
 Every type is nullable, whatever describe says: ``nillable`` is a promise about writes, and field security, old rows and
 formulas break it on reads.
@@ -31,15 +32,11 @@ class CellKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FieldType:
-    """One type of describe. ``not_in_bulk`` says why Bulk cannot select it; None where it can.
-
-    ``arrow`` is the name of the Arrow type, so that nobody needs pyarrow to read this table.
-    """
+    """One type of describe. ``not_in_bulk`` says why Bulk cannot select it; None where it can."""
 
     name: str
     kind: CellKind
     json_schema: JsonSchema
-    arrow: str
     not_in_bulk: str | None = None
 
     @property
@@ -86,7 +83,7 @@ ARROW_TYPES: Mapping[CellKind, str] = MappingProxyType(
         CellKind.TIME: "string",
     }
 )
-"""The name of the Arrow type of a column whose cells are of a kind."""
+"""The name of the Arrow type of a column whose cells are of a kind; a name, so that nobody needs pyarrow to read it."""
 
 # Bulk API 2.0 guide, "Considerations": no compound fields, no base64, no list types in a query's result.
 _BINARY = "Bulk queries cannot return binary content; the REST API's blob resource of the record has it"
@@ -96,7 +93,7 @@ _STRUCTURE = "Bulk queries cannot return structured values"
 
 
 def _row(name: str, kind: CellKind, not_in_bulk: str | None = None) -> FieldType:
-    return FieldType(name, kind, _SCHEMAS[kind], ARROW_TYPES[kind], not_in_bulk)
+    return FieldType(name, kind, _SCHEMAS[kind], not_in_bulk)
 
 
 _ROWS = (

@@ -71,11 +71,6 @@ class Phase(Enum):
     FAILED = "failed"
 
     @property
-    def final(self) -> bool:
-        """Whether no event can change it any more."""
-        return self in (Phase.DONE, Phase.SPLITTING, Phase.FAILED)
-
-    @property
     def unfinished_in_org(self) -> bool:
         """Whether it occupies one of the org's job slots, or may at any moment."""
         return self in (Phase.PROBING, Phase.CREATING, Phase.WAITING)
@@ -125,7 +120,6 @@ class QueryJob:
     failed_polls: int = 0
     uncounted: int = 0
     not_ready: int = 0
-    polls: int = 0
     spent: float = 0.0
     started: float | None = None
     created: float | None = None
@@ -241,7 +235,7 @@ def _create_failed(job: QueryJob, event: CreateFailed, at: _Circumstances) -> Mo
 
 def _polled(job: QueryJob, event: Polled, at: _Circumstances) -> Move:
     info = event.info
-    polled = replace(job, polls=job.polls + 1, failed_polls=0)
+    polled = replace(job, failed_polls=0)
     if info.state is JobState.JOB_COMPLETE:
         if info.records_processed is None and job.uncounted < at.policy.max_uncounted:
             # Without numberRecordsProcessed a short result cannot be told from a whole one: ask again for it.
@@ -254,7 +248,7 @@ def _polled(job: QueryJob, event: Polled, at: _Circumstances) -> Move:
 
 
 def _poll_failed(job: QueryJob, event: PollFailed, at: _Circumstances) -> Move:
-    polled = replace(job, polls=job.polls + 1, failed_polls=job.failed_polls + 1)
+    polled = replace(job, failed_polls=job.failed_polls + 1)
     if event.failure.action is Action.RETRY and polled.failed_polls < at.policy.max_failed_polls:
         return _wait_on(polled, at)
     replaced = event.failure.action in (Action.NEW_JOB, Action.SPLIT) and event.failure.kind is not Kind.JOB_GONE

@@ -58,20 +58,11 @@ def query(version: str, soql: str, include_deleted: bool) -> ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class ObjectListing:
-    """What the global describe says of one object. ``hidden`` is ``deprecatedAndHidden``.
-
-    ``associate`` is ``associateEntityType``: History, Share, Feed, ChangeEvent; older versions do not send it.
-    """
+    """What the global describe says of one object, as far as it decides. ``hidden`` is ``deprecatedAndHidden``."""
 
     name: str
-    label: str
     queryable: bool
     hidden: bool = False
-    custom: bool = False
-    custom_setting: bool = False
-    replicateable: bool = False
-    key_prefix: str | None = None
-    associate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,19 +131,13 @@ def _entries(payload: object, key: str) -> Iterator[Mapping[str, object]]:
 
 
 def _listing(entry: Mapping[str, object]) -> ObjectListing:
-    name = _text(entry.get("name"))
-    if name is None:
+    name = entry.get("name")
+    if not isinstance(name, str) or not name:
         raise UnreadableBody("an object of the answer has no name")
     return ObjectListing(
         name=name,
-        label=_text(entry.get("label")) or name,
         queryable=entry.get("queryable", True) is True,
         hidden=entry.get("deprecatedAndHidden") is True,
-        custom=entry.get("custom") is True,
-        custom_setting=entry.get("customSetting") is True,
-        replicateable=entry.get("replicateable") is True,
-        key_prefix=_text(entry.get("keyPrefix")),
-        associate=_text(entry.get("associateEntityType")),
     )
 
 
@@ -166,7 +151,3 @@ def _limit(value: object) -> Limit | None:
 def _left(value: object) -> int | None:
     """What remains of a limit: nothing where it was overshot, which an org may report as less than nothing."""
     return 0 if isinstance(value, (int, float)) and value < 0 else whole_number(value)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None

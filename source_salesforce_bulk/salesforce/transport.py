@@ -32,12 +32,10 @@ from source_salesforce_bulk.salesforce.failures import (
     classify_exception,
     classify_response,
 )
-from source_salesforce_bulk.salesforce.http_client import SEND_ERRORS, Body, Http, RequestsHttp
+from source_salesforce_bulk.salesforce.http_client import SEND_ERRORS, Body, Http
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.retry import CONNECT_TIMEOUT, READ_TIMEOUTS, REQUEST_RETRIES
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiResponse, ApiUsage, Operation, parse_limit_info
-
-__all__ = ["Body", "Http", "Observer", "RequestsHttp", "Tokens", "Transport"]
 
 T = TypeVar("T")
 
