@@ -36,6 +36,7 @@ from source_salesforce_bulk.salesforce.page_encoders import PageEncoders
 from source_salesforce_bulk.salesforce.page_listing import PageLister
 from source_salesforce_bulk.salesforce.pages import Page, PageSource
 from source_salesforce_bulk.salesforce.query_job import JobPolicy
+from source_salesforce_bulk.salesforce.rest_api import Limits
 from source_salesforce_bulk.salesforce.token import TokenProvider
 from source_salesforce_bulk.salesforce.transport import Transport
 
@@ -121,19 +122,23 @@ class Connection:
         return known.replace(microsecond=0)
 
     def quota(self) -> Quota:
-        """What the org's ``/limits`` leave to this run; no bound where they cannot be seen.
+        """What the org's limits leave to this run; no bound where they cannot be seen. Raises as :meth:`limits`."""
+        limits = self.limits()
+        return quota_of(limits, self.config.daily_limit_reserve_percent) if limits is not None else Quota()
+
+    def limits(self) -> Limits | None:
+        """The org's daily limits as they stand; None, with a warning, where they cannot be seen.
 
         Reading them needs View Setup and Configuration, which reading data does not. Raises ``SalesforceError`` for
         what stands in the way of everything else, too.
         """
         try:
-            limits = self.discovery.limits()
+            return self.discovery.limits()
         except SalesforceError as error:
             if error.failure.action in (Action.RETRY, Action.STOP_RUN):
                 raise
             LOGGER.warning("The org's limits cannot be read, so no reserve can be kept: %s", error.failure.summary)
-            return Quota()
-        return quota_of(limits, self.config.daily_limit_reserve_percent)
+            return None
 
     def renew(self, stale_access_token: str) -> Session:
         """A session newer than the one this token belongs to; raises ``SalesforceError``."""

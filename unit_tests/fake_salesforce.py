@@ -163,6 +163,10 @@ class FakeSalesforce:
                 return _error(401, "INVALID_SESSION_ID")
             case "quota":
                 return _error(403, "REQUEST_LIMIT_EXCEEDED")
+            case "forbidden":
+                return _error(403, "INSUFFICIENT_ACCESS")
+            case "no API":
+                return _error(403, "API_DISABLED_FOR_ORG")
             case "no connection":
                 return Answer(error=requests.exceptions.ConnectTimeout())
         return None

@@ -11,7 +11,7 @@ import pytest
 from source_salesforce_bulk.extraction.stream_state import Mode
 from source_salesforce_bulk.extraction.windows import PlannedWindow
 from source_salesforce_bulk.salesforce.failures import Failure, Kind
-from source_salesforce_bulk.salesforce.query_job import JobPolicy, poll_interval
+from source_salesforce_bulk.salesforce.query_job import JobPolicy, polls_until
 from source_salesforce_bulk.salesforce.soql import Bounds, format_instant
 from unit_tests.extraction_rig import SCOPE, UPPER, ExtractionRig
 from unit_tests.fake_salesforce import Row
@@ -216,18 +216,8 @@ def test_jobs_that_replace_others_count_too(rigs: Rigs):
 # Polls
 
 
-def polls(seconds: float) -> int:
-    """How often a job that is complete after ``seconds`` is polled, without jitter."""
-    policy, age, count = JobPolicy(job_timeout=14400.0), 0.0, 0
-    while age < seconds:
-        age += poll_interval(age, policy, 0.5)
-        count += 1
-    return count
-
-
 def test_polls_cost_what_the_docs_say():
+    one, ten, minutes, hour = (polls_until(seconds, JobPolicy(job_timeout=14400.0)) for seconds in (1, 10, 600, 3600))
     told = (ROOT / "docs" / "api-calls.md").read_text(encoding="utf-8")
     sentence = " ".join(told.partition("A job of one second takes")[2].partition("\n- ")[0].split())
-    assert sentence == (
-        f"{polls(1)} polls, of ten seconds {polls(10)}, of ten minutes {polls(600)}, of an hour {polls(3600)}."
-    )
+    assert sentence == f"{one} polls, of ten seconds {ten}, of ten minutes {minutes}, of an hour {hour}."

@@ -44,6 +44,7 @@ from source_salesforce_bulk.salesforce.query_job import (
     half_of,
     pause_before_create,
     poll_interval,
+    polls_until,
 )
 
 TIMEOUT = 4 * 3600.0
@@ -495,7 +496,7 @@ def test_a_create_whose_answer_was_lost_and_that_of_a_half_come_after_a_pause():
     assert 0 < pause_before_create(after(Start(), job=half_of(IN_PHASE[Phase.SPLITTING], POLICY)), 0.0) < 5
 
 
-def polls_until(age: float, random01: float) -> int:
+def polls_before(age: float, random01: float) -> int:
     job, _ = advance(IN_PHASE[Phase.CREATING], CREATED, T0, POLICY, random01)
     polls = 0
     while job.next_poll is not None and job.next_poll < T0 + age:
@@ -506,8 +507,13 @@ def polls_until(age: float, random01: float) -> int:
 
 @pytest.mark.parametrize("random01", [0.0, 0.5, 1.0])
 def test_a_job_of_an_hour_costs_far_fewer_than_150_polls(random01):
-    assert polls_until(3600, random01) < 120
-    assert polls_until(5, random01) >= 4
+    assert polls_before(3600, random01) < 120
+    assert polls_before(5, random01) >= 4
+
+
+@pytest.mark.parametrize("age", [0.0, 0.25, 1.0, 10.0, 600.0, 3600.0])
+def test_the_polls_of_a_job_can_be_told_beforehand(age):
+    assert polls_until(age, POLICY) == polls_before(age, 0.5) + 1
 
 
 def test_polls_come_at_a_fifth_of_the_jobs_age_from_a_quarter_second_to_a_minute():

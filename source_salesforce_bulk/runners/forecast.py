@@ -20,11 +20,12 @@ from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_r
 from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.failures import Action, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import CellKind, field_type
+from source_salesforce_bulk.salesforce.query_job import JobPolicy, polls_until
 
 CALLS_PER_JOB = 2
 """Create and delete. Polls are not among them: how often a job is asked for depends on how long Salesforce takes."""
 
-POLLS_PER_JOB = (1, 30)
+POLLS_PER_JOB = tuple(polls_until(seconds, JobPolicy(job_timeout=600.0)) for seconds in (0.0, 600.0))
 """The polls of a job that is complete at once, and of one that takes ten minutes."""
 
 TOLERANCE = 0.1
@@ -139,4 +140,4 @@ def calls(without_polls: int | None, jobs: int) -> int | None:
         return None
     low, high = (without_polls + jobs * polls for polls in POLLS_PER_JOB)
     middle = (low + high) // 2
-    return middle if middle - low <= TOLERANCE * low else None
+    return middle if all(abs(middle - end) <= TOLERANCE * end for end in (low, high)) else None

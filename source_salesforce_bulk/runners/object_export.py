@@ -45,7 +45,7 @@ from source_salesforce_bulk.runners.manifest import abandoned_manifest, files_na
 from source_salesforce_bulk.runners.outcomes import ExportFailed, ObjectOutcome
 from source_salesforce_bulk.runners.page_files import FileMaker
 from source_salesforce_bulk.runners.schema_watch import SchemaWatch
-from source_salesforce_bulk.runners.storage_failures import defect, storage_failure
+from source_salesforce_bulk.runners.storage_failures import defect, storage_failure, unusable_state
 from source_salesforce_bulk.salesforce.failures import Consequence, Failure, SalesforceError
 from source_salesforce_bulk.salesforce.page_walk import End
 from source_salesforce_bulk.salesforce.query_job import Phase
@@ -136,10 +136,7 @@ class ObjectExport:
         except (LeaseHeld, LeaseLost) as error:
             self._lost(error)
         except (StateError, UnreadableProgress) as error:
-            text = (
-                f"{self.name}: its state in the registry is of no use: {error}. Restore it, or remove it to start over."
-            )
-            self._fail(ExportFailed(Consequence.CONFIG, text))
+            self._fail(unusable_state(error, self.name))
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends this object and not the others
             self._fail(storage_failure(error, self.name) or defect(error, self.name))
         finally:

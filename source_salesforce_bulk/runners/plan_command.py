@@ -17,14 +17,16 @@ from source_salesforce_bulk.catalog import ReadableObject, survey_objects
 from source_salesforce_bulk.connection import Connection
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.selection import object_query, select_fields
+from source_salesforce_bulk.extraction.stream_state import StateError
 from source_salesforce_bulk.extraction.windows import WHOLE
-from source_salesforce_bulk.registries.state import StateRegistry, organization_key
+from source_salesforce_bulk.registries.state import StateRegistry, UnreadableProgress, organization_key
 from source_salesforce_bulk.runners import places
 from source_salesforce_bulk.runners.forecast import ObjectForecast, calls, calls_without_polls, forecast_object
 from source_salesforce_bulk.runners.outcomes import ExportFailed
 from source_salesforce_bulk.runners.session import Session, new_run_id
+from source_salesforce_bulk.runners.storage_failures import unusable_state
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, SalesforceError
-from source_salesforce_bulk.salesforce.rest_api import Limit, Limits
+from source_salesforce_bulk.salesforce.rest_api import Limit
 from source_salesforce_bulk.salesforce.row_counts import RowCounts
 from source_salesforce_bulk.salesforce.soql import build_soql
 from source_salesforce_bulk.signals import Stop
@@ -85,10 +87,11 @@ def _plan(options: PlanOptions, session: Session) -> int:
 def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: bool) -> ExportPlan:
     """The plan of exporting what the configuration names, from where ``states`` say that it stands.
 
-    Raises ``ExportFailed`` where no object matches, ``SalesforceError``, and what the registry raises.
+    Raises ``ExportFailed`` where no object matches or a state is of no use, ``SalesforceError``, and what reaching the
+    registry raises.
     """
-    organization = organization_key(connection.log_in().organization_id)
-    limits = _limits(connection)
+    connection.log_in()
+    limits = connection.limits()
     try:
         survey = survey_objects(connection.discovery, connection.config)
     except ValueError as error:
@@ -99,10 +102,7 @@ def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: 
     names = [one.sobject.name for one in survey.objects]
     counts = RowCounts(connection.discovery.record_counts, names, connection.clock)
     org = connection.org()
-    forecasts = [
-        forecast_object(connection, org, one, _state(states, organization, one), counts.of(name))
-        for one, name in zip(survey.objects, names, strict=True)
-    ]
+    forecasts = [_forecast(connection, org, one, states, counts.of(one.sobject.name)) for one in survey.objects]
     # Up to here the org was asked what an export asks it before its first job.
     without_polls = calls_without_polls(forecasts, connection.metrics.calls)
     jobs = sum(one.jobs for one in forecasts)
@@ -118,23 +118,25 @@ def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: 
     )
 
 
-def _state(states: StateRegistry | None, organization: str, one: ReadableObject) -> Mapping[str, object]:
-    return states.state(organization, one.sobject.name) if states is not None else {}
-
-
-def _limits(connection: Connection) -> Limits | None:
+def _forecast(
+    connection: Connection, org: Org, one: ReadableObject, states: StateRegistry | None, rows: int | None
+) -> ObjectForecast:
+    """The forecast of an object from where the registry says that it stands."""
+    name, organization = one.sobject.name, organization_key(connection.log_in().organization_id)
     try:
-        return connection.discovery.limits()
-    except SalesforceError as error:
-        if error.failure.action is Action.RETRY:
-            raise
-        return None
+        state = states.state(organization, name) if states is not None else {}
+        return forecast_object(connection, org, one, state, rows)
+    except (StateError, UnreadableProgress) as error:
+        raise unusable_state(error, name) from error
 
 
 def _confirmed(
     connection: Connection, org: Org, objects: Sequence[ReadableObject], forecasts: Sequence[ObjectForecast]
 ) -> list[ObjectForecast]:
-    """Each forecast with what the org says to a job for one row of the object, with all its fields."""
+    """Each forecast with what the org says to a job for one row of the object, with all its fields.
+
+    Only what the user could mend about this object is an answer; raises ``SalesforceError`` for anything else.
+    """
 
     def refusal(one: ReadableObject) -> str | None:
         selection = select_fields(one.sobject, None, ())
@@ -146,7 +148,10 @@ def _confirmed(
             soql = f"{build_soql(query, WHOLE)} LIMIT 1"
             job = org.create(config.api_version, soql, query.operation, one.sobject.name)
         except SalesforceError as error:
-            return error.failure.summary
+            failure = error.failure
+            if failure.consequence is not Consequence.CONFIG or failure.action is Action.STOP_RUN:
+                raise
+            return failure.summary
         org.abort(config.api_version, job.id, one.sobject.name)
         return None
 

@@ -1,4 +1,4 @@
-"""What goes wrong outside Salesforce: the disk, AWS, ourselves. One sentence each, and who has to act. Pure."""
+"""What goes wrong outside Salesforce: the disk, AWS, a state, ourselves. One sentence each and who has to act. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
+from source_salesforce_bulk.extraction.stream_state import StateError
+from source_salesforce_bulk.registries.state import UnreadableProgress
 from source_salesforce_bulk.runners.outcomes import ExportFailed
 from source_salesforce_bulk.salesforce.failures import Consequence
 
@@ -44,6 +46,12 @@ def storage_failure(error: BaseException, about: str) -> ExportFailed | None:
             return ExportFailed(Consequence.CONFIG, text)
         case _:
             return None
+
+
+def unusable_state(error: StateError | UnreadableProgress, object_name: str) -> ExportFailed:
+    """An object's entry in the registry is damaged or another stream's: nobody but the user can tell which state is."""
+    text = f"{object_name}: its state in the registry is of no use: {str(error).rstrip('.')}. "
+    return ExportFailed(Consequence.CONFIG, f"{text}Restore it, or remove it to start over.")
 
 
 def defect(error: BaseException, about: str) -> ExportFailed:

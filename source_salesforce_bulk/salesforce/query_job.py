@@ -174,6 +174,15 @@ def poll_interval(age: float, policy: JobPolicy, random01: float) -> float:
     return interval * (0.9 + 0.2 * random01)
 
 
+def polls_until(age: float, policy: JobPolicy) -> int:
+    """How often a job is polled that is complete ``age`` seconds after its creation: at least once. Without jitter."""
+    polled, polls = poll_interval(0.0, policy, 0.5), 1
+    while polled < age:
+        polled += poll_interval(polled, policy, 0.5)
+        polls += 1
+    return polls
+
+
 def advance(job: QueryJob, event: Event, now: float, policy: JobPolicy, random01: float) -> Move:
     """The job after ``event`` at monotonic ``now``, and what is to be done.
 
