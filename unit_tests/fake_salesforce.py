@@ -169,6 +169,8 @@ class FakeSalesforce:
                 return _error(403, "API_DISABLED_FOR_ORG")
             case "no connection":
                 return Answer(error=requests.exceptions.ConnectTimeout())
+            case "defect":
+                return Answer(error=ZeroDivisionError())
         return None
 
     # Resources

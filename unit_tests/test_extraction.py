@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 import pytest
 
@@ -8,7 +9,7 @@ from source_salesforce_bulk.extraction.stream_state import Mode
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.ids import id_18
 from source_salesforce_bulk.salesforce.soql import format_instant
-from unit_tests.extraction_rig import UPPER, ExtractionRig, read_one
+from unit_tests.extraction_rig import SCOPE, UPPER, ExtractionRig, read_one
 
 FULL_REFRESH, INCREMENTAL = Mode.FULL_REFRESH, Mode.INCREMENTAL
 INTERRUPTED = Failure.of(Kind.INTERRUPTED)
@@ -91,6 +92,18 @@ def test_a_run_that_is_stopped_keeps_the_jobs_of_its_states_and_ends_the_others(
     assert len(rig.named()) == 1
     assert rig.salesforce.left() == rig.named()
     assert rig.files() == []
+
+
+def test_an_answer_that_comes_while_it_closes_creates_no_job(rig):
+    """Nobody would be there to end it."""
+    to_first_page(rig, rig.add("Contact", INCREMENTAL))
+    read_until = {"SystemModstamp": format_instant(UPPER), "scope": SCOPE}
+    rig.add("Account", INCREMENTAL, read_until, lookback=timedelta(days=7))
+    rig.extraction.close(keep=(), seconds=60.0)
+    rig.calls.settle()
+    assert [job.object_name for job in rig.salesforce.jobs.values()] == ["Contact"]
+    assert rig.salesforce.left() == set()
+    assert rig.salesforce.count("query") == 1
 
 
 def test_closing_waits_no_longer_than_it_was_told(rig):

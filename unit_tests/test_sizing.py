@@ -148,3 +148,16 @@ def test_while_the_org_is_asked_where_to_cut_its_slot_is_kept(tmp_path: Path, ri
     assert not alone.extraction.has_free_slot
     alone.read_all()
     alone.close()
+
+
+def test_a_defect_while_an_object_is_sized_fails_that_object_alone(tmp_path: Path):
+    rig = ExtractionRig(tmp_path, {"Account": rows(40), "Contact": rows(5)})
+    rig.salesforce.script("query", "defect")
+    account = rig.add("Account", INCREMENTAL, rows=40 * MILLION)
+    contact = rig.add("Contact", INCREMENTAL)
+    rig.read_all()
+    rig.close()
+    assert account.failure is not None
+    assert account.failure.kind is Kind.UNEXPECTED
+    assert (contact.failure, len(contact.rows)) == (None, 5)
+    rig.salesforce.close()

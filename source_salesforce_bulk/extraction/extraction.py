@@ -183,7 +183,11 @@ class Extraction:
             LOGGER.warning("Stopping the run: %s", failure.summary)
 
     def close(self, keep: Collection[str], seconds: float) -> None:
-        """End every job this run answers for, except those in ``keep``, within ``seconds``; then take no more calls."""
+        """End every job this run answers for, except those in ``keep``, within ``seconds``; then take no more calls.
+
+        Answers that come meanwhile create no further job.
+        """
+        self._scheduler.halt()
         for read in self._reads:
             for window in read.windows:
                 window.drop_pages()
@@ -196,7 +200,7 @@ class Extraction:
             self._calls.submit(
                 partial(find_pieces, self._org, read.plan, window.bounds),
                 partial(self._sized, read, window),
-                partial(self._not_sized, window),
+                partial(self._not_sized, read, window),
             )
 
     def _sized(self, read: ObjectRead, window: WindowRead, pieces: Sequence[Piece]) -> None:
@@ -208,11 +212,11 @@ class Extraction:
             what = f"about {rows:,} rows are read in {len(pieces)} windows"
             self._scheduler.log(read, window, what)
 
-    def _not_sized(self, window: WindowRead, error: Exception) -> None:
+    def _not_sized(self, read: ObjectRead, window: WindowRead, error: Exception) -> None:
         window.sizing = False
         failure = failure_in(error)
         if failure is not None:
-            self.stop(failure)
+            self._scheduler.give_up(read, window, failure)
 
     def _pump(self) -> None:
         self._calls.drain(0.0)

@@ -157,9 +157,16 @@ class JobScheduler:
         for command in commands:
             self._carry_out(read, window, command)
         if window.job.phase is Phase.FAILED and window.job.failure is not None:
-            self._window_failed(read, window, window.job.failure)
+            self.give_up(read, window, window.job.failure)
         read.publish()
         return window.job.phase
+
+    def give_up(self, read: ObjectRead, window: WindowRead, failure: Failure) -> None:
+        """End the window's object with ``failure``, or the whole run where that concerns every object."""
+        if failure.action is Action.STOP_RUN:
+            self._on_stop(failure)
+        else:
+            read.fail(replace(failure, job_id=window.job.job_id))
 
     def log(
         self,
@@ -350,12 +357,6 @@ class JobScheduler:
             what = f"the window is read again from its start; {repeated} rows already emitted are repeated"
             self.log(read, window, what, level=logging.WARNING)
 
-    def _window_failed(self, read: ObjectRead, window: WindowRead, failure: Failure) -> None:
-        if failure.action is Action.STOP_RUN:
-            self._on_stop(failure)
-        else:
-            read.fail(replace(failure, job_id=window.job.job_id))
-
     def _split(self, read: ObjectRead, window: WindowRead) -> None:
         if window.job.failure is not None:
             read.note_too_large(window)
@@ -373,7 +374,7 @@ class JobScheduler:
             self.log(read, window, "the window is split in two")
             read.split(window, halves, half_of(window.job, self._policy.jobs))
         elif window.job.failure is not None:
-            self._window_failed(read, window, window.job.failure)
+            self.give_up(read, window, window.job.failure)
         else:
             window.indivisible = True
             window.job = replace(window.job, phase=Phase.PLANNED)
@@ -381,4 +382,4 @@ class JobScheduler:
     def _not_split(self, read: ObjectRead, window: WindowRead, error: Exception) -> None:
         failure = failure_in(error)
         if failure is not None:
-            self._window_failed(read, window, failure)
+            self.give_up(read, window, failure)
