@@ -21,6 +21,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from source_salesforce_bulk.salesforce.bulk_api import JobState
 from source_salesforce_bulk.salesforce.failure_kinds import MEANINGS, Action, Consequence, Kind, Meaning
 from source_salesforce_bulk.salesforce.failure_table import JOB_MESSAGES, ROWS, Evidence, Row, normal_code
 from source_salesforce_bulk.salesforce.retry import parse_retry_after
@@ -159,12 +160,11 @@ def classify_exception(operation: Operation, error: BaseException) -> Failure:
     return Failure.of(_exception_kind(operation, error, first, names, chain), operation, _trouble(chain))
 
 
-def classify_job_state(state: str, error_message: str | None, redact: Redact = str) -> Failure | None:
-    """The failure behind a job's final state; None for states that are none. ``state`` may be written in any way."""
-    word = state.replace(" ", "").lower()
-    if word in {"aborted", "abort"}:
+def classify_job_state(state: JobState, error_message: str | None) -> Failure | None:
+    """The failure behind a job's final state; None for states that are none. No secret may be left in the message."""
+    if state is JobState.ABORTED:
         return Failure.of(Kind.JOB_ABORTED, Operation.JOB_INFO)
-    if word != "failed":
+    if state is not JobState.FAILED:
         return None
     message = error_message or ""
     codes = tuple(dict.fromkeys(first or later for first, later in _CODE_IN_TEXT.findall(message)))
@@ -173,7 +173,7 @@ def classify_job_state(state: str, error_message: str | None, redact: Redact = s
     return Failure.of(
         kind,
         Operation.JOB_INFO,
-        _quote(errors, redact),
+        _quote(errors, str),
         guidance=row.guidance if row else None,
         error_codes=codes,
     )

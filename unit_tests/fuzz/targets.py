@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 
 from source_salesforce_bulk.encoding.csv_page import PageRejected, inspect_page, read_rows
+from source_salesforce_bulk.salesforce.bulk_api import JobState
 from source_salesforce_bulk.salesforce.failures import classify_job_state, classify_response
 from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation
 
@@ -61,7 +62,7 @@ def answer(data: bytes) -> None:
     failure = classify_response(operation, ApiResponse(status, headers, body), masked)
     if failure is not None:
         _says_something(failure.summary, failure.guidance)
-    job = classify_job_state("Failed", body.decode(errors="replace"), _masked)
+    job = classify_job_state(JobState.FAILED, body.decode(errors="replace"))
     assert job is not None
     _says_something(job.summary, job.guidance)
 
