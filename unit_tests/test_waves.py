@@ -3,11 +3,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 import pytest
 
 from source_salesforce_bulk.runners.staging import StagedFile
 from source_salesforce_bulk.runners.waves import SESSION_LIFE, ReadPage, Wave, WaveBoard, WaveResult, WaveSize
+from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.page_task import PageOutcome
 from source_salesforce_bulk.salesforce.pages import PageAddress
@@ -102,6 +104,52 @@ def test_what_a_wave_raises_is_raised_for_each_of_its_pages_and_the_next_wave_ru
         asked.read(address(locator="a"))
     runner.error = None
     assert asked.read(address(locator="b")).outcome.rows == 10
+
+
+def test_whoever_led_a_wave_leads_no_later_one():
+    """The leader's page is the front one: nothing of the object can be committed before it is handed on."""
+    leaders: list[int] = []
+    all_asked = threading.Event()
+
+    def gathered() -> None:
+        leaders.append(threading.get_ident())
+        assert all_asked.wait(30)
+
+    runner = FakeRunner()
+    asked = board(runner, GatheringClock(gathered))
+    with ThreadPoolExecutor(20) as threads:
+        reads = [threads.submit(asked.read, address(locator=str(number))) for number in range(20)]
+        all_asked.set()
+        assert [one.result().outcome.rows for one in reads] == [10] * 20
+    assert len(runner.waves) == len(leaders) > 1  # the first one takes eight
+    assert len(set(leaders)) == len(leaders)
+
+
+@pytest.mark.parametrize("fails", ["gathering", "running"])
+def test_what_ends_one_leader_leaves_nobody_waiting(fails):
+    """A run that is being stopped, say: those who wait are told so, or lead a wave of their own and hear it there."""
+    stopped = Stopped("the run is being stopped")
+    told: SimpleQueue[Stopped] = SimpleQueue()
+
+    class DyingRunner(FakeRunner):
+        def run(self, wave: Wave) -> WaveResult:
+            raise stopped
+
+    def gathered() -> None:
+        if fails == "gathering":
+            raise stopped
+
+    asked = board(DyingRunner(), GatheringClock(gathered))
+
+    def read(locator: str) -> None:
+        try:
+            asked.read(address(locator=locator))
+        except Stopped as error:
+            told.put(error)
+
+    for locator in "ab":
+        threading.Thread(target=read, args=(locator,), daemon=True).start()
+    assert [told.get(timeout=30) for _ in "ab"] == [stopped, stopped]
 
 
 def test_the_first_wave_is_small_and_later_ones_take_half_of_a_session():

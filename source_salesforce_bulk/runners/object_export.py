@@ -78,7 +78,11 @@ class Export:
 
 
 class ObjectExport:
-    """One object from its lease to its release. :meth:`turns` is to be exhausted, :meth:`settle` called afterwards."""
+    """One object from its lease to its release. :meth:`turns` is to be exhausted.
+
+    What follows once all objects are read: :meth:`announce_manifest`, then :meth:`manifest_written` or
+    :meth:`not_named`; and :meth:`release`, however the run ended.
+    """
 
     def __init__(self, export: Export, readable: ReadableObject, metrics: ObjectMetrics, expected: int | None) -> None:
         self.readable = readable

@@ -89,19 +89,28 @@ class WaveSize:
         return replace(self, seconds_per_page=max(self.seconds_per_page or 0.0, seconds / rounds))
 
 
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    """Somebody who waits for a page, or, where ``turn`` brings None, is to lead the wave that the page is in."""
+
+    address: PageAddress
+    turn: Future[ReadPage | None] = field(default_factory=Future)
+
+
 @dataclass(slots=True)
 class _Queue:
-    """The pages of one object that wait for their wave."""
+    """Those who wait for a page of one object. ``led``: somebody gathers or runs a wave of it, and calls the next."""
 
-    waiting: deque[tuple[PageAddress, Future[ReadPage]]] = field(default_factory=deque)
-    running: bool = False
+    waiting: deque[_Waiter] = field(default_factory=deque)
+    led: bool = False
 
 
 class WaveBoard:
     """Gathers pages and runs waves. Any thread may ask; a wave runs on the thread that asked for its first page.
 
-    The pages that are asked for while a wave of their object runs are the next wave. ``session`` gives the session of
-    the moment.
+    The pages that are asked for while a wave of their object runs are the next wave. Whoever led a wave has its page
+    then, and the first of those who wait leads the next one: what comes later keeps no page back. ``session`` gives the
+    session of the moment.
     """
 
     def __init__(
@@ -122,42 +131,54 @@ class WaveBoard:
 
     def read(self, address: PageAddress) -> ReadPage:
         """The page, once its wave has run; raises what the wave raised."""
-        future: Future[ReadPage] = Future()
+        waiter = _Waiter(address)
         with self._lock:
             queue = self._queues.setdefault(address.object_name, _Queue())
-            queue.waiting.append((address, future))
-            leads = not queue.running
-            queue.running = True
-        if leads:
-            self._lead(address.object_name, queue)
-        return future.result()
+            if queue.led:
+                queue.waiting.append(waiter)
+            else:
+                queue.led = True
+                waiter.turn.set_result(None)
+        page = waiter.turn.result()
+        return self._lead(waiter, queue) if page is None else page
 
-    def _lead(self, name: str, queue: _Queue) -> None:
-        """Run waves until nobody waits."""
-        while pages := self._gathered(queue):
-            try:
-                self._run(name, pages)
-            except BaseException as error:  # noqa: BLE001 - it belongs to everybody who waits for a page of the wave
-                for _, future in pages:
-                    if not future.done():
-                        future.set_exception(error)
+    def _lead(self, leader: _Waiter, queue: _Queue) -> ReadPage:
+        """Run one wave and let the next be led, whatever happens: nobody else would call those who wait."""
+        others: Sequence[_Waiter] = ()
+        try:
+            self._clock.sleep(GATHERING)
+            others = self._gathered(queue)
+            page, *pages = self._run(leader.address.object_name, [leader.address, *(one.address for one in others)])
+        except BaseException as error:
+            for one in others:
+                one.turn.set_exception(error)
+            raise
+        finally:
+            self._hand_over(queue)
+        for one, its_page in zip(others, pages, strict=True):
+            one.turn.set_result(its_page)
+        return page
 
-    def _gathered(self, queue: _Queue) -> Sequence[tuple[PageAddress, Future[ReadPage]]]:
-        self._clock.sleep(GATHERING)
+    def _gathered(self, queue: _Queue) -> Sequence[_Waiter]:
+        """Those whose pages go into the wave beside its leader's."""
         with self._lock:
-            pages = [queue.waiting.popleft() for _ in range(min(len(queue.waiting), self._size.pages))]
-            queue.running = bool(pages)
-            return pages
+            return [queue.waiting.popleft() for _ in range(min(len(queue.waiting), self._size.pages - 1))]
 
-    def _run(self, name: str, pages: Sequence[tuple[PageAddress, Future[ReadPage]]]) -> None:
+    def _hand_over(self, queue: _Queue) -> None:
+        with self._lock:
+            if queue.waiting:
+                queue.waiting.popleft().turn.set_result(None)
+            else:
+                queue.led = False
+
+    def _run(self, name: str, addresses: Sequence[PageAddress]) -> list[ReadPage]:
+        """The pages of one wave, in order."""
         with self._lock:
             self._waves += 1
             number = self._waves
-        tasks = tuple(PageTask(index, address) for index, (address, _) in enumerate(pages))
+        tasks = tuple(PageTask(index, address) for index, address in enumerate(addresses))
         session, began = self._session(), self._clock.monotonic()
         result = self._runner.run(Wave(number, self._sobject(name), tasks, session))
         with self._lock:
-            self._size = self._size.after(len(pages), self._clock.monotonic() - began)
-        for task, (_, future) in zip(tasks, pages, strict=True):
-            outcome = result.outcomes[task.number]
-            future.set_result(ReadPage(outcome, result.files.get(task.number), session))
+            self._size = self._size.after(len(tasks), self._clock.monotonic() - began)
+        return [ReadPage(result.outcomes[task.number], result.files.get(task.number), session) for task in tasks]
