@@ -264,8 +264,8 @@ class CatalogRead:
         name = configured.stream.name
         trace = self._trace_of(name, error)
         self._failures[name] = trace
-        counts = self.connection.metrics.of(name)
-        counts.errors = max(counts.errors, 1)  # what failed before there was a job was counted by nobody
+        if not self.connection.metrics.of(name).errors:
+            self.connection.metrics.count(name, errors=1)  # what failed before there was a job was counted by nobody
         LOGGER.error("%s failed: %s; %s", name, trace.message, self._summary(name))
         yield status_message(configured.stream, AirbyteStreamStatus.INCOMPLETE)
         yield trace.as_sanitized_airbyte_message(stream_descriptor=StreamDescriptor(name=name))

@@ -21,7 +21,8 @@ _NOBODY = "005000000000000AAA"
 def check_connection(connection: Connection) -> str:
     """A sentence that says who is connected to what. Raises ``SalesforceError`` for what stands in the way.
 
-    Costs four calls beside the login: limits, and a job that is created for at most one row, aborted and deleted.
+    Costs five calls beside the login: versions, limits, and a job that is created for at most one row, aborted and
+    deleted.
     """
     session = connection.log_in()
     _check_version(connection)

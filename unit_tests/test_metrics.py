@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics, RunMetrics
 from source_salesforce_bulk.salesforce import bulk_api
 from source_salesforce_bulk.salesforce.failures import Failure, Kind
@@ -19,7 +21,7 @@ def test_an_object_begins_with_nothing_counted():
 
 def test_each_object_keeps_its_own_counts():
     metrics = RunMetrics()
-    metrics.of("Account").records += 3
+    metrics.count("Account", records=3)
     assert metrics.of("Account").records == 3
     assert metrics.of("Contact").records == 0
 
@@ -46,10 +48,41 @@ def test_a_request_that_goes_out_again_is_an_error_and_a_retry():
     assert (metrics.of("Account").errors, metrics.of("Account").retries) == (1, 1)
 
 
+COUNTS = ("records", "batches", "errors", "retries", "jobs", "orphans")
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_what_is_counted_is_added_to_its_count_alone(name):
+    metrics = RunMetrics()
+    for number in (2, 3):
+        metrics.count("Account", **{name: number})
+    assert metrics.of("Account") == ObjectMetrics(**{name: 5})
+
+
+def test_nobody_adds_to_a_count_while_another_thread_may():
+    metrics, locked = RunMetrics(), []
+
+    class Watched(int):
+        def __add__(self, more: int) -> Watched:
+            locked.append(metrics._lock.locked())
+            return Watched(int(self) + more)
+
+    account = metrics.of("Account")
+    for name in (*COUNTS, "bytes"):
+        setattr(account, name, Watched())
+    metrics.count("Account", records=1)
+    metrics.on_answer(POLL, 200, 0.1, 7, USAGE)
+    metrics.on_retry(POLL, Failure.of(Kind.UNAVAILABLE), 1.0)
+    metrics.on_spent("Account", Operation.RESULTS, calls=2, retries=1, size=9, usage=None)
+    assert (account.records, account.bytes, account.errors, account.retries) == (1, 16, 2, 2)
+    assert len(locked) >= len(COUNTS) + 1
+    assert all(locked)
+
+
 def test_jobs_are_counted_over_all_objects():
     metrics = RunMetrics()
-    metrics.of("Account").jobs += 2
-    metrics.of("Contact").jobs += 1
+    metrics.count("Account", jobs=2)
+    metrics.count("Contact", jobs=1)
     assert metrics.jobs == 3
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import gzip
 import logging
 import shutil
@@ -13,9 +14,9 @@ import pytest
 from source_salesforce_bulk.encoding.csv_page import PageRejected
 from source_salesforce_bulk.encoding.record_lines import LineEncoder
 from source_salesforce_bulk.encoding.records import Column
-from source_salesforce_bulk.salesforce import page_encoders
+from source_salesforce_bulk.salesforce import encoding_worker, page_encoders
 from source_salesforce_bulk.salesforce.clock import Stopped
-from source_salesforce_bulk.salesforce.encoding_worker import EncodingJob
+from source_salesforce_bulk.salesforce.encoding_worker import EncodingJob, WorkerDefect, answer_of, page_of
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.page_encoders import PageEncoders, usable_cores, workers_for
 from source_salesforce_bulk.salesforce.page_files import encode_file
@@ -113,13 +114,49 @@ def test_a_page_that_a_worker_rejects_is_rejected_here_in_the_same_words(page):
         encoders.close()
 
 
-def test_a_full_disk_in_a_worker_is_an_error_of_the_disk(page):
+def test_a_full_disk_in_a_worker_is_an_error_of_the_disk(page, caplog):
     encoders = PageEncoders(workers=1, worth_a_worker=0)
     try:
-        with pytest.raises(OSError, match="No such file"):
-            encoders.encode(page, True, ENCODER, page.parent / "missing" / "lines", 7)
+        with pytest.raises(OSError, match="No space left") as raised:
+            encoders.encode(page, True, ENCODER, Path("/dev/full"), 7)
+        assert raised.value.errno == errno.ENOSPC
+        assert encoded(encoders, page) == here(page)
     finally:
         encoders.close()
+    assert caplog.records == [], "the worker has not failed"
+
+
+def test_of_a_defect_in_a_worker_only_its_name_is_told(page, monkeypatch):
+    def fail(*_):
+        raise KeyError("Mr. Doe")
+
+    monkeypatch.setattr(encoding_worker, "encode_file", fail)
+    answer = answer_of(EncodingJob(str(page), True, str(page.with_suffix(".jsonl")), 7, "Account", ()))
+    assert answer == {"defect": "KeyError"}
+    with pytest.raises(WorkerDefect, match=r"^KeyError$"):
+        page_of(answer)
+
+
+def test_a_page_on_which_a_worker_fails_is_encoded_here_and_the_worker_says_nothing(page, caplog, capfd):
+    """A kind of column that only this process knows fails in the worker alone."""
+
+    class Kind:
+        value = "Mr. Doe"
+
+    encoder = LineEncoder("Account", COLUMNS)
+    encoder.columns = (Column("Id", Kind()), *COLUMNS[1:])
+    encoders = PageEncoders(workers=1, worth_a_worker=0)
+    lines = page.with_suffix(".jsonl")
+    try:
+        with caplog.at_level(logging.WARNING):
+            made = encoders.encode(page, True, encoder, lines, 7)
+    finally:
+        encoders.close()
+    assert (made, lines.read_bytes()) == here(page)
+    assert [record.getMessage() for record in caplog.records] == [
+        "A process that encodes pages failed (ValueError); pages are encoded in this process."
+    ]
+    assert capfd.readouterr().err == ""
 
 
 def test_when_a_worker_fails_pages_are_encoded_here_and_a_warning_says_so(page, monkeypatch, caplog):

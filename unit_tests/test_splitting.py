@@ -104,6 +104,13 @@ def test_a_middle_that_takes_too_long_to_find_is_asked_for_without_dates():
     assert org.asked == [("middle", WINDOW), ("middle", WHOLE)]
 
 
+def test_no_split_asks_more_than_three_questions_of_two_queries_each():
+    instant = UPPER - timedelta(hours=4)
+    org = AnsweringOrg((instant, instant), middles=(SLOW, SLOW))
+    assert find_halves(org, plan(), WINDOW, 0) is None
+    assert org.asked == [("instants", WINDOW), ("middle", WINDOW), ("middle", WHOLE)]
+
+
 @pytest.mark.parametrize("middles", [(None,), (SLOW,)])
 def test_a_full_refresh_whose_ids_cannot_be_cut_has_no_halves(middles):
     org = AnsweringOrg(middles=middles)

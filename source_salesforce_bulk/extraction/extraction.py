@@ -132,11 +132,8 @@ class Extraction:
     def handed_on(self, read: ObjectRead, ready: ReadyPage) -> None:
         """The rows of ``ready`` have been emitted: what follows is covered by the object's state from now on."""
         window = read.windows[0]
-        counts = self._metrics.of(read.plan.object_name)
-        counts.records += ready.page.rows
-        counts.batches += 1
-        counts.retries += ready.page.retries
-        counts.errors += ready.page.retries
+        again = ready.page.retries
+        self._metrics.count(read.plan.object_name, records=ready.page.rows, batches=1, errors=again, retries=again)
         batch = ready.page.address.locator or FIRST_PAGE
         self._scheduler.log(read, window, "page emitted", batch=batch, rows=ready.page.rows)
         read.hand_on(ready)

@@ -47,7 +47,8 @@ class ObjectMetrics:
 class RunMetrics:
     """All objects' counts, and the newest word on the org's daily API calls. It observes the transport.
 
-    Transport tells it from many threads; the counts of an object are otherwise only touched by the deciding thread.
+    Transport tells it from many threads, so whoever counts does it by a method of this class. ``waiting``,
+    ``unreadable`` and ``inexact`` are not transport's: one thread adds to them, the one that decides.
     """
 
     def __init__(self) -> None:
@@ -72,6 +73,27 @@ class RunMetrics:
         with self._lock:
             return sum(counts.jobs for counts in self._objects.values())
 
+    def count(
+        self,
+        object_name: str | None,
+        *,
+        records: int = 0,
+        batches: int = 0,
+        errors: int = 0,
+        retries: int = 0,
+        jobs: int = 0,
+        orphans: int = 0,
+    ) -> None:
+        """Add to one object's counts. A retry is no error by itself; whoever counts one says both."""
+        counts = self.of(object_name)
+        with self._lock:
+            counts.records += records
+            counts.batches += batches
+            counts.errors += errors
+            counts.retries += retries
+            counts.jobs += jobs
+            counts.orphans += orphans
+
     def on_answer(
         self, request: ApiRequest, status: int | None, seconds: float, size: int, usage: ApiUsage | None
     ) -> None:
@@ -84,19 +106,15 @@ class RunMetrics:
 
     def on_retry(self, request: ApiRequest, failure: Failure, pause: float) -> None:
         """The same request goes out again after ``pause`` seconds."""
-        counts = self.of(request.object_name)
-        with self._lock:
-            counts.retries += 1
-            counts.errors += 1
+        self.count(request.object_name, errors=1, retries=1)
 
     def on_spent(
         self, object_name: str, operation: Operation, *, calls: int, retries: int, size: int, usage: ApiUsage | None
     ) -> None:
         """Another machine of this run has sent ``calls`` requests, ``retries`` of them once more; bytes as received."""
+        self.count(object_name, errors=retries, retries=retries)
         counts = self.of(object_name)
         with self._lock:
             counts.calls[operation] += calls
-            counts.retries += retries
-            counts.errors += retries
             counts.bytes += size
             self.usage = usage or self.usage

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, StreamState
+from source_salesforce_bulk.extraction.windows import FIRST_STAMP
 from source_salesforce_bulk.salesforce.ids import id_15
 from source_salesforce_bulk.salesforce.soql import Bounds, parse_instant
 
@@ -41,7 +42,6 @@ ROWS_PER_RANGE = 2_500_000
 MOST_PIECES = 100
 """No object is cut into more windows or ranges, however many rows it has."""
 
-_FIRST_STAMP = datetime(1999, 1, 1, tzinfo=UTC)  # stamps older than the company were set by importers, and are few
 _SECOND = timedelta(seconds=1)
 
 
@@ -95,7 +95,7 @@ def cut_by_date(bounds: Bounds, oldest: datetime, newest: datetime, rows: int) -
 
     Pieces meet at whole seconds; the outer ends are the window's own.
     """
-    first, last = max(oldest, _FIRST_STAMP), newest + _SECOND
+    first, last = max(oldest, FIRST_STAMP), newest + _SECOND
     begin = max(first, bounds.start or first)
     end = min(last, bounds.end or last)
     if begin >= end:

@@ -152,7 +152,7 @@ class JobScheduler:
         before = window.job
         window.job, commands = advance(before, event, self._clock.monotonic(), self._policy.jobs, self._random01())
         if window.job.failure is not None and window.job.failure is not before.failure:
-            self._metrics.of(read.plan.object_name).errors += 1
+            self._metrics.count(read.plan.object_name, errors=1)
             self.log(read, window, window.job.failure.summary, level=logging.WARNING)
         for command in commands:
             self._carry_out(read, window, command)
@@ -266,7 +266,7 @@ class JobScheduler:
             return
         self.creates += 1
         if window.job.creates > 1 or window.job.lost_answers:
-            self._metrics.of(read.plan.object_name).retries += 1
+            self._metrics.count(read.plan.object_name, retries=1)
         self._start_over(read, window)
         window.unconfirmed = False
         if self._ledger.aborting:
@@ -294,7 +294,7 @@ class JobScheduler:
     def _created(self, read: ObjectRead, window: WindowRead, info: JobInfo) -> None:
         self._ledger.answered()
         self._ledger.note(info.id, window.api_version, read.plan.object_name)
-        self._metrics.of(read.plan.object_name).jobs += 1
+        self._metrics.count(read.plan.object_name, jobs=1)
         if read.failure is None:
             self.apply(read, window, Created(info))
             self.log(read, window, "query job created")
@@ -305,7 +305,7 @@ class JobScheduler:
         if failure is None:
             return
         if failure.action is Action.SEND_ONCE_MORE:
-            self._metrics.of(read.plan.object_name).orphans += 1
+            self._metrics.count(read.plan.object_name, orphans=1)
             self.log(read, window, "a job that nobody will read may be left in the org", level=logging.WARNING)
         if read.failure is None:
             self.apply(read, window, CreateFailed(failure))

@@ -29,7 +29,8 @@ DATE_HALVINGS = 3
 def find_halves(org: Org, plan: ObjectPlan, bounds: Bounds, halvings: int) -> Halves | None:
     """The two halves of a window that was halved ``halvings`` times before; None where nothing is left to cut.
 
-    Blocks for up to four short queries. Raises ``SalesforceError`` only for what stops the whole run.
+    Blocks for two short queries, and where the answers do not help for six at most. Raises ``SalesforceError`` only for
+    what stops the whole run.
     """
     ways: list[Callable[[Org, ObjectPlan, Bounds], Halves | None]] = [_by_id]
     if plan.mode is Mode.INCREMENTAL:

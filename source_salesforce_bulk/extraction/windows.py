@@ -32,9 +32,13 @@ Halves = tuple[Bounds, Bounds]
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _LATEST = datetime.max.replace(tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
-# SystemModstamp cannot be set by importers, so no stamp is older than the company. Only used to find a middle: the half
-# below it stays open.
-_FIRST_STAMP = datetime(1999, 1, 1, tzinfo=UTC)
+
+FIRST_STAMP = datetime(1999, 1, 1, tzinfo=UTC)
+"""No date is cut earlier: Salesforce is no older, and stamps that are were set by an importer.
+
+That goes for CreatedDate and LastModifiedDate, not for SystemModstamp. Such rows are few, and none is lost: what lies
+below the first cut stays open below.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ def halve_by_date(bounds: Bounds, first: datetime | None = None, last: datetime 
     if first is not None and last is not None:
         middle = _next_second(first + (last - first) / 2)
         return _cut(bounds, middle) if first < middle <= last else None
-    begin = bounds.start or min(_FIRST_STAMP, bounds.end)
+    begin = bounds.start or min(FIRST_STAMP, bounds.end)
     middle = (begin + (bounds.end - begin) / 2).replace(microsecond=0)
     if middle <= begin or bounds.end - begin < 2 * _SECOND:
         return None

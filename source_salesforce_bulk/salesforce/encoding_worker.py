@@ -51,18 +51,29 @@ class EncodingJob:
         return encode_file(Path(self.page), self.gzipped, encoder, Path(self.lines), self.emitted_at)
 
 
+class WorkerDefect(Exception):
+    """The worker could not do a job, for a reason that is not the page's. The message names the exception's type."""
+
+
 def answer_of(job: EncodingJob) -> Mapping[str, Any]:
-    """What became of a job, as it is sent back."""
+    """What became of a job, as it is sent back.
+
+    Of a defect only the name of its type: a traceback on stderr, or the exception's text, may hold values of rows.
+    """
     try:
         return {"page": asdict(job.run())}
     except PageRejected as rejected:
         return {"rejected": str(rejected)}
     except OSError as error:
         return {"os_error": [error.errno, error.strerror]}
+    except Exception as error:  # noqa: BLE001 - the page is encoded by the other process then, which types it
+        return {"defect": type(error).__name__}
 
 
 def page_of(answer: Mapping[str, Any]) -> EncodedPage:
-    """The page an answer tells of; raises what the worker's job raised."""
+    """The page an answer tells of; raises what the job raised, or :class:`WorkerDefect`."""
+    if "defect" in answer:
+        raise WorkerDefect(answer["defect"])
     if "rejected" in answer:
         raise PageRejected(answer["rejected"])
     if "os_error" in answer:

@@ -28,7 +28,7 @@ class Action(Enum):
     REFRESH_TOKEN = "refresh token"
     """``transport`` with ``token``: one new login, then the same request."""
     NOT_READY = "not ready"
-    """``jobs``: the job has not ended; poll on."""
+    """``query_job``: the job has not ended; poll on."""
     FETCH_PAGE_AGAIN = "fetch page again"
     """``pages``: the same locator again."""
     SEND_ONCE_MORE = "send once more"

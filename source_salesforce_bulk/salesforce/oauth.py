@@ -35,7 +35,6 @@ _ASSERTION_LIFE = timedelta(minutes=3)
 # Printable, no blanks: anything else is no token, and would break (or forge) the header it is put into.
 _TOKEN_TEXT = re.compile(r"[\x21-\x7e]+")
 _SANDBOX_HOST = re.compile(r"--[^.]+\.(sandbox\.)?my\.salesforce\.|\.sandbox\.my\.", re.IGNORECASE)
-_PEM = re.compile(r"\s*(-----BEGIN [A-Z ]+-----)(.*?)(-----END [A-Z ]+-----)\s*", re.DOTALL)
 _IDENTITY = re.compile(r"/id/(00D\w{12,15})/(005\w{12,15})/?$", re.ASCII)
 
 
@@ -58,7 +57,7 @@ class ClientCredentials:
 
 @dataclass(frozen=True, slots=True)
 class JwtBearer:
-    """A pre-authorized user, vouched for with the app's private key (RSA, PEM)."""
+    """A pre-authorized user, vouched for with the app's private key: RSA, PEM, its line breaks in place."""
 
     client_id: str
     username: str
@@ -154,7 +153,7 @@ def is_loopback(host: str | None) -> bool:
 
 def split_key(private_key: str) -> tuple[str, ...]:
     """The key's own lines, as they may turn up alone in a text that has to be redacted."""
-    return tuple(line for line in _pem(private_key).splitlines() if line and not line.startswith("-----"))
+    return tuple(line for line in private_key.splitlines() if line and not line.startswith("-----"))
 
 
 def _assertion(credentials: JwtBearer, login_url: str, now: datetime) -> str:
@@ -165,7 +164,7 @@ def _assertion(credentials: JwtBearer, login_url: str, now: datetime) -> str:
         "exp": int((now + _ASSERTION_LIFE).timestamp()),
     }
     try:
-        return jwt.encode(claims, _pem(credentials.private_key), algorithm="RS256")
+        return jwt.encode(claims, credentials.private_key, algorithm="RS256")
     except (ValueError, TypeError, AttributeError, NotImplementedError, UnsupportedAlgorithm, jwt.PyJWTError):
         # Not chained: what a parser says of a broken key may quote it.
         raise SalesforceError(
@@ -183,15 +182,6 @@ def _audience(login_url: str) -> str:
     """Who shall accept the assertion: the login host, but for a sandbox's My Domain the sandboxes' common one."""
     url = login_url.rstrip("/")
     return SANDBOX_LOGIN if _SANDBOX_HOST.search(url) else url
-
-
-def _pem(private_key: str) -> str:
-    r"""The key with the line breaks PEM wants: one-line form fields and JSON turn them into blanks or ``\n``."""
-    match = _PEM.fullmatch(private_key.replace("\\n", "\n"))
-    if match is None:
-        return private_key
-    begin, body, end = match.groups()
-    return "\n".join([begin, *body.split(), end, ""])
 
 
 def _base(instance_url: str | None) -> str | None:

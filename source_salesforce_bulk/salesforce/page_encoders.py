@@ -22,7 +22,7 @@ from typing import IO, Any, cast
 from source_salesforce_bulk.encoding.encoded_page import EncodedPage, PageEncoder
 from source_salesforce_bulk.encoding.record_lines import LineEncoder
 from source_salesforce_bulk.salesforce.clock import Stopped
-from source_salesforce_bulk.salesforce.encoding_worker import EncodingJob, page_of
+from source_salesforce_bulk.salesforce.encoding_worker import EncodingJob, WorkerDefect, page_of
 from source_salesforce_bulk.salesforce.page_files import encode_file
 
 LOGGER = logging.getLogger("airbyte.salesforce.pages")
@@ -64,8 +64,8 @@ class PageEncoders:
                 return here()
             columns = tuple((column.name, column.kind.value) for column in encoder.columns)
             job = EncodingJob(str(page), gzipped, str(lines), emitted_at, encoder.stream, columns)
-            answer = self._asked(place, job)
-            return here() if answer is None else page_of(answer)
+            made = self._asked(place, job)
+            return here() if made is None else made
         finally:
             self._places.put(place)
 
@@ -85,17 +85,28 @@ class PageEncoders:
             self._refuse_when_closed()
             raise
 
-    def _asked(self, worker: _Worker, job: EncodingJob) -> Mapping[str, Any] | None:
-        """A worker's answer; None where it has none, and from then on no worker is asked."""
+    def _asked(self, worker: _Worker, job: EncodingJob) -> EncodedPage | None:
+        """What a worker has made of a page; None where it has failed, and from then on no worker is asked.
+
+        Raises what is wrong with the page or the disk.
+        """
         self._refuse_when_closed()
         try:
-            return worker.ask(job.to_line())
+            answer = worker.ask(job.to_line())
         except (OSError, ValueError) as error:
             self._refuse_when_closed()
-            self._broken = True
-            worker.kill()
-            LOGGER.warning("A process that encodes pages failed (%s); pages are encoded in this process.", error)
+            self._give_up(worker, error)
             return None
+        try:
+            return page_of(answer)
+        except WorkerDefect as defect:
+            self._give_up(worker, defect)
+            return None
+
+    def _give_up(self, worker: _Worker, error: Exception) -> None:
+        self._broken = True
+        worker.kill()
+        LOGGER.warning("A process that encodes pages failed (%s); pages are encoded in this process.", error)
 
     def _refuse_when_closed(self) -> None:
         if self._closed:
