@@ -177,6 +177,38 @@ def test_an_object_that_nobody_has_is_the_users_to_mend(still_org: SimulatedOrg,
     assert "Nonsense__c" in failed.message
 
 
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_an_object_that_is_named_and_cannot_be_had_fails_and_the_others_are_exported(
+    org: SimulatedOrg, tmp_path: Path, jobs: int
+) -> None:
+    org.control.fault("http_error", on="describe", object="Contact", status=404, times=None)
+    exporter = Exporter(org, tmp_path, max_concurrent_jobs=jobs)
+
+    done = exporter.script(["Account", "Contact", "Oportunity"], "--metrics", f"json:{tmp_path / 'metrics.json'}")
+
+    assert done.returncode == 3, done.stderr
+    (manifest,) = exporter.manifests()
+    assert manifest["status"] == "partial"
+    statuses = {entry["object"]: entry["status"] for entry in manifest["objects"]}
+    assert statuses == {"Account": "complete", "Contact": "failed", "Oportunity": "failed"}
+    errors = {entry["object"]: entry.get("error", "") for entry in manifest["objects"]}
+    assert "did you mean Opportunity?" in errors["Oportunity"]
+    assert "Contact cannot be exported" in errors["Contact"]
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {line["object"] for line in lines if line["level"] == "ERROR"} == {"Contact", "Oportunity"}
+    assert [line.split()[-1] for line in done.stdout.splitlines() if line.startswith("Oportunity ")] == ["failed"]
+    told = json.loads((tmp_path / "metrics.json").read_text())
+    assert (told["objects"]["Oportunity"]["status"], told["run"]["Failed"]) == ("failed", 1)
+    assert_complete(exporter, org, "Account")
+
+
+def test_an_object_that_is_gone_since_it_was_exported_fails(org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = Exporter(org, tmp_path)
+    assert exporter.run(["Account", "Contact"]).code == 0
+    org.control.remove_object("Contact")
+    assert exporter.run(["Account", "Contact"]).code == 3
+
+
 def test_a_run_id_is_used_once(still_org: SimulatedOrg, tmp_path: Path) -> None:
     exporter = Exporter(still_org, tmp_path)
     exporter.run(["Account"], run_id="monday")

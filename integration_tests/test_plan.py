@@ -96,6 +96,13 @@ def test_an_object_that_cannot_be_read_is_listed_with_its_reason(org: SimulatedO
     assert all(left_out.values())
 
 
+def test_an_object_that_is_named_and_not_there_is_left_out_with_the_reason(org: SimulatedOrg, tmp_path: Path) -> None:
+    planned = plan(Exporter(org, tmp_path), ["Account", "Oportunity"])
+    (left_out,) = [entry for entry in planned["objects"] if not entry["readable"]]
+    assert left_out["object"] == "Oportunity"
+    assert "did you mean Opportunity?" in left_out["reason"]
+
+
 def test_the_org_itself_can_be_asked(org: SimulatedOrg, tmp_path: Path) -> None:
     refused = next(one["name"] for one in org.control.objects() if one["refused_by_bulk"])
 

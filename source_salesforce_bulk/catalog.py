@@ -21,8 +21,11 @@ from source_salesforce_bulk.salesforce.describe import (
 )
 from source_salesforce_bulk.salesforce.discovery import Discovery, LeftOutObject
 from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
+from source_salesforce_bulk.salesforce.object_patterns import is_named, patterns_without_match
 
 LOGGER = logging.getLogger("airbyte.salesforce.catalog")
+
+_NOT_OFFERED = "Not offered: %s: %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,11 @@ class Survey:
     objects: tuple[ReadableObject, ...]
     left_out: tuple[LeftOutObject, ...]
 
+    @property
+    def missed(self) -> tuple[LeftOutObject, ...]:
+        """What the user has named and cannot have."""
+        return tuple(one for one in self.left_out if one.named)
+
 
 def discover_objects(discovery: Discovery, config: Config) -> list[ReadableObject]:
     """Every object that the configuration's patterns show and that Bulk can be expected to read, by name.
@@ -70,30 +78,40 @@ def discover_objects(discovery: Discovery, config: Config) -> list[ReadableObjec
     What is left out is logged with its reason. Raises ``SalesforceError`` where the org cannot be described at all, and
     ValueError for a bad override.
     """
-    return list(survey_objects(discovery, config).objects)
+    survey = survey_objects(discovery, config)
+    for one in survey.missed:
+        LOGGER.warning(_NOT_OFFERED, one.name, one.reason)
+    return list(survey.objects)
 
 
 def survey_objects(discovery: Discovery, config: Config) -> Survey:
-    """:func:`discover_objects`, with what is left out."""
+    """:func:`discover_objects`, with what is left out. What the user has named there is the caller's to tell."""
     listing = discovery.list_objects(config.objects, config.exclude_objects)
-    left_out = list(listing.left_out)
-    for one in left_out:
-        LOGGER.info("Not offered: %s: %s", one.name, one.reason)
+    left_out: list[LeftOutObject] = []
+
+    def leave_out(one: LeftOutObject, level: int = logging.INFO) -> None:
+        left_out.append(one)
+        if not one.named:
+            LOGGER.log(level, _NOT_OFFERED, one.name, one.reason)
+
+    for one in listing.left_out:
+        leave_out(one)
     described = discovery.describe([selected.name for selected in listing.selected])
     objects = []
     for name, result in sorted(described.items()):
+        named = is_named(name, config.objects)
         if isinstance(result, SalesforceError):
             if result.failure.consequence is not Consequence.CONFIG:
                 raise result  # an outage must not look like an org with fewer objects
-            LOGGER.warning("Not offered: %s: %s", name, result.failure.summary)
-            left_out.append(LeftOutObject(name, result.failure.summary))
+            leave_out(LeftOutObject(name, result.failure.summary, named), logging.WARNING)
         elif not result.fields:
-            LOGGER.info("Not offered: %s: Bulk can select none of its fields", name)
-            left_out.append(LeftOutObject(name, "Bulk can select none of its fields"))
+            leave_out(LeftOutObject(name, "Bulk can select none of its fields", named))
         else:
             for unknown in result.unknown_types:
                 LOGGER.info("%s has fields of the unknown type %s; they are read as text", name, unknown)
             objects.append(readable_object(result, config))
+    for pattern in patterns_without_match(config.objects, [one.sobject.name for one in objects]):
+        LOGGER.warning("%s matches no object that can be read", pattern)
     return Survey(tuple(objects), tuple(left_out))
 
 

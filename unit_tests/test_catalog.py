@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from source_salesforce_bulk.catalog import discover_objects, plan_object, readable_object, selected_fields
+from source_salesforce_bulk.catalog import (
+    discover_objects,
+    plan_object,
+    readable_object,
+    selected_fields,
+    survey_objects,
+)
 from source_salesforce_bulk.config import Config, parse_config
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, StateError
 from source_salesforce_bulk.salesforce.describe import SObject, parse_describe
@@ -101,6 +107,40 @@ def test_an_object_of_which_bulk_can_select_nothing_is_left_out_with_its_reason(
     caplog.set_level(logging.INFO)
     assert discover(FakeOrg(describe("Places", ("Where", "address")))) == []
     assert any("Places" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Oportunity", "the org shows this user no object of that name"),
+        ("Secret__c", "permission"),
+        ("Places", "Bulk can select none of its fields"),
+    ],
+)
+def test_what_the_user_names_and_cannot_have_is_a_warning(name, reason, caplog):
+    org = FakeOrg(describe("Account"), describe("Places", ("Where", "address")), Secret__c=Kind.MISSING_PERMISSION)
+    assert [one.sobject.name for one in discover(org, objects=["Account", name])] == ["Account"]
+    (said,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert said.startswith(f"Not offered: {name}: ")
+    assert reason in said
+
+
+def test_a_survey_leaves_it_to_the_caller_to_tell_what_was_named(caplog):
+    org = FakeOrg(describe("Account"), Secret__c=Kind.MISSING_PERMISSION, Other__c=Kind.MISSING_PERMISSION)
+    survey = survey_objects(Discovery(org, "v66.0", 1), config(objects=["Acc*", "Other*", "Secret__c", "Gone__c"]))
+    assert [one.name for one in survey.missed] == ["Gone__c", "Secret__c"]
+    assert [one.name for one in survey.left_out if not one.named] == ["Other__c"]
+    said = " ".join(record.getMessage() for record in caplog.records)
+    assert "Other__c" in said
+    assert "Secret__c" not in said
+    assert "Gone__c" not in said
+
+
+@pytest.mark.parametrize("pattern", ["Oport*", "Secret?_c", "[xyz]*"])
+def test_a_pattern_that_shows_nothing_to_be_read_is_a_warning(pattern, caplog):
+    discover(FakeOrg(describe("Account"), Secret__c=Kind.MISSING_PERMISSION), objects=["acc*", pattern])
+    said = [record.getMessage() for record in caplog.records if "matches" in record.getMessage()]
+    assert said == [f"{pattern} matches no object that can be read"]
 
 
 def test_an_unknown_type_is_text_and_said_once(caplog):

@@ -111,6 +111,35 @@ def test_an_object_given_by_its_own_name_is_offered_in_spite_of_the_hints():
     assert [one.name for one in listing.left_out] == ["TaskStatus"]
 
 
+@pytest.mark.parametrize(
+    ("include", "exclude", "reason"),
+    [
+        (["Nobody"], [], "the org shows this user no object of that name"),
+        (["acount"], [], "the org shows this user no object of that name (did you mean Account?)"),
+        (["Order"], [], "the org shows this user no object of that name (did you mean Order__c?)"),
+        (["*", "Account"], ["acc*"], "exclude_objects leaves it out"),
+        (["Hidden__c", "*"], [], "describe says that it cannot be queried"),
+    ],
+)
+def test_an_object_given_by_its_own_name_is_offered_or_left_out_with_the_reason(include, exclude, reason):
+    org = ScriptedOrg(
+        sobjects={
+            "sobjects": [
+                *listed("Account", "Order__c")["sobjects"],  # type: ignore[misc]
+                *listed("Hidden__c", queryable=False)["sobjects"],  # type: ignore[misc]
+            ]
+        }
+    )
+    (named,) = [entry for entry in include if entry != "*"]
+    (left_out,) = [one for one in discovery(org).list_objects(include, exclude).left_out if one.named]
+    assert left_out == LeftOutObject(named, reason, named=True)
+
+
+def test_a_name_that_is_given_twice_is_left_out_once():
+    listing = discovery(ScriptedOrg(sobjects=listed("Account"))).list_objects(["Gone__c", "gone__C"], [])
+    assert [one.name for one in listing.left_out] == ["Gone__c"]
+
+
 def test_listing_describes_nothing():
     org = ScriptedOrg(sobjects=listed("Account"))
     discovery(org).list_objects(["*"], [])

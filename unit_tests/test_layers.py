@@ -36,6 +36,7 @@ LAYERS: Mapping[str, int] = {
     "salesforce.job_log": PURE,
     "salesforce.oauth": PURE,
     "salesforce.object_hints": PURE,
+    "salesforce.object_patterns": PURE,
     "salesforce.page_walk": PURE,
     "salesforce.query_job": PURE,
     "salesforce.rest_api": PURE,

@@ -101,7 +101,8 @@ def test_the_table_tells_what_became_of_each_object(manifest):
     account.outcome.files = (DataFile("a", 1200, 10, "750A", None),)
     account.outcome.rows = 1200
     lead.outcome.failure = ExportFailed(Consequence.CONFIG, "no")
-    print_summary(Console(file=out, width=100), ExportResult(3, (), manifest), [account, lead])
+    result = ExportResult(3, (account.outcome, lead.outcome), manifest)
+    print_summary(Console(file=out, width=100), result, {"Account": account.metrics, "Lead": lead.metrics}.__getitem__)
     lines = out.getvalue().splitlines()
     assert [line.split()[0] for line in lines[:3]] == ["object", "Account", "Lead"]
     assert "1,200" in lines[1]

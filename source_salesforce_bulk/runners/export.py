@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
-from source_salesforce_bulk.catalog import ReadableObject, discover_objects
+from source_salesforce_bulk.catalog import ReadableObject, Survey, survey_objects
 from source_salesforce_bulk.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.interleaving import TURN_OVER, TurnOver, interleave
@@ -22,6 +22,7 @@ from source_salesforce_bulk.limits_watch import LimitsWatch
 from source_salesforce_bulk.registries.state import LeaseLost, StateRegistry
 from source_salesforce_bulk.runners.destination import Destination, ManifestExists
 from source_salesforce_bulk.runners.manifest import build_manifest
+from source_salesforce_bulk.runners.missed_objects import missed_outcomes, nothing_to_export
 from source_salesforce_bulk.runners.object_export import Export, ObjectExport, PageDone
 from source_salesforce_bulk.runners.outcomes import ExportFailed, ObjectOutcome, exit_code
 from source_salesforce_bulk.runners.page_files import FileMaker
@@ -77,12 +78,14 @@ class ExportRun:
     """One run over a connection. ``stopped`` says whether a signal has come.
 
     ``objects`` and ``organization_id`` are known once it runs; the latter is None where the login did not say.
+    ``missed`` are the objects that the user has named and that cannot be had: each failed before it could be begun.
     """
 
     connection: Connection
     places: ExportPlaces
     stopped: Callable[[], bool]
     objects: list[ObjectExport] = field(default_factory=list)
+    missed: list[ObjectOutcome] = field(default_factory=list)
     organization_id: str | None = None
     _begun: int = 0
     _limits: LimitsWatch | None = None
@@ -94,7 +97,9 @@ class ExportRun:
         extraction = self.places.page_files.extraction(connection)
         seconds = CLEAN_UP_STOPPED
         try:
-            self._begin(self._prepare(extraction), extraction)
+            survey = self._prepare(extraction)
+            self._miss(survey)
+            self._begin(survey.objects, extraction)
             for _ in interleave(
                 [self._turns(one) for one in self.objects],
                 may_begin=lambda others: not others or extraction.has_free_slot or extraction.stop_failure is not None,
@@ -110,12 +115,17 @@ class ExportRun:
                 one.release()
             extraction.close({job for one in self.objects for job in one.jobs_named}, seconds)
             connection.close()
-        outcomes = tuple(one.outcome for one in self.objects)
+        outcomes = self.outcomes
         return ExportResult(exit_code(outcome.failure for outcome in outcomes), outcomes, manifest)
+
+    @property
+    def outcomes(self) -> tuple[ObjectOutcome, ...]:
+        """What has become of every object that is to be exported."""
+        return (*(one.outcome for one in self.objects), *self.missed)
 
     # Before the first object
 
-    def _prepare(self, extraction: Extraction) -> list[ReadableObject]:
+    def _prepare(self, extraction: Extraction) -> Survey:
         """Log in, look at the limits and discover what is to be exported."""
         connection, config = self.connection, self.connection.config
         if self.places.destination.manifest(connection.run_id) is not None:
@@ -127,15 +137,19 @@ class ExportRun:
             failure = self._limits.begin()
             if failure is not None:
                 raise SalesforceError(failure)
-            readables = discover_objects(connection.discovery, config)
+            survey = survey_objects(connection.discovery, config)
         except SalesforceError as error:
             raise ExportFailed(error.failure.consequence, str(error)) from error
         except ValueError as error:
             raise ExportFailed(Consequence.CONFIG, f"object_overrides: {error}") from error
-        if not readables:
-            text = f"No object that can be exported matches {', '.join(config.objects)}. See why with `plan`."
-            raise ExportFailed(Consequence.CONFIG, text)
-        return readables
+        if not survey.objects:
+            raise nothing_to_export(survey, config.objects)
+        return survey
+
+    def _miss(self, survey: Survey) -> None:
+        self.missed = missed_outcomes(survey)
+        for one in self.missed:
+            LOGGER.error("%s", one.failure, extra={"run_id": self.connection.run_id, "object": one.object_name})
 
     def _begin(self, readables: Sequence[ReadableObject], extraction: Extraction) -> None:
         connection = self.connection
@@ -199,9 +213,8 @@ class ExportRun:
     def _conclude(self, started: datetime) -> str | None:
         """Write the manifest and empty the file lists; None where another run has taken over everything."""
         named = [one for one in self.objects if one.announce_manifest()]
-        outcomes = [one.outcome for one in self.objects]
         destination, connection = self.places.destination, self.connection
-        manifest = build_manifest(connection.run_id, outcomes, destination.url, started, connection.clock.now())
+        manifest = build_manifest(connection.run_id, self.outcomes, destination.url, started, connection.clock.now())
         try:
             where = destination.create_manifest(connection.run_id, manifest)
         except ManifestExists:

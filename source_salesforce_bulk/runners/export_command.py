@@ -86,7 +86,7 @@ def _export(options: ExportOptions, session: Session, make_files: MakeFiles) -> 
     finally:
         watcher.end()
         sink.write(_report(run, watch, session.stop.exit_code or code, session.clock.monotonic() - began))
-    print_summary(Console(), result, run.objects)
+    print_summary(Console(), result, run.connection.metrics.of)
     return code
 
 
@@ -97,12 +97,13 @@ def _schema_watch(options: ExportOptions, session: Session) -> SchemaWatch:
 
 
 def _report(run: ExportRun, watch: SchemaWatch, code: int, seconds: float) -> RunReport:
+    metrics = run.connection.metrics
     return RunReport(
         run_id=run.connection.run_id,
         organization_id=organization_key(run.organization_id),
         exit_code=code,
         ended=run.connection.clock.now(),
         seconds=seconds,
-        objects=[(one.outcome, counts_of(one.metrics, watch.drifted[one.name])) for one in run.objects],
-        run_only=counts_of(run.connection.metrics.of(None)),
+        objects=[(one, counts_of(metrics.of(one.object_name), watch.drifted[one.object_name])) for one in run.outcomes],
+        run_only=counts_of(metrics.of(None)),
     )

@@ -22,6 +22,7 @@ from source_salesforce_bulk.extraction.windows import WHOLE
 from source_salesforce_bulk.registries.state import StateRegistry, UnreadableProgress, organization_key
 from source_salesforce_bulk.runners import places
 from source_salesforce_bulk.runners.forecast import ObjectForecast, calls, calls_without_polls, forecast_object
+from source_salesforce_bulk.runners.missed_objects import nothing_to_export
 from source_salesforce_bulk.runners.outcomes import ExportFailed
 from source_salesforce_bulk.runners.session import Session, new_run_id
 from source_salesforce_bulk.runners.storage_failures import unusable_state
@@ -96,9 +97,8 @@ def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: 
         survey = survey_objects(connection.discovery, connection.config)
     except ValueError as error:
         raise ExportFailed(Consequence.CONFIG, f"object_overrides: {error}") from error
-    if not survey.objects and not survey.left_out:
-        text = f"The org has no object that matches {', '.join(connection.config.objects)}."
-        raise ExportFailed(Consequence.CONFIG, text)
+    if not survey.objects and survey.left_out == survey.missed:
+        raise nothing_to_export(survey, connection.config.objects)
     names = [one.sobject.name for one in survey.objects]
     counts = RowCounts(connection.discovery.record_counts, names, connection.clock)
     org = connection.org()

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.table import Table
 from rich.text import Text
 
+from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.runners.export import ExportResult
 from source_salesforce_bulk.runners.object_export import ObjectExport
 
@@ -93,17 +94,17 @@ class PlainLines:
         self.look()
 
 
-def print_summary(console: Console, result: ExportResult, objects: Sequence[ObjectExport]) -> None:
-    """The final table: one line per object, and where the manifest is."""
+def print_summary(console: Console, result: ExportResult, metrics_of: Callable[[str], ObjectMetrics]) -> None:
+    """The final table: one line per object, and where the manifest is. ``metrics_of`` gives an object's counts."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("object")
     for name in ("rows", "files", "jobs", "API calls", "retries"):
         table.add_column(name, justify="right")
     table.add_column("status")
-    for one in objects:
-        metrics, outcome = one.metrics, one.outcome
+    for outcome in result.outcomes:
+        metrics = metrics_of(outcome.object_name)
         table.add_row(
-            one.name,
+            outcome.object_name,
             f"{outcome.rows:,}",
             f"{len(outcome.files):,}",
             f"{metrics.jobs:,}",

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
 
 from source_salesforce_bulk.salesforce import rest_api
 from source_salesforce_bulk.salesforce.describe import SObject, parse_describe
 from source_salesforce_bulk.salesforce.failures import Action, SalesforceError, unreadable_answer
 from source_salesforce_bulk.salesforce.object_hints import why_left_out
+from source_salesforce_bulk.salesforce.object_patterns import is_named, matches, names_in, nearest
 from source_salesforce_bulk.salesforce.rest_api import Limits, ObjectListing
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiResponse, UnreadableBody
 
@@ -34,10 +34,14 @@ class Caller(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LeftOutObject:
-    """An object that the patterns name and discovery does not offer, and why."""
+    """An object that the patterns name and discovery does not offer, and why.
+
+    ``named``: the user gave its own name and no pattern, and the org need not have it at all.
+    """
 
     name: str
     reason: str
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +68,20 @@ class Discovery:
         """What the patterns name: fnmatch, in any letter case; ``exclude`` wins. Raises ``SalesforceError``.
 
         An object that ``include`` gives by its own name, with no pattern, is offered whatever the hints say of it.
+        Where it cannot be offered, it is left out with the reason, even if the org does not have it.
         """
+        org = self._ask(rest_api.sobjects(self._version), rest_api.parse_sobjects)
         selected, left_out = [], []
-        for listing in self._ask(rest_api.sobjects(self._version), rest_api.parse_sobjects):
-            if not _matches(listing.name, include) or _matches(listing.name, exclude):
+        for listing in org:
+            if not matches(listing.name, include) or matches(listing.name, exclude):
                 continue
-            reason = why_left_out(listing, asked_for=_is_named(listing.name, include))
+            named = is_named(listing.name, include)
+            reason = why_left_out(listing, asked_for=named)
             if reason is None:
                 selected.append(listing)
             else:
-                left_out.append(LeftOutObject(listing.name, reason))
-        return Listing(tuple(selected), tuple(left_out))
+                left_out.append(LeftOutObject(listing.name, reason, named))
+        return Listing(tuple(selected), (*left_out, *_missing([one.name for one in org], include, exclude)))
 
     def describe(self, names: Sequence[str]) -> dict[str, SObject | SalesforceError]:
         """Each object, or why it could not be described, in the order of ``names``.
@@ -162,13 +169,15 @@ class Describes:
             raise
 
 
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
-
-
-def _is_named(name: str, patterns: Sequence[str]) -> bool:
-    """Whether a pattern is the name itself: names have none of fnmatch's characters."""
-    return any(pattern.lower() == name.lower() for pattern in patterns)
+def _missing(names: Sequence[str], include: Sequence[str], exclude: Sequence[str]) -> Iterator[LeftOutObject]:
+    """The objects that ``include`` gives by their own names, and that nobody looks at."""
+    for wanted in names_in(include):
+        if matches(wanted, exclude):
+            yield LeftOutObject(wanted, "exclude_objects leaves it out", named=True)
+        elif not is_named(wanted, names):
+            near = nearest(wanted, names)
+            hint = f" (did you mean {near}?)" if near else ""
+            yield LeftOutObject(wanted, f"the org shows this user no object of that name{hint}", named=True)
 
 
 def _in_short_urls(names: Iterable[str]) -> Iterator[list[str]]:

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from source_salesforce_bulk.catalog import Survey
+from source_salesforce_bulk.runners.missed_objects import missed_outcomes, nothing_to_export
+from source_salesforce_bulk.runners.outcomes import ExitCode, exit_code, failure_code
+from source_salesforce_bulk.salesforce.discovery import LeftOutObject
+
+GONE = LeftOutObject("Gone__c", "the org shows this user no object of that name", named=True)
+REFUSED = LeftOutObject("Secret__c", "The user may not see it (describe, HTTP 403).", named=True)
+HINTED = LeftOutObject("CaseStatus", "the Bulk API does not support it")
+
+
+def test_what_was_named_fails_and_what_a_pattern_showed_does_not():
+    gone, refused = missed_outcomes(Survey((), (GONE, HINTED, REFUSED)))
+    assert (gone.object_name, gone.status, refused.object_name) == ("Gone__c", "failed", "Secret__c")
+    assert exit_code([gone.failure]) is ExitCode.SOME_FAILED
+
+
+def test_each_says_why_and_what_to_do_in_whole_sentences():
+    gone, refused = (str(one.failure) for one in missed_outcomes(Survey((), (GONE, REFUSED))))
+    assert gone == (
+        "Gone__c cannot be exported: the org shows this user no object of that name. Correct the name, give the user "
+        "access to the object, or ask for it no longer."
+    )
+    assert "(describe, HTTP 403). Correct" in refused
+
+
+def test_a_run_without_any_object_is_the_users_to_mend():
+    failed = nothing_to_export(Survey((), (GONE,)), ["Gone__c"])
+    assert failure_code(failed) is ExitCode.USAGE
+    assert "Gone__c cannot be exported: the org shows" in failed.message
+    assert failed.message.endswith("ask for it no longer.")
+
+
+def test_where_only_patterns_were_given_the_plan_says_more():
+    failed = nothing_to_export(Survey((), (HINTED,)), ["Case*", "X*"])
+    assert failed.message == "No object that can be exported matches Case*, X*. See why with `plan`."
