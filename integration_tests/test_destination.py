@@ -3,8 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
-from integration_tests.aws import BUCKET, Aws
+from integration_tests.aws import BUCKET, Aws, lose_next_answer
 from source_salesforce_bulk.runners.destination import Destination, LocalDestination, ManifestExists, S3Destination
 
 
@@ -24,6 +26,37 @@ def test_a_manifest_is_written_once(destination):
         destination.create_manifest("r1", {"run_id": "another"})
     assert destination.manifest("r1") == {"run_id": "r1"}
     assert destination.manifest("r2") is None
+
+
+def test_the_same_manifest_again_is_the_one_that_is_there(destination):
+    """A dead run's manifest may be declared abandoned by two others at once."""
+    where = destination.create_manifest("r1", {"run_id": "r1", "status": "abandoned"})
+    assert destination.create_manifest("r1", {"run_id": "r1", "status": "abandoned"}) == where
+
+
+def test_a_manifest_whose_first_answer_was_lost_is_written(aws):
+    """boto3 sends it again, and S3 refuses the second one because of the first."""
+    client = aws.client("s3")
+    answers = []
+    client.meta.events.register(
+        "after-call.s3.PutObject", lambda http_response, **_: answers.append(http_response.status_code)
+    )
+    lose_next_answer(client, "PutObject")
+    destination = S3Destination(client, BUCKET, "a")
+    assert destination.create_manifest("r1", {"run_id": "r1"}) == f"s3://{BUCKET}/a/_manifests/r1.json"
+    assert answers == [412]
+    assert destination.manifest("r1") == {"run_id": "r1"}
+
+
+def test_a_manifest_that_somebody_is_creating_at_this_moment_is_not_said_to_exist(aws):
+    """What it will say is not known yet: whoever asks fails, and a later run sees it."""
+    client = aws.client("s3")
+    destination = S3Destination(client, BUCKET, "")
+    with Stubber(client) as stub:
+        stub.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
+        stub.add_client_error("get_object", "NoSuchKey", http_status_code=404)
+        with pytest.raises(ClientError, match="ConditionalRequestConflict"):
+            destination.create_manifest("r1", {"run_id": "r1"})
 
 
 def test_a_file_replaces_what_stood_there(destination, tmp_path):

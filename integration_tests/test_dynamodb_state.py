@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from integration_tests.aws import TABLE, Aws
+from integration_tests.aws import TABLE, Aws, lose_next_answer
 from source_salesforce_bulk.registries.dynamodb_state import LEASE_SECONDS, RENEW_AFTER, DynamoDbStates
 from source_salesforce_bulk.registries.state import DataFile, LeaseHeld, LeaseLost, Progress, UnreadableProgress
 from unit_tests.fakes import FakeClock
@@ -127,6 +127,28 @@ def test_the_same_run_id_does_not_share_a_lease(states, clock):
     states.acquire("00D", "Account", "same")
     with pytest.raises(LeaseLost):
         first.commit(Progress())
+
+
+def test_a_lease_whose_taking_was_sent_twice_is_ours(aws, clock):
+    client = aws.client("dynamodb")
+    states = DynamoDbStates(client, TABLE, clock)
+    lose_next_answer(client, "UpdateItem")
+    lease = states.acquire("00D", "Account", "one")
+    lease.commit(Progress({"by": "one"}))
+    with pytest.raises(LeaseHeld, match="the run one"):
+        states.acquire("00D", "Account", "two")
+    lease.release()
+    assert kept(states) == Progress({"by": "one"})
+
+
+def test_a_commit_that_was_sent_twice_counts_once(aws, clock):
+    client = aws.client("dynamodb")
+    lease = DynamoDbStates(client, TABLE, clock).acquire("00D", "Account", "one")
+    lose_next_answer(client, "TransactWriteItems")
+    lease.commit(Progress({}, (), FILES[:2], "s3://b"))
+    lease.commit(Progress({}, FILES[:2], (), "s3://b"))
+    lease.release()
+    assert kept(DynamoDbStates(client, TABLE, clock)) == Progress({}, FILES[:2], (), "s3://b")
 
 
 def test_a_lease_that_is_renewed_lasts(states, clock):

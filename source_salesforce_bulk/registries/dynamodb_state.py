@@ -9,7 +9,8 @@ count, from ``first_file`` to ``open_file`` (closed) to ``next_file`` (open). A 
 the condition that the ``fence`` is still ours. Taking a lease raises the fence, so whoever held it before can commit
 nothing any more, whatever its clock says. Clocks only decide how soon the lease of a dead run may be taken over.
 
-Retries here: none beyond boto3's own.
+Retries here: none beyond boto3's own, which send a write again whose answer was lost. A commit that comes twice says
+the same twice; a lease that was just taken knows by its ``claim`` who is taking it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
@@ -56,15 +58,17 @@ class DynamoDbStates:
         """See ``StateRegistry.acquire``."""
         key = f"{organization_id}#{object_name}"
         now = int(self._clock.now().timestamp())
+        claim = uuid4().hex  # not the run's id: two processes may have been given the same
         try:
             answer = self._client.update_item(
                 TableName=self._table,
                 Key=_key(key, _PROGRESS),
-                UpdateExpression="SET #owner = :owner, expires = :until ADD fence :one",
-                ConditionExpression="attribute_not_exists(expires) OR expires < :now",
+                UpdateExpression="SET #owner = :owner, claim = :claim, expires = :until ADD fence :one",
+                ConditionExpression="attribute_not_exists(expires) OR expires < :now OR claim = :claim",
                 ExpressionAttributeNames={"#owner": "owner"},
                 ExpressionAttributeValues={
                     ":owner": {"S": owner},
+                    ":claim": {"S": claim},
                     ":until": {"N": str(now + LEASE_SECONDS)},
                     ":now": {"N": str(now)},
                     ":one": {"N": "1"},
@@ -177,7 +181,7 @@ class DynamoDbLease:
             self._client.update_item(
                 TableName=self._table,
                 Key=_key(self._key, _PROGRESS),
-                UpdateExpression="REMOVE expires, #owner",
+                UpdateExpression="REMOVE expires, claim, #owner",
                 ConditionExpression="fence = :fence",
                 ExpressionAttributeNames={"#owner": "owner"},
                 ExpressionAttributeValues={":fence": {"N": str(self._fence)}},

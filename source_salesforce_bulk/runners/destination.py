@@ -2,6 +2,9 @@
 
 A manifest is created at most once. Who finds that an earlier run was about to write its manifest creates an empty one
 in its place, or learns that the real one is there: so the two can never both name the same files.
+
+Retries here: none beyond boto3's own, which send a write again whose answer was lost. A manifest that comes twice is
+refused the second time, and recognised as the one that is there.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ _BEFORE_PUT = "before-call.s3.PutObject"
 
 
 class ManifestExists(Exception):
-    """A manifest of this run is there already."""
+    """Another manifest of this run is there already."""
 
 
 class Destination(Protocol):
@@ -40,7 +43,10 @@ class Destination(Protocol):
         ...
 
     def create_manifest(self, run_id: str, manifest: Mapping[str, Any]) -> str:
-        """Write a run's manifest and say where it is; raises :class:`ManifestExists` and then changes nothing."""
+        """Write a run's manifest and say where it is; raises :class:`ManifestExists` and then changes nothing.
+
+        One that is there and says the same counts as written.
+        """
         ...
 
     def manifest(self, run_id: str) -> Mapping[str, Any] | None:
@@ -68,11 +74,12 @@ class LocalDestination:
 
     def create_manifest(self, run_id: str, manifest: Mapping[str, Any]) -> str:
         """See :class:`Destination`."""
-        path = self._manifest_path(run_id)
+        path, text = self._manifest_path(run_id), _manifest_text(manifest)
         try:
-            create_file(path, _manifest_text(manifest))
+            create_file(path, text)
         except FileExistsError as error:
-            raise ManifestExists(str(path)) from error
+            if path.read_bytes() != text:
+                raise ManifestExists(str(path)) from error
         return str(path)
 
     def manifest(self, run_id: str) -> Mapping[str, Any] | None:
@@ -101,29 +108,34 @@ class S3Destination:
 
     def create_manifest(self, run_id: str, manifest: Mapping[str, Any]) -> str:
         """See :class:`Destination`."""
-        key = self._manifest_key(run_id)
+        key, text = self._manifest_key(run_id), _manifest_text(manifest)
         events = self._client.meta.events
         events.register(_BEFORE_PUT, _only_where_nothing_is, unique_id=_BEFORE_PUT)
         try:
-            self._client.put_object(
-                Bucket=self._bucket, Key=key, Body=_manifest_text(manifest), ContentType="application/json"
-            )
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=text, ContentType="application/json")
         except self._client.exceptions.ClientError as error:
-            # 409: another request creates it at this moment.
-            if error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict"):
+            # 409: another request creates it at this moment. Until it has, nobody knows what the manifest says.
+            if error.response["Error"]["Code"] not in ("PreconditionFailed", "ConditionalRequestConflict"):
+                raise
+            stored = self._stored(key)
+            if stored is None:
+                raise
+            if stored != text:
                 raise ManifestExists(key) from error
-            raise
         finally:
             events.unregister(_BEFORE_PUT, _only_where_nothing_is, unique_id=_BEFORE_PUT)
         return f"s3://{self._bucket}/{key}"
 
     def manifest(self, run_id: str) -> Mapping[str, Any] | None:
         """See :class:`Destination`."""
+        text = self._stored(self._manifest_key(run_id))
+        return None if text is None else _parsed(text)
+
+    def _stored(self, key: str) -> bytes | None:
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=self._manifest_key(run_id))
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except self._client.exceptions.NoSuchKey:
             return None
-        return _parsed(answer["Body"].read())
 
     def _manifest_key(self, run_id: str) -> str:
         return f"{self._prefix}{MANIFESTS}/{run_id}.json"
