@@ -132,7 +132,8 @@ def plan_object(
 ) -> tuple[ObjectPlan, ReadState]:
     """How one object is read from an incoming state; raises ``StateError`` where the state is not this stream's.
 
-    ``rows`` is Salesforce's estimate of the object's rows, where it was asked for.
+    Raises ``SalesforceError`` where the object has none of the selected fields. ``rows`` is Salesforce's estimate of
+    the object's rows, where it was asked for.
     """
     sobject, cursor = readable.sobject, readable.cursor
     always = {*readable.primary_key, *([cursor.field] if cursor else [])}

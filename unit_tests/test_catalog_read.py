@@ -129,6 +129,17 @@ def test_an_object_that_the_org_does_not_have_fails_alone(rig):
     assert statuses_of(messages, "Account") == COMPLETE
 
 
+def test_an_object_that_has_none_of_its_selected_fields_any_more_fails_alone_and_says_what_to_do(monkeypatch):
+    rig = SourceRig(monkeypatch, {"Account": rows(1), "Definition": [{"DurableId": "d"}]})
+    messages = rig.read(configured("Definition", "full_refresh", ["Old__c"]), configured("Account"))
+    error = errors_in(messages)["Definition"]
+    assert error["failure_type"] == "config_error"
+    assert "Old__c" in error["message"]
+    assert "Refresh the source's schema" in error["message"]
+    assert statuses_of(messages, "Account") == COMPLETE
+    assert [job.object_name for job in rig.salesforce.jobs.values()] == ["Account"]
+
+
 def test_a_mode_that_the_object_lacks_is_refused_with_what_to_choose(monkeypatch):
     rig = without_cursor(monkeypatch)
     messages = rig.read(configured("Setting", "incremental"), configured("Account"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import http.client
 import json
 import socket
@@ -28,6 +29,7 @@ from source_salesforce_bulk.salesforce.failures import (
     classify_exception,
     classify_job_state,
     classify_response,
+    page_not_kept,
     page_rejected,
     unreadable_answer,
 )
@@ -493,6 +495,23 @@ def test_a_rejected_page_is_fetched_again_unless_the_caller_has_given_up():
     assert page_rejected("3 rows, not 4").action is Action.FETCH_PAGE_AGAIN
     assert "3 rows, not 4." in page_rejected("3 rows, not 4").summary
     assert page_rejected("x", action=Action.NEW_JOB).action is Action.NEW_JOB
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOSPC, Kind.NO_DISK_SPACE),
+        (errno.EDQUOT, Kind.NO_DISK_SPACE),
+        (errno.EACCES, Kind.DISK_ERROR),
+        (errno.EROFS, Kind.DISK_ERROR),
+        (errno.EIO, Kind.DISK_ERROR),
+        (errno.EMFILE, Kind.DISK_ERROR),
+    ],
+)
+def test_only_a_full_disk_is_called_one(number, kind):
+    failure = page_not_kept(OSError(number, "the reason", "/the/path"))
+    assert (failure.kind, failure.action) == (kind, Action.STOP_RUN)
+    assert "the reason." in failure.summary
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from source_salesforce_bulk.encoding.records import Column
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.clock import Stopped
-from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.failures import Action, Consequence, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.pages import Page, PageAddress, PageFetcher
 from source_salesforce_bulk.salesforce.retry import BODY_DEADLINE, PAGE_RETRIES
@@ -328,9 +329,23 @@ def test_a_damaged_page_is_seen_while_it_is_encoded(rig):
 def test_a_page_that_cannot_be_written_says_so_and_stops_the_run(tmp_path):
     rig = Rig(tmp_path / "gone")
     failure = rig.fails()
-    assert (failure.kind, failure.action) == (Kind.NO_DISK_SPACE, Action.STOP_RUN)
+    assert (failure.kind, failure.action) == (Kind.DISK_ERROR, Action.STOP_RUN)
     assert "No such file or directory" in failure.summary
     assert "TMPDIR" in failure.guidance
+
+
+def test_a_full_disk_is_named_and_nothing_of_the_page_stays_there(rig):
+    class Full:
+        def encode(self, page, lines, emitted_at):
+            lines.write(page.read(10))
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    rig.answers(answer())
+    with pytest.raises(SalesforceError) as raised:
+        rig.fetcher.fetch(ADDRESS, rig.announced.append, Full())
+    failure = raised.value.failure
+    assert (failure.kind, failure.consequence) == (Kind.NO_DISK_SPACE, Consequence.TRANSIENT)
+    assert rig.files() == []
 
 
 # How pages are told apart

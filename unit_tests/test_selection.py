@@ -5,6 +5,7 @@ import pytest
 from source_salesforce_bulk.encoding.records import Column
 from source_salesforce_bulk.extraction.selection import object_query, select_fields
 from source_salesforce_bulk.salesforce.describe import Cursor, Field, SObject
+from source_salesforce_bulk.salesforce.failures import Action, Consequence, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.soql import ObjectQuery
 
@@ -50,6 +51,34 @@ def test_a_field_that_is_gone_is_named_and_not_selected():
     selection = select_fields(ACCOUNT, ["Name", "Old__c", "Hidden__c"], {"Id"})
     assert names(selection.columns) == ["Id", "Name"]
     assert selection.vanished == ("Hidden__c", "Old__c")
+
+
+DEFINITION = sobject(("DurableId", "string"), ("Label", "string"))
+"""An object as some metadata objects are: no Id, nothing to cut windows by."""
+
+
+def test_a_selection_whose_fields_have_all_vanished_is_no_query_and_says_what_to_do():
+    with pytest.raises(SalesforceError) as raised:
+        select_fields(DEFINITION, {"Old__c", "Hidden__c"}, ())
+    failure = raised.value.failure
+    assert (failure.kind, failure.consequence, failure.action) == (
+        Kind.FIELD_GONE,
+        Consequence.CONFIG,
+        Action.FAIL_STREAM,
+    )
+    assert "(Hidden__c, Old__c) the object has none any more." in failure.summary
+    assert failure.guidance.startswith("Refresh the source's schema")
+
+
+def test_of_many_vanished_fields_the_first_are_named():
+    with pytest.raises(SalesforceError, match=r"\(F00__c, .*, F09__c and 2 more\)"):
+        select_fields(DEFINITION, {f"F{number:02d}__c" for number in range(12)}, ())
+
+
+def test_an_object_without_a_field_to_select_is_none_that_bulk_can_read():
+    with pytest.raises(SalesforceError) as raised:
+        select_fields(sobject(), None, ())
+    assert raised.value.failure.kind is Kind.OBJECT_NOT_SUPPORTED
 
 
 def query(sobject_: SObject = ACCOUNT, wanted=None, cursor: Cursor | None = CURSOR, **changes) -> ObjectQuery:

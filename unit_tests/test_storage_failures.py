@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import errno
+
 import pytest
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from source_salesforce_bulk.runners.outcomes import ExportFailed
 from source_salesforce_bulk.runners.storage_failures import defect, storage_failure
-from source_salesforce_bulk.salesforce.failures import Consequence
+from source_salesforce_bulk.salesforce.failures import Consequence, page_not_kept
 
 
 def aws(code: str) -> ClientError:
@@ -42,6 +44,14 @@ def test_trouble_with_storage_says_who_has_to_act(error, consequence, says):
     assert failed.consequence is consequence
     assert failed.message.startswith("Account: ")
     assert says in failed.message
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO, errno.EMFILE])
+def test_a_disk_means_the_same_for_a_page_as_for_a_file_of_the_export(number):
+    error = OSError(number, "why", "/somewhere")
+    failed = storage_failure(error, "Account")
+    assert failed is not None
+    assert failed.consequence is page_not_kept(error).consequence
 
 
 def test_anything_else_is_no_trouble_with_storage():

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from source_salesforce_bulk.encoding.records import Column
 from source_salesforce_bulk.salesforce.bulk_api import QUERY, QUERY_ALL
 from source_salesforce_bulk.salesforce.describe import Cursor, SObject
+from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import field_type
 from source_salesforce_bulk.salesforce.soql import ObjectQuery
 
 _IS_DELETED = "IsDeleted"
+_NAMES_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +25,31 @@ class Selection:
 
 
 def select_fields(sobject: SObject, wanted: Collection[str] | None, always: Collection[str]) -> Selection:
-    """The wanted fields that the object has (None: all), with those that are ``always`` read: key and cursor."""
+    """The wanted fields that the object has (None: all), with those that are ``always`` read: key and cursor.
+
+    Raises ``SalesforceError`` where none is left: a SELECT of nothing is no query.
+    """
     chosen = [field for field in sobject.fields if wanted is None or field.name in wanted or field.name in always]
+    if not chosen:
+        raise SalesforceError(_nothing_left(wanted))
     known = {field.name for field in sobject.fields}
     return Selection(
         columns=tuple(Column(field.name, field_type(field.type).kind) for field in chosen),
         vanished=tuple(sorted(name for name in wanted or () if name not in known)),
+    )
+
+
+def _nothing_left(wanted: Collection[str] | None) -> Failure:
+    if wanted is None:
+        return Failure.of(Kind.OBJECT_NOT_SUPPORTED, detail="none of its fields can be selected")
+    names = sorted(wanted)
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return Failure.of(
+        Kind.FIELD_GONE,
+        detail=f"of all that are selected ({shown}{more}) the object has none any more",
+        guidance="Refresh the source's schema and select fields that the object has, or grant the integration user "
+        "Read Access under Setup > Object Manager > the object > Fields & Relationships > Set Field-Level Security.",
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import traceback
 from pathlib import Path
 
@@ -12,7 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from source_salesforce_bulk.extraction.stream_state import StateError
 from source_salesforce_bulk.registries.state import UnreadableProgress
 from source_salesforce_bulk.runners.outcomes import ExportFailed
-from source_salesforce_bulk.salesforce.failures import Consequence
+from source_salesforce_bulk.salesforce.failure_kinds import MEANINGS, disk_kind
+from source_salesforce_bulk.salesforce.failures import Consequence, Kind
 
 _PACKAGE = Path(__file__).parents[1]
 # Codes of AWS that name a right or a thing that is missing; everything else may pass.
@@ -21,7 +21,6 @@ _USERS_TO_MEND = (
     "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidRequestException", "NoSuchBucket",
     "ResourceNotFoundException", "SignatureDoesNotMatch", "UnrecognizedClientException", "ValidationException",
 )  # fmt: skip
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def storage_failure(error: BaseException, about: str) -> ExportFailed | None:
@@ -36,14 +35,8 @@ def storage_failure(error: BaseException, about: str) -> ExportFailed | None:
         case BotoCoreError() | Boto3Error():
             text = f"{about}: AWS could not be reached ({type(cause).__name__}). Nothing is lost; run again later."
             return ExportFailed(Consequence.TRANSIENT, text)
-        case OSError(errno=number) if number in _DISK_FULL:
-            text = f"{about}: no space is left on the disk. Nothing is lost; make room, then run again."
-            return ExportFailed(Consequence.TRANSIENT, text)
         case OSError():
-            text = (
-                f"{about}: {cause.strerror or type(cause).__name__}: {cause.filename}. Check the path and its rights."
-            )
-            return ExportFailed(Consequence.CONFIG, text)
+            return _disk_failure(cause, about)
         case _:
             return None
 
@@ -64,6 +57,15 @@ def defect(error: BaseException, about: str) -> ExportFailed:
         f"{about}: {type(error).__name__}{where}. This is a defect of salesforce-bulk: please report it. What was "
         "exported until now is kept.",
     )
+
+
+def _disk_failure(error: OSError, about: str) -> ExportFailed:
+    kind = disk_kind(error)
+    if kind is Kind.NO_DISK_SPACE:
+        text = f"{about}: no space is left on the disk. Nothing is lost; make room, then run again."
+    else:
+        text = f"{about}: {error.strerror or type(error).__name__}: {error.filename}. Check the path and its rights."
+    return ExportFailed(MEANINGS[kind].consequence, text)
 
 
 def _aws_failure(error: ClientError, about: str) -> ExportFailed:

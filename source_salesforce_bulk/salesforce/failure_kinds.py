@@ -6,6 +6,7 @@ sentences a user reads. Which answer is of which kind is ``failure_table``'s mat
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -94,8 +95,14 @@ class Kind(Enum):
     REQUEST_TOO_LARGE = "request too large"
     UNREADABLE_ANSWER = "unreadable answer"
     NO_DISK_SPACE = "no disk space"
+    DISK_ERROR = "disk error"
     INTERRUPTED = "interrupted"
     UNEXPECTED = "unexpected"
+
+
+def disk_kind(cause: OSError) -> Kind:
+    """What an error of the file system is, whichever file it concerns: a full disk or quota, or anything else."""
+    return Kind.NO_DISK_SPACE if cause.errno in (errno.ENOSPC, errno.EDQUOT) else Kind.DISK_ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,12 +350,20 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             "Salesforce sent an answer that cannot be read",
             f"{_AGAIN} If it stays, check that login_url is a Salesforce login host and that no proxy answers for it.",
         ),
+        # Other programs fill a disk, too, and the next run may be on another machine: it is worth a try.
         Kind.NO_DISK_SPACE: Meaning(
             Action.STOP_RUN,
-            _S,
-            "A result page could not be written to the disk of the machine this runs on",
+            _T,
+            "No space is left for result pages on the disk of the machine this runs on",
             "Nothing is lost. Give the directory that TMPDIR names (else /tmp) more space, or lower page_size: a few "
             "pages lie there at a time. Then run the sync again.",
+        ),
+        Kind.DISK_ERROR: Meaning(
+            Action.STOP_RUN,
+            _C,
+            "A result page could not be kept on the disk of the machine this runs on",
+            "Nothing is lost. See that the directory that TMPDIR names (else /tmp) is there and that this user may "
+            "write to it. Then run the sync again.",
         ),
         Kind.INTERRUPTED: Meaning(Action.STOP_RUN, _T, "The run was stopped by a signal", _AGAIN),
         Kind.UNEXPECTED: Meaning(Action.FAIL_STREAM, _S, "Something unforeseen happened", _REPORT),

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from source_salesforce_bulk.salesforce.bulk_api import JobState
-from source_salesforce_bulk.salesforce.failure_kinds import MEANINGS, Action, Consequence, Kind, Meaning
+from source_salesforce_bulk.salesforce.failure_kinds import MEANINGS, Action, Consequence, Kind, Meaning, disk_kind
 from source_salesforce_bulk.salesforce.failure_table import JOB_MESSAGES, ROWS, Evidence, Row, normal_code
 from source_salesforce_bulk.salesforce.retry import parse_retry_after
 from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation, parse_limit_info
@@ -38,7 +38,7 @@ __all__ = [
     "classify_exception",
     "classify_job_state",
     "classify_response",
-    "no_disk_space",
+    "page_not_kept",
     "page_rejected",
     "unreadable_answer",
 ]
@@ -190,9 +190,9 @@ def page_rejected(detail: str, action: Action = Action.FETCH_PAGE_AGAIN) -> Fail
     return Failure.of(Kind.PAGE_REJECTED, Operation.RESULTS, detail, action=action)
 
 
-def no_disk_space(cause: OSError) -> Failure:
+def page_not_kept(cause: OSError) -> Failure:
     """A result page could not be kept on disk, for the reason that the operating system gives."""
-    return Failure.of(Kind.NO_DISK_SPACE, Operation.RESULTS, _trouble([cause]))
+    return Failure.of(disk_kind(cause), Operation.RESULTS, _trouble([cause]))
 
 
 def unreadable_answer(operation: Operation, response: ApiResponse) -> Failure:

@@ -25,7 +25,7 @@ from source_salesforce_bulk.encoding.encoded_page import LineBlock, PageEncoder
 from source_salesforce_bulk.salesforce import bulk_api
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.clock import Clock
-from source_salesforce_bulk.salesforce.failures import Action, Failure, SalesforceError, no_disk_space, page_rejected
+from source_salesforce_bulk.salesforce.failures import Action, Failure, SalesforceError, page_not_kept, page_rejected
 from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE, job_facts, job_line
 from source_salesforce_bulk.salesforce.page_files import (
     EncodeFile,
@@ -254,7 +254,7 @@ class PageFetcher:
         except PageRejected as rejected:
             raise SalesforceError(page_rejected(str(rejected))) from rejected
         except OSError as error:
-            raise SalesforceError(no_disk_space(error)) from error
+            raise SalesforceError(page_not_kept(error)) from error
 
     def _spooled(
         self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder | None

@@ -644,9 +644,9 @@ MUTANTS: tuple[Mutant, ...] = (
         tests=("test_calls.py::test_a_defect_in_a_call_is_a_failure_that_does_not_quote_it",),
     ),
     Mutant(
-        rule="A full disk stops the run and is named",
+        rule="A disk that takes no page stops the run and is named",
         file="salesforce/pages.py",
-        old="        except OSError as error:\n            raise SalesforceError(no_disk_space(error)) from error\n",
+        old="        except OSError as error:\n            raise SalesforceError(page_not_kept(error)) from error\n",
         new="        except KeyError:\n            raise\n",
         tests=("test_pages.py::test_a_page_that_cannot_be_written_says_so_and_stops_the_run",),
     ),
