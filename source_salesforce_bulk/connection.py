@@ -129,13 +129,13 @@ class Connection:
     def limits(self) -> Limits | None:
         """The org's daily limits as they stand; None, with a warning, where they cannot be seen.
 
-        Reading them needs View Setup and Configuration, which reading data does not. Raises ``SalesforceError`` for
-        what stands in the way of everything else, too.
+        Reading them needs View Setup and Configuration, which reading data does not, and an org may be without them for
+        other reasons. Raises ``SalesforceError`` for what is known to stand in the way of everything else, too.
         """
         try:
             return self.discovery.limits()
         except SalesforceError as error:
-            if error.failure.action in (Action.RETRY, Action.STOP_RUN):
+            if error.failure.action is Action.STOP_RUN:
                 raise
             LOGGER.warning("The org's limits cannot be read, so no reserve can be kept: %s", error.failure.summary)
             return None

@@ -268,6 +268,8 @@ class FakeSalesforce:
             return _error(400, "INVALIDJOBSTATE")
         if fate == "no content":
             return Answer(204)
+        if fate == "nothing there":
+            return _error(404, "NOT_FOUND")
         assert sent.params is not None
         size, locator = int(sent.params["maxRecords"]), sent.params.get("locator")
         if locator is not None and not re.fullmatch(rf"{job.id}-\d+", locator):

@@ -150,15 +150,18 @@ def test_an_org_without_limits_has_none(rig):
 
 @pytest.mark.parametrize(
     ("answer", "times"),
-    [
-        (Answer(503, b""), 5),
-        (Answer(403, [{"errorCode": "API_DISABLED_FOR_ORG", "message": "no"}]), 1),
-        (Answer(403, [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "no"}]), 1),
-    ],
-    ids=["outage", "no API", "no calls left"],
+    [(Answer(503, b""), 5), (Answer(501, b""), 5), (Answer(200, b"<html>"), 5), (Answer(200, []), 5)],
+    ids=["unavailable", "not implemented", "a page of HTML", "something else"],
 )
-def test_what_stands_in_the_way_of_everything_else_too_is_raised(rig, answer, times):
+def test_an_org_whose_limits_cannot_be_had_is_read_all_the_same(rig, caplog, answer, times):
     rig.limits(answer, times)
+    assert rig.connection.quota() == Quota()
+    assert any("no reserve can be kept" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize("code", ["API_DISABLED_FOR_ORG", "REQUEST_LIMIT_EXCEEDED"])
+def test_what_stands_in_the_way_of_everything_else_too_is_raised(rig, code):
+    rig.limits(Answer(403, [{"errorCode": code, "message": "no"}]))
     with pytest.raises(SalesforceError):
         rig.connection.quota()
 

@@ -101,11 +101,21 @@ def test_unknown_types_are_named_once_and_read():
     assert {"Shape__c", "OtherShape__c"} <= {field.name for field in account.fields}
 
 
-def test_what_describe_does_not_say_is_taken_for_the_harder_case():
+def test_what_describe_does_not_say_costs_no_row():
     sobject = parse_describe({"name": "A", "fields": [{"name": "F", "type": "string"}]})
     assert sobject == SObject("A", "A", False, (Field("F", "string", label="F"),))
     assert sobject.fields[0].nillable
-    assert not sobject.fields[0].filterable
+    assert sobject.fields[0].filterable
+
+
+def test_a_cursor_is_chosen_where_describe_does_not_say_what_can_be_filtered():
+    sobject = parse_describe({"name": "A", "fields": [{"name": "SystemModstamp", "type": "datetime"}]})
+    assert choose_cursor(sobject) == Cursor("SystemModstamp", nillable=True, sees_updates=True)
+
+
+def test_an_answer_without_a_name_describes_what_was_asked_for():
+    assert parse_describe({"fields": []}, asked_for="Account").name == "Account"
+    assert parse_describe({"name": "Contact", "fields": []}, asked_for="Account").name == "Contact"
 
 
 def test_null_keys_are_survived():

@@ -206,9 +206,10 @@ def test_a_row_that_a_page_lacked_once_comes_when_the_page_is_fetched_again(rig)
     assert names(read_one(rig, "Account", FULL_REFRESH)) == all_of(8)
 
 
-def test_a_job_without_a_row_is_complete_whether_its_page_is_empty_or_not_there(tmp_path):
+@pytest.mark.parametrize("answer", ["no content", "nothing there"])
+def test_a_job_without_a_row_is_complete_whether_its_page_is_empty_or_not_there(tmp_path, answer):
     rig = ExtractionRig(tmp_path, {"Account": []})
-    rig.salesforce.script("results", "no content")
+    rig.salesforce.script("results", answer)
     run = read_one(rig, "Account", Mode.INCREMENTAL)
     again = read_one(ExtractionRig(tmp_path, {"Account": []}), "Account", Mode.INCREMENTAL)
     assert (run.failure, run.rows, run.state) == (None, [], again.state)

@@ -209,9 +209,10 @@ class PageReader:
 def _nothing_is_left(window: WindowRead, failure: Failure) -> bool:
     """Whether a page that cannot be had is no loss, because every row that the job reports was handed on.
 
-    Some orgs answer 204 for the results of a job that is complete without a row; a locator behind the last row leads to
-    nothing.
+    Some orgs answer 204 or 404 for the results of a job that is complete without a row; a locator behind the last row
+    leads to nothing.
     """
     if not window.walk.counted:
         return False
-    return failure.action is Action.NOT_READY or (failure.action is Action.NEW_JOB and window.walk.page > 0)
+    nowhere = failure.action is Action.NOT_READY or failure.kind is Kind.JOB_GONE
+    return nowhere or (failure.action is Action.NEW_JOB and window.walk.page > 0)

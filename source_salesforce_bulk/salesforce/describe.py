@@ -41,7 +41,7 @@ class Field:
     label: str = ""
     help_text: str | None = None
     nillable: bool = True
-    filterable: bool = False
+    filterable: bool = True
     calculated: bool = False
     length: int = 0
     precision: int = 0
@@ -85,14 +85,15 @@ class Cursor:
     sees_updates: bool
 
 
-def parse_describe(payload: object) -> SObject:
+def parse_describe(payload: object, asked_for: str | None = None) -> SObject:
     """Read a describe answer. Unknown keys are ignored and missing ones get the value that loses no row.
 
-    Raises :class:`UnreadableDescribe`.
+    An answer that does not repeat the object's name describes the one ``asked_for``. Raises
+    :class:`UnreadableDescribe`.
     """
     if not isinstance(payload, Mapping) or not isinstance(payload.get("fields"), list):
         raise UnreadableDescribe("The answer describes no object.")
-    name = _name(payload)
+    name = _name(payload if "name" in payload else {"name": asked_for})
     described = [_parse_field(entry) for entry in payload["fields"]]
     fields = tuple(field for field in described if field_type(field.type).bulk)
     return SObject(
@@ -167,7 +168,7 @@ def _parse_field(entry: object) -> Field:
         label=_text(entry, "label") or name,
         help_text=_text(entry, "inlineHelpText"),
         nillable=_flag(entry, "nillable", default=True),
-        filterable=_flag(entry, "filterable", default=False),
+        filterable=_flag(entry, "filterable", default=True),
         calculated=_flag(entry, "calculated", default=False),
         length=_number(entry, "length"),
         precision=_number(entry, "precision"),

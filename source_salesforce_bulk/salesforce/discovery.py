@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeVar
 
 from source_salesforce_bulk.salesforce import rest_api
@@ -112,7 +113,7 @@ class Discovery:
 
     def _describe_or_failure(self, name: str) -> SObject | SalesforceError:
         try:
-            return self._ask(rest_api.describe(self._version, name), parse_describe)
+            return self._ask(rest_api.describe(self._version, name), partial(parse_describe, asked_for=name))
         except SalesforceError as error:
             if error.failure.action is Action.STOP_RUN:
                 raise

@@ -39,7 +39,8 @@ from source_salesforce_bulk.salesforce.oauth import (
 from source_salesforce_bulk.salesforce.retry import CONNECT_TIMEOUT, LOGIN_RETRIES, READ_TIMEOUTS
 from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation
 
-_HEADERS = {"Accept": "application/json"}
+# Else requests offers deflate, too, which nobody here undoes.
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip"}
 _MASK = "****"
 # A shorter text would blank out words that are no secrets.
 _SHORTEST_SECRET = 4

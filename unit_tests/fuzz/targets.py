@@ -62,7 +62,7 @@ def answer(data: bytes) -> None:
     failure = classify_response(operation, ApiResponse(status, headers, body), masked)
     if failure is not None:
         _says_something(failure.summary, failure.guidance)
-    job = classify_job_state(JobState.FAILED, body.decode(errors="replace"))
+    job = classify_job_state(JobState.FAILED, _masked(body.decode(errors="replace")))
     assert job is not None
     _says_something(job.summary, job.guidance)
 
