@@ -57,7 +57,12 @@ class JudgingGlue:
     def register_schema_version(self, **_):
         return {"SchemaVersionId": "id", "VersionNumber": 2, "Status": self._statuses.pop(0)}
 
-    def get_schema_version(self, **_):
+    def get_schema_version(self, **asked):
+        """Takes no ``SchemaVersionId``: IAM would have to allow it for every schema of the account."""
+        assert asked == {
+            "SchemaId": {"RegistryName": REGISTRY, "SchemaName": "00D-Account"},
+            "SchemaVersionNumber": {"VersionNumber": 2},
+        }
         return {"Status": self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]}
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,3 +58,27 @@ def statements(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def actions(statement: dict[str, Any]) -> list[str]:
     """The actions of a statement."""
     return [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+
+
+def resolved(value: Any, parameters: Mapping[str, Any], conditions: Mapping[str, bool]) -> Any:
+    """What CloudFormation makes of a value; a name that ``parameters`` lacks stands for itself."""
+    if not isinstance(value, dict):
+        return [resolved(part, parameters, conditions) for part in value] if isinstance(value, list) else value
+    ((function, argument),) = value.items()
+    if function == "Fn::If":
+        condition, then, otherwise = argument
+        return resolved(then if conditions[condition] else otherwise, parameters, conditions)
+    if function == "Ref":
+        return parameters.get(argument, argument)
+    if function == "Fn::Sub":
+        text, own = argument if isinstance(argument, list) else (argument, {})
+        known = {**parameters, **{name: resolved(one, parameters, conditions) for name, one in own.items()}}
+        return re.sub(r"\$\{([^}]+)\}", lambda name: str(known.get(name[1], name[1])), text)
+    first, parts = argument[0], resolved(argument[1], parameters, conditions)
+    if function == "Fn::Join":
+        return first.join(parts)
+    if function == "Fn::Split":
+        return parts.split(first)
+    if function == "Fn::Select":
+        return parts[first]
+    raise AssertionError(f"{function} is not known here")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import operator
+import re
+from datetime import UTC, datetime
+from signal import SIGINT, SIGTERM
 from typing import Any
 
 import pytest
@@ -9,9 +13,11 @@ from click.testing import CliRunner
 
 from source_salesforce_bulk.registries.dynamodb_state import _key
 from source_salesforce_bulk.runners.cli import export
-from source_salesforce_bulk.runners.metrics import NAMESPACE, UNITS
+from source_salesforce_bulk.runners.metrics import NAMESPACE, RunReport, embedded
+from source_salesforce_bulk.runners.outcomes import ExitCode, ObjectOutcome
+from source_salesforce_bulk.runners.staging import STAGING
 from source_salesforce_bulk.signals import Stop
-from unit_tests.cloudformation import DEPLOY, actions, lint, read_template, statements
+from unit_tests.cloudformation import DEPLOY, actions, lint, read_template, resolved, statements
 
 TEMPLATE = DEPLOY / "fargate" / "template.yaml"
 
@@ -42,9 +48,10 @@ def test_cfn_lint_finds_nothing() -> None:
 
 def test_the_only_way_out_is_one_address_that_is_told(template: dict[str, Any], resources: dict[str, Any]) -> None:
     (nat,) = of_type(resources, "AWS::EC2::NatGateway")
-    assert nat["AllocationId"] == {"Fn::GetAtt": ["EgressAddress", "AllocationId"]}
-    assert template["Outputs"]["AddressToAllow"]["Value"] == {"Ref": "EgressAddress"}
-    assert resources["EgressAddress"]["DeletionPolicy"] == "Retain"
+    allocated = {"Fn::GetAtt": ["EgressAddress", "AllocationId"]}
+    assert nat["AllocationId"] == {"Fn::If": ["NeedsAddress", allocated, {"Ref": "EgressAllocationId"}]}
+    told = {"Fn::If": ["NeedsAddress", {"Ref": "EgressAddress"}, {"Ref": "EgressAllocationId"}]}
+    assert template["Outputs"]["AddressToAllow"]["Value"] == told
     assert resources["PrivateDefaultRoute"]["Properties"]["NatGatewayId"] == {"Ref": "NatGateway"}
     for name in ("A", "B"):
         routes = resources[f"PrivateSubnet{name}Routes"]["Properties"]["RouteTableId"]
@@ -63,6 +70,17 @@ def test_nothing_comes_in_and_only_https_goes_out(resources: dict[str, Any]) -> 
     assert "SecurityGroupIngress" not in group
     (egress,) = group["SecurityGroupEgress"]
     assert (egress["IpProtocol"], egress["FromPort"], egress["ToPort"]) == ("tcp", 443, 443)
+
+
+def test_an_address_that_is_allowed_already_can_be_brought_along(
+    template: dict[str, Any], resources: dict[str, Any]
+) -> None:
+    assert template["Conditions"]["NeedsAddress"] == {"Fn::Equals": [{"Ref": "EgressAllocationId"}, ""]}
+    assert resources["EgressAddress"]["Condition"] == "NeedsAddress"
+    pattern = re.compile(template["Parameters"]["EgressAllocationId"]["AllowedPattern"])
+    assert pattern.fullmatch("")
+    assert pattern.fullmatch("eipalloc-0123456789abcdef0")
+    assert not pattern.fullmatch("203.0.113.7")
 
 
 def test_files_and_state_have_endpoints_of_their_own(resources: dict[str, Any]) -> None:
@@ -90,18 +108,19 @@ def test_pages_are_spooled_to_a_volume_that_is_declared(resources: dict[str, Any
 
 def test_no_secret_stands_in_the_task_definition(container: dict[str, Any]) -> None:
     assert "Secrets" not in container
-    assert [entry["Name"] for entry in container["Environment"]] == ["TMPDIR"]
+    assert [entry["Name"] for entry in container["Environment"]] == ["TMPDIR", "AWS_REGION", "AWS_DEFAULT_REGION"]
 
 
-def test_the_command_is_one_that_the_console_script_takes(container: dict[str, Any], monkeypatch) -> None:
-    """Every option exists, and every place has the form that is understood."""
+@pytest.mark.parametrize("objects", [[], ["Account"], ["Account", "Opportunity*"]])
+def test_the_command_is_one_that_the_console_script_takes(container: dict[str, Any], monkeypatch, objects) -> None:
+    """Every option exists, every place has the form that is understood, and each object is an option of its own."""
     taken: list[Any] = []
     monkeypatch.setattr(
         "source_salesforce_bulk.runners.cli.run_export", lambda options, stop: taken.append(options) or 0
     )
-    filled = [part if isinstance(part, str) else _filled(part) for part in container["Command"]]
-    assert filled[0] == "export"
-    result = CliRunner().invoke(export, filled[1:], obj=Stop())
+    command = resolved(container["Command"], {"Objects": objects, "OnDrift": "warn"}, {"HasObjects": bool(objects)})
+    assert command[0] == "export"
+    result = CliRunner().invoke(export, command[1:], obj=Stop())
     assert result.exit_code == 0, result.output
     (options,) = taken
     assert options.config.startswith("secretsmanager://")
@@ -109,13 +128,19 @@ def test_the_command_is_one_that_the_console_script_takes(container: dict[str, A
     assert options.state.startswith("dynamodb://")
     assert options.schemas.startswith("glue://")
     assert options.metrics == "emf"
+    assert list(options.objects) == objects
     assert container["EntryPoint"][0].endswith("/bin/salesforce-bulk")
 
 
-def _filled(part: dict[str, Any]) -> str:
-    if part == {"Ref": "OnDrift"}:
-        return "warn"
-    return str(part.get("Fn::Sub", "name")).replace("${", "").replace("}", "").replace("AWS::StackName", "stack")
+def test_an_option_behind_the_command_overrides_it(container: dict[str, Any], monkeypatch) -> None:
+    """docs/export.md accepts a schema change by a run with ``--on-drift warn`` behind the stack's own command."""
+    taken: list[Any] = []
+    monkeypatch.setattr(
+        "source_salesforce_bulk.runners.cli.run_export", lambda options, stop: taken.append(options) or 0
+    )
+    command = resolved(container["Command"], {"OnDrift": "fail"}, {"HasObjects": False})
+    assert CliRunner().invoke(export, [*command[1:], "--on-drift", "warn"], obj=Stop()).exit_code == 0
+    assert [options.on_drift for options in taken] == ["warn"]
 
 
 def test_the_table_has_the_keys_that_the_registry_writes(resources: dict[str, Any]) -> None:
@@ -141,20 +166,105 @@ def test_only_the_task_itself_reads_the_configuration(resources: dict[str, Any])
     assert secret == [("TaskRole", {"Ref": "Config"})]
 
 
-def test_what_holds_data_outlives_the_stack(resources: dict[str, Any]) -> None:
+def test_what_holds_data_outlives_the_stack_but_not_a_stack_that_could_not_be_made(resources: dict[str, Any]) -> None:
     for name in ("Config", "Data", "State", "Logs", "EgressAddress"):
-        assert resources[name]["DeletionPolicy"] == resources[name]["UpdateReplacePolicy"] == "Retain"
+        assert resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert resources[name]["UpdateReplacePolicy"] == "Retain"
 
 
-def test_alarms_watch_metrics_that_an_export_writes(resources: dict[str, Any]) -> None:
+def test_what_killed_runs_leave_expires_and_files_of_exports_do_not(resources: dict[str, Any]) -> None:
+    rules = resources["Data"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    expiring = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
+    assert set(expiring) == {f"salesforce/{STAGING}/", "glue-temp/"}
+    longest = read_template(DEPLOY / "glue" / "template.yaml")["Parameters"]["TimeoutMinutes"]["MaxValue"]
+    assert all(days * 24 * 60 > longest for days in expiring.values())
+    assert all(rule["Status"] == "Enabled" for rule in rules)
+
+
+def test_the_schedule_waits_for_the_secret_and_starts_no_task_without_a_way_out(
+    template: dict[str, Any], resources: dict[str, Any]
+) -> None:
+    """A rate without a start begins at once, with a secret that is still empty."""
+    state = template["Parameters"]["ScheduleState"]
+    assert (state["Default"], state["AllowedValues"]) == ("DISABLED", ["ENABLED", "DISABLED"])
+    schedule = resources["Schedule"]
+    assert schedule["Properties"]["State"] == {"Ref": "ScheduleState"}
+    assert {"PrivateDefaultRoute", "PrivateSubnetARoutes", "PrivateSubnetBRoutes"} == set(schedule["DependsOn"])
+    assert template["Conditions"]["IsScheduled"] == {"Fn::Equals": [{"Ref": "ScheduleState"}, "ENABLED"]}
+    assert resources["NoSuccessAlarm"]["Properties"]["ActionsEnabled"] == {"Fn::If": ["IsScheduled", True, False]}
+
+
+def test_alarms_watch_what_runs_write_into_the_log_group_of_the_stack(resources: dict[str, Any]) -> None:
+    """The metrics that runs write have no dimension for the stack: two stacks would hear of each other."""
+    own = {"Fn::Sub": NAMESPACE + "/${AWS::StackName}"}
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
-    assert {alarm["MetricName"] for alarm in alarms} == {"Failed", "Succeeded"}
-    for alarm in alarms:
-        assert alarm["Namespace"] == NAMESPACE
-        assert alarm["MetricName"] in UNITS
-        assert "Dimensions" not in alarm  # the run's totals have none
+    assert [(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms] == [(own, "Failed"), (own, "Succeeded")]
+    counted = {}
+    for counter in of_type(resources, "AWS::Logs::MetricFilter"):
+        assert counter["LogGroupName"] == {"Ref": "Logs"}
+        (metric,) = counter["MetricTransformations"]
+        assert (metric["MetricNamespace"], metric["MetricValue"]) == (own, "1")
+        counted[metric["MetricName"]] = counter["FilterPattern"]
+    for exit_code, raised in ((0, {"Succeeded"}), (3, {"Failed"}), (143, set())):
+        run, of_an_object = embedded(report(exit_code))
+        assert {name for name, pattern in counted.items() if matches(pattern, run)} == raised
+        assert not any(matches(pattern, of_an_object) for pattern in counted.values())
     (silence,) = [alarm for alarm in alarms if alarm["MetricName"] == "Succeeded"]
     assert silence["TreatMissingData"] == "breaching"
+
+
+def report(exit_code: int) -> RunReport:
+    counts = {"RecordsProcessed": 1.0}
+    outcome = ObjectOutcome("Account")
+    return RunReport("r", "00D", exit_code, datetime(2026, 11, 25, tzinfo=UTC), 1.0, [(outcome, counts)], {})
+
+
+def matches(pattern: str, document: dict[str, Any]) -> bool:
+    """CloudWatch Logs' filter, as far as these patterns go: comparisons with numbers, all of which must hold."""
+    compare = {">": operator.gt, ">=": operator.ge}
+    terms = re.findall(r"\$\.(\w+) (>=?) (\d+)", pattern)
+    assert "{ " + " && ".join(f"$.{name} {sign} {number}" for name, sign, number in terms) + " }" == pattern
+    return all(name in document and compare[sign](document[name], int(number)) for name, sign, number in terms)
+
+
+def test_a_task_that_cannot_speak_for_itself_is_told_of(resources: dict[str, Any]) -> None:
+    """Killed, or never started; and not what the run's own metric tells, or what the next run continues."""
+    (rule,) = of_type(resources, "AWS::Events::Rule")
+    pattern = rule["EventPattern"]
+    assert (pattern["source"], pattern["detail-type"]) == (["aws.ecs"], ["ECS Task State Change"])
+    assert pattern["detail"]["clusterArn"] == [{"Fn::GetAtt": ["Cluster", "Arn"]}]
+    assert pattern["detail"]["lastStatus"] == ["STOPPED"]
+    ended, failed_to_start = pattern["detail"]["$or"]
+    assert failed_to_start == {"stopCode": ["TaskFailedToStart"]}
+    ((left_out,),) = [condition.values() for condition in ended["containers"]["exitCode"]]
+    assert left_out == [ExitCode.DONE, ExitCode.SOME_FAILED, ExitCode.RUN_AGAIN, 128 + SIGINT, 128 + SIGTERM]
+    (target,) = rule["Targets"]
+    assert target["Arn"] == {"Ref": "Alarms"}
+    lines = target["InputTransformer"]["InputTemplate"]["Fn::Sub"].splitlines()
+    assert all(line.startswith('"') and line.endswith('"') for line in lines)
+    assert set(re.findall(r"<(\w+)>", "".join(lines))) == set(target["InputTransformer"]["InputPathsMap"])
+
+
+def test_alarms_and_rules_may_write_to_the_topic(resources: dict[str, Any]) -> None:
+    """A policy of one's own replaces the topic's default, which lets the account's alarms in."""
+    (policy,) = of_type(resources, "AWS::SNS::TopicPolicy")
+    assert policy["Topics"] == [{"Ref": "Alarms"}]
+    allowed = {one["Principal"]["Service"]: actions(one) for one in policy["PolicyDocument"]["Statement"]}
+    assert allowed == {"cloudwatch.amazonaws.com": ["sns:Publish"], "events.amazonaws.com": ["sns:Publish"]}
+
+
+def test_an_alarm_looks_back_no_further_than_cloudwatch_does(template: dict[str, Any]) -> None:
+    """A week at most, where a period is an hour (PutMetricAlarm)."""
+    assert template["Parameters"]["HoursWithoutSuccess"]["MaxValue"] <= 7 * 24
+
+
+def test_the_outputs_are_enough_to_start_a_task_by_hand(template: dict[str, Any]) -> None:
+    told = {name: output["Value"] for name, output in template["Outputs"].items()}
+    assert told["Cluster"] == {"Ref": "Cluster"}
+    assert told["TaskDefinition"] == {"Ref": "Task"}
+    assert told["TaskSecurityGroup"] == {"Ref": "TaskSecurityGroup"}
+    assert (told["PrivateSubnet"], told["PrivateSubnetB"]) == ({"Ref": "PrivateSubnetA"}, {"Ref": "PrivateSubnetB"})
+    assert told["LogGroup"] == {"Ref": "Logs"}
 
 
 def test_it_can_run_on_spot(template: dict[str, Any], resources: dict[str, Any]) -> None:

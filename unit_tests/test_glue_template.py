@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from unit_tests.cloudformation import DEPLOY, actions, lint, read_template, statements
+from unit_tests.cloudformation import DEPLOY, actions, lint, read_template, resolved, statements
 
 TEMPLATE = DEPLOY / "glue" / "template.yaml"
 SCRIPT = (DEPLOY / "glue" / "job.py").read_text(encoding="utf-8")
@@ -41,7 +41,7 @@ def test_the_job_gets_every_argument_that_its_script_wants_and_no_other_of_ours(
     given = {
         name
         for name in job["DefaultArguments"]
-        if name not in glues and not name.startswith(("--enable-", "--continuous-", "--additional-", "--python-"))
+        if name not in glues and not name.startswith(("--enable-", "--custom-", "--additional-", "--python-"))
     }
     assert given == names - {"--metrics"}
     assert "--metrics" in job["DefaultArguments"]
@@ -116,3 +116,32 @@ def test_what_a_task_may_do_to_secret_state_and_schemas_the_job_may_too(resource
         }
 
     assert allowed(resources["JobRole"]) == allowed(fargate["TaskRole"])
+
+
+def test_logs_go_to_groups_of_the_stack_and_a_second_stack_of_its_name_makes_its_own(
+    resources: dict[str, Any], job: dict[str, Any]
+) -> None:
+    """Glue 5 appends /output and /error to the prefix, and knows no other way to name a group."""
+    assert not any("continuous" in name for name in job["DefaultArguments"])
+    stack = {"AWS::StackName": "backfill", "AWS::StackId": "arn:aws:cloudformation:x:1:stack/backfill/0a1b2c3d-1-2-3-4"}
+    prefix = resolved(job["DefaultArguments"]["--custom-logGroup-prefix"], stack, {})
+    assert prefix == "/aws-glue/backfill-0a1b2c3d"
+    groups = {name: one for name, one in resources.items() if one["Type"] == "AWS::Logs::LogGroup"}
+    names = [resolved(group["Properties"]["LogGroupName"], stack, {}) for group in groups.values()]
+    assert names == [f"{prefix}/output", f"{prefix}/error"]
+    (may_write,) = [one for one in statements(resources["JobRole"]) if one["Sid"] == "WriteLogs"]
+    assert [{"Fn::GetAtt": [name, "Arn"]} for name in groups] == may_write["Resource"][:2]
+    for group in groups.values():
+        assert group["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert group["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_role_may_what_sparks_committers_do_to_uploads(resources: dict[str, Any]) -> None:
+    """S3A, the file system of Glue 5.1, lists a bucket's unfinished uploads and the parts of one."""
+    on_bucket, on_objects = set(), set()
+    for statement in statements(resources["JobRole"]):
+        places = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+        for place in (str(place) for place in places if ":s3:::" in str(place)):
+            (on_objects if "/salesforce/*" in place else on_bucket).update(actions(statement))
+    assert {"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:DeleteObject"} <= on_objects
+    assert {"s3:ListBucket", "s3:ListBucketMultipartUploads"} <= on_bucket

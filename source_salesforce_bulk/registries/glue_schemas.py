@@ -57,7 +57,7 @@ class GlueSchemas:
             return self._create(name, definition, schema)
         answer = self._client.register_schema_version(SchemaId=self._schema_id(name), SchemaDefinition=definition)
         if answer["Status"] != "AVAILABLE":
-            self._await_judgement(name, answer["SchemaVersionId"])
+            self._await_judgement(name, answer["VersionNumber"])
         return Registered(answer["VersionNumber"], schema)
 
     def _create(self, name: str, definition: str, schema: ObjectSchema) -> Registered:
@@ -75,9 +75,13 @@ class GlueSchemas:
         with suppress(self._client.exceptions.AlreadyExistsException):
             self._client.create_registry(RegistryName=self._registry)
 
-    def _await_judgement(self, name: str, version_id: str) -> None:
+    def _await_judgement(self, name: str, version: int) -> None:
+        # By name and number: Glue grants a version's id only to who may read every schema of the account
+        # (awslabs/aws-glue-schema-registry#68).
         for _ in range(_CHECKS):
-            status = self._client.get_schema_version(SchemaVersionId=version_id)["Status"]
+            status = self._client.get_schema_version(
+                SchemaId=self._schema_id(name), SchemaVersionNumber={"VersionNumber": version}
+            )["Status"]
             if status == "AVAILABLE":
                 return
             if status == "FAILURE":
