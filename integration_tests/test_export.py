@@ -202,6 +202,25 @@ def test_an_object_that_is_named_and_cannot_be_had_fails_and_the_others_are_expo
     assert_complete(exporter, org, "Account")
 
 
+def test_metrics_that_cannot_be_written_change_nothing_of_how_the_run_ended(
+    still_org: SimulatedOrg, tmp_path: Path
+) -> None:
+    """Their path is free at the start; then the run makes it the folder of the object's files."""
+    exporter = Exporter(still_org, tmp_path)
+    done = exporter.script(["Account"], "--metrics", f"json:{exporter.destination / 'Account'}")
+    assert done.returncode == 0, done.stderr
+    assert "The run's metrics were not written (Is a directory)" in done.stderr
+    assert [line.split()[-1] for line in done.stdout.splitlines() if line.startswith("Account ")][-1] == "complete"
+
+
+def test_metrics_without_a_place_end_a_run_before_it_begins(still_org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = Exporter(still_org, tmp_path)
+    done = exporter.script(["Account"], "--metrics", f"json:{tmp_path}")
+    assert done.returncode == 2
+    assert "The metrics cannot be written to" in done.stderr
+    assert not exporter.destination.exists()
+
+
 def test_an_object_that_is_gone_since_it_was_exported_fails(org: SimulatedOrg, tmp_path: Path) -> None:
     exporter = Exporter(org, tmp_path)
     assert exporter.run(["Account", "Contact"]).code == 0

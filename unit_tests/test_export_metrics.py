@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+import pytest
+
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.runners.metrics import (
     UNITS,
@@ -11,8 +13,10 @@ from source_salesforce_bulk.runners.metrics import (
     NoMetrics,
     RunReport,
     counts_of,
+    publish,
 )
 from source_salesforce_bulk.runners.outcomes import ExportFailed, ObjectOutcome
+from source_salesforce_bulk.runners.places import UnknownPlace, metrics_sink
 from source_salesforce_bulk.salesforce.failures import Consequence
 from source_salesforce_bulk.salesforce.wire import Operation
 
@@ -81,6 +85,32 @@ def test_a_metrics_file_holds_run_and_objects(tmp_path):
     assert written["objects"]["Account"]["RecordsProcessed"] == 10
     assert written["objects"]["Account"]["WaitingSeconds"] == 1.235
     assert written["run"]["UnreadableCells"] == 4
+
+
+@pytest.mark.parametrize("path", ["a-file/metrics.json", "a-folder"])
+def test_a_path_that_takes_no_file_is_refused_before_the_run(tmp_path, path):
+    (tmp_path / "a-file").touch()
+    (tmp_path / "a-folder").mkdir()
+    with pytest.raises(UnknownPlace, match=f"The metrics cannot be written to {tmp_path / path}: .+ Name a file"):
+        metrics_sink(f"json:{tmp_path / path}", print)
+
+
+def test_asking_for_metrics_leaves_the_file_of_the_last_run_alone(tmp_path):
+    path = tmp_path / "new" / "metrics.json"
+    metrics_sink(f"json:{path}", print)
+    assert not list(path.parent.iterdir())
+    path.write_text("the last run's")
+    metrics_sink(f"json:{path}", print)
+    assert path.read_text() == "the last run's"
+
+
+def test_metrics_that_cannot_be_written_after_all_are_a_line_of_the_log(tmp_path, caplog):
+    sink = MetricsFile(tmp_path)
+    publish(sink, report)
+    assert caplog.messages == [
+        "The run's metrics were not written (Is a directory); what was exported and the exit code stand"
+    ]
+    assert not list(tmp_path.parent.glob(f".{tmp_path.name}*"))
 
 
 def test_no_metrics_are_none():

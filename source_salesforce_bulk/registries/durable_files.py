@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -10,8 +11,19 @@ from pathlib import Path
 def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Put ``content`` at ``path`` in one step, whatever stood there."""
     temporary = _written(path, content, mode)
-    temporary.replace(path)
+    try:
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink()
+        raise
     sync_folder(path.parent)
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise the OSError that :func:`replace_file` would meet at ``path``; its folder is made, ``path`` left alone."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    _written(path, b"", 0o644).unlink()
 
 
 def create_file(path: Path, content: bytes) -> None:

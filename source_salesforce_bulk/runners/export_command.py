@@ -16,7 +16,7 @@ from source_salesforce_bulk.registries.state import organization_key
 from source_salesforce_bulk.runners import places
 from source_salesforce_bulk.runners.destination import Destination
 from source_salesforce_bulk.runners.export import ExportPlaces, ExportRun
-from source_salesforce_bulk.runners.metrics import RunReport, counts_of
+from source_salesforce_bulk.runners.metrics import RunReport, counts_of, publish
 from source_salesforce_bulk.runners.outcomes import ExitCode, ExportFailed, failure_code
 from source_salesforce_bulk.runners.page_files import FORMATS, FileMaker, PageFiles
 from source_salesforce_bulk.runners.progress import LiveBars, PlainLines, print_summary
@@ -85,7 +85,8 @@ def _export(options: ExportOptions, session: Session, make_files: MakeFiles) -> 
         raise
     finally:
         watcher.end()
-        sink.write(_report(run, watch, session.stop.exit_code or code, session.clock.monotonic() - began))
+        seconds = session.clock.monotonic() - began
+        publish(sink, lambda: _report(run, watch, session.stop.exit_code or code, seconds))
     print_summary(Console(), result, run.connection.metrics.of)
     return code
 

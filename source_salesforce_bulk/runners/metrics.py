@@ -7,6 +7,7 @@ is paid for.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,8 @@ from typing import Any, Protocol
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.registries.durable_files import replace_file
 from source_salesforce_bulk.runners.outcomes import ObjectOutcome
+
+LOGGER = logging.getLogger("salesforce_bulk.export")
 
 NAMESPACE = "SalesforceBulk"
 
@@ -117,7 +120,16 @@ class MetricsFile:
 
     def write(self, report: RunReport) -> None:
         """See :class:`MetricsSink`."""
-        replace_file(self._path.absolute(), json.dumps(as_json(report), indent=2).encode())
+        replace_file(self._path, json.dumps(as_json(report), indent=2).encode())
+
+
+def publish(sink: MetricsSink, report: Callable[[], RunReport]) -> None:
+    """Hand the metrics over. Where that fails the log says so and nothing is raised: the run ended as it ended."""
+    try:
+        sink.write(report())
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not take the place of how the run ended
+        reason = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+        LOGGER.error("The run's metrics were not written (%s); what was exported and the exit code stand", reason)  # noqa: TRY400
 
 
 def embedded(report: RunReport) -> Iterator[dict[str, Any]]:

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 import boto3
 from botocore.config import Config as ClientConfig
 
+from source_salesforce_bulk.registries.durable_files import check_replaceable
 from source_salesforce_bulk.registries.dynamodb_state import DynamoDbStates
 from source_salesforce_bulk.registries.glue_schemas import GlueSchemas
 from source_salesforce_bulk.registries.local_state import LocalStates
@@ -78,14 +79,27 @@ def schema_registry(url: str, clock: Clock) -> SchemaRegistry:
 
 
 def metrics_sink(text: str, write_line: Callable[[str], object]) -> MetricsSink:
-    """Where ``--metrics`` points; ``write_line`` takes lines for CloudWatch. Raises :class:`UnknownPlace`."""
+    """Where ``--metrics`` points; ``write_line`` takes lines for CloudWatch.
+
+    Raises :class:`UnknownPlace`, also where no file can be written, which nobody wants to hear at the end of a run.
+    """
     if text == "none":
         return NoMetrics()
     if text == "emf":
         return EmbeddedMetrics(write_line)
     if text.startswith("json:") and text != "json:":
-        return MetricsFile(Path(text.removeprefix("json:")))
+        return _metrics_file(Path(text.removeprefix("json:")).absolute())
     raise UnknownPlace(f"{text} is no place for metrics. Write none, emf or json:PATH.")
+
+
+def _metrics_file(path: Path) -> MetricsFile:
+    try:
+        check_replaceable(path)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        text = f"The metrics cannot be written to {path}: {reason}. Name a file in a folder that takes one."
+        raise UnknownPlace(text) from error
+    return MetricsFile(path)
 
 
 def _parts(url: str) -> tuple[str, str, str]:
