@@ -30,7 +30,7 @@ from source_salesforce_bulk.catalog import ReadableObject, plan_object, readable
 from source_salesforce_bulk.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.planner import wants_count
-from source_salesforce_bulk.extraction.stream_state import StateError
+from source_salesforce_bulk.extraction.stream_state import StateError, jobs_named
 from source_salesforce_bulk.interleaving import TURN_OVER, TurnOver, interleave
 from source_salesforce_bulk.limits_watch import LimitsWatch
 from source_salesforce_bulk.registries.drift import compare_catalog
@@ -290,7 +290,7 @@ class CatalogRead:
         if message.type is Type.STATE and message.state is not None and message.state.stream is not None:
             blob = message.state.stream.stream_state
             progress.last_state = copy.deepcopy(dict(blob.__dict__)) if blob is not None else {}
-            progress.unflushed |= _jobs_named(progress.last_state)
+            progress.unflushed |= jobs_named(progress.last_state)
             progress.last_state_at = self.connection.clock.monotonic()
 
     def _count_waiting(self, name: str, progress: _Progress) -> None:
@@ -336,7 +336,7 @@ class CatalogRead:
         """The jobs that a state names which the platform may have: the next run continues or removes them."""
         keep: set[str] = set()
         for progress in self._progress.values():
-            keep |= progress.unflushed | _jobs_named(progress.last_state)
+            keep |= progress.unflushed | jobs_named(progress.last_state)
         return keep
 
 
@@ -359,11 +359,3 @@ def _tell_of_changes(name: str, configured: Mapping[str, Any], described: SObjec
             ", ".join(others[:_FIELDS_NAMED]),
             ", ..." if len(others) > _FIELDS_NAMED else "",
         )
-
-
-def _jobs_named(state: Mapping[str, Any] | None) -> set[str]:
-    """The jobs in a state, which may have been written by anybody."""
-    entries = (state or {}).get("resume")
-    if not isinstance(entries, list):
-        return set()
-    return {str(entry["job"]) for entry in entries if isinstance(entry, Mapping) and "job" in entry}

@@ -17,6 +17,7 @@ from source_salesforce_bulk.extraction.stream_state import (
     ResumePoint,
     StateError,
     StreamState,
+    jobs_named,
     read_state,
     scope_hash,
 )
@@ -356,3 +357,12 @@ def test_a_scope_is_the_same_in_every_run_and_zone():
     # Written into states: a change would make every stream of every user start over.
     digest = "5b38d2eb651c8162c7e51fed87a14ac37cd9c55350e40e618c594f550b8707ae"
     assert scope_hash(**PARTS) == f"sha256:{digest}"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("blob", [None, {}, {"resume": None}, {"resume": {"job": "750A"}}, {"resume": ["750A", {}]}])
+def test_a_state_without_entries_names_no_job(blob):
+    assert jobs_named(blob) == frozenset()
+
+
+def test_the_jobs_that_a_state_names_are_told_whatever_else_is_in_it():
+    assert jobs_named({"resume": [{"job": "750A"}, {"job": 7}, None]}) == {"750A", "7"}

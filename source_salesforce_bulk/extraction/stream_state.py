@@ -130,6 +130,14 @@ def read_state(blob: Mapping[str, object] | None, mode: Mode, cursor_field: str 
     return ReadState(StreamState(mode=mode, cursor=cursor, scope=scope, resume=points))
 
 
+def jobs_named(blob: Mapping[str, object] | None) -> frozenset[str]:
+    """The ids of the jobs that a state names, which may have been written by anybody."""
+    entries = (blob or {}).get(_RESUME)
+    if not isinstance(entries, list):
+        return frozenset()
+    return frozenset(str(entry["job"]) for entry in entries if isinstance(entry, Mapping) and "job" in entry)
+
+
 _OTHER_SCOPE = (
     "The state was written for another organization, include_deleted, where, cursor field or start_date; "
     "this sync starts from the beginning."

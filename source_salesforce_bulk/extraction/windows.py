@@ -51,9 +51,9 @@ class PlannedWindow:
 
 @dataclass(frozen=True, slots=True)
 class IncrementalPlan:
-    """What an incremental run reads, ascending, and what its state says of the time behind T, the org's clock.
+    """What an incremental run reads, ascending, and what its state says of the time after T, the org's clock.
 
-    ``ahead`` are the points of windows that end behind T: there when somebody changed the state, or set the org's clock
+    ``ahead`` are the points of windows that end after T: there when somebody changed the state, or set the org's clock
     back. Closing such a window would move the cursor over rows that have yet to come, so ``state`` is without them, and
     their rows are read as if never begun. ``cursor_ahead`` says that the cursor itself lies there, and nothing new is
     read until T has passed it.
@@ -79,7 +79,7 @@ def plan_incremental(
 ) -> IncrementalPlan:
     """The windows of an incremental run: what an earlier run left open, what it had not begun, what is new.
 
-    ``upper`` is T. There are none where the state's cursor lies at or behind nothing new.
+    ``upper`` is T. Where the cursor lies after T nothing new is planned, but what an earlier run left open.
     """
     ahead = tuple(point for point in state.resume if point.bounds.end is not None and point.bounds.end > upper)
     believed = replace(state, resume=tuple(point for point in state.resume if point not in ahead))

@@ -22,7 +22,7 @@ from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
 from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, StateError
+from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, StateError, jobs_named
 from source_salesforce_bulk.extraction.windows import (
     PlannedWindow,
     plan_full_refresh,
@@ -125,9 +125,7 @@ class ObjectExport:
     @property
     def jobs_named(self) -> frozenset[str]:
         """The jobs in the last state that was committed: the next run continues or removes them."""
-        resume = self._lease.progress.state.get("resume", []) if self._lease is not None else []
-        points = resume if isinstance(resume, list) else []
-        return frozenset(str(point["job"]) for point in points if isinstance(point, dict) and "job" in point)
+        return jobs_named(self._lease.progress.state if self._lease is not None else None)
 
     def turns(self) -> Iterator[PageDone | TurnOver]:
         """Export the object. Raises nothing: what goes wrong is the outcome's failure."""
