@@ -148,7 +148,9 @@ class Connection:
         """What lists the pages of a job before they are read."""
         return PageLister(self._transport)
 
-    def org(self, on_page: Callable[[Page], None] = lambda _: None, pages: PageSource | None = None) -> SalesforceOrg:
+    def org(
+        self, on_page: Callable[[Page], Page] = lambda page: page, pages: PageSource | None = None
+    ) -> SalesforceOrg:
         """The calls of an extraction; pages are spooled under the system's temporary directory (TMPDIR).
 
         Where ``pages`` is given, they are read there.
@@ -170,11 +172,11 @@ class Connection:
 
     def extraction(
         self,
-        on_page: Callable[[Page], None] = lambda _: None,
+        on_page: Callable[[Page], Page] = lambda page: page,
         pages: PageSource | None = None,
         page_bounds: PageBounds | None = None,
     ) -> Extraction:
-        """A new extraction, with threads of its own; ``on_page`` sees each proven page, on its download's thread.
+        """A new extraction, with threads of its own; ``on_page`` is the org's, see :class:`SalesforceOrg`.
 
         ``pages`` that are read elsewhere come with the bounds that suit that place.
         """

@@ -348,6 +348,18 @@ def test_a_full_disk_is_named_and_nothing_of_the_page_stays_there(rig):
     assert rig.files() == []
 
 
+def test_what_was_made_of_a_page_hears_that_the_page_is_discarded(rig):
+    told = []
+
+    class Product:
+        def discard(self) -> None:
+            told.append("discarded")
+
+    replace(rig.answers(answer()).fetch(), product=Product()).discard()
+    assert told == ["discarded"]
+    assert rig.files() == []
+
+
 # How pages are told apart
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from source_salesforce_bulk.runners.spark_pages import MAX_SESSIONS, SparkPageReader, SparkPages
+from source_salesforce_bulk.runners.page_files import PageFile
+from source_salesforce_bulk.runners.spark_pages import MAX_SESSIONS, SparkFiles, SparkPageReader, SparkPages
 from source_salesforce_bulk.runners.staging import StagedFile
 from source_salesforce_bulk.runners.waves import ReadPage
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
@@ -12,7 +13,14 @@ from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, Sa
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.page_listing import JobResult, PageListing
 from source_salesforce_bulk.salesforce.page_task import PageCost, PageOutcome
-from source_salesforce_bulk.salesforce.pages import PageAddress
+from source_salesforce_bulk.salesforce.pages import Page, PageAddress
+
+TAKER = SparkFiles(None)  # type: ignore[arg-type] - no wave is run
+
+
+def taken(page: Page) -> PageFile:
+    return TAKER.take(page)
+
 
 ADDRESS = PageAddress("Account", "750x", None, "v66.0", 50_000, ("Id", "Name"))
 ENDED = Failure.of(Kind.SESSION_EXPIRED)
@@ -105,12 +113,59 @@ def test_a_result_without_rows_needs_no_spark():
     assert heard == [PageHeaders(rows=0, locator=None, last=True)]
 
 
-def test_the_file_that_spark_has_written_is_taken_once():
+def test_the_file_that_spark_has_written_goes_with_the_page():
     fake = Fake(PageListing(("a",), None))
     page, _ = fake.fetch(None)
-    made = fake.pages.take(page)
+    made = taken(page)
     assert (made.path, made.rows, made.size) == (Path("_staging/r/Account/part"), 7, 99)
     assert made.unreadable == {"Name": 1}
+
+
+def test_a_page_without_rows_has_a_file_of_none():
+    page, _ = Fake(PageListing((), None)).fetch(None)
+    assert (taken(page).rows, taken(page).size) == (0, 0)
+
+
+def test_the_listing_of_a_job_is_kept_while_its_pages_are_handed_on():
+    fake = Fake(PageListing((None, "b", "c"), 50_000))
+    for locator in (None, "b"):
+        page, _ = fake.fetch(locator)
+        taken(page)
+        page.discard()
+    fake.fetch("c")
+    assert len(fake.listed) == 1
+
+
+def test_the_listing_of_a_job_goes_with_its_last_page():
+    fake = Fake(PageListing(("a", "b"), None))
+    page, _ = fake.fetch("b")
+    taken(page)
+    page.discard()
+    fake.fetch("b")
+    assert len(fake.listed) == 2
+
+
+def test_a_result_without_rows_leaves_no_listing():
+    fake = Fake(PageListing((), None))
+    fake.fetch(None)[0].discard()
+    fake.fetch(None)
+    assert len(fake.listed) == 2
+
+
+def test_a_page_that_is_dropped_takes_the_listing_of_its_job_along():
+    """A job that was lost, or an object that has failed: its last page never comes."""
+    fake = Fake(PageListing(("a", "b"), None))
+    fake.fetch(None)[0].discard()
+    fake.fetch("b")
+    assert fake.listed == [(None, 50_000), ("b", 50_000)]
+
+
+def test_a_page_that_failed_takes_the_listing_of_its_job_along():
+    fake = Fake(PageListing(("a", "b"), None), failure=Failure.of(Kind.JOB_GONE))
+    for locator in (None, "b"):
+        with pytest.raises(SalesforceError):
+            fake.fetch(locator)
+    assert len(fake.listed) == 2
 
 
 def test_a_page_whose_session_ended_is_read_again_with_a_newer_one():

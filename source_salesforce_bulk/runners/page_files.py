@@ -6,7 +6,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -113,19 +113,30 @@ class FileMaker(Protocol):
         ...
 
     def take(self, page: Page) -> PageFile:
-        """The page's file, which is the caller's from now on; raises what making it raised."""
+        """The page's file, there until the page is discarded; raises what making it raised."""
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _MadeFile:
+    """A ``PageProduct``: the page's file at ``path``, or what making it raised."""
+
+    path: Path
+    made: PageFile | Exception
+
+    def discard(self) -> None:
+        """See ``PageProduct``."""
+        self.path.unlink(missing_ok=True)
+
+
 class PageFiles:
-    """Makes the files of pages as they arrive, and hands each over once. May be used from any thread."""
+    """Makes the files of pages as they arrive. May be used from any thread."""
 
     def __init__(self, kind: Format) -> None:
         self._format = kind
         self._lock = threading.Lock()
         self._turn = threading.Semaphore(PAGES_AT_ONCE)
         self._objects: dict[str, SObject] = {}
-        self._made: dict[Path, PageFile | Exception] = {}
 
     @property
     def extension(self) -> str:
@@ -141,20 +152,20 @@ class PageFiles:
         """See :class:`FileMaker`."""
         return connection.extraction(self.make)
 
-    def make(self, page: Page) -> None:
-        """Make the page's file. What goes wrong is told by :meth:`take`, where it concerns one object only."""
+    def make(self, page: Page) -> Page:
+        """The page with its file. What goes wrong is told by :meth:`take`, where it concerns one object only."""
         try:
             with self._turn:
                 made: PageFile | Exception = self._made_of(page)
         except Exception as error:  # noqa: BLE001 - raised by `take`
             made = error
-        with self._lock:
-            self._made[page.derived] = made
+        return replace(page, product=_MadeFile(page.derived, made))
 
     def take(self, page: Page) -> PageFile:
-        """The page's file, which is the caller's from now on; raises what making it raised."""
-        with self._lock:
-            made = self._made.pop(page.derived)
+        """See :class:`FileMaker`."""
+        if not isinstance(page.product, _MadeFile):
+            raise TypeError("the page's file was not made here")
+        made = page.product.made
         if isinstance(made, Exception):
             raise made
         return made

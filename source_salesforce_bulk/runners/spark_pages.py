@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -24,13 +25,14 @@ from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.reader import PageBounds
 from source_salesforce_bulk.runners.page_files import PageFile
+from source_salesforce_bulk.runners.staging import StagedFile
 from source_salesforce_bulk.runners.waves import ReadPage, WaveBoard, WaveRunner
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.page_listing import JobResult, PageListing
-from source_salesforce_bulk.salesforce.page_task import PageCost
+from source_salesforce_bulk.salesforce.page_task import PageCost, PageOutcome
 from source_salesforce_bulk.salesforce.pages import Page, PageAddress
 from source_salesforce_bulk.salesforce.wire import Operation
 
@@ -74,7 +76,6 @@ class SparkFiles:
     def __init__(self, runner: WaveRunner) -> None:
         self._runner = runner
         self._objects: dict[str, SObject] = {}
-        self._pages: SparkPages | None = None
 
     def expect(self, sobject: SObject) -> None:
         """See ``FileMaker``."""
@@ -86,25 +87,51 @@ class SparkFiles:
         reader = SparkPageReader(
             board.read, connection.renew, connection.page_lister(), _counted_in(connection.metrics)
         )
-        pages = self._pages = SparkPages(reader)
         ahead = max(_LEAST_AHEAD, 8 * self._runner.slots)
-        return connection.extraction(pages=pages, page_bounds=PageBounds(of_all=2 * ahead, of_one=ahead))
+        return connection.extraction(pages=SparkPages(reader), page_bounds=PageBounds(of_all=2 * ahead, of_one=ahead))
 
     def take(self, page: Page) -> PageFile:
         """See ``FileMaker``."""
-        if self._pages is None:
-            raise RuntimeError("pages come from the extraction that was made here")
-        return self._pages.take(page)
+        if not isinstance(page.product, StagedPage):
+            raise TypeError("the page was not read by Spark")
+        return page.product.take()
+
+
+@dataclass(slots=True, eq=False)
+class StagedPage:
+    """A ``PageProduct``: the file that Spark has written. ``last``: no page of its job is behind it.
+
+    ``forget`` is called when this page shows that nobody will ask for another one of its job, or not soon: it was the
+    last, or it was dropped, which happens to all that is under way of a job.
+    """
+
+    file: PageFile
+    last: bool
+    forget: Callable[[], None]
+    _taken: bool = False
+
+    def take(self) -> PageFile:
+        """The file, for an export to name."""
+        self._taken = True
+        return self.file
+
+    def discard(self) -> None:
+        """See ``PageProduct``."""
+        if self.last or not self._taken:
+            self.forget()
 
 
 class SparkPages:
-    """Fetches pages and keeps what became of them until it is taken. May be used from any thread."""
+    """Fetches pages. May be used from any thread.
+
+    A job's listing is kept while its pages are read. Where it went too early (a page is read again that was dropped),
+    the job is listed again.
+    """
 
     def __init__(self, reader: SparkPageReader) -> None:
         self._reader = reader
         self._lock = threading.Lock()
         self._listings: dict[str, Future[PageListing]] = {}
-        self._made: dict[PageAddress, PageFile] = {}
 
     def fetch(
         self,
@@ -117,30 +144,42 @@ class SparkPages:
         Nothing is encoded here. Raises ``SalesforceError`` as ``PageFetcher.fetch`` does, and what the Spark job
         raised.
         """
+        try:
+            return self._fetch(address, on_headers)
+        except BaseException:
+            self._forget(address.job_id)
+            raise
+
+    def _fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None]) -> Page:
         listing = self._listing(address)
         if not listing.locators:
             empty = PageHeaders(rows=0, locator=None, last=True)
             on_headers(empty)
-            return Page(address, empty, 0, None, 0, 0, _NOWHERE, _gzipped=False)
+            return self._page(address, empty, PageOutcome(0), None)
         place = _place(listing, address.locator)
         headers = _headers(listing, place)
         on_headers(headers)
         asked = replace(address, locator=listing.locators[place], page_size=listing.page_size)
         read = self._read(asked)
-        outcome = read.outcome
-        if read.file is not None:
-            made = PageFile(Path(read.file.path), outcome.rows, read.file.size, outcome.unreadable, outcome.inexact)
-            with self._lock:
-                self._made[address] = made
-        headers = replace(headers, rows=outcome.rows)
-        # Its retries have been counted with all that it cost.
-        return Page(address, headers, outcome.rows, outcome.first_id, outcome.size, 0, _NOWHERE, _gzipped=False)
+        return self._page(address, replace(headers, rows=read.outcome.rows), read.outcome, read.file)
 
-    def take(self, page: Page) -> PageFile:
-        """The file that the page has become, which is the caller's from now on."""
-        with self._lock:
-            made = self._made.pop(page.address, None)
-        return made or PageFile(_NOWHERE, 0, 0)
+    def _page(
+        self, address: PageAddress, headers: PageHeaders, outcome: PageOutcome, written: StagedFile | None
+    ) -> Page:
+        path, size = (Path(written.path), written.size) if written is not None else (_NOWHERE, 0)
+        file = PageFile(path, outcome.rows, size, outcome.unreadable, outcome.inexact)
+        product = StagedPage(file, headers.locator is None, partial(self._forget, address.job_id))
+        return Page(
+            address=address,
+            headers=headers,
+            rows=outcome.rows,
+            first_id=outcome.first_id,
+            size=outcome.size,
+            retries=0,  # they have been counted with all that it cost
+            _path=_NOWHERE,
+            _gzipped=False,
+            product=product,
+        )
 
     def _read(self, address: PageAddress) -> ReadPage:
         for _ in range(MAX_SESSIONS):
@@ -169,10 +208,13 @@ class SparkPages:
                 size = address.page_size or _PAGE_SIZE
                 future.set_result(self._reader.lister.list_pages(job, address.locator, size))
             except BaseException as error:  # noqa: BLE001 - whatever it is, everybody who waits has to hear of it
-                with self._lock:
-                    del self._listings[address.job_id]
+                self._forget(address.job_id)
                 future.set_exception(error)
         return future.result()
+
+    def _forget(self, job_id: str) -> None:
+        with self._lock:
+            self._listings.pop(job_id, None)
 
 
 def _counted_in(metrics: RunMetrics) -> Callable[[str, PageCost], None]:

@@ -29,7 +29,8 @@ _STEM = 15  # characters that tell Ids apart; the API writes 15 or 18 of them
 class SalesforceOrg:
     """Every method may be called from any thread, blocks, and raises ``SalesforceError`` or ``Stopped``.
 
-    ``directory`` takes the pages; ``on_page`` sees each as soon as it is proven, on its download's thread.
+    ``directory`` takes the pages; ``on_page`` sees each as soon as it is proven, on its download's thread, and gives it
+    back, with its product where it makes one.
     ``user_id`` tells our jobs from others'; None where the login did not say who we are. ``run_id`` is for log lines.
     """
 
@@ -40,7 +41,7 @@ class SalesforceOrg:
         clock: Clock,
         random01: Callable[[], float],
         user_id: Callable[[], str | None],
-        on_page: Callable[[Page], None] = lambda _: None,
+        on_page: Callable[[Page], Page] = lambda page: page,
         run_id: str | None = None,
         encode: EncodeFile = encode_file,
         pages: PageSource | None = None,
@@ -86,9 +87,7 @@ class SalesforceOrg:
         encoder: PageEncoder | None = None,
     ) -> Page:
         """One result page, proven whole, and encoded where there is an encoder."""
-        page = self._pages.fetch(address, on_headers, encoder)
-        self._on_page(page)
-        return page
+        return self._on_page(self._pages.fetch(address, on_headers, encoder))
 
     def is_empty(self, query: ObjectQuery, bounds: Bounds, version: str) -> bool:
         """Whether the window holds no row: a synchronous query with the WHERE of its job.

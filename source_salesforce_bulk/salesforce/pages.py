@@ -83,6 +83,14 @@ class PageLines:
                     rows = size = 0
 
 
+class PageProduct(Protocol):
+    """What a runner has made of a page. It goes where the page goes, and nobody else keeps it."""
+
+    def discard(self) -> None:
+        """The page is discarded, whether or not anybody has used this; may be called twice."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page that was proven whole, on disk until :meth:`discard`.
@@ -100,6 +108,7 @@ class Page:
     _path: Path
     _gzipped: bool
     lines: PageLines | None = None
+    product: PageProduct | None = None
 
     def read_rows(self) -> Iterator[list[str]]:
         """The page's rows, cells in the order of the address's columns."""
@@ -112,15 +121,16 @@ class Page:
 
     @property
     def derived(self) -> Path:
-        """Where a runner may put what it makes of the page; :meth:`discard` removes that, too."""
+        """Where a runner may put what it makes of the page."""
         return self._path.with_name(f"{self._path.name}.derived")
 
     def discard(self) -> None:
         """Give the disk space back; may be called twice."""
         self._path.unlink(missing_ok=True)
-        self.derived.unlink(missing_ok=True)
         if self.lines is not None:
             self.lines.path.unlink(missing_ok=True)
+        if self.product is not None:
+            self.product.discard()
 
 
 @dataclass(frozen=True, slots=True)
