@@ -42,6 +42,14 @@ def test_nothing_kept_is_the_beginning(states):
     assert kept(states) == Progress()
 
 
+def test_a_table_that_is_not_there_is_seen_before_any_object(states, aws, clock):
+    states.check()
+    client = aws.client("dynamodb")
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        DynamoDbStates(client, "no-such-table", clock).check()
+    assert items(aws) == set()
+
+
 def test_every_step_of_an_export_is_there_for_the_next_run(states, aws):
     """Pages come, a window closes, a job is lost, a manifest takes the files."""
     steps = [

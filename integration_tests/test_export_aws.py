@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from integration_tests.aws import BUCKET, BUS, REGISTRY, SECRET, TABLE, Aws
+from integration_tests.aws import BUCKET, BUS, REGION, REGISTRY, SECRET, TABLE, Aws
 from integration_tests.exporter import SCRIPT
 from integration_tests.ground_truth import GroundTruth
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
@@ -158,15 +158,40 @@ def test_a_task_that_vanished_holds_its_lease_for_a_while(task: Task, org: Simul
 @pytest.mark.parametrize(
     ("option", "value", "says"),
     [
-        ("--destination", "s3://no-such-bucket/x", "NoSuchBucket"),
-        ("--state", "dynamodb://no-such-table", "ResourceNotFoundException"),
-        ("--config", "secretsmanager://no-such-secret", "ResourceNotFoundException"),
+        ("--destination", "s3://no-such-bucket/x", "on the bucket no-such-bucket in eu-central-1: NoSuchBucket"),
+        ("--state", "dynamodb://no-such-table", "on the table no-such-table in eu-central-1: ResourceNotFound"),
+        ("--config", "secretsmanager://no-such-secret", "on the secret no-such-secret in eu-central-1: Resource"),
     ],
 )
-def test_what_is_not_there_is_named(task: Task, option: str, value: str, says: str) -> None:
+def test_what_is_not_there_is_named_before_anything_is_begun(
+    task: Task, org: SimulatedOrg, option: str, value: str, says: str
+) -> None:
     done = task.run(option, value)
-    assert done.returncode in (2, 3), done.stderr
+    assert done.returncode == 2, done.stderr
     assert says in done.stderr
+    assert "Check its name, the account and the region." in done.stderr
+    assert org.control.requests() == {}
+
+
+def test_a_secret_that_nobody_has_filled_yet_says_how_to(task: Task, aws: Aws) -> None:
+    aws.client("secretsmanager").create_secret(Name="empty")
+    done = task.run("--config", "secretsmanager://empty")
+    assert done.returncode == 2, done.stderr
+    assert "The secret empty has no value yet." in done.stderr
+    assert "put-secret-value --secret-id empty" in done.stderr
+
+
+def test_without_a_region_it_is_the_user_who_has_to_act(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Aws, "environment", {**task.aws.environment, "AWS_DEFAULT_REGION": "", "AWS_REGION": ""})
+    done = task.run()
+    assert done.returncode == 2, done.stderr
+    assert "You must specify a region." in done.stderr
+
+
+def test_the_region_of_fargate_is_enough(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Aws, "environment", {**task.aws.environment, "AWS_DEFAULT_REGION": "", "AWS_REGION": REGION})
+    done = task.run()
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_secret_that_is_rotated_while_a_run_goes_on_does_not_end_it(task: Task, org: SimulatedOrg, aws: Aws) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 
 from source_salesforce_bulk.config import ConfigError
 from source_salesforce_bulk.runners.config_source import (
@@ -40,13 +41,13 @@ def place(request, tmp_path, monkeypatch):
         path = tmp_path / "config.json"
         path.write_text(text)
         path.chmod(0o600)
-        return config_source(str(path), lambda: None), path.read_text
+        return config_source(str(path), lambda _: None), path.read_text
     if request.param == "env":
         monkeypatch.setenv("SF_CONFIG", text)
-        source = config_source("env:SF_CONFIG", lambda: None)
+        source = config_source("env:SF_CONFIG", lambda _: None)
         return source, source.read
     client = FakeSecrets(**{"prod/salesforce": text})
-    source = config_source("secretsmanager://prod/salesforce", lambda: client)
+    source = config_source("secretsmanager://prod/salesforce", lambda _: client)
     return source, lambda: client.secrets["prod/salesforce"]
 
 
@@ -96,9 +97,47 @@ def test_a_file_keeps_its_rights(tmp_path):
 def test_an_arn_is_a_name_too():
     arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:prod/salesforce-AbCdEf"
     client = FakeSecrets(**{arn: json.dumps(CONFIG)})
-    source = config_source(f"secretsmanager://{arn}", lambda: client)
+    source = config_source(f"secretsmanager://{arn}", lambda _: client)
     assert isinstance(source, SecretsManagerSource)
     assert KeptConfig(source).load().page_size == 7
+
+
+class Unusable:
+    """A secret that Secrets Manager shows no text of."""
+
+    def __init__(self, answer: dict[str, object] | ClientError) -> None:
+        self._answer = answer
+
+    def get_secret_value(self, SecretId: str) -> dict[str, object]:  # noqa: N803
+        if isinstance(self._answer, ClientError):
+            raise self._answer
+        return self._answer
+
+
+def missing(message: str) -> ClientError:
+    return ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": message}}, "GetSecretValue")
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (
+            missing("Secrets Manager can't find the specified secret value for staging label: AWSCURRENT"),
+            "The secret prod/sf has no value yet.",
+        ),
+        ({"SecretBinary": b"{}"}, "The secret prod/sf holds bytes and no text."),
+    ],
+)
+def test_a_secret_without_text_says_how_to_fill_it(answer, says):
+    with pytest.raises(ConfigError) as caught:
+        KeptConfig(SecretsManagerSource(Unusable(answer), "prod/sf")).load()
+    assert str(caught.value).startswith(says)
+    assert "aws secretsmanager put-secret-value --secret-id prod/sf --secret-string file://" in str(caught.value)
+
+
+def test_a_secret_that_is_not_there_is_boto3s_to_tell():
+    with pytest.raises(ClientError):
+        KeptConfig(SecretsManagerSource(Unusable(missing("can't find the specified secret.")), "prod/sf")).load()
 
 
 def test_a_variable_that_is_not_set_is_named(monkeypatch):

@@ -87,3 +87,10 @@ def test_a_damaged_file_is_named_and_its_lease_is_given_back(states, tmp_path, t
 def test_no_trace_of_half_a_write_is_left(states, tmp_path):
     states.acquire("00D", "Account", "one").commit(PROGRESS)
     assert {path.name for path in (tmp_path / "states" / "00D").iterdir()} == {"Account.json", "Account.lock"}
+
+
+def test_a_folder_that_cannot_be_one_is_seen_before_any_object(states, tmp_path):
+    states.check()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileExistsError):
+        LocalStates(tmp_path / "file").check()

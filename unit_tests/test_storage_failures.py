@@ -3,39 +3,19 @@ from __future__ import annotations
 import errno
 
 import pytest
-from boto3.exceptions import S3UploadFailedError
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import NoRegionError
 
 from source_salesforce_bulk.runners.outcomes import ExportFailed
 from source_salesforce_bulk.runners.storage_failures import defect, storage_failure
 from source_salesforce_bulk.salesforce.failures import Consequence, page_not_kept
 
 
-def aws(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "why"}}, "PutObject")
-
-
-def wrapped(error: Exception) -> Exception:
-    try:
-        try:
-            raise error
-        except ClientError as cause:
-            raise S3UploadFailedError("Failed to upload") from cause
-    except S3UploadFailedError as caught:
-        return caught
-
-
 @pytest.mark.parametrize(
     ("error", "consequence", "says"),
     [
-        (aws("AccessDenied"), Consequence.CONFIG, "AWS refused PutObject: AccessDenied: why"),
-        (aws("NoSuchBucket"), Consequence.CONFIG, "rights of the role"),
-        (aws("SlowDown"), Consequence.TRANSIENT, "run again"),
-        (wrapped(aws("AccessDenied")), Consequence.CONFIG, "AccessDenied"),
-        (NoCredentialsError(), Consequence.CONFIG, "no AWS credentials"),
-        (EndpointConnectionError(endpoint_url="x"), Consequence.TRANSIENT, "could not be reached"),
         (OSError(28, "No space left on device"), Consequence.TRANSIENT, "no space is left"),
         (PermissionError(13, "Permission denied", "/out"), Consequence.CONFIG, "Permission denied: /out"),
+        (NoRegionError(), Consequence.CONFIG, "You must specify a region."),
     ],
 )
 def test_trouble_with_storage_says_who_has_to_act(error, consequence, says):

@@ -97,6 +97,10 @@ class DynamoDbStates:
         answer = self._client.get_item(TableName=self._table, Key=_key(key, _PROGRESS), ConsistentRead=True)
         return _state_in(answer.get("Item", {}), key, self._table)
 
+    def check(self) -> None:
+        """See ``StateRegistry.check``. Asks for an item that nobody writes."""
+        self._client.get_item(TableName=self._table, Key=_key("check", _PROGRESS))
+
 
 class DynamoDbLease:
     """See ``Lease``."""

@@ -47,6 +47,10 @@ class LocalStates:
         """See ``StateRegistry.state``."""
         return _read(self._path(organization_id, object_name)).state
 
+    def check(self) -> None:
+        """See ``StateRegistry.check``. Makes the folder."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+
     def _path(self, organization_id: str, object_name: str) -> Path:
         return self._folder / organization_id / f"{object_name}.json"
 

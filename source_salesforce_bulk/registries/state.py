@@ -140,6 +140,10 @@ class StateRegistry(Protocol):
         """How far the object is, without a lease; raises :class:`UnreadableProgress`."""
         ...
 
+    def check(self) -> None:
+        """Raise what would keep every object from being begun, such as a table that is not there."""
+        ...
+
 
 def organization_key(organization_id: str | None) -> str:
     """The organization as registries know it.

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from botocore.exceptions import ClientError
+
 from source_salesforce_bulk.config import Config, ConfigError, parse_config
 from source_salesforce_bulk.registries.durable_files import replace_file
 from source_salesforce_bulk.salesforce.oauth import Credentials
@@ -24,6 +26,9 @@ LOGGER = logging.getLogger("salesforce_bulk.config")
 
 ENVIRONMENT = "env:"
 SECRETS_MANAGER = "secretsmanager://"
+
+# As Secrets Manager says that a secret is there and empty; the code is that of a secret that is not.
+_NO_VALUE = "staging label: AWSCURRENT"
 
 
 class ConfigSource(Protocol):
@@ -93,19 +98,32 @@ class SecretsManagerSource:
 
     def read(self) -> str:
         """See :class:`ConfigSource`."""
-        return self._client.get_secret_value(SecretId=self._secret)["SecretString"]
+        try:
+            answer = self._client.get_secret_value(SecretId=self._secret)
+        except ClientError as error:
+            if _NO_VALUE in error.response["Error"].get("Message", ""):
+                raise self._wrong("has no value yet") from error
+            raise
+        if "SecretString" not in answer:
+            raise self._wrong("holds bytes and no text")
+        return answer["SecretString"]
 
     def write(self, text: str) -> None:
         """See :class:`ConfigSource`."""
         self._client.put_secret_value(SecretId=self._secret, SecretString=text)
 
+    def _wrong(self, problem: str) -> ConfigError:
+        store = f"aws secretsmanager put-secret-value --secret-id {self._secret} --secret-string file://config.json"
+        return ConfigError(f"The secret {self._secret}", problem, f"Put the configuration there: {store}")
 
-def config_source(place: str, secrets_manager: Callable[[], SecretsManagerClient]) -> ConfigSource:
-    """The source that ``--config`` names."""
+
+def config_source(place: str, secrets_manager: Callable[[str], SecretsManagerClient]) -> ConfigSource:
+    """The source that ``--config`` names. ``secrets_manager`` gives the client for a secret."""
     if place.startswith(ENVIRONMENT):
         return EnvironmentSource(place.removeprefix(ENVIRONMENT))
     if place.startswith(SECRETS_MANAGER):
-        return SecretsManagerSource(secrets_manager(), place.removeprefix(SECRETS_MANAGER))
+        secret = place.removeprefix(SECRETS_MANAGER)
+        return SecretsManagerSource(secrets_manager(secret), secret)
     return FileSource(Path(place))
 
 

@@ -91,7 +91,10 @@ class ExportRun:
     _limits: LimitsWatch | None = None
 
     def run(self) -> ExportResult:
-        """Export everything that the configuration names; raises ``ExportFailed`` where no object can be begun."""
+        """Export everything that the configuration names.
+
+        Raises ``ExportFailed``, or what destination and registry raise, where no object can be begun.
+        """
         connection = self.connection
         started = connection.clock.now()
         extraction = self.places.page_files.extraction(connection)
@@ -131,6 +134,7 @@ class ExportRun:
         if self.places.destination.manifest(connection.run_id) is not None:
             text = f"A run with the id {connection.run_id} has written its manifest already. Choose another --run-id."
             raise ExportFailed(Consequence.CONFIG, text)
+        self.places.states.check()
         try:
             self.organization_id = connection.log_in().organization_id
             self._limits = LimitsWatch(connection, extraction)

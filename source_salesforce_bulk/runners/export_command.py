@@ -14,6 +14,7 @@ from rich.console import Console
 
 from source_salesforce_bulk.registries.state import organization_key
 from source_salesforce_bulk.runners import places
+from source_salesforce_bulk.runners.aws_clients import aws_client
 from source_salesforce_bulk.runners.destination import Destination
 from source_salesforce_bulk.runners.export import ExportPlaces, ExportRun
 from source_salesforce_bulk.runners.metrics import RunReport, counts_of, publish
@@ -93,8 +94,9 @@ def _export(options: ExportOptions, session: Session, make_files: MakeFiles) -> 
 
 def _schema_watch(options: ExportOptions, session: Session) -> SchemaWatch:
     registry = places.schema_registry(options.schemas, session.clock)
-    bus = [EventBus(places.aws_client("events"), options.event_bus)] if options.event_bus else []
-    return SchemaWatch(registry, session.run_id, options.on_drift, bus)
+    bus = options.event_bus
+    tell = [EventBus(aws_client("events", f"the event bus {bus}"), bus)] if bus else []
+    return SchemaWatch(registry, session.run_id, options.on_drift, tell)
 
 
 def _report(run: ExportRun, watch: SchemaWatch, code: int, seconds: float) -> RunReport:

@@ -10,11 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
-
-import boto3
-from botocore.config import Config as ClientConfig
 
 from source_salesforce_bulk.registries.durable_files import check_replaceable
 from source_salesforce_bulk.registries.dynamodb_state import DynamoDbStates
@@ -22,30 +18,14 @@ from source_salesforce_bulk.registries.glue_schemas import GlueSchemas
 from source_salesforce_bulk.registries.local_state import LocalStates
 from source_salesforce_bulk.registries.schemas import LocalSchemas, SchemaRegistry
 from source_salesforce_bulk.registries.state import StateRegistry
+from source_salesforce_bulk.runners.aws_clients import aws_client
 from source_salesforce_bulk.runners.destination import Destination, LocalDestination, S3Destination
 from source_salesforce_bulk.runners.metrics import EmbeddedMetrics, MetricsFile, MetricsSink, NoMetrics
 from source_salesforce_bulk.salesforce.clock import Clock
 
-if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager import SecretsManagerClient
-
-_CLIENT = ClientConfig(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=60)
-
 
 class UnknownPlace(ValueError):
     """An option names a place that is none. The message says what to write."""
-
-
-def aws_client(service: str) -> Any:
-    """A client of an AWS service; region, credentials and endpoint come from where all AWS tools look for them."""
-    make: Any = boto3.client  # its type lists every service there is
-    return make(service, config=_CLIENT)
-
-
-def secrets_manager() -> SecretsManagerClient:
-    """The client of Secrets Manager."""
-    client: SecretsManagerClient = aws_client("secretsmanager")
-    return client
 
 
 def destination(url: str) -> Destination:
@@ -54,7 +34,7 @@ def destination(url: str) -> Destination:
     if scheme == "file":
         return LocalDestination(Path(path))
     if scheme == "s3" and name:
-        return S3Destination(aws_client("s3"), name, path)
+        return S3Destination(aws_client("s3", f"the bucket {name}"), name, path)
     raise UnknownPlace(f"{url} is no destination. Write file:///directory or s3://bucket/prefix.")
 
 
@@ -64,7 +44,7 @@ def state_registry(url: str, clock: Clock) -> StateRegistry:
     if scheme == "file":
         return LocalStates(Path(path))
     if scheme == "dynamodb" and name and path in ("", "/"):
-        return DynamoDbStates(aws_client("dynamodb"), name, clock)
+        return DynamoDbStates(aws_client("dynamodb", f"the table {name}"), name, clock)
     raise UnknownPlace(f"{url} is no state registry. Write file:///directory or dynamodb://table.")
 
 
@@ -74,7 +54,7 @@ def schema_registry(url: str, clock: Clock) -> SchemaRegistry:
     if scheme == "file":
         return LocalSchemas(Path(path))
     if scheme == "glue" and name and path in ("", "/"):
-        return GlueSchemas(aws_client("glue"), name, clock)
+        return GlueSchemas(aws_client("glue", f"the schema registry {name}"), name, clock)
     raise UnknownPlace(f"{url} is no schema registry. Write file:///directory or glue://registry.")
 
 

@@ -13,10 +13,11 @@ from rich.console import Console
 
 from source_salesforce_bulk.config import ConfigError
 from source_salesforce_bulk.connection import CONNECTIONS, Connection, Surroundings
+from source_salesforce_bulk.runners.aws_clients import secrets_manager
 from source_salesforce_bulk.runners.config_source import KeptConfig, config_source
 from source_salesforce_bulk.runners.logs import ConsoleHandler, JsonLog, Secrets, Sentences, set_up_logging
 from source_salesforce_bulk.runners.outcomes import ExportFailed, failure_code
-from source_salesforce_bulk.runners.places import UnknownPlace, secrets_manager
+from source_salesforce_bulk.runners.places import UnknownPlace
 from source_salesforce_bulk.runners.storage_failures import defect, storage_failure
 from source_salesforce_bulk.salesforce.clock import Clock, Stopped, SystemClock
 from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError

@@ -18,6 +18,7 @@ from urllib.request import url2pathname
 from pyarrow import fs, parquet
 
 from source_salesforce_bulk.registries.durable_files import sync_file, sync_folder
+from source_salesforce_bulk.runners.aws_clients import region
 from source_salesforce_bulk.runners.destination import Destination
 
 STAGING = "_staging"
@@ -117,6 +118,5 @@ def _file_system(destination: str) -> tuple[str, Any]:
     if parts.scheme == "s3":
         # As boto3 takes it; Arrow knows the variable only from release 18 on.
         endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-        return f"{parts.netloc}{parts.path}".rstrip("/"), fs.S3FileSystem(endpoint_override=endpoint, region=region)
+        return f"{parts.netloc}{parts.path}".rstrip("/"), fs.S3FileSystem(endpoint_override=endpoint, region=region())
     return url2pathname(parts.path).rstrip("/"), fs.LocalFileSystem()

@@ -5,40 +5,19 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
-from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
-
 from source_salesforce_bulk.extraction.stream_state import StateError
 from source_salesforce_bulk.registries.state import UnreadableProgress
+from source_salesforce_bulk.runners.aws_failures import aws_failure
 from source_salesforce_bulk.runners.outcomes import ExportFailed
 from source_salesforce_bulk.salesforce.failure_kinds import MEANINGS, disk_kind
 from source_salesforce_bulk.salesforce.failures import Consequence, Kind
 
 _PACKAGE = Path(__file__).parents[1]
-# Codes of AWS that name a right or a thing that is missing; everything else may pass.
-_USERS_TO_MEND = (
-    "AccessDenied", "AccessDeniedException", "AllAccessDisabled", "EntityNotFoundException", "ExpiredToken",
-    "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidRequestException", "NoSuchBucket",
-    "ResourceNotFoundException", "SignatureDoesNotMatch", "UnrecognizedClientException", "ValidationException",
-)  # fmt: skip
 
 
 def storage_failure(error: BaseException, about: str) -> ExportFailed | None:
     """What an exception of AWS or of the file system means for ``about``; None where it is neither."""
-    cause = error.__cause__ or error.__context__ or error if isinstance(error, Boto3Error) else error
-    match cause:
-        case ClientError():
-            return _aws_failure(cause, about)
-        case NoCredentialsError() | PartialCredentialsError():
-            text = f"{about}: no AWS credentials were found. Give the task a role, or set AWS_PROFILE."
-            return ExportFailed(Consequence.CONFIG, text)
-        case BotoCoreError() | Boto3Error():
-            text = f"{about}: AWS could not be reached ({type(cause).__name__}). Nothing is lost; run again later."
-            return ExportFailed(Consequence.TRANSIENT, text)
-        case OSError():
-            return _disk_failure(cause, about)
-        case _:
-            return None
+    return _disk_failure(error, about) if isinstance(error, OSError) else aws_failure(error, about)
 
 
 def unusable_state(error: StateError | UnreadableProgress, object_name: str) -> ExportFailed:
@@ -66,11 +45,3 @@ def _disk_failure(error: OSError, about: str) -> ExportFailed:
     else:
         text = f"{about}: {error.strerror or type(error).__name__}: {error.filename}. Check the path and its rights."
     return ExportFailed(MEANINGS[kind].consequence, text)
-
-
-def _aws_failure(error: ClientError, about: str) -> ExportFailed:
-    code = error.response["Error"]["Code"]
-    text = f"{about}: AWS refused {error.operation_name}: {code}: {error.response['Error'].get('Message', '')}"
-    if code in _USERS_TO_MEND:
-        return ExportFailed(Consequence.CONFIG, f"{text} Check the names and the rights of the role.")
-    return ExportFailed(Consequence.TRANSIENT, f"{text} Nothing is lost; run again later.")
