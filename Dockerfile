@@ -1,6 +1,7 @@
 # The connector's image: `source-salesforce-bulk` for Airbyte, and `salesforce-bulk` for exports without it.
 #
 #   make image                        builds it with docker or podman
+#   make image PLATFORM=linux/amd64   for another machine than this one, such as AWS Fargate's
 #   make image BASE_IMAGE=NAME        on another base with Python 3.11 or later
 #   make image-test                   tries every command through the container
 #

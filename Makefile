@@ -15,7 +15,7 @@ PYTEST_ARGS ?=
 UV_LOCK_ARGS ?=
 SECONDS ?= 60
 IMAGE ?= airbyte/source-salesforce-bulk:dev
-export VENV PYTHON IMAGE BASE_IMAGE
+export VENV PYTHON IMAGE BASE_IMAGE PLATFORM
 
 # uv: trust the machine's certificates (as pip does), and never fetch an interpreter.
 export UV_SYSTEM_CERTS ?= 1
@@ -54,7 +54,7 @@ sandbox-test: $(STAMP) ## Check, discover and read a real sandbox org (secrets/c
 	@$(BIN)/python -m pytest -m sandbox integration_tests/test_sandbox.py $(PYTEST_ARGS)
 
 .PHONY: image
-image: ## Build the container image with docker or podman (BASE_IMAGE=NAME: on another base)
+image: ## Build the container image with docker or podman (PLATFORM=linux/amd64, BASE_IMAGE=NAME)
 	@.ci/image
 
 .PHONY: image-test

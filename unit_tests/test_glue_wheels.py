@@ -52,6 +52,22 @@ def test_the_zip_has_the_form_that_glue_takes_and_is_the_same_for_the_same_wheel
     assert build_wheels.pack(wheels, tmp_path / "two.zip").read_bytes() == archive.read_bytes()
 
 
+def test_a_zip_can_be_named_in_an_s3_address_and_is_the_only_one_in_its_folder(tmp_path, monkeypatch):
+    """docs/glue.md copies dist/*.gluewheels.zip: an earlier release's must not be taken for this one's."""
+    (tmp_path / "source_salesforce_bulk-0.0.9.gluewheels.zip").touch()
+    own = Path("source_salesforce_bulk-1.2.3+glue-py3-none-any.whl")
+
+    def build(_source, wheels):
+        (wheels / own).touch()
+        return wheels / own
+
+    monkeypatch.setattr(build_wheels, "build_own_wheel", build)
+    monkeypatch.setattr(build_wheels, "download_locked", lambda wheels: None)
+    monkeypatch.setattr("sys.argv", ["build_wheels.py", "--out", str(tmp_path)])
+    build_wheels.main()
+    assert [path.name for path in tmp_path.iterdir()] == ["source_salesforce_bulk-1.2.3.gluewheels.zip"]
+
+
 @pytest.mark.parametrize("release", ["5.0", "5.1"])
 def test_what_glue_has_is_not_shipped_a_second_time(release):
     """Its versions are Glue's to choose; some are missing from 5.0 alone."""

@@ -83,6 +83,57 @@ def test_the_build_sees_what_it_copies_and_no_more():
     assert not any(fnmatch(name, "*secrets*") for name in allowed)
 
 
+FAKE_CONTAINER = """#!/bin/sh
+echo "$@" >> "$0.calls"
+case "$1 $2" in
+    "image inspect") [ "$3" = --format ] && echo 1000000 ;;
+    pull*) [ -e "$0.pulls" ] || { echo "denied: too many pulls today" >&2; exit 1; } ;;
+esac
+"""
+
+
+def build_image(container: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    container.write_text(FAKE_CONTAINER, encoding="utf-8")
+    container.chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if name not in ("IMAGE", "BASE_IMAGE", "PLATFORM")}
+    return subprocess.run(
+        [ROOT / ".ci" / "image"],
+        env={**kept, "CONTAINER": str(container), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("chosen", [{"PLATFORM": "linux/amd64"}, {"BASE_IMAGE": "example.com/base:1"}])
+def test_an_image_to_hand_on_is_not_built_on_a_stand_in(tmp_path, chosen):
+    done = build_image(tmp_path / "container", **chosen)
+    assert done.returncode == 1
+    assert "denied: too many pulls today" in done.stderr
+    assert "build " not in (tmp_path / "container.calls").read_text(encoding="utf-8")
+
+
+def test_an_image_is_built_for_the_platform_that_is_asked_for(tmp_path):
+    (tmp_path / "container.pulls").touch()
+    done = build_image(tmp_path / "container", PLATFORM="linux/amd64", IMAGE="example.com/x:1")
+    assert done.returncode == 0, done.stderr
+    pull, build = [line for line in _calls(tmp_path) if line.startswith(("pull", "build"))]
+    assert "--platform linux/amd64" in pull
+    assert "--platform linux/amd64" in build
+    assert "--tag example.com/x:1" in build
+    assert "stand-in" not in done.stdout
+
+
+def test_without_a_platform_it_is_built_for_this_machine(tmp_path):
+    (tmp_path / "container.pulls").touch()
+    assert build_image(tmp_path / "container").returncode == 0
+    assert not any("--platform" in line for line in _calls(tmp_path))
+
+
+def _calls(folder: Path) -> list[str]:
+    return (folder / "container.calls").read_text(encoding="utf-8").splitlines()
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_a_script_can_be_run_and_parsed(script):
     assert os.access(script, os.X_OK)

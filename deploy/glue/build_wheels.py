@@ -41,7 +41,7 @@ TARGET = [
 
 
 def main() -> None:
-    """Build the zip and print where it is."""
+    """Build the zip and print where it is. It is the only one in its folder then."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=ROOT / "dist", help="the folder that the zip is written to")
     out: Path = parser.parse_args().out
@@ -52,7 +52,14 @@ def main() -> None:
         own = build_own_wheel(Path(directory) / "source", wheels)
         download_locked(wheels)
         write_requirements(wheels, own)
-        print(pack(wheels, out / f"{own.name.split('-py3-')[0]}.gluewheels.zip"))
+        for earlier in out.glob("*.gluewheels.zip"):
+            earlier.unlink()
+        print(pack(wheels, out / archive_name(own)))
+
+
+def archive_name(own: Path) -> str:
+    """The zip's name, by our wheel's: without ``+``, which some readers of an S3 address take for a blank."""
+    return f"{own.name.partition('+')[0]}.gluewheels.zip"
 
 
 def build_own_wheel(source: Path, wheels: Path) -> Path:
