@@ -116,7 +116,7 @@ def export(config: Path, expected: Mapping[str, int]) -> None:
     }
     options = ["--config", str(config), *(part for name in OBJECTS for part in ("--object", name))]
     options += [part for option in places.items() for part in option]
-    print(f"   $ salesforce-bulk export {' '.join(options)}", flush=True)
+    print(f"   $ {as_typed(EXPORT)} export {' '.join(options)}", flush=True)
     # On a terminal stderr shows the progress live; elsewhere it is a log in JSON, which is kept.
     log = None if sys.stderr.isatty() else (OUT / "export-log.jsonl").open("wb")
     code = subprocess.run([EXPORT, "export", *options], stderr=log, check=False).returncode
@@ -202,9 +202,15 @@ def configured(streams: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     }
 
 
+def as_typed(program: Path) -> str:
+    """How to call a program from here; the virtual environment is on nobody's PATH."""
+    here = Path.cwd()
+    return str(program.relative_to(here) if program.is_relative_to(here) else program)
+
+
 def run(command: str, *arguments: str | Path) -> Iterator[Mapping[str, Any]]:
     """Every message of one protocol command; raises :class:`DemoFailed` where it ends with another code than 0."""
-    shown = " ".join(["source-salesforce-bulk", command, *map(str, arguments)])
+    shown = " ".join([as_typed(CONNECTOR), command, *map(str, arguments)])
     print(f"   $ {shown}")
     process = subprocess.Popen([CONNECTOR, command, *arguments], stdout=subprocess.PIPE, text=True, encoding="utf-8")
     errors: Counter[str] = Counter()

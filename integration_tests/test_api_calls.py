@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from integration_tests.connector import Connector, Output, configure
+from integration_tests.exporter import SCRIPT
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
 
 OBJECTS = [f"Extra{number:04d}__c" for number in range(1, 7)]
@@ -118,6 +122,36 @@ def test_a_run_below_the_reserve_costs_a_login_and_one_call(org: SimulatedOrg, j
     finally:
         org.control.set_limit("DailyBulkV2QueryJobs")
     assert spent(org) == {"token": 1, "limits": 1}
+
+
+def salesforce_bulk(org: SimulatedOrg, folder: Path, jobs: int, command: str, *options: str) -> dict[str, int]:
+    config = {"credentials": org.credentials(), "login_url": org.url, "objects": ["Extra*"]}
+    (folder / "config.json").write_text(json.dumps({**config, "max_concurrent_jobs": jobs}), encoding="utf-8")
+    org.control.reset_requests()
+    done = subprocess.run(
+        [SCRIPT, command, "--config", folder / "config.json", *options], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return spent(org)
+
+
+@jobs_at_once
+def test_an_export_and_its_plan_cost_what_the_docs_say(org: SimulatedOrg, jobs: int, tmp_path: Path) -> None:
+    state = ("--state", (tmp_path / "state").as_uri())
+    places = ("--destination", (tmp_path / "out").as_uri(), "--schemas", (tmp_path / "schemas").as_uri(), *state)
+    once = {"token": 1, "limits": 1, "sobjects": 1, "recordCount": 1}
+
+    assert salesforce_bulk(org, tmp_path, jobs, "plan") == {**once, "describe": N}
+    tried = dict.fromkeys(["createJob", "abort", "delete"], N)
+    assert salesforce_bulk(org, tmp_path, jobs, "plan", "--confirm") == {**once, "describe": N, **tried}
+
+    each = dict.fromkeys(["describe", "createJob", "jobInfo", "results", "delete"], N)
+    assert salesforce_bulk(org, tmp_path, jobs, "export", *places) == {**once, **each}
+
+    org.control.advance_clock(HOUR)
+    nothing_new = {**once, "describe": N, "queryAll": N}
+    assert salesforce_bulk(org, tmp_path, jobs, "plan", *state) == nothing_new
+    assert salesforce_bulk(org, tmp_path, jobs, "export", *places) == nothing_new
 
 
 def test_the_limits_are_read_again_after_fifty_jobs() -> None:

@@ -12,7 +12,7 @@ def run() -> None:
     """Run the command that the command line names, where what it needs is installed."""
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
-        sys.exit(f"salesforce-bulk needs {', '.join(missing)}. Install source-salesforce-bulk[export].")
+        sys.exit(f"salesforce-bulk needs {', '.join(missing)}. In a checkout: pip install '.[export]'")
     from source_salesforce_bulk.runners.cli import main  # noqa: PLC0415 - imports what may be missing
 
     main()
