@@ -56,6 +56,7 @@ LAYERS: Mapping[str, int] = {
     "salesforce.page_task": INPUT_OUTPUT,
     "salesforce.pages": INPUT_OUTPUT,
     "salesforce.row_counts": INPUT_OUTPUT,
+    "salesforce.secret_mask": INPUT_OUTPUT,
     "salesforce.token": INPUT_OUTPUT,
     "salesforce.transport": INPUT_OUTPUT,
     # L3: the one reading path.

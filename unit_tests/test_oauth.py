@@ -19,7 +19,7 @@ from source_salesforce_bulk.salesforce.oauth import (
     build_token_request,
     is_loopback,
     parse_token_reply,
-    split_key,
+    secrets_of,
 )
 from source_salesforce_bulk.salesforce.wire import ApiResponse
 
@@ -117,8 +117,14 @@ def test_a_key_of_another_kind_is_refused():
         build_token_request(JwtBearer("id", "user", pem(ec.generate_private_key(ec.SECP256R1()))), LOGIN, NOW)
 
 
-def test_a_keys_lines_can_be_told_apart(key):
-    lines = split_key(pem(key))
+def test_the_secrets_of_each_flow_are_all_but_the_names():
+    assert secrets_of(RefreshToken("id", "s", "r")) == ("s", "r")
+    assert secrets_of(ClientCredentials("id", "s")) == ("s",)
+
+
+def test_a_keys_lines_are_secrets_of_their_own(key):
+    whole, *lines = secrets_of(JwtBearer("id", "user", pem(key)))
+    assert whole == pem(key)
     assert len(lines) > 10
     assert all(line in pem(key) and "-----" not in line for line in lines)
 

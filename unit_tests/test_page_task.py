@@ -102,6 +102,8 @@ def test_a_given_session_is_never_renewed_and_its_token_never_shown():
     with pytest.raises(SessionEnded):
         tokens.refresh(SESSION.access_token)
     assert tokens.redact("Bearer T0K3N-of-the-driver") == "Bearer ****"
+    quoted = GivenSession(Session("00D!to/ken", SESSION.instance_url))
+    assert quoted.redact('{"sent": "00D!to\\/ken"} 00D%21to%2Fken') == '{"sent": "****"} ****'
 
 
 def test_tasks_and_outcomes_travel_between_machines():

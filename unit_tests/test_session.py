@@ -1,18 +1,31 @@
 from __future__ import annotations
 
+import io
+import json
 import logging
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from urllib.parse import quote_plus
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from source_salesforce_bulk.config import ConfigError
+from source_salesforce_bulk.runners.logs import JsonLog
 from source_salesforce_bulk.runners.outcomes import ExitCode, ExportFailed
 from source_salesforce_bulk.runners.places import UnknownPlace
 from source_salesforce_bulk.runners.session import Session, new_run_id
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.oauth import secrets_of
 from source_salesforce_bulk.signals import Stop
+
+PEM = (
+    rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    .decode()
+)
 
 
 def raising(error: Exception):
@@ -58,6 +71,33 @@ def test_every_failure_is_one_sentence_and_an_exit_code(session, caplog, error, 
     assert record.levelno == logging.ERROR
     assert says in record.getMessage()
     assert "value of a row" not in record.getMessage()
+
+
+# Secrets
+
+
+FLOWS = {
+    "refresh_token": {"client_id": "id", "client_secret": "app/s3cret", "refresh_token": "grant/0"},
+    "client_credentials": {"client_id": "id", "client_secret": "app/s3cret"},
+    "jwt_bearer": {"client_id": "id", "username": "u@acme.com", "private_key": PEM},
+}
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_the_configurations_own_secrets_are_masked_in_the_logs_however_they_are_spelled(flow, tmp_path):
+    path = tmp_path / "config.json"
+    raw = {"credentials": {"auth_type": flow, **FLOWS[flow]}, "login_url": "https://acme.my.salesforce.com"}
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    session, out = Session(Stop(), "run-1"), io.StringIO()
+    with session.connect(str(path), []) as connection:
+        secrets = secrets_of(connection.config.credentials)
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(JsonLog("run-1", session.mask.redact))
+    for secret in secrets:
+        for text in (secret, quote_plus(secret), json.dumps(secret)):
+            handler.emit(logging.LogRecord("x", logging.INFO, __file__, 1, "it said: %s", (text,), None))
+    said = [json.loads(line)["message"].removeprefix("it said: ") for line in out.getvalue().splitlines()]
+    assert said == ["****", "****", '"****"'] * len(secrets)
 
 
 def test_a_signal_decides_the_exit_code_and_is_no_failure(session, caplog):

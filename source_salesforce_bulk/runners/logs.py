@@ -18,28 +18,8 @@ _FACTS = {
     "event": "event",
     "drift": "drift",
 }
-_MASK = "****"
-_SHORTEST_SECRET = 4  # a shorter text would blank out words that are none
 # Their informational lines are not about the export.
 _QUIET = ("boto3", "botocore", "py4j", "s3transfer", "urllib3")
-
-
-class Secrets:
-    """Every secret seen so far. A last line of defence: no message of ours holds one."""
-
-    def __init__(self) -> None:
-        self._seen: dict[str, None] = {}
-
-    def learn(self, secret: str) -> None:
-        """Mask this text from now on."""
-        if len(secret) >= _SHORTEST_SECRET:
-            self._seen[secret] = None
-
-    def redact(self, text: str) -> str:
-        """The text without any of them."""
-        for secret in sorted(self._seen, key=len, reverse=True):
-            text = text.replace(secret, _MASK)
-        return text
 
 
 class ConsoleHandler(logging.Handler):

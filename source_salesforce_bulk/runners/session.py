@@ -15,13 +15,15 @@ from source_salesforce_bulk.config import ConfigError
 from source_salesforce_bulk.connection import CONNECTIONS, Connection, Surroundings
 from source_salesforce_bulk.runners.aws_clients import secrets_manager
 from source_salesforce_bulk.runners.config_source import KeptConfig, config_source
-from source_salesforce_bulk.runners.logs import ConsoleHandler, JsonLog, Secrets, Sentences, set_up_logging
+from source_salesforce_bulk.runners.logs import ConsoleHandler, JsonLog, Sentences, set_up_logging
 from source_salesforce_bulk.runners.outcomes import ExportFailed, failure_code
 from source_salesforce_bulk.runners.places import UnknownPlace
 from source_salesforce_bulk.runners.storage_failures import defect, storage_failure
 from source_salesforce_bulk.salesforce.clock import Clock, Stopped, SystemClock
 from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
 from source_salesforce_bulk.salesforce.http_client import RequestsHttp
+from source_salesforce_bulk.salesforce.oauth import secrets_of
+from source_salesforce_bulk.salesforce.secret_mask import SecretMask
 from source_salesforce_bulk.signals import Stop
 
 LOGGER = logging.getLogger("salesforce_bulk")
@@ -37,12 +39,12 @@ def new_run_id(now: datetime) -> str:
 
 @dataclass(slots=True)
 class Session:
-    """One command's run. ``console`` is stderr, where people and log collectors look."""
+    """One command's run. ``console`` is stderr, where people and log collectors look; ``mask`` lies over its logs."""
 
     stop: Stop
     run_id: str
     console: Console = field(default_factory=lambda: Console(stderr=True))
-    masked: Secrets = field(default_factory=Secrets)
+    mask: SecretMask = field(default_factory=SecretMask)
 
     @property
     def clock(self) -> Clock:
@@ -57,9 +59,9 @@ class Session:
     def begin(self) -> None:
         """Set up logs: sentences above the live display on a terminal, JSON lines elsewhere. Heed signals."""
         if self.live:
-            set_up_logging(ConsoleHandler(self.console), Sentences(self.masked.redact))
+            set_up_logging(ConsoleHandler(self.console), Sentences(self.mask.redact))
         else:
-            set_up_logging(logging.StreamHandler(), JsonLog(self.run_id, self.masked.redact))
+            set_up_logging(logging.StreamHandler(), JsonLog(self.run_id, self.mask.redact))
         self.stop.be_patient(GRACE, threading.Lock())
 
     def connect(self, config: str, objects: Sequence[str]) -> Connection:
@@ -69,11 +71,12 @@ class Session:
         """
         kept = KeptConfig(config_source(config, secrets_manager))
         loaded = kept.load()
+        self.mask.learn(*secrets_of(loaded.credentials))
         around = Surroundings(
             http=RequestsHttp(CONNECTIONS),
             clock=self.clock,
             on_rotation=kept.keep_refresh_token,
-            on_secret=self.masked.learn,
+            on_secret=self.mask.learn,
             newer_credentials=kept.newer_credentials,
             run_id=self.run_id,
         )

@@ -151,9 +151,16 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-def split_key(private_key: str) -> tuple[str, ...]:
-    """The key's own lines, as they may turn up alone in a text that has to be redacted."""
-    return tuple(line for line in private_key.splitlines() if line and not line.startswith("-----"))
+def secrets_of(credentials: Credentials) -> tuple[str, ...]:
+    """What of the credentials must never be shown. The lines of a key are among it: one may turn up alone."""
+    match credentials:
+        case RefreshToken(_, client_secret, refresh_token):
+            return client_secret, refresh_token
+        case ClientCredentials(_, client_secret):
+            return (client_secret,)
+        case JwtBearer(_, _, private_key):
+            lines = (line for line in private_key.splitlines() if line and not line.startswith("-----"))
+            return private_key, *lines
 
 
 def _assertion(credentials: JwtBearer, login_url: str, now: datetime) -> str:

@@ -26,10 +26,9 @@ from source_salesforce_bulk.salesforce.failures import Failure, Kind, Salesforce
 from source_salesforce_bulk.salesforce.http_client import Http, RequestsHttp
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.pages import Page, PageAddress, PageFetcher
+from source_salesforce_bulk.salesforce.secret_mask import SecretMask
 from source_salesforce_bulk.salesforce.transport import Transport
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage
-
-_MASK = "****"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +74,24 @@ class SessionEnded(SalesforceError):
     """The session that the task was given is over. Raised here so that nothing tries to renew it."""
 
 
-@dataclass(frozen=True, slots=True)
 class GivenSession:
     """``Tokens`` of a machine that was handed a session and cannot make another."""
 
-    given: Session
+    def __init__(self, given: Session) -> None:
+        self._given = given
+        self._mask = SecretMask(given.access_token)
 
     def session(self) -> Session:
         """The one it was given."""
-        return self.given
+        return self._given
 
     def refresh(self, stale_access_token: str) -> Session:
         """Raises :class:`SessionEnded`: whoever gave the session renews it."""
         raise SessionEnded(Failure.of(Kind.SESSION_EXPIRED))
 
     def redact(self, text: str) -> str:
-        """``text`` without the access token."""
-        return text.replace(self.given.access_token, _MASK)
+        """``text`` without the access token, which is all that it knows."""
+        return self._mask.redact(text)
 
 
 class _Counting:

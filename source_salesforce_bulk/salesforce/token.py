@@ -1,4 +1,4 @@
-"""The session of the moment, for every thread of a run, and every secret that has been seen.
+"""The session of the moment, for every thread of a run.
 
 One login serves all: threads that find the same session ended wait for one token request and share its session, because
 Salesforce fails logins that happen at the same time, and a new session can end the one before. Nobody keeps a token.
@@ -12,12 +12,10 @@ tried again in the same run: they would only lock the user. Others, which a secr
 
 from __future__ import annotations
 
-import html
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
-from urllib.parse import quote, quote_plus
 
 import tenacity
 
@@ -25,25 +23,21 @@ from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Action, Failure, SalesforceError, asked_pause, classify_exception
 from source_salesforce_bulk.salesforce.http_client import SEND_ERRORS, Body, Http
 from source_salesforce_bulk.salesforce.oauth import (
-    ClientCredentials,
     Credentials,
-    JwtBearer,
     RefreshToken,
     Session,
     TokenRequest,
     build_token_request,
     parse_token_reply,
     rotated_refresh_token,
-    split_key,
+    secrets_of,
 )
 from source_salesforce_bulk.salesforce.retry import CONNECT_TIMEOUT, LOGIN_RETRIES, READ_TIMEOUTS
+from source_salesforce_bulk.salesforce.secret_mask import SecretMask
 from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation
 
 # Else requests offers deflate, too, which nobody here undoes.
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip"}
-_MASK = "****"
-# A shorter text would blank out words that are no secrets.
-_SHORTEST_SECRET = 4
 
 
 class TokenProvider:
@@ -76,7 +70,7 @@ class TokenProvider:
         self._session: Session | None = None
         self._login: Future[Session] | None = None
         self._refusal: Failure | None = None
-        self._secrets: dict[str, None] = dict.fromkeys(_forms_of(_secrets_of(credentials)))
+        self._mask = SecretMask(*secrets_of(credentials))
 
     def session(self) -> Session:
         """The session to use now, from a login at the first call; raises ``SalesforceError`` or ``Stopped``."""
@@ -90,12 +84,8 @@ class TokenProvider:
         return self._current(stale=stale_access_token)
 
     def redact(self, text: str) -> str:
-        """The text with every secret seen so far masked, also where it was quoted for a form or for HTML."""
-        with self._lock:
-            secrets = sorted(self._secrets, key=len, reverse=True)
-        for secret in secrets:
-            text = text.replace(secret, _MASK)
-        return text
+        """The text with the configured secrets and every one seen so far masked, however it is spelled."""
+        return self._mask.redact(text)
 
     def _current(self, stale: str | None) -> Session:
         with self._lock:
@@ -133,7 +123,7 @@ class TokenProvider:
             newer = None if error.failure.action is Action.RETRY else self._newer_credentials()
             if newer is None or newer == self._credentials:
                 raise
-            for secret in _secrets_of(newer):
+            for secret in secrets_of(newer):
                 self._announce(secret)
             self._credentials = newer
             return self._persist()
@@ -183,7 +173,7 @@ class TokenProvider:
         credentials = self._credentials
         if not isinstance(credentials, RefreshToken) or not refresh_token or refresh_token == credentials.refresh_token:
             return
-        self._learn(refresh_token)
+        self._mask.learn(refresh_token)
         self._credentials = replace(credentials, refresh_token=refresh_token)
         try:
             self._on_rotation(refresh_token)
@@ -191,31 +181,8 @@ class TokenProvider:
             self._on_secret(refresh_token)
 
     def _announce(self, secret: str) -> None:
-        self._learn(secret)
+        self._mask.learn(secret)
         self._on_secret(secret)
-
-    def _learn(self, secret: str) -> None:
-        with self._lock:
-            self._secrets.update(dict.fromkeys(_forms_of([secret])))
-
-
-def _secrets_of(credentials: Credentials) -> list[str]:
-    match credentials:
-        case RefreshToken(_, client_secret, refresh_token):
-            return [client_secret, refresh_token]
-        case ClientCredentials(_, client_secret):
-            return [client_secret]
-        case JwtBearer(_, _, private_key):
-            return [private_key, *split_key(private_key)]
-
-
-def _forms_of(secrets: Iterable[str]) -> Iterator[str]:
-    """Each secret as it is, and as an echo may spell it: in a form, a URL, HTML, or cut-off JSON."""
-    for secret in secrets:
-        if len(secret) >= _SHORTEST_SECRET:
-            yield from (secret, quote_plus(secret), quote(secret, safe=""), html.escape(secret))
-            yield secret.replace("\n", "\\n").replace("/", "\\/")
-            yield secret.replace("\n", "\\n")
 
 
 def _is_retried_here(error: BaseException) -> bool:

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import html
+import json
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from source_salesforce_bulk.salesforce.secret_mask import SecretMask
+
+SECRET = 's e/c+r=e&t<"\\'
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        SECRET,
+        quote_plus(SECRET),
+        quote(SECRET, safe=""),
+        html.escape(SECRET),
+        json.dumps(SECRET)[1:-1],
+        json.dumps(SECRET)[1:-1].replace("/", "\\/"),
+    ],
+    ids=["as it is", "in a form", "in a URL", "in HTML", "in JSON", "in JSON with slashes escaped"],
+)
+def test_a_secret_is_masked_however_it_is_spelled(echo):
+    assert SecretMask(SECRET).redact(f"you sent {echo}, twice: {echo}.") == "you sent ****, twice: ****."
+
+
+def test_a_key_on_one_line_of_json_is_masked_whole():
+    key = "-----BEGIN PRIVATE KEY-----\nMIIE/vgI\n-----END PRIVATE KEY-----\n"
+    assert SecretMask(key, "MIIE/vgI").redact(json.dumps({"key": key})) == '{"key": "****"}'
+
+
+def test_what_is_learnt_later_is_masked_with_what_was_known():
+    mask = SecretMask("refresh-0")
+    mask.learn("refresh-1", "access-1")
+    assert mask.redact("refresh-0 refresh-1 access-1 client") == "**** **** **** client"
+
+
+def test_of_a_secret_that_holds_another_nothing_is_left():
+    for mask in (SecretMask("token", "token-and-more"), SecretMask("token-and-more", "token")):
+        assert mask.redact("token-and-more token") == "**** ****"
+
+
+@pytest.mark.parametrize("short", ["", "a", "abc"])
+def test_a_short_secret_does_not_blank_out_words(short):
+    assert SecretMask(short).redact("abc, a banana") == "abc, a banana"
+
+
+def test_a_mask_that_knows_nothing_changes_nothing():
+    assert SecretMask().redact("as it was") == "as it was"
+
+
+def test_threads_forget_nothing_of_each_other():
+    mask, secrets = SecretMask(), [f"secret-{number:03d}" for number in range(200)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(mask.learn, secrets))
+    assert mask.redact(" ".join(secrets)) == " ".join(["****"] * 200)
