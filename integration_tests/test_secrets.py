@@ -6,6 +6,7 @@ directly and is no log line.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -51,10 +52,9 @@ TRIALS: dict[str, list[Fault]] = {
 FLOWS = ("refresh_token", "client_credentials", "jwt_bearer")
 
 
-def hidden(org: SimulatedOrg, connector: Connector) -> set[str]:
+def hidden(org: SimulatedOrg, credentials: Mapping[str, Any]) -> set[str]:
     """What may not be seen anywhere, as it is and as a form spells it."""
-    secrets = {secret for secret in secrets_of(org, connector) if "PRIVATE KEY" not in secret}
-    credentials = connector.config()["credentials"]
+    secrets = {secret for secret in secrets_of(org, credentials) if "PRIVATE KEY" not in secret}
     secrets |= {line for line in str(credentials.get("private_key", "")).splitlines() if len(line) > 20}
     return secrets | {quote_plus(secret) for secret in secrets} | values_of(org) | {JWT}
 
@@ -83,7 +83,7 @@ def run(faults: list[Fault], flow: Any, jobs: int, capfd: pytest.CaptureFixture[
             org.control.add_fault(fault)
         output = connector.read(configure(streams(), list(FIELDS), "incremental", FIELDS), debug=True)
         printed = capfd.readouterr()
-        assert_hidden(hidden(org, connector), output, printed.out + printed.err)
+        assert_hidden(hidden(org, connector.config()["credentials"]), output, printed.out + printed.err)
         return output, [one["fired"] for one in org.control.fault_log()]
 
 
@@ -115,7 +115,7 @@ def test_check_shows_no_secret(on: str, flow: Any, capfd: pytest.CaptureFixture[
         output = connector.check()
         assert org.control.fault_log()[0]["fired"]
         printed = capfd.readouterr()
-        assert_hidden(hidden(org, connector), output, printed.out + printed.err)
+        assert_hidden(hidden(org, connector.config()["credentials"]), output, printed.out + printed.err)
 
 
 def test_a_defect_shows_where_it_happened_and_not_what_it_said(
@@ -135,7 +135,7 @@ def test_a_defect_shows_where_it_happened_and_not_what_it_said(
         assert {error["failure_type"] for error in output.errors} == {"system_error"}
         assert any("break_down" in error["stack_trace"] for error in output.errors)
         printed = capfd.readouterr()
-        assert_hidden(hidden(org, connector), output, printed.out + printed.err)
+        assert_hidden(hidden(org, connector.config()["credentials"]), output, printed.out + printed.err)
 
 
 def test_these_tests_can_fail() -> None:
