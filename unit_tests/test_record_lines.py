@@ -222,6 +222,7 @@ def test_pages_with_odd_ends_are_what_csv_page_says(page):
         b'"Id","Name"\n"1","a"b"\n',
         b'"Id","Name"\n"1","\xff"\n',
         b'"Id","Name"\n"1","a"\n\n\n',
+        b"Id,Name\n1,a\n\n",
         b"<html><body>Down for maintenance</body></html>\n",
     ],
 )

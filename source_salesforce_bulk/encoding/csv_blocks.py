@@ -223,7 +223,8 @@ class _Cutter:
 
     def _read(self, text: bytes) -> list[list[bytes]]:
         """Rows by the csv module. Nothing in the text is a control character any more but its line feeds."""
-        lines = io.StringIO(text.decode(), newline="\n")
+        # Without its line end an empty row would be no row at all.
+        lines = io.StringIO(f"{text.decode()}\n", newline="\n")
         return [
             [
                 cell.replace('"', '\\"').replace("\n", "\\n").encode()

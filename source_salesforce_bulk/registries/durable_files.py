@@ -5,17 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
 def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Put ``content`` at ``path`` in one step, whatever stood there."""
-    temporary = _written(path, content, mode)
-    try:
+    with _written(path, content, mode) as temporary:
         temporary.replace(path)
-    except OSError:
-        temporary.unlink()
-        raise
     sync_folder(path.parent)
 
 
@@ -23,16 +21,14 @@ def check_replaceable(path: Path) -> None:
     """Raise the OSError that :func:`replace_file` would meet at ``path``; its folder is made, ``path`` left alone."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    _written(path, b"", 0o644).unlink()
+    with _written(path, b"", 0o644):
+        pass
 
 
 def create_file(path: Path, content: bytes) -> None:
     """Put ``content`` at ``path`` in one step; raises FileExistsError where anything stands there."""
-    temporary = _written(path, content, 0o644)
-    try:
+    with _written(path, content, 0o644) as temporary:
         path.hardlink_to(temporary)
-    finally:
-        temporary.unlink()
     sync_folder(path.parent)
 
 
@@ -51,11 +47,17 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _written(path: Path, content: bytes, mode: int) -> Path:
+@contextmanager
+def _written(path: Path, content: bytes, mode: int) -> Iterator[Path]:
+    """A durable file beside ``path``, which is gone afterwards unless it has got another name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(content)
-        file.flush()
-        os.fchmod(file.fileno(), mode)  # tempfile makes files for their owner alone
-        os.fsync(file.fileno())
-    return Path(file.name)
+        temporary = Path(file.name)
+        try:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), mode)  # tempfile makes files for their owner alone
+            os.fsync(file.fileno())
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)

@@ -23,6 +23,8 @@ from source_salesforce_bulk.runners.destination import Destination, LocalDestina
 from source_salesforce_bulk.runners.metrics import EmbeddedMetrics, MetricsFile, MetricsSink, NoMetrics
 from source_salesforce_bulk.salesforce.clock import Clock
 
+_NO_PARTS = ("", "", "")
+
 
 class UnknownPlace(ValueError):
     """An option names a place that is none. The message says what to write."""
@@ -83,10 +85,19 @@ def _metrics_file(path: Path) -> MetricsFile:
 
 
 def _parts(url: str) -> tuple[str, str, str]:
-    """Scheme, name and path. The name keeps its case and whatever characters AWS allows in it."""
-    parts = urlsplit(url)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.strip("/"):
+    """Scheme, name and path, all empty where it has none. The name keeps its case and whatever AWS allows in it.
+
+    A ``?`` or ``#`` would cut the path short, and files would lie where nobody looks for them: as ``%3F`` and ``%23``
+    they are part of a folder's name.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return _NO_PARTS
+    if "?" in url or "#" in url:
+        return _NO_PARTS
+    if parts.scheme != "file":
+        return parts.scheme, parts.netloc, parts.path
+    if parts.netloc in ("", "localhost") and parts.path.strip("/"):
         return "file", "", unquote(parts.path)
-    if parts.scheme == "file":
-        return "", "", ""
-    return parts.scheme, parts.netloc, parts.path
+    return _NO_PARTS
