@@ -37,8 +37,9 @@ def image_leg() -> int:
 LEGS = (
     Leg(
         "template",
-        "the stack: one way out and one address, least rights, the task as the image wants it (cfn-lint, assertions)",
-        pytest_leg("unit_tests/test_fargate_template.py"),
+        "the stack: one way out and one address, least rights, the task as the image wants it (cfn-lint, assertions), "
+        "and the commands of docs/export.md",
+        pytest_leg("unit_tests/test_fargate_template.py", "unit_tests/test_deploy_documentation.py"),
     ),
     Leg(
         "registries",
