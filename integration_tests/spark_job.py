@@ -77,7 +77,7 @@ class SparkJob(Exporter):
         glues = [
             *("--JOB_ID", "j_0123456789", "--JOB_RUN_ID", f"jr_{self.runs:04d}", "--JOB_NAME", "backfill"),
             *("--job-bookmark-option", "job-bookmark-disable", "--TempDir", self.folder.as_uri()),
-            *("--enable-metrics", "true", "--enable-continuous-cloudwatch-log", "true"),
+            *("--enable-metrics", "true", "--custom-logGroup-prefix", "/aws-glue/backfill"),
         ]
         ours = [
             *("--secret-id", SECRET, "--objects", ",".join(objects), "--destination", self.destination.as_uri()),
