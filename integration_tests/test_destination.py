@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
@@ -59,11 +60,22 @@ def test_a_manifest_that_somebody_is_creating_at_this_moment_is_not_said_to_exis
             destination.create_manifest("r1", {"run_id": "r1"})
 
 
-def test_a_file_replaces_what_stood_there(destination, tmp_path):
-    for content in (b"old", b"new"):
+def test_a_file_replaces_what_stood_there(destination, tmp_path, request):
+    path = "Account/run=r/w00000-p000000.parquet"
+    for content in (b"of old, and longer", b"new"):
         file = tmp_path / "page"
         file.write_bytes(content)
-        destination.put(file, "Account/run=r/w00000-p000000.parquet")
+        destination.put(file, path)
+        assert content_at(f"{destination.url}/{path}", request) == content
+
+
+def content_at(url: str, request: pytest.FixtureRequest) -> bytes:
+    place = urlsplit(url)
+    if place.scheme == "file":
+        return Path(place.path).read_bytes()
+    aws: Aws = request.getfixturevalue("aws")
+    content: bytes = aws.client("s3").get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))["Body"].read()
+    return content
 
 
 def test_s3_keys_begin_with_the_prefix(aws, tmp_path):

@@ -261,16 +261,6 @@ def test_the_run_after_a_stop_reads_what_is_left_with_the_same_job(rig):
     assert rig.salesforce.left() == set()
 
 
-def test_a_consumer_that_goes_away_leaves_only_jobs_that_a_state_names(rig):
-    messages = rig.source.read(rig.logger, rig.config, catalog_of(configured("Account"), configured("Contact")), [])
-    for message in messages:
-        if message.type.value == "RECORD":
-            break
-    messages.close()
-    assert len(rig.salesforce.left()) <= 2
-    assert all(job.state == "JobComplete" or job.deleted for job in rig.salesforce.jobs.values())
-
-
 def test_a_run_that_is_stopped_early_keeps_the_job_of_the_state_it_was_given(monkeypatch):
     rig = SourceRig(monkeypatch, {"Account": rows(5)}, page_size=2, max_concurrent_jobs=1)
     first = rig.read(configured("Account"))

@@ -90,8 +90,21 @@ def test_bars_show_who_is_at_work_first():
 
 
 def test_bars_of_no_object_begin_and_end():
-    bars = LiveBars(Console(file=io.StringIO(), force_terminal=True))
+    screen = io.StringIO()
+    bars = LiveBars(Console(file=screen, force_terminal=True))
+    bars.begin([])
+    began = bars._progress.live.is_started
+    bars.look()
     bars.end()
+    assert (began, bars._progress.live.is_started) == (True, False)
+    assert "rows" not in screen.getvalue()
+
+
+def test_bars_that_never_began_end_without_a_word():
+    """A run may fail before its objects are known."""
+    screen = io.StringIO()
+    LiveBars(Console(file=screen, force_terminal=True)).end()
+    assert screen.getvalue().strip() == ""
 
 
 @pytest.mark.parametrize("manifest", [None, "s3://bucket/_manifests/r1.json"])
