@@ -1,0 +1,47 @@
+"""Tests mirror modules: each has a test module of its name, or stands here with the tests that try it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "source_salesforce_bulk"
+
+# Tables and values are tried where they are used, and what is nothing without AWS or a whole run is tried with them.
+TRIED_BY = {
+    "encoding/encoded_page": "unit_tests/test_record_lines",
+    "form": "unit_tests/test_spec",
+    "record_batch": "unit_tests/test_streams",
+    "registries/dynamodb_state": "integration_tests/test_dynamodb_state",
+    "registries/glue_schemas": "integration_tests/test_glue_schemas",
+    "runners/cli": "integration_tests/test_export",
+    "runners/destination": "integration_tests/test_destination",
+    "runners/export": "integration_tests/test_export",
+    "runners/export_command": "integration_tests/test_export",
+    "runners/glue": "unit_tests/test_glue_job",
+    "runners/logs": "unit_tests/test_export_logs",
+    "runners/object_export": "integration_tests/test_export_kills",
+    "runners/outcomes": "unit_tests/test_manifest",
+    "salesforce/encoding_worker": "unit_tests/test_page_encoders",
+    "salesforce/failure_kinds": "unit_tests/test_failures",
+    "salesforce/failure_table": "unit_tests/test_failures",
+    "salesforce/job_events": "unit_tests/test_query_job",
+    "salesforce/wire": "unit_tests/test_http_client",
+}
+MODULES = [
+    str(path.relative_to(PACKAGE).with_suffix(""))
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.stem not in ("__init__", "__main__")
+]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_has_tests_of_its_name_or_a_row_here(module):
+    by_name = f"unit_tests/test_{module.rsplit('/', 1)[-1]}"
+    assert (ROOT / f"{TRIED_BY.get(module, by_name)}.py").is_file()
+
+
+def test_every_row_here_is_about_a_module():
+    assert set(TRIED_BY) <= set(MODULES)
