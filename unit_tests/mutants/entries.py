@@ -549,8 +549,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         rule="A reader that goes away may have any state since stdout was flushed",
         file="catalog_read.py",
-        old="keep |= progress.unflushed | _jobs_named(progress.last_state)",
-        new="keep |= _jobs_named(progress.last_state)",
+        old="keep |= progress.unflushed | jobs_named(progress.last_state)",
+        new="keep |= jobs_named(progress.last_state)",
         tests=("test_catalog_read.py::test_wherever_a_reader_goes_away_the_jobs_that_its_state_may_name_stay",),
     ),
     Mutant(
@@ -649,6 +649,50 @@ MUTANTS: tuple[Mutant, ...] = (
         old="        except OSError as error:\n            raise SalesforceError(page_not_kept(error)) from error\n",
         new="        except KeyError:\n            raise\n",
         tests=("test_pages.py::test_a_page_that_cannot_be_written_says_so_and_stops_the_run",),
+    ),
+    Mutant(
+        rule="Only a full disk is called one",
+        file="salesforce/failure_kinds.py",
+        old="if cause.errno in (errno.ENOSPC, errno.EDQUOT) else",
+        new="if cause.errno else",
+        tests=("test_failures.py::test_only_a_full_disk_is_called_one",),
+    ),
+    Mutant(
+        rule="A selection of which nothing is left is no query",
+        file="extraction/selection.py",
+        old="    if not chosen:\n        raise SalesforceError(_nothing_left(wanted))\n",
+        new="",
+        tests=("test_selection.py::test_a_selection_whose_fields_have_all_vanished_is_no_query_and_says_what_to_do",),
+    ),
+    Mutant(
+        rule="The configuration's own secrets are masked from the start",
+        file="runners/session.py",
+        old="        self.mask.learn(*secrets_of(loaded.credentials))\n",
+        new="",
+        tests=("test_session.py::test_the_configurations_own_secrets_are_masked_in_the_logs_however_they_are_spelled",),
+    ),
+    Mutant(
+        rule="Of a secret that holds another one, nothing is left",
+        file="salesforce/secret_mask.py",
+        old="key=len, reverse=True",
+        new="key=len",
+        tests=("test_secret_mask.py::test_of_a_secret_that_holds_another_nothing_is_left",),
+    ),
+    # Plan: what it says is what an export meets.
+    Mutant(
+        rule="Only a refusal of the object itself makes it unreadable",
+        file="runners/plan_command.py",
+        old="            if failure.consequence is not Consequence.CONFIG or failure.action is Action.STOP_RUN:\n"
+        "                raise\n",
+        new="",
+        tests=("test_plan_command.py::test_what_says_nothing_about_the_object_does_not_make_it_unreadable",),
+    ),
+    Mutant(
+        rule="A number of calls is right at both ends of what the polls may be",
+        file="runners/forecast.py",
+        old="if all(abs(middle - end) <= TOLERANCE * end for end in (low, high)) else None",
+        new="",
+        tests=("test_forecast.py::test_a_number_of_calls_is_right_whether_jobs_are_done_at_once_or_in_ten_minutes",),
     ),
     # Export: every row once in the files that manifests name.
     Mutant(
