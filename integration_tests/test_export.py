@@ -244,6 +244,7 @@ def test_a_second_run_of_the_same_object_waits_for_the_first(still_org: Simulate
 
     lease.release()
     assert result.code == 75
+    assert result.outcomes[0].busy
     assert "the-first" in result.outcomes[0].failure.message
     assert exporter.run(["Account"]).code == 0
 

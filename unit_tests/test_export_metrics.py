@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -75,6 +76,25 @@ def test_an_embedded_document_is_what_cloudwatch_takes():
             assert all(isinstance(document[name], str) for name in dimensions)
         assert document["RunId"] == "r1"
     assert json.loads(lines[0])["Failed"] == 1
+
+
+BUSY = ObjectOutcome("Lead", failure=ExportFailed(Consequence.TRANSIENT, "held"), busy=True)
+AGAIN = ObjectOutcome("Case", failure=ExportFailed(Consequence.TRANSIENT, "an outage"))
+DONE = ObjectOutcome("Account")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "failed"),
+    [([BUSY], 0), ([BUSY, DONE], 0), ([BUSY, AGAIN], 1), ([AGAIN, DONE], 1), ([], 1)],
+)
+def test_finding_another_run_at_work_is_no_failure(outcomes, failed):
+    told = replace(report(), exit_code=75, objects=[(one, counts_of(ObjectMetrics())) for one in outcomes])
+    assert (told.totals["Succeeded"], told.totals["Failed"]) == (0, failed)
+
+
+@pytest.mark.parametrize("code", [130, 143])
+def test_being_told_to_stop_is_no_failure(code):
+    assert replace(report(), exit_code=code).totals["Failed"] == 0
 
 
 def test_a_metrics_file_holds_run_and_objects(tmp_path):

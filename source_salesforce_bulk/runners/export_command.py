@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,13 +13,14 @@ from typing import Literal
 import click
 from rich.console import Console
 
+from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.registries.state import organization_key
 from source_salesforce_bulk.runners import places
 from source_salesforce_bulk.runners.aws_clients import aws_client
 from source_salesforce_bulk.runners.destination import Destination
 from source_salesforce_bulk.runners.export import ExportPlaces, ExportRun
 from source_salesforce_bulk.runners.metrics import RunReport, counts_of, publish
-from source_salesforce_bulk.runners.outcomes import ExitCode, ExportFailed, failure_code
+from source_salesforce_bulk.runners.outcomes import ExitCode, ExportFailed
 from source_salesforce_bulk.runners.page_files import FORMATS, FileMaker, PageFiles
 from source_salesforce_bulk.runners.progress import LiveBars, PlainLines, print_summary
 from source_salesforce_bulk.runners.schema_watch import EventBus, SchemaWatch
@@ -51,45 +53,82 @@ MakeFiles = Callable[[Destination, str], tuple[FileMaker, Destination]]
 
 
 def run_export(options: ExportOptions, stop: Stop, make_files: MakeFiles | None = None) -> int:
-    """Run the command; its exit code. Where ``make_files`` is given, the pages are read there and not here."""
+    """Run the command; its exit code. Where ``make_files`` is given, the pages are read there and not here.
+
+    Metrics are written of every run that knows where to, even if it could not read its own configuration: an alarm
+    that hears nothing cannot ring.
+    """
     run_id = options.run_id if options.run_id is not None else new_run_id(datetime.now(UTC))
     session = Session(stop, run_id)
     session.begin()
     make = make_files or (lambda destination, _: (PageFiles(FORMATS[options.format_name]), destination))
-    return session.ended(lambda: _export(options, session, make))
+    return session.ended(lambda: _with_metrics(options, _Command(options, session, make)))
 
 
-def _export(options: ExportOptions, session: Session, make_files: MakeFiles) -> int:
-    if not _RUN_ID.fullmatch(session.run_id):
-        text = "--run-id takes letters, digits, points, dashes and underscores, beginning with a letter or digit."
-        raise ExportFailed(Consequence.CONFIG, text)
+def _with_metrics(options: ExportOptions, command: _Command) -> int:
     sink = places.metrics_sink(options.metrics, lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
-    watch = _schema_watch(options, session)
-    watcher = LiveBars(session.console) if session.live else PlainLines(click.echo)
-    page_files, destination = make_files(places.destination(options.destination), session.run_id)
-    where = ExportPlaces(
-        destination=destination,
-        states=places.state_registry(options.state, session.clock),
-        schemas=watch,
-        page_files=page_files,
-        watcher=watcher,
-        on_clean_up=session.stop.leaving,
-    )
-    run = ExportRun(session.connect(options.config, options.objects), where, session.stop.event.is_set)
+    session = command.session
     began = session.clock.monotonic()
     code: int = ExitCode.OUR_FAULT
     try:
-        result = run.run()
-        code = session.stop.exit_code or result.code
-    except ExportFailed as failed:
-        code = failure_code(failed)
-        raise
+        code = session.ended(command.export)
     finally:
-        watcher.end()
         seconds = session.clock.monotonic() - began
-        publish(sink, lambda: _report(run, watch, session.stop.exit_code or code, seconds))
-    print_summary(Console(), result, run.connection.metrics.of)
+        publish(sink, lambda: command.report(session.stop.exit_code or code, seconds))
     return code
+
+
+@dataclass(slots=True)
+class _Command:
+    """One run of the command. ``run`` and ``watch`` are there once its places and its configuration are."""
+
+    options: ExportOptions
+    session: Session
+    make_files: MakeFiles
+    run: ExportRun | None = None
+    watch: SchemaWatch | None = None
+
+    def export(self) -> int:
+        """The exit code; raises whatever keeps every object from being begun."""
+        options, session = self.options, self.session
+        if not _RUN_ID.fullmatch(session.run_id):
+            text = "--run-id takes letters, digits, points, dashes and underscores, beginning with a letter or digit."
+            raise ExportFailed(Consequence.CONFIG, text)
+        self.watch = _schema_watch(options, session)
+        watcher = LiveBars(session.console) if session.live else PlainLines(click.echo)
+        page_files, destination = self.make_files(places.destination(options.destination), session.run_id)
+        where = ExportPlaces(
+            destination=destination,
+            states=places.state_registry(options.state, session.clock),
+            schemas=self.watch,
+            page_files=page_files,
+            watcher=watcher,
+            on_clean_up=session.stop.leaving,
+        )
+        self.run = ExportRun(session.connect(options.config, options.objects), where, session.stop.event.is_set)
+        try:
+            result = self.run.run()
+        finally:
+            watcher.end()
+        print_summary(Console(), result, self.run.connection.metrics.of)
+        return session.stop.exit_code or result.code
+
+    def report(self, code: int, seconds: float) -> RunReport:
+        """What the run has to tell, however far it came."""
+        run, drifted = self.run, self.watch.drifted if self.watch else Counter[str]()
+        metrics = run.connection.metrics if run else RunMetrics()
+        return RunReport(
+            run_id=self.session.run_id,
+            organization_id=organization_key(run.organization_id if run else None),
+            exit_code=code,
+            ended=self.session.clock.now(),
+            seconds=seconds,
+            objects=[
+                (one, counts_of(metrics.of(one.object_name), drifted[one.object_name]))
+                for one in (run.outcomes if run else ())
+            ],
+            run_only=counts_of(metrics.of(None)),
+        )
 
 
 def _schema_watch(options: ExportOptions, session: Session) -> SchemaWatch:
@@ -97,16 +136,3 @@ def _schema_watch(options: ExportOptions, session: Session) -> SchemaWatch:
     bus = options.event_bus
     tell = [EventBus(aws_client("events", f"the event bus {bus}"), bus)] if bus else []
     return SchemaWatch(registry, session.run_id, options.on_drift, tell)
-
-
-def _report(run: ExportRun, watch: SchemaWatch, code: int, seconds: float) -> RunReport:
-    metrics = run.connection.metrics
-    return RunReport(
-        run_id=run.connection.run_id,
-        organization_id=organization_key(run.organization_id),
-        exit_code=code,
-        ended=run.connection.clock.now(),
-        seconds=seconds,
-        objects=[(one, counts_of(metrics.of(one.object_name), watch.drifted[one.object_name])) for one in run.outcomes],
-        run_only=counts_of(metrics.of(None)),
-    )

@@ -62,9 +62,15 @@ class RunReport:
         for _, counts in self.objects:
             for name, value in counts.items():
                 totals[name] += value
-        # A run that was told to stop has not failed: the next one continues.
-        failed = 0 < self.exit_code < _SIGNALLED
+        # A run that was told to stop has not failed, nor one that found another at work: what they leave goes on.
+        failed = 0 < self.exit_code < _SIGNALLED and not self._only_busy
         return totals | {"Succeeded": float(self.exit_code == 0), "Failed": float(failed)}
+
+    @property
+    def _only_busy(self) -> bool:
+        """Whether all that is not complete was being exported by another run."""
+        failures = [outcome for outcome, _ in self.objects if outcome.failure is not None]
+        return bool(failures) and all(outcome.busy for outcome in failures)
 
 
 def counts_of(metrics: ObjectMetrics, changes: int = 0) -> dict[str, float]:

@@ -357,6 +357,7 @@ class ObjectExport:
         return {"run_id": self._export.run_id, "object": self.name}
 
     def _lost(self, error: LeaseHeld | LeaseLost) -> None:
+        self.outcome.busy = isinstance(error, LeaseHeld)
         self._fail(ExportFailed(Consequence.TRANSIENT, f"{self.name}: {error}. {_AGAIN}"))
 
     def _fail(self, failure: ExportFailed) -> None:

@@ -33,10 +33,14 @@ class ExportFailed(Exception):
 
 @dataclass(slots=True)
 class ObjectOutcome:
-    """One object of a run, as the manifest and the final table tell it."""
+    """One object of a run, as the manifest and the final table tell it.
+
+    ``busy``: another run was exporting it, and that is why this one has failed.
+    """
 
     object_name: str
     failure: ExportFailed | None = None
+    busy: bool = False
     files: tuple[DataFile, ...] = ()
     rows: int = 0
     schema_version: int | None = None
