@@ -70,12 +70,11 @@ class Aws:
         return queue
 
 
-def lose_next_answer(client: Any, operation: str) -> None:
-    """The next request of this operation arrives and its answer does not: the client sends it again by itself."""
-    lost = iter([True])
+def lose_first_answers(client: Any, operation: str) -> None:
+    """Each request of this operation arrives and its first answer does not: the client sends it again by itself."""
     event = f"needs-retry.{client.meta.service_model.service_name}.{operation}"
     # What a handler of this event returns is the pause before the next attempt, in seconds; None means: no retry.
-    client.meta.events.register_first(event, lambda **_: 0 if next(lost, False) else None)
+    client.meta.events.register_first(event, lambda attempts, **_: 0 if attempts == 1 else None)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from integration_tests.aws import BUCKET, Aws, lose_next_answer
+from integration_tests.aws import BUCKET, Aws, lose_first_answers
 from source_salesforce_bulk.runners.destination import Destination, LocalDestination, ManifestExists, S3Destination
 
 
@@ -42,7 +42,7 @@ def test_a_manifest_whose_first_answer_was_lost_is_written(aws):
     client.meta.events.register(
         "after-call.s3.PutObject", lambda http_response, **_: answers.append(http_response.status_code)
     )
-    lose_next_answer(client, "PutObject")
+    lose_first_answers(client, "PutObject")
     destination = S3Destination(client, BUCKET, "a")
     assert destination.create_manifest("r1", {"run_id": "r1"}) == f"s3://{BUCKET}/a/_manifests/r1.json"
     assert answers == [412]

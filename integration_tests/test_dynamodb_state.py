@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from integration_tests.aws import TABLE, Aws, lose_next_answer
+from integration_tests.aws import TABLE, Aws, lose_first_answers
 from source_salesforce_bulk.registries.dynamodb_state import LEASE_SECONDS, RENEW_AFTER, DynamoDbStates
 from source_salesforce_bulk.registries.state import DataFile, LeaseHeld, LeaseLost, Progress, UnreadableProgress
 from unit_tests.fakes import FakeClock
@@ -140,7 +140,7 @@ def test_the_same_run_id_does_not_share_a_lease(states, clock):
 def test_a_lease_whose_taking_was_sent_twice_is_ours(aws, clock):
     client = aws.client("dynamodb")
     states = DynamoDbStates(client, TABLE, clock)
-    lose_next_answer(client, "UpdateItem")
+    lose_first_answers(client, "UpdateItem")
     lease = states.acquire("00D", "Account", "one")
     lease.commit(Progress({"by": "one"}))
     with pytest.raises(LeaseHeld, match="the run one"):
@@ -152,7 +152,7 @@ def test_a_lease_whose_taking_was_sent_twice_is_ours(aws, clock):
 def test_a_commit_that_was_sent_twice_counts_once(aws, clock):
     client = aws.client("dynamodb")
     lease = DynamoDbStates(client, TABLE, clock).acquire("00D", "Account", "one")
-    lose_next_answer(client, "TransactWriteItems")
+    lose_first_answers(client, "TransactWriteItems")
     lease.commit(Progress({}, (), FILES[:2], "s3://b"))
     lease.commit(Progress({}, FILES[:2], (), "s3://b"))
     lease.release()

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from integration_tests.aws import BUCKET, BUS, REGION, REGISTRY, SECRET, TABLE, Aws
-from integration_tests.exporter import SCRIPT
+from integration_tests.aws import BUCKET, BUS, REGION, REGISTRY, SECRET, TABLE, Aws, lose_first_answers
+from integration_tests.exporter import SCRIPT, Exporter
 from integration_tests.ground_truth import GroundTruth
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
+from source_salesforce_bulk.registries.dynamodb_state import DynamoDbStates
+from source_salesforce_bulk.runners.destination import S3Destination
+from source_salesforce_bulk.salesforce.clock import SystemClock
 
 
 @pytest.fixture
@@ -97,6 +102,29 @@ def test_a_task_exports_to_s3_and_the_next_one_goes_on(task: Task, org: Simulate
     second = task.run()
     assert second.returncode == 0, second.stderr
     assert [entry["rows"] for entry in task.manifests()[-1]["objects"]] == [0, 0]
+
+
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_a_run_goes_through_though_every_first_answer_of_aws_is_lost(
+    aws: Aws, org: SimulatedOrg, tmp_path: Path, jobs: int
+) -> None:
+    s3, dynamodb = aws.client("s3"), aws.client("dynamodb")
+    lose_first_answers(s3, "PutObject")
+    for operation in ("UpdateItem", "TransactWriteItems"):
+        lose_first_answers(dynamodb, operation)
+    states = DynamoDbStates(dynamodb, TABLE, SystemClock(threading.Event()))
+    names = ["Account", "Contact"]
+
+    exporter = Exporter(org, tmp_path, max_concurrent_jobs=jobs)
+    result = exporter.run(names, destination=S3Destination(s3, BUCKET, "prod"), states=states)
+
+    assert (result.code, result.manifest) == (0, f"s3://{BUCKET}/prod/_manifests/run-1.json")
+    rows = [outcome.rows for outcome in result.outcomes]
+    assert rows == [len(org.control.rows(name, fields=["Id"])) for name in names]
+    kept = dynamodb.scan(TableName=TABLE)["Items"]
+    assert [(item["sk"]["S"], item["closing"]["S"], "expires" in item) for item in kept] == [
+        ("progress", "", False)
+    ] * 2
 
 
 def test_logs_and_metrics_are_lines_of_json_on_stderr(task: Task) -> None:

@@ -55,6 +55,12 @@ def test_a_held_lease_names_its_holder(states):
         states.acquire("00D", "Account", "the-fourth")
 
 
+def test_the_same_run_id_does_not_share_a_lease(states):
+    states.acquire("00D", "Account", "same")
+    with pytest.raises(LeaseHeld):
+        states.acquire("00D", "Account", "same")
+
+
 @pytest.mark.parametrize("lose", ["remove", "replace", "release"])
 def test_a_lost_lease_commits_nothing(states, tmp_path, lose):
     lease = states.acquire("00D", "Account", "one")
