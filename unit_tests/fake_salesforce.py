@@ -61,13 +61,14 @@ class Job:
 class FakeSalesforce:
     """See the module. ``chance`` names what happens to a request where nothing is scripted for its operation.
 
-    ``ahead`` is how far the org's clock differs from ``clock``.
+    ``ahead`` is how far the org's clock differs from ``clock``, ``creator`` whom it names as the creator of jobs.
     """
 
     clock: FakeClock
     objects: Mapping[str, Sequence[Row]]
     chance: Callable[[str], str] = lambda operation: ""
     ahead: timedelta = timedelta(0)
+    creator: str = USER
     jobs: dict[str, Job] = field(default_factory=dict)
     wrongs: list[str] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
@@ -299,6 +300,7 @@ class FakeSalesforce:
     def _new_job(self, job_id: str, soql: str, operation: str) -> Job:
         columns, rows, name = self._select(soql)
         job = Job(job_id, name, operation, soql, [[cell or "" for cell in row] for row in rows], columns)
+        job.created_by = self.creator
         self.jobs[job_id] = job
         return job
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import cast
 
 import pytest
@@ -28,14 +29,12 @@ class FakeOrg:
         self.done.append(("delete", version, job_id, object_name))
         return True
 
-    def info(self, version: str, job_id: str, object_name: str) -> JobInfo:
-        self.done.append(("info", version, job_id, object_name))
+    def confirm(self, version: str, job_id: str, object_name: str, operations: Collection[str]) -> JobInfo | None:
+        self.done.append(("confirm", version, job_id, object_name))
         if job_id not in self.jobs:
             raise SalesforceError(Failure.of(Kind.JOB_GONE))
-        return self.jobs[job_id]
-
-    def is_ours(self, info: JobInfo, object_name: str, operation: str) -> bool:
-        return (info.object_name, info.operation) == (object_name, operation)
+        info = self.jobs[job_id]
+        return info if info.object_name == object_name and info.operation in operations else None
 
 
 @pytest.fixture
@@ -114,13 +113,13 @@ def test_a_job_that_is_forgotten_is_left_alone(ledger, org, calls):
 def test_a_job_that_a_state_names_is_discarded_once_salesforce_says_that_it_is_ours(ledger, org, calls):
     ledger.dispose("ours", VERSION, "Account")
     calls.settle()
-    assert org.done == [("info", VERSION, "ours", "Account"), ("abort", VERSION, "ours", "Account")]
+    assert org.done == [("confirm", VERSION, "ours", "Account"), ("abort", VERSION, "ours", "Account")]
 
 
 def test_a_finished_job_that_a_state_names_is_deleted(ledger, org, calls):
     ledger.dispose("ended", VERSION, "Account")
     calls.settle()
-    assert org.done == [("info", VERSION, "ended", "Account"), ("delete", VERSION, "ended", "Account")]
+    assert org.done == [("confirm", VERSION, "ended", "Account"), ("delete", VERSION, "ended", "Account")]
 
 
 @pytest.mark.parametrize("job_id", ["theirs", "gone"])
@@ -128,7 +127,7 @@ def test_a_job_that_is_not_ours_or_gone_is_asked_about_and_no_more(ledger, org, 
     ledger.dispose(job_id, VERSION, "Account")
     calls.settle()
     ledger.close(keep=(), seconds=10)
-    assert org.done == [("info", VERSION, job_id, "Account")]
+    assert org.done == [("confirm", VERSION, job_id, "Account")]
 
 
 def test_at_the_end_every_job_but_those_that_the_state_names_is_discarded(ledger, org, calls):
@@ -144,7 +143,7 @@ def test_the_end_waits_for_what_is_under_way_and_no_longer(ledger, org, calls, c
     ledger.dispose("ours", VERSION, "Account")
     before = clock.monotonic()
     ledger.close(keep=(), seconds=10)
-    assert {what for what, *_ in org.done} == {"info", "abort"}
+    assert {what for what, *_ in org.done} == {"confirm", "abort"}
     assert ("abort", VERSION, "ours", "Account") in org.done
     assert clock.monotonic() == before
 

@@ -6,16 +6,17 @@ from datetime import UTC, datetime
 import pytest
 
 from source_salesforce_bulk.extraction.metrics import RunMetrics
-from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
+from source_salesforce_bulk.salesforce.bulk_api import JobState
 from source_salesforce_bulk.salesforce.failures import Kind, SalesforceError
 from source_salesforce_bulk.salesforce.org import SalesforceOrg
 from source_salesforce_bulk.salesforce.pages import PageAddress
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql
 from source_salesforce_bulk.salesforce.transport import Transport
-from unit_tests.fakes import Answer, FakeClock, FakeTokens, ScriptedHttp
+from unit_tests.fakes import Answer, FakeClock, FakeTokens, ScriptedHttp, Sent
 
 VERSION = "v66.0"
 USER = "005A00000012345AAA"
+ANOTHER = "005A00000099999AAA"
 LOW, HIGH = "001A00000000001AAA", "001A0000000000zAAA"
 QUERY = ObjectQuery(
     object_name="Account",
@@ -52,9 +53,14 @@ def rig(tmp_path):
         yield rig
 
 
-def job(**changes) -> JobInfo:
-    known = {"object_name": "Account", "operation": "queryAll", "created_by": USER}
-    return JobInfo(id="750A", state=JobState.IN_PROGRESS, **(known | changes))
+def job(**changes) -> Answer:
+    known = {"id": "750A", "state": "InProgress", "object": "Account", "operation": "queryAll", "createdById": USER}
+    return Answer(200, {name: value for name, value in (known | changes).items() if value is not None})
+
+
+def confirmed(rig: Rig, **changes) -> bool:
+    rig.http.expect("GET", "/jobs/query/750A", job(**changes))
+    return rig.org.confirm(VERSION, "750A", "Account", ("queryAll",)) is not None
 
 
 # Whose job it is
@@ -64,27 +70,54 @@ def job(**changes) -> JobInfo:
     "changes",
     [
         {},
-        {"object_name": "ACCOUNT", "operation": "queryall"},
-        {"created_by": USER[:15]},
-        {"object_name": None, "operation": None, "created_by": None},
+        {"object": "ACCOUNT", "operation": "queryall"},
+        {"createdById": USER[:15]},
+        {"object": None, "operation": None, "createdById": None},
     ],
     ids=["as it was created", "spelled otherwise", "a short Id", "nothing said"],
 )
 def test_a_job_is_ours_while_nothing_speaks_against_it(rig, changes):
-    assert rig.org.is_ours(job(**changes), "Account", "queryAll")
+    assert confirmed(rig, **changes)
 
 
-@pytest.mark.parametrize(
-    "changes", [{"object_name": "Contact"}, {"operation": "query"}, {"created_by": "005A00000099999AAA"}]
-)
-def test_a_job_of_another_object_operation_or_user_is_not_ours(rig, changes):
-    assert not rig.org.is_ours(job(**changes), "Account", "queryAll")
+@pytest.mark.parametrize("changes", [{"object": "Contact"}, {"operation": "query"}])
+def test_a_job_of_another_object_or_operation_is_not_ours(rig, changes):
+    assert not confirmed(rig, **changes)
 
 
 def test_where_the_login_did_not_say_who_we_are_the_user_decides_nothing(tmp_path):
-    org = Rig(tmp_path, user_id=None).org
-    assert org.is_ours(job(created_by="005A00000099999AAA"), "Account", "queryAll")
-    assert not org.is_ours(job(object_name="Contact"), "Account", "queryAll")
+    rig = Rig(tmp_path, user_id=None)
+    assert confirmed(rig, createdById=ANOTHER)
+    assert not confirmed(rig, object="Contact")
+
+
+@pytest.mark.parametrize("creator", [USER, ANOTHER, None])
+def test_what_the_org_writes_on_a_job_of_ours_decides_where_it_is_not_the_logins_user(rig, creator):
+    """Once: a job for at most one row, of which nothing is left."""
+    rig.http.expect("GET", "/jobs/query/750A", job(createdById=ANOTHER))
+    rig.http.expect("POST", "/jobs/query", job(id="750B", createdById=creator), asks_for_one_row)
+    rig.http.expect("PATCH", "/jobs/query/750B", job(id="750B", state="Aborted"))
+    rig.http.expect("DELETE", "/jobs/query/750B", Answer(204))
+    ours = creator == ANOTHER
+    assert (rig.org.confirm(VERSION, "750A", "Account", ("queryAll",)) is not None) is ours
+    if creator is not None:
+        assert confirmed(rig, createdById=ANOTHER) is ours
+
+
+def test_a_job_created_before_shows_whom_the_org_names(rig):
+    rig.http.expect("POST", "/jobs/query", job(id="750B", createdById=ANOTHER))
+    rig.org.create(VERSION, "SELECT Id FROM Account", "queryAll", "Account")
+    assert confirmed(rig, createdById=ANOTHER)
+
+
+def test_where_no_job_can_be_created_another_users_job_is_left_alone(rig):
+    rig.http.expect("GET", "/jobs/query/750A", job(createdById=ANOTHER))
+    rig.http.expect("POST", "/jobs/query", Answer(400, [{"errorCode": "INVALIDENTITY", "message": "no"}]))
+    assert rig.org.confirm(VERSION, "750A", "Account", ("queryAll",)) is None
+
+
+def asks_for_one_row(sent: Sent) -> None:
+    assert sent.json["query"] == "SELECT Id FROM Account LIMIT 1"
 
 
 # The middle of a window

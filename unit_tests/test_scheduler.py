@@ -273,6 +273,16 @@ def test_a_job_that_turns_out_not_to_be_ours_is_asked_about_once_and_left_alone(
     assert "750old" not in str(run.state)
 
 
+def test_a_job_is_continued_in_an_org_that_names_another_creator_than_its_login_does(rig):
+    rig.salesforce.creator = "005A00000099999AAA"
+    job = rig.salesforce.add_job("750old000000000AAA", SOQL, "queryAll")
+    run = read_one(rig, "Account", INCREMENTAL, blob=state(locator=f"{job.id}-2", page=1, rows=2))
+    assert names(run) == all_of()[2:]
+    assert run.read.repeated_rows == 0
+    assert [one.soql for one in rig.salesforce.jobs.values() if one is not job] == ["SELECT Id FROM Account LIMIT 1"]
+    assert rig.salesforce.left() == set()
+
+
 @pytest.mark.parametrize("ours", [True, False])
 def test_a_job_that_was_never_confirmed_is_asked_about_once_more_before_it_is_ended(rig, ours):
     """Its polls found no answer within job_timeout; until one comes, nobody knows whose job it is."""

@@ -82,16 +82,17 @@ class JobLedger:
         Its operation may be the other one: include_deleted may be what has changed since.
         """
 
-        def judge(info: JobInfo) -> None:
+        def judge(info: JobInfo | None) -> None:
             self._leaving -= 1
-            if any(self._org.is_ours(info, object_name, operation) for operation in (QUERY, QUERY_ALL)):
+            if info is not None:
                 self.note(job_id, version, object_name)
                 if info.state.finished:
                     self.completed(job_id)
                 self.discard(job_id)
 
         self._leaving += 1
-        self._calls.submit(partial(self._org.info, version, job_id, object_name), judge, self._left)
+        confirm = partial(self._org.confirm, version, job_id, object_name, (QUERY, QUERY_ALL))
+        self._calls.submit(confirm, judge, self._left)
 
     def close(self, keep: Collection[str], seconds: float) -> None:
         """Discard every job but those in ``keep``, and wait for that at most ``seconds``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Protocol
 
@@ -31,8 +31,8 @@ class Org(Protocol):
         """Delete a finished job, best effort."""
         ...
 
-    def is_ours(self, info: JobInfo, object_name: str, operation: str) -> bool:
-        """Whether a job that a state names was created by this user for this object and operation."""
+    def confirm(self, version: str, job_id: str, object_name: str, operations: Collection[str]) -> JobInfo | None:
+        """How a job stands that only a state names; None where it is of another object, operation or user."""
         ...
 
     def fetch(

@@ -313,22 +313,31 @@ class JobScheduler:
     def _poll(self, read: ObjectRead, window: WindowRead) -> None:
         window.calling = True
         job_id = window.job.job_id or ""
-        self._calls.submit(
-            partial(self._org.info, window.api_version, job_id, read.plan.object_name),
-            partial(self._polled, read, window, job_id),
-            partial(self._poll_failed, read, window, job_id),
-        )
+        query = read.plan.query
+        failed = partial(self._poll_failed, read, window, job_id)
+        if window.unconfirmed:
+            confirm = partial(self._org.confirm, window.api_version, job_id, query.object_name, (query.operation,))
+            self._calls.submit(confirm, partial(self._confirmed, read, window, job_id), failed)
+        else:
+            ask = partial(self._org.info, window.api_version, job_id, query.object_name)
+            self._calls.submit(ask, partial(self._polled, read, window, job_id), failed)
+
+    def _confirmed(self, read: ObjectRead, window: WindowRead, job_id: str, info: JobInfo | None) -> None:
+        waited_for = window.job.phase is Phase.WAITING and window.job.job_id == job_id
+        if info is None:
+            window.calling = False
+            if waited_for:
+                self._leave_alone(read, window)
+            return
+        if waited_for:
+            self._ledger.note(job_id, window.api_version, read.plan.object_name)
+            window.unconfirmed = False
+        self._polled(read, window, job_id, info)
 
     def _polled(self, read: ObjectRead, window: WindowRead, job_id: str, info: JobInfo) -> None:
         window.calling = False
         if window.job.phase is not Phase.WAITING or window.job.job_id != job_id:
             return
-        if window.unconfirmed and not self._org.is_ours(info, read.plan.object_name, read.plan.query.operation):
-            self._leave_alone(read, window)
-            return
-        if window.unconfirmed:
-            self._ledger.note(job_id, window.api_version, read.plan.object_name)
-            window.unconfirmed = False
         if self.apply(read, window, Polled(info)) is Phase.READY:
             window.walk = replace(window.walk, total=window.job.records)
             self._ledger.completed(job_id)

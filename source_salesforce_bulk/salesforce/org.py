@@ -5,14 +5,15 @@ Retries here: none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from source_salesforce_bulk.encoding.encoded_page import PageEncoder
 from source_salesforce_bulk.salesforce import rest_api
-from source_salesforce_bulk.salesforce.bulk_api import QUERY_ALL, JobInfo, PageHeaders
+from source_salesforce_bulk.salesforce.bulk_api import QUERY, QUERY_ALL, JobInfo, PageHeaders
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import SalesforceError, unreadable_answer
 from source_salesforce_bulk.salesforce.ids import id_15, is_id, split_id_range
@@ -22,8 +23,6 @@ from source_salesforce_bulk.salesforce.pages import Page, PageAddress, PageFetch
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_probe, build_soql, parse_instant
 from source_salesforce_bulk.salesforce.transport import Transport
 from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
-
-_STEM = 15  # characters that tell Ids apart; the API writes 15 or 18 of them
 
 
 class SalesforceOrg:
@@ -50,11 +49,15 @@ class SalesforceOrg:
         self._jobs = BulkJobs(transport, run_id)
         self._pages = pages or PageFetcher(transport, directory, clock, random01, run_id, encode)
         self._user_id = user_id
+        self._creator: str | None = None
+        self._learning = threading.Lock()
         self._on_page = on_page
 
     def create(self, version: str, soql: str, operation: str, object_name: str) -> JobInfo:
         """Create a query job."""
-        return self._jobs.create(version, soql, operation, object_name)
+        info = self._jobs.create(version, soql, operation, object_name)
+        self._creator = info.created_by or self._creator
+        return info
 
     def info(self, version: str, job_id: str, object_name: str) -> JobInfo:
         """How a query job stands."""
@@ -68,17 +71,17 @@ class SalesforceOrg:
         """Delete a finished job, best effort."""
         return self._jobs.delete(version, job_id, object_name)
 
-    def is_ours(self, info: JobInfo, object_name: str, operation: str) -> bool:
-        """Whether a job that a state names can be this stream's: same object and operation, created by this user.
+    def confirm(self, version: str, job_id: str, object_name: str, operations: Collection[str]) -> JobInfo | None:
+        """How a job stands that only a state names; None where it is of another object, operation or user.
 
         A state is a file that people edit. What Salesforce does not say cannot speak against the job.
         """
+        info = self._jobs.info(version, job_id, object_name)
         if info.object_name is not None and info.object_name.lower() != object_name.lower():
-            return False
-        if info.operation is not None and info.operation.lower() != operation.lower():
-            return False
-        user_id = self._user_id()
-        return info.created_by is None or user_id is None or info.created_by[:_STEM] == user_id[:_STEM]
+            return None
+        if info.operation is not None and info.operation.lower() not in {known.lower() for known in operations}:
+            return None
+        return info if self._created_by_us(version, info.created_by, object_name) else None
 
     def fetch(
         self,
@@ -138,6 +141,24 @@ class SalesforceOrg:
         value = first.get(field) if isinstance(first, Mapping) else None
         return value if isinstance(value, str) else None
 
+    def _created_by_us(self, version: str, user_id: str | None, object_name: str) -> bool:
+        """Whether jobs of ours bear this Id: the login's, or the one that the org writes on a job we create.
+
+        Where it is not the login's and no job of this run shows another, one is created for that, for at most one row.
+        """
+        ours = self._user_id()
+        if user_id is None or ours is None or _same_id(user_id, ours):
+            return True
+        with self._learning:
+            if self._creator is None:
+                try:
+                    one_row = f"SELECT Id FROM {object_name} LIMIT 1"  # noqa: S608 - a name that describe gave
+                    job = self.create(version, one_row, QUERY, object_name)
+                except SalesforceError:
+                    return False
+                self.abort(version, job.id, object_name)
+            return self._creator is not None and _same_id(user_id, self._creator)
+
     def _query(self, soql: str, query: ObjectQuery, version: str) -> Mapping[str, object]:
         """The answer of a synchronous query that sees the rows that a job would see."""
         request = rest_api.query(version, soql, include_deleted=query.operation == QUERY_ALL)
@@ -147,3 +168,8 @@ class SalesforceOrg:
         except UnreadableBody as error:
             raise SalesforceError(unreadable_answer(Operation.QUERY, response)) from error
         return payload if isinstance(payload, Mapping) else {}
+
+
+def _same_id(one: str, other: str) -> bool:
+    """The API writes 15 or 18 characters of an Id, of which 15 tell it apart."""
+    return one[:15] == other[:15]
