@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -102,7 +102,8 @@ def survey_objects(discovery: Discovery, config: Config) -> Survey:
         named = is_named(name, config.objects)
         if isinstance(result, SalesforceError):
             if result.failure.consequence is not Consequence.CONFIG:
-                raise result  # an outage must not look like an org with fewer objects
+                # An outage must not look like an org with fewer objects.
+                raise SalesforceError(replace(result.failure, summary=f"{name}: {result.failure.summary}")) from result
             leave_out(LeftOutObject(name, result.failure.summary, named), logging.WARNING)
         elif not result.fields:
             leave_out(LeftOutObject(name, "Bulk can select none of its fields", named))

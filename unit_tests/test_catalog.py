@@ -101,6 +101,8 @@ def test_an_outage_is_no_org_with_fewer_objects(kind):
     with pytest.raises(SalesforceError) as raised:
         discover(FakeOrg(describe("Account"), Contact=kind))
     assert raised.value.failure.kind is kind
+    about_one = kind is not Kind.API_CALLS_EXHAUSTED
+    assert raised.value.failure.summary.startswith("Contact: ") is about_one
 
 
 def test_an_object_of_which_bulk_can_select_nothing_is_left_out_with_its_reason(caplog):
