@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -121,15 +122,16 @@ def test_a_damaged_state_is_named_with_its_object_and_what_to_do(rig, tmp_path, 
 # The org's limits
 
 
-def test_limits_that_this_user_may_not_see_are_unknown_and_warned_of(rig, caplog):
-    rig.salesforce.script("limits", "forbidden")
+@pytest.mark.parametrize(("fate", "times"), [("forbidden", 1), ("unavailable", 5)])
+def test_limits_that_cannot_be_seen_are_unknown_and_warned_of(rig, caplog, fate, times):
+    rig.salesforce.script("limits", *[fate] * times)
     assert set(as_json(rig.plan())["limits"].values()) == {None}
     assert any("limits cannot be read" in record.getMessage() for record in caplog.records)
 
 
-@pytest.mark.parametrize(("fate", "times"), [("unavailable", 5), ("quota", 1)])
-def test_limits_that_meet_what_an_export_would_meet_too_end_the_plan(rig, fate, times):
-    rig.salesforce.script("limits", *[fate] * times)
+@pytest.mark.parametrize("fate", ["quota", "no API"])
+def test_limits_that_meet_what_an_export_would_meet_too_end_the_plan(rig, fate):
+    rig.salesforce.script("limits", fate)
     with pytest.raises(SalesforceError):
         rig.plan()
 
@@ -144,6 +146,15 @@ def test_what_the_org_refuses_is_told_and_no_job_is_left(rig):
     assert told["Contact"]["readable"] is False
     assert "INVALID_FIELD" in told["Contact"]["reason"]
     assert rig.salesforce.left() == set()
+
+
+def test_the_orgs_own_words_are_shown_as_they_are(rig):
+    """In square brackets rich would see a style of its own, or a mistake in one."""
+    plan = rig.plan()
+    (first, second), out = plan.objects, io.StringIO()
+    said = replace(plan, objects=(replace(first, refusal="no [/such] [bold]thing"), second))
+    print_plan(Console(file=out, width=200), said)
+    assert "no [/such] [bold]thing" in out.getvalue()
 
 
 @pytest.mark.parametrize(

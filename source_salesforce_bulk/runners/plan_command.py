@@ -12,6 +12,7 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from source_salesforce_bulk.catalog import ReadableObject, survey_objects
 from source_salesforce_bulk.connection import Connection
@@ -208,7 +209,7 @@ def print_plan(console: Console, plan: ExportPlan) -> None:
             _shown(one.rows),
             _shown(one.pages),
             _shown(one.megabytes, 1),
-            one.refusal or "yes",
+            Text(one.refusal or "yes"),  # Salesforce's words may hold square brackets
         )
     console.print(table)
     for name, reason in sorted(plan.left_out.items()):

@@ -114,7 +114,7 @@ def print_summary(console: Console, result: ExportResult, metrics_of: Callable[[
         )
     console.print(table)
     if result.manifest:
-        console.print(f"Manifest: {result.manifest}", soft_wrap=True, highlight=False)
+        console.print(f"Manifest: {result.manifest}", soft_wrap=True, highlight=False, markup=False)
 
 
 class _Rows(ProgressColumn):
