@@ -54,6 +54,14 @@ def test_check_costs_six_calls(org: SimulatedOrg) -> None:
     assert spent(org) == {"token": 1, "versions": 1, "limits": 1, "createJob": 1, "abort": 1, "delete": 1}
 
 
+def test_check_costs_a_list_of_objects_where_any_is_named(org: SimulatedOrg) -> None:
+    running = Connector(org, objects=["Account", "Oportunity"])
+    org.control.reset_requests()
+    output = running.check()
+    assert sum(spent(org).values()) == 7
+    assert [line for line in output.logs if "did you mean Opportunity?" in line]
+
+
 def test_discover_costs_a_list_and_a_describe_for_each_object(org: SimulatedOrg) -> None:
     assert not connector(org).discover().failed
     assert spent(org) == {"token": 1, "sobjects": 1, "describe": N}

@@ -8,6 +8,7 @@ from source_salesforce_bulk.connection import Connection
 from source_salesforce_bulk.salesforce.bulk_api import QUERY
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import Session
+from source_salesforce_bulk.salesforce.object_patterns import names_in
 
 LOGGER = logging.getLogger("airbyte.salesforce.check")
 
@@ -30,6 +31,8 @@ def check_connection(connection: Connection) -> str:
     if failure is not None:
         raise SalesforceError(failure)
     _try_bulk(connection, session)
+    if names_in(connection.config.objects):
+        _look_for_objects(connection)
     who = (
         f"Connected to organization {session.organization_id or 'unknown'} as user {session.user_id or 'unknown'} "
         f"at {session.instance_url}."
@@ -49,6 +52,18 @@ def _check_version(connection: Connection) -> None:
         newest = max(offered, key=lambda known: float(known.lstrip("v")))
         detail = f"api_version {version} is not among the org's versions, the newest of which is {newest}"
         raise SalesforceError(Failure.of(Kind.VERSION_UNKNOWN, detail=detail))
+
+
+def _look_for_objects(connection: Connection) -> None:
+    config = connection.config
+    try:
+        listing = connection.discovery.list_objects(config.objects, config.exclude_objects)
+    except SalesforceError as error:
+        LOGGER.warning("The org does not say which objects it has: %s", error.failure.summary)
+        return
+    for one in listing.left_out:
+        if one.named:
+            LOGGER.warning("%s will not be offered, though objects names it: %s", one.name, one.reason)
 
 
 def _try_bulk(connection: Connection, session: Session) -> None:

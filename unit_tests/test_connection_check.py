@@ -18,9 +18,11 @@ def error(status: int, code: str, message: str = "m") -> Answer:
     return Answer(status, [{"errorCode": code, "message": message}])
 
 
-def checking(versions: Answer = VERSIONS, limits: Answer = ENOUGH, create: Answer | None = CREATED) -> Rig:
+def checking(
+    versions: Answer = VERSIONS, limits: Answer = ENOUGH, create: Answer | None = CREATED, **config: object
+) -> Rig:
     """Script the calls of a check up to and including the create."""
-    rig = Rig()
+    rig = Rig(**config)
     rig.http.expect("GET", "/services/data", versions)
     rig.limits(limits)
     if create is not None:
@@ -121,3 +123,31 @@ def test_a_job_that_cannot_be_ended_does_not_fail_the_check():
     rig.http.expect("PATCH", f"{JOBS}/750A", error(403, "INSUFFICIENT_ACCESS"))
     rig.http.expect("DELETE", f"{JOBS}/750A", error(403, "INSUFFICIENT_ACCESS"))
     assert "Connected" in check(rig)
+
+
+# The objects that the configuration names
+
+
+def named(answer: Answer) -> Rig:
+    rig = ended(checking(objects=["Account", "Oportunity", "*__c"]))
+    rig.http.expect("GET", "/services/data/v66.0/sobjects", answer)
+    return rig
+
+
+def test_an_object_that_is_named_and_not_there_is_a_warning(caplog):
+    objects = [{"name": name, "label": name, "queryable": True} for name in ("Account", "Opportunity")]
+    assert "Connected" in check(named(Answer(200, {"sobjects": objects})))
+    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert said.startswith("Oportunity will not be offered, though objects names it: ")
+    assert "did you mean Opportunity?" in said
+
+
+def test_an_org_that_does_not_list_its_objects_is_checked_all_the_same(caplog):
+    assert "Connected" in check(named(error(403, "INSUFFICIENT_ACCESS")))
+    assert any("does not say which objects" in record.getMessage() for record in caplog.records)
+
+
+def test_patterns_alone_are_not_looked_up():
+    rig = ended(checking(objects=["*", "Acc*"]))
+    check(rig)
+    assert not [sent for sent in rig.http.sent if sent.url.endswith("/sobjects")]
