@@ -11,7 +11,7 @@ import urllib3
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.retry import MAX_RETRY_AFTER, REQUEST_RETRIES
-from source_salesforce_bulk.salesforce.transport import Transport
+from source_salesforce_bulk.salesforce.transport import MAX_LOGINS, Transport
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage, Operation, parse_limit_info
 from unit_tests.fakes import Answer, FakeClock, FakeTokens, ScriptedHttp
 
@@ -281,10 +281,34 @@ def test_a_session_refused_right_after_its_login_fails_for_good(rig):
     assert rig.tokens.refreshed == ["T0"]
 
 
-def test_one_request_logs_in_at_most_once_even_with_retries_between(rig):
+def test_retries_between_make_a_new_session_no_better(rig):
     rig.info(EXPIRED).info(Answer(503)).info(EXPIRED)
     assert rig.fails(INFO).kind is Kind.SESSION_REFUSED
     assert rig.tokens.refreshed == ["T0"]
+
+
+def used_up_by_others(rig, sessions: int) -> None:
+    """Sessions T1, T2, ... were good for other calls; this one begins with T0."""
+    for number in range(1, sessions + 1):
+        rig.tokens.generation = number
+        rig.info(Answer(200, JOB))
+        rig.transport.call(INFO)
+    rig.tokens.generation = 0
+
+
+def test_a_session_that_others_have_used_up_is_renewed_again(rig):
+    used_up_by_others(rig, sessions=2)
+    rig.info(EXPIRED).info(EXPIRED).info(EXPIRED).info(Answer(200, JOB))
+    assert rig.transport.call(INFO).status == 200
+    assert rig.tokens.refreshed == ["T0", "T1", "T2"]
+
+
+def test_sessions_are_not_renewed_for_ever(rig):
+    used_up_by_others(rig, sessions=9)
+    for _ in range(1 + MAX_LOGINS):
+        rig.info(EXPIRED)
+    assert rig.fails(INFO).kind is Kind.SESSION_REFUSED
+    assert len(rig.tokens.refreshed) == MAX_LOGINS
 
 
 def test_a_401_that_names_a_policy_is_not_answered_with_a_login(rig):

@@ -2,8 +2,8 @@
 
 Retries here: answers and exceptions whose action is ``RETRY`` (5xx, 406, 420, 429, connections that fail before a body
 began), with backoff and jitter, or for as long as ``Retry-After`` asks, within ``REQUEST_RETRIES``. Where that is
-exhausted nobody else tries the same request again. A session that has ended: one login through ``token``, then the same
-request; refused once more, the request fails for good.
+exhausted nobody else tries the same request again. A session that has ended: a login through ``token``, then the same
+request. It fails for good where a session is refused that no call of this run was ever answered with, or the fifth.
 
 Not here: a result page's body that breaks (``pages``), a create in doubt and new jobs (``query_job``), the login's own
 retries (``token``).
@@ -38,6 +38,9 @@ from source_salesforce_bulk.salesforce.retry import CONNECT_TIMEOUT, READ_TIMEOU
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiResponse, ApiUsage, Operation, parse_limit_info
 
 T = TypeVar("T")
+
+MAX_LOGINS = 4
+"""Logins for one request: where sessions are short, others may have used up the one it was to go out with."""
 
 _JSON_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip"}
 # Without an Accept that fits CSV, Salesforce answered 406 for finished jobs (airbyte pull request 35947).
@@ -86,7 +89,8 @@ class Transport:
         self._random01 = random01
         self._observer = observer
         self._last_date: datetime | None = None
-        self._dating = threading.Lock()
+        self._answered: set[str] = set()  # the access tokens of sessions that were good once
+        self._learning = threading.Lock()
 
     @property
     def last_date(self) -> datetime | None:
@@ -109,12 +113,12 @@ class Transport:
         return self._persist(request, self._streamed)
 
     def _persist(self, request: ApiRequest, attempt: Callable[[ApiRequest, Session], T]) -> T:
-        """Attempt until it succeeds, cannot succeed, or the budget is spent. At most one login along the way."""
+        """Attempt until it succeeds, cannot succeed, or the budget is spent."""
         began = self._clock.monotonic()
-        refreshed = False
+        logins = 0
 
         def attempt_with_token() -> T:
-            nonlocal refreshed
+            nonlocal logins
             while True:
                 session = self._tokens.session()
                 try:
@@ -122,9 +126,9 @@ class Transport:
                 except SalesforceError as error:
                     if error.failure.action is not Action.REFRESH_TOKEN:
                         raise
-                    if refreshed:
+                    if logins == MAX_LOGINS or (logins and session.access_token not in self._answered):
                         raise SalesforceError(_refused_again(error.failure)) from error
-                refreshed = True
+                logins += 1
                 self._tokens.refresh(session.access_token)
 
         retrying = tenacity.Retrying(
@@ -178,7 +182,7 @@ class Transport:
             raise SalesforceError(classify_exception(request.operation, error)) from error
         body = Body(request.operation, response, self._clock, lambda over: self._report_answer(request, over, began))
         if 200 <= body.status < 300 or body.status == 304:
-            self._note_date(body.date)
+            self._note_answer(body.date, session)
             return body
         with body:
             answer = body.read_error()
@@ -190,8 +194,9 @@ class Transport:
         if failure is not None:
             raise SalesforceError(failure)
 
-    def _note_date(self, date: datetime | None) -> None:
-        with self._dating:
+    def _note_answer(self, date: datetime | None, session: Session) -> None:
+        with self._learning:
+            self._answered.add(session.access_token)
             if date is not None and (self._last_date is None or date > self._last_date):
                 self._last_date = date
 

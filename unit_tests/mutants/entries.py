@@ -344,8 +344,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         rule="A session refused right after its login is not renewed again",
         file="salesforce/transport.py",
-        old="                    if refreshed:\n",
-        new="                    if False:\n",
+        old="if logins == MAX_LOGINS or (logins and session.access_token not in self._answered):",
+        new="if False:",
         tests=("test_transport.py::test_a_session_refused_right_after_its_login_fails_for_good",),
     ),
     Mutant(
