@@ -1,14 +1,18 @@
-"""``check``: log in, see that the API and Bulk API 2.0 may be used and that limits are left, and say as whom."""
+"""``check``: log in, see that the API and Bulk API 2.0 may be used and that limits are left, and say as whom.
+
+Retries here: one. A create whose answer was lost is sent once more, as a read does it.
+"""
 
 from __future__ import annotations
 
 import logging
 
 from source_salesforce_bulk.connection import Connection
-from source_salesforce_bulk.salesforce.bulk_api import QUERY
-from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.bulk_api import QUERY, JobInfo
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.object_patterns import names_in
+from source_salesforce_bulk.salesforce.org import SalesforceOrg
 
 LOGGER = logging.getLogger("airbyte.salesforce.check")
 
@@ -70,10 +74,20 @@ def _try_bulk(connection: Connection, session: Session) -> None:
     org, version = connection.org(), connection.config.api_version
     soql = f"SELECT Id FROM User WHERE Id = '{session.user_id or _NOBODY}'"  # noqa: S608 - an Id of Salesforce's own
     try:
-        job = org.create(version, soql, QUERY, "User")
+        job = _created(org, version, soql)
     except SalesforceError as error:
         if error.failure.kind not in _BULK_ANSWERED:
             raise
         LOGGER.info("Bulk API 2.0 answers, though not about User: %s", error.failure.summary)
         return
     org.abort(version, job.id, "User")
+
+
+def _created(org: SalesforceOrg, version: str, soql: str) -> JobInfo:
+    try:
+        return org.create(version, soql, QUERY, "User")
+    except SalesforceError as error:
+        if error.failure.action is not Action.SEND_ONCE_MORE:
+            raise
+        LOGGER.warning("%s A job for at most one row may be left in the org; another is tried.", error.failure.summary)
+        return org.create(version, soql, QUERY, "User")

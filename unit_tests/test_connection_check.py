@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import requests
 
 from source_salesforce_bulk.connection_check import check_connection
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
@@ -11,6 +12,7 @@ USER = "005A00000012345AAA"
 VERSIONS = Answer(200, [{"version": "65.0"}, {"version": "9.0"}, {"version": "66.0"}])
 JOBS = "/services/data/v66.0/jobs/query"
 ENOUGH = Answer(200, LIMITS)
+LOST = Answer(error=requests.exceptions.ReadTimeout())
 CREATED = Answer(200, {"id": "750A", "state": "UploadComplete"})
 
 
@@ -60,6 +62,19 @@ def test_bulk_access_is_tried_with_a_job_for_one_row_at_most_which_is_ended():
     (create,) = [sent for sent in rig.http.sent if sent.url.endswith(JOBS) and sent.method == "POST"]
     assert create.json["query"] == f"SELECT Id FROM User WHERE Id = '{USER}'"
     assert [sent.method for sent in rig.http.sent][-2:] == ["PATCH", "DELETE"]
+
+
+def test_a_create_whose_answer_is_lost_is_sent_once_more(caplog):
+    rig = checking(create=LOST)
+    rig.http.expect("POST", JOBS, CREATED)
+    check(ended(rig))
+    assert any("may be left in the org" in record.getMessage() for record in caplog.records)
+
+
+def test_a_create_whose_answer_is_lost_twice_fails_the_check():
+    rig = checking(create=LOST)
+    rig.http.expect("POST", JOBS, LOST)
+    assert failure(rig).kind is Kind.ANSWER_LOST
 
 
 def test_a_check_costs_few_calls():
