@@ -12,6 +12,8 @@ from pyarrow import parquet
 from integration_tests.aws import BUCKET, Aws
 from source_salesforce_bulk.runners.destination import S3Destination
 from source_salesforce_bulk.runners.staging import StagedDestination, Staging
+from source_salesforce_bulk.runners.storage_failures import storage_failure
+from source_salesforce_bulk.salesforce.failures import Consequence
 
 DESTINATION = f"s3://{BUCKET}/salesforce/prod"
 WAVE = "salesforce/prod/_staging/run-1/Account/wave-00001"
@@ -55,3 +57,12 @@ def test_what_a_run_leaves_is_cleared_and_nothing_else(aws: Aws, staging: Stagin
     staging.clear()
     staging.clear()
     assert {key for key in aws.all_keys() if not key.endswith("/")} == {other}
+
+
+def test_what_s3_answers_through_arrow_is_told_in_its_words(staging: Staging) -> None:
+    with pytest.raises(OSError, match="AWS Error") as caught:
+        staging.put("_staging/run-1/gone.parquet", "Account/x.parquet")
+    failed = storage_failure(caught.value, "Account")
+    assert failed is not None
+    assert failed.consequence is Consequence.TRANSIENT
+    assert "_staging/run-1/gone.parquet" in failed.message

@@ -23,7 +23,7 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
-from source_salesforce_bulk.runners.aws_failures import aws_failure
+from source_salesforce_bulk.runners.aws_failures import arrow_failure, aws_failure
 from source_salesforce_bulk.runners.outcomes import ExportFailed
 from source_salesforce_bulk.salesforce.failures import Consequence
 
@@ -141,3 +141,27 @@ def test_a_value_of_the_wrong_type_is_our_defect_and_not_quoted():
 
 def test_anything_else_is_none_of_aws():
     assert aws_failure(ValueError("x"), "Account") is None
+
+
+@pytest.mark.parametrize(
+    ("code", "consequence", "says"),
+    [
+        ("ACCESS_DENIED", Consequence.CONFIG, "Give the role"),
+        ("NO_SUCH_BUCKET", Consequence.CONFIG, "Check its name"),
+        ("UNRECOGNIZED_CLIENT", Consequence.CONFIG, "credentials"),
+        ("SLOW_DOWN", Consequence.TRANSIENT, "run again later."),
+        ("NETWORK_CONNECTION", Consequence.TRANSIENT, "run again later."),
+        ("UNKNOWN (HTTP status 500)", Consequence.TRANSIENT, "run again later."),
+    ],
+)
+def test_arrows_errors_are_those_of_aws_in_another_spelling(code, consequence, says):
+    text = f"When copying key 'x' in bucket 'b': AWS Error {code} during CopyObject operation: why"
+    failed = arrow_failure(OSError(text), "Account")
+    assert failed is not None
+    assert failed.consequence is consequence
+    assert failed.message.startswith(f"Account: {text}. ")
+    assert says in failed.message
+
+
+def test_an_error_of_the_disk_is_none_of_arrows():
+    assert arrow_failure(OSError(28, "No space left on device", "/out"), "Account") is None

@@ -1,4 +1,4 @@
-"""What an exception of boto3 means: who has to act, in a sentence or two. Pure.
+"""What an exception of boto3, or of Arrow's S3, means: who has to act, in a sentence or two. Pure.
 
 Three kinds: AWS was asked and refused; it could not be reached, which passes; or nothing was ever sent, because
 this process does not know its region, its credentials, or names that AWS takes. Without a change the last kind fails
@@ -7,6 +7,7 @@ for ever, however often a schedule runs it again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from boto3.exceptions import Boto3Error
@@ -65,6 +66,8 @@ _ON_THE_WAY = (
     CapacityNotAvailableError, CredentialRetrievalError, MetadataRetrievalError, TokenRetrievalError,
 )  # fmt: skip
 _WRONG_TYPE = "Invalid type for parameter"
+# In sentences such as: When copying key 'x' in bucket 'b', AWS Error ACCESS_DENIED during CopyObject operation.
+_ARROW = re.compile(r"AWS Error (?P<code>[A-Z0-9_]+)")
 
 
 def aws_failure(error: BaseException, about: str) -> ExportFailed | None:
@@ -86,6 +89,25 @@ def aws_failure(error: BaseException, about: str) -> ExportFailed | None:
             return ExportFailed(Consequence.TRANSIENT, text)
         case _:
             return None
+
+
+def arrow_failure(error: OSError, about: str) -> ExportFailed | None:
+    """What an error of Arrow's S3 means for ``about``; None for any other.
+
+    It has no errno and no code but in its text, where the code is that of AWS in another spelling.
+    """
+    text = str(error)
+    found = _ARROW.search(text)
+    if found is None:
+        return None
+    spelt = found["code"].replace("_", "").lower()
+    remedy = next((remedy for code, remedy in _TO_MEND.items() if _bare(code) == spelt), None)
+    consequence = Consequence.TRANSIENT if remedy is None else Consequence.CONFIG
+    return ExportFailed(consequence, f"{about}: {_sentence(text)} {remedy or _AGAIN}")
+
+
+def _bare(code: str) -> str:
+    return code.removesuffix("Exception").lower()
 
 
 def _refused(error: ClientError, about: str) -> ExportFailed:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from source_salesforce_bulk.extraction.stream_state import StateError
 from source_salesforce_bulk.registries.state import UnreadableProgress
-from source_salesforce_bulk.runners.aws_failures import aws_failure
+from source_salesforce_bulk.runners.aws_failures import arrow_failure, aws_failure
 from source_salesforce_bulk.runners.outcomes import ExportFailed
 from source_salesforce_bulk.salesforce.failure_kinds import MEANINGS, disk_kind
 from source_salesforce_bulk.salesforce.failures import Consequence, Kind
@@ -17,7 +17,9 @@ _PACKAGE = Path(__file__).parents[1]
 
 def storage_failure(error: BaseException, about: str) -> ExportFailed | None:
     """What an exception of AWS or of the file system means for ``about``; None where it is neither."""
-    return _disk_failure(error, about) if isinstance(error, OSError) else aws_failure(error, about)
+    if isinstance(error, OSError):
+        return arrow_failure(error, about) or _disk_failure(error, about)
+    return aws_failure(error, about)
 
 
 def unusable_state(error: StateError | UnreadableProgress, object_name: str) -> ExportFailed:
