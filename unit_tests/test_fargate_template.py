@@ -14,8 +14,9 @@ from click.testing import CliRunner
 from source_salesforce_bulk.registries.dynamodb_state import _key
 from source_salesforce_bulk.runners.cli import export
 from source_salesforce_bulk.runners.metrics import NAMESPACE, RunReport, embedded
-from source_salesforce_bulk.runners.outcomes import ExitCode, ObjectOutcome
+from source_salesforce_bulk.runners.outcomes import ExitCode, ExportFailed, ObjectOutcome
 from source_salesforce_bulk.runners.staging import STAGING
+from source_salesforce_bulk.salesforce.failures import Consequence
 from source_salesforce_bulk.signals import Stop
 from unit_tests.cloudformation import DEPLOY, actions, lint, read_template, resolved, statements
 
@@ -108,7 +109,7 @@ def test_pages_are_spooled_to_a_volume_that_is_declared(resources: dict[str, Any
 
 def test_no_secret_stands_in_the_task_definition(container: dict[str, Any]) -> None:
     assert "Secrets" not in container
-    assert [entry["Name"] for entry in container["Environment"]] == ["TMPDIR", "AWS_REGION", "AWS_DEFAULT_REGION"]
+    assert [entry["Name"] for entry in container["Environment"]] == ["TMPDIR", "AWS_REGION"]
 
 
 @pytest.mark.parametrize("objects", [[], ["Account"], ["Account", "Opportunity*"]])
@@ -205,17 +206,25 @@ def test_alarms_watch_what_runs_write_into_the_log_group_of_the_stack(resources:
         (metric,) = counter["MetricTransformations"]
         assert (metric["MetricNamespace"], metric["MetricValue"]) == (own, "1")
         counted[metric["MetricName"]] = counter["FilterPattern"]
-    for exit_code, raised in ((0, {"Succeeded"}), (3, {"Failed"}), (143, set())):
-        run, of_an_object = embedded(report(exit_code))
-        assert {name for name, pattern in counted.items() if matches(pattern, run)} == raised
+    busy = ObjectOutcome("Account", ExportFailed(Consequence.TRANSIENT, "Another run exports it."), busy=True)
+    limited = ObjectOutcome("Account", ExportFailed(Consequence.TRANSIENT, "The limits are used up."))
+    done = ObjectOutcome("Account")
+    for exit_code, outcome, raised in (
+        (0, done, {"Succeeded"}),
+        (3, limited, {"Failed"}),
+        (75, limited, {"Failed"}),
+        (75, busy, set()),
+        (143, done, set()),
+    ):
+        run, of_an_object = embedded(report(exit_code, outcome))
+        assert {name for name, pattern in counted.items() if matches(pattern, run)} == raised, (exit_code, outcome)
         assert not any(matches(pattern, of_an_object) for pattern in counted.values())
     (silence,) = [alarm for alarm in alarms if alarm["MetricName"] == "Succeeded"]
     assert silence["TreatMissingData"] == "breaching"
 
 
-def report(exit_code: int) -> RunReport:
+def report(exit_code: int, outcome: ObjectOutcome) -> RunReport:
     counts = {"RecordsProcessed": 1.0}
-    outcome = ObjectOutcome("Account")
     return RunReport("r", "00D", exit_code, datetime(2026, 11, 25, tzinfo=UTC), 1.0, [(outcome, counts)], {})
 
 
