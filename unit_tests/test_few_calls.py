@@ -83,6 +83,17 @@ def test_a_probe_that_fails_leaves_the_window_to_a_job(rigs: Rigs, fate: str):
     assert rig.salesforce.count("create") == 1
 
 
+def test_an_org_that_answers_no_probe_is_asked_once(rigs: Rigs):
+    """A call takes a quarter of a minute to be given up; a hundred objects would wait for that one after the other."""
+    rig = rigs({"Account": rows(5), "Contact": rows(5)}, jobs=1)
+    rig.salesforce.script("query", *["unavailable"] * 5)
+    runs = [rig.add(name, INCREMENTAL, STATE) for name in ("Account", "Contact")]
+    rig.read_all()
+    rig.close()
+    assert [run.failure for run in runs] == [None, None]
+    assert (rig.salesforce.count("query"), rig.salesforce.count("create")) == (5, 2)
+
+
 def test_a_first_load_is_not_probed(rigs: Rigs):
     rig = rigs({"Account": rows()})
     for mode in (INCREMENTAL, FULL_REFRESH):

@@ -75,8 +75,13 @@ def test_a_list_that_is_none_is_an_unreadable_answer():
     assert raised.value.failure.kind is Kind.UNREADABLE_ANSWER
 
 
-def test_an_org_that_lists_nothing_is_walked_by_its_locators():
-    http = ScriptedHttp().expect("GET", "/750x/resultPages", NOT_FOUND)
+@pytest.mark.parametrize(
+    ("answer", "attempts"), [(NOT_FOUND, 1), (Answer(400, b""), 1), (Answer(405, b""), 1), (Answer(501, b""), 5)]
+)
+def test_an_org_that_lists_nothing_is_walked_by_its_locators(answer, attempts):
+    http = ScriptedHttp()
+    for _ in range(attempts):
+        http.expect("GET", "/750x/resultPages", answer)
     http.expect("GET", "/750x/results", page(1000, "a"), asks_for(None))
     http.expect("GET", "/750x/results", page(1000, "b"), asks_for("a"))
     http.expect("GET", "/750x/results", page(1000, "null"), asks_for("b"))

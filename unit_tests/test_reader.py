@@ -206,14 +206,22 @@ def test_a_row_that_a_page_lacked_once_comes_when_the_page_is_fetched_again(rig)
     assert names(read_one(rig, "Account", FULL_REFRESH)) == all_of(8)
 
 
-@pytest.mark.parametrize("answer", ["no content", "nothing there"])
-def test_a_job_without_a_row_is_complete_whether_its_page_is_empty_or_not_there(tmp_path, answer):
+@pytest.mark.parametrize("answers", [["no content"], ["nothing there", "nothing there"]])
+def test_a_job_without_a_row_is_complete_whether_its_page_is_empty_or_not_there(tmp_path, answers):
     rig = ExtractionRig(tmp_path, {"Account": []})
-    rig.salesforce.script("results", answer)
+    rig.salesforce.script("results", *answers)
     run = read_one(rig, "Account", Mode.INCREMENTAL)
     again = read_one(ExtractionRig(tmp_path, {"Account": []}), "Account", Mode.INCREMENTAL)
     assert (run.failure, run.rows, run.state) == (None, [], again.state)
     assert "SystemModstamp" in run.state
+    rig.salesforce.close()
+
+
+def test_a_job_that_denied_its_rows_and_is_gone_is_no_job_without_rows(tmp_path):
+    rig = ExtractionRig(tmp_path, {"Account": rows(1)})
+    rig.salesforce.script("info", "too few").script("results", "gone")
+    run = read_one(rig, "Account", FULL_REFRESH)
+    assert names(run) == all_of(1)
     rig.salesforce.close()
 
 

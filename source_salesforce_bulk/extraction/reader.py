@@ -184,7 +184,7 @@ class PageReader:
             return
         if _nothing_is_left(window, slot.failure):
             self._end(read, window)
-        elif slot.failure.action is Action.NOT_READY:
+        elif slot.failure.action is Action.NOT_READY or _is_to_be_asked_for(window, slot.failure):
             self._apply(read, window, NotReady())
         else:
             self._apply(read, window, PagesLost(slot.failure))
@@ -210,9 +210,15 @@ def _nothing_is_left(window: WindowRead, failure: Failure) -> bool:
     """Whether a page that cannot be had is no loss, because every row that the job reports was handed on.
 
     Some orgs answer 204 or 404 for the results of a job that is complete without a row; a locator behind the last row
-    leads to nothing.
+    leads to nothing. A 404 is believed once the job was asked for again and is still there.
     """
     if not window.walk.counted:
         return False
-    nowhere = failure.action is Action.NOT_READY or failure.kind is Kind.JOB_GONE
-    return nowhere or (failure.action is Action.NEW_JOB and window.walk.page > 0)
+    if failure.kind is Kind.JOB_GONE and window.walk.page == 0:
+        return window.job.not_ready > 0
+    return failure.action is Action.NOT_READY or (failure.action is Action.NEW_JOB and window.walk.page > 0)
+
+
+def _is_to_be_asked_for(window: WindowRead, failure: Failure) -> bool:
+    """Whether a job without a row whose results are not there may be gone: then its count says nothing any more."""
+    return window.walk.counted and window.walk.page == 0 and failure.kind is Kind.JOB_GONE

@@ -92,6 +92,7 @@ class JobScheduler:
         self._on_stop = on_stop
         self._last_create: int | None = None
         self._halted = False
+        self._probes_pay = True
         self._creates_held: list[tuple[ObjectRead, WindowRead]] = []
         self.creates = 0
 
@@ -145,7 +146,7 @@ class JobScheduler:
             elif read.is_too_large(window):
                 self.apply(read, window, TooLarge())
             else:
-                self.apply(read, window, Probe() if window.probe else Start())
+                self.apply(read, window, Probe() if window.probe and self._probes_pay else Start())
 
     def apply(self, read: ObjectRead, window: WindowRead, event: Event) -> Phase:
         """Let ``event`` happen to a window's job and do what follows; the phase the job is in then."""
@@ -251,7 +252,9 @@ class JobScheduler:
 
     def _probe_failed(self, read: ObjectRead, window: WindowRead, error: Exception) -> None:
         """Whatever is in the way: the job will be answered with the same, and there it is dealt with."""
-        if failure_in(error) is not None:
+        failure = failure_in(error)
+        if failure is not None:
+            self._probes_pay &= failure.action is not Action.RETRY  # else every window would wait out a call's retries
             self.apply(read, window, Probed(empty=False))
 
     def _unfinished(self, reads: Sequence[ObjectRead]) -> int:

@@ -21,6 +21,9 @@ from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
 
 LOGGER = logging.getLogger("airbyte.salesforce.pages")
 
+_LISTS_NOTHING = frozenset({400, 404, 405, 501})
+"""How an org says that it lacks the resource. What else may be behind these, the results are answered with as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
@@ -61,7 +64,7 @@ class PageLister:
         try:
             listed = tuple(self._listed(job))
         except SalesforceError as error:
-            if error.failure.status != 404:
+            if error.failure.status not in _LISTS_NOTHING:
                 raise
             LOGGER.info("%s job %s: the org does not list pages; walking them", job.object_name, job.job_id)
             return self._walked(job, start, page_size)
