@@ -45,7 +45,7 @@ mutants: $(STAMP) ## Break each important rule once and see the test fail that g
 	@$(BIN)/python -m unit_tests.mutants $(WORD)
 
 .PHONY: fuzz
-fuzz: $(STAMP) ## Feed the CSV reader and the classifier whatever bytes come (SECONDS=60)
+fuzz: $(STAMP) ## Feed the CSV readers and the classifier whatever bytes come (SECONDS=60)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
 	@$(BIN)/python -m unit_tests.fuzz --seconds $(SECONDS)
 

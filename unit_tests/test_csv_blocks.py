@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from source_salesforce_bulk.encoding.csv_blocks import Block, NotPlain, block_size, exact_blocks, plain_blocks
@@ -155,7 +155,7 @@ BODIES = st.one_of(
 
 
 @given(st.sampled_from(['"Id","Name"\n', "Id,Name\n", "name,id\n"]), BODIES, st.integers(1, 60))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 def test_whatever_the_fast_way_believes_csv_page_reads_alike(header, body, size):
     page = (header + body).encode()
     try:
@@ -163,6 +163,33 @@ def test_whatever_the_fast_way_believes_csv_page_reads_alike(header, body, size)
     except NotPlain:
         return
     assert found == expected(page)
+
+
+ENDS = st.sampled_from(["\n", '"', "", "a", ",", '"\n"', '\n"', '"\n', '","', '"\n"\n"'])
+SHARED = '"1","\n"\n"2",","\n"\n"2","a ""b"""\n"3","b"""\n"3",""\n'
+
+
+def test_row_ends_that_share_a_quote_hide_no_damage():
+    """Text is cut from the left; from the right, the quote and line feed before the third row would be lost."""
+    page = HEADER + SHARED.encode()
+    with pytest.raises(PageRejected):
+        expected(page)
+    for size in range(SMALLEST, len(page) + 1):
+        with pytest.raises(NotPlain):
+            blocks_of(page, size)
+
+
+@given(st.integers(1, 3), st.data(), st.integers(20, 70))
+@example(1, [['"\n"\n"'], ['"\n"\n"'], [""], ['"'], ['\n"'], ["\n"]], 21)
+@settings(max_examples=600, deadline=None)
+def test_rows_whose_cells_look_like_ends_of_rows_are_cut_right_wherever_a_block_ends(width, data, size):
+    names = ("Id", "Name", "Note")[:width]
+    drawn = data if isinstance(data, list) else data.draw(st.lists(st.lists(ENDS, min_size=width, max_size=width)))
+    lines = [",".join('"' + cell.replace('"', '""') + '"' for cell in row) + "\n" for row in [names, *drawn]]
+    try:
+        assert rows_in(blocks_of("".join(lines).encode(), size, names)) == drawn
+    except NotPlain:
+        return
 
 
 @given(BODIES)

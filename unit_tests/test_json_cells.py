@@ -134,7 +134,7 @@ CELLS = {
 
 @pytest.mark.parametrize("kind", list(CellKind))
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_column_is_what_its_cells_are_one_by_one(kind, data):
     cells = data.draw(st.lists(st.one_of(st.just(""), CELLS[kind]), max_size=5))
     made = column(kind, *cells)

@@ -175,14 +175,15 @@ class _Cutter:
         if None in rows:
             rows, exact, left = self._mended(pieces, rows)
             if left:
-                pieces_left = self._inside(text).rsplit(between, left)[-left:]
-                self.unfinished = self._quoting.quote + between.join(pieces_left) + self._quoting.quote + _LF
+                # From the left, as the pieces were cut: of two row ends that share a quote the other side sees another.
+                behind = self._inside(text).split(between, len(pieces) - left)[-1]
+                self.unfinished = self._quoting.quote + behind + self._quoting.quote + _LF
         return Block(self._columns(cast(list[list[bytes]], rows)), len(rows), exact)
 
     def _inside(self, text: bytes) -> bytes:
         """The text without what opens its first row and closes its last."""
         quote = self._quoting.quote
-        if not (text.startswith(quote) and text.endswith(quote + _LF)):
+        if not (text.startswith(quote) and text.endswith(quote + _LF)) or len(text) <= 2 * len(quote):
             raise NotPlain
         return text[len(quote) : -len(quote) - 1]
 

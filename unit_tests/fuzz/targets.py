@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
+import orjson
+
+from source_salesforce_bulk.encoding.csv_blocks import Block, NotPlain, exact_blocks, plain_blocks
 from source_salesforce_bulk.encoding.csv_page import PageRejected, inspect_page, read_rows
 from source_salesforce_bulk.salesforce.bulk_api import JobState
 from source_salesforce_bulk.salesforce.failures import classify_job_state, classify_response
@@ -47,6 +51,23 @@ def page(data: bytes) -> None:
         assert rows == [[(row or [""])[index] for index in order] for row in expected]
 
 
+def blocks(data: bytes) -> None:
+    """As :func:`page`, with how many bytes make a block in the second byte.
+
+    The fast way through a page gives it up or finds the cells that ``csv_page`` finds, and the exact way always does.
+    """
+    columns = COLUMNS[: 1 + data[0] % len(COLUMNS)] if data else COLUMNS
+    size, body = 20 + (data[1] if len(data) > 1 else 0), data[2:]
+    try:
+        rows = list(read_rows(io.BytesIO(body), columns))
+    except PageRejected as rejected:
+        _is_rejected(body, columns, size, str(rejected))
+        return
+    with suppress(NotPlain):
+        assert _cells(plain_blocks(io.BytesIO(body), columns, size)) == rows
+    assert _cells(exact_blocks(io.BytesIO(body), columns)) == rows
+
+
 def answer(data: bytes) -> None:
     """Three bytes choose the operation and the status, the rest is the body, in which a secret is echoed.
 
@@ -67,7 +88,29 @@ def answer(data: bytes) -> None:
     _says_something(job.summary, job.guidance)
 
 
-TARGETS: dict[str, Callable[[bytes], None]] = {"page": page, "answer": answer}
+TARGETS: dict[str, Callable[[bytes], None]] = {"page": page, "blocks": blocks, "answer": answer}
+
+
+def _cells(found: Iterable[Block]) -> list[list[str]]:
+    rows: list[list[str]] = []
+    for block in found:
+        assert all(len(column) == block.rows for column in block.columns)
+        rows += ([orjson.loads(b'"%b"' % cell) for cell in row] for row in zip(*block.columns, strict=True))
+    return rows
+
+
+def _is_rejected(body: bytes, columns: tuple[str, ...], size: int, why: str) -> None:
+    try:
+        list(plain_blocks(io.BytesIO(body), columns, size))
+    except NotPlain:
+        pass
+    else:
+        raise AssertionError(f"the fast way accepts a page although {why}")
+    try:
+        list(exact_blocks(io.BytesIO(body), columns))
+    except PageRejected as rejected:
+        said = str(rejected)
+    assert said == why
 
 
 def _masked(text: str) -> str:

@@ -127,6 +127,30 @@ MUTANTS: tuple[Mutant, ...] = (
         tests=("test_csv_page.py::test_a_page_that_salesforce_cannot_have_meant_is_rejected",),
     ),
     Mutant(
+        rule="The fast way keeps the rest of a block as it stands in the page",
+        file="encoding/csv_blocks.py",
+        old="self._inside(text).split(between, len(pieces) - left)[-1]",
+        new="between.join(self._inside(text).rsplit(between, left)[-left:])",
+        tests=("test_csv_blocks.py::test_row_ends_that_share_a_quote_hide_no_damage",),
+    ),
+    Mutant(
+        rule="The fast way makes no row of half a pair of quotes",
+        file="encoding/csv_blocks.py",
+        old=" or len(text) <= 2 * len(quote):",
+        new=":",
+        tests=(
+            "test_csv_blocks.py::test_rows_whose_cells_look_like_ends_of_rows_are_cut_right_wherever_a_block_ends",
+            "test_fuzz_corpus.py::test_what_was_tried_before_holds",
+        ),
+    ),
+    Mutant(
+        rule="The fast way gives a page up where an empty line stands among rows of several cells",
+        file="encoding/csv_blocks.py",
+        old='io.StringIO(f"{text.decode()}\\n", newline="\\n")',
+        new='io.StringIO(text.decode(), newline="\\n")',
+        tests=("test_csv_blocks.py::test_an_odd_page_is_not_plain",),
+    ),
+    Mutant(
         rule="A page that is not UTF-8 is rejected, not repaired",
         file="encoding/csv_page.py",
         old='errors="strict"',
