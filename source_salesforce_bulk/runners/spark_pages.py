@@ -44,7 +44,7 @@ MAX_SESSIONS = 4
 _LEAST_AHEAD = 16  # pages of one object that are asked for at once, on however small a cluster
 _PAGE_SIZE = 50_000  # where a page was asked for without a size, and the org does not list pages any more
 
-_NOWHERE = Path("nowhere")  # a page that was read elsewhere has no file here
+_NOWHERE = Path("/nonexistent/page")  # a page that was read elsewhere has no file here, and none is ever removed
 
 
 class Lister(Protocol):
