@@ -175,7 +175,7 @@ class ExportRun:
             for readable, name in zip(readables, names, strict=True)
         ]
         extraction.others_wait = len(self.objects) > 1
-        LOGGER.info("Run %s exports %d objects to %s", connection.run_id, len(readables), self.places.destination.url)
+        LOGGER.info("Run %s exports to %s; objects: %d", connection.run_id, self.places.destination.url, len(names))
         self.places.watcher.begin(self.objects)
 
     # While objects are read
