@@ -27,7 +27,7 @@ def check_connection(connection: Connection) -> str:
     """A sentence that says who is connected to what. Raises ``SalesforceError`` for what stands in the way.
 
     Costs five calls beside the login: versions, limits, and a job that is created for at most one row, aborted and
-    deleted.
+    deleted; one more, the list of objects, where the configuration names some.
     """
     session = connection.log_in()
     _check_version(connection)
