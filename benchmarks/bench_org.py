@@ -50,26 +50,29 @@ class BenchOrg:
 
 
 @contextmanager
+def org_process(*options: str) -> Iterator[Mapping[str, Any]]:
+    """A simulated org in a process of its own, on a free loopback port: where it is, and its credentials."""
+    command = [sys.executable, "-m", "integration_tests.simulated_org", "--port", "0", "--exit-with-parent", *options]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
+@contextmanager
 def bench_org(
     rows: int, object_name: str = "Bench__c", fields: str = "", page_rows: int = PAGE_ROWS
 ) -> Iterator[BenchOrg]:
     """An org that holds ``rows`` rows of an object: ``Bench__c``, or one that is made with ``fields``."""
-    command = [
-        *(sys.executable, "-m", "integration_tests.simulated_org", "--exit-with-parent", "--polls", "1"),
-        *("--bench-rows", "0" if fields else str(rows), "--set", f'frozen_at="{END}"'),
-    ]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        ready = json.loads(process.stdout.readline())
+    bench_rows = "0" if fields else str(rows)
+    with org_process("--polls", "1", "--bench-rows", bench_rows, "--set", f'frozen_at="{END}"') as ready:
         credentials = ready["credentials"]["refresh_token"]
         org = BenchOrg(ready["url"], ready["control_url"], credentials, object_name, rows, page_rows)
         if fields:
             org.control("add_object", name=object_name, fields=fields, rows=rows)
         yield org
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def write_json(path: Path, content: object) -> Path:

@@ -9,7 +9,6 @@ import fcntl
 import json
 import re
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -21,7 +20,7 @@ from typing import Any
 
 import requests
 
-from benchmarks.bench_org import END, START
+from benchmarks.bench_org import END, START, org_process
 from benchmarks.contenders import CONNECTOR, HERE, PEER
 
 _BYTES = re.compile(rb"complete: .* bytes (\d+),")
@@ -124,12 +123,8 @@ class Org:
 @contextmanager
 def simulated_org(*options: str) -> Iterator[Org]:
     """An org on a free loopback port."""
-    command = [sys.executable, "-m", "integration_tests.simulated_org", "--port", "0", "--exit-with-parent", *options]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield Org(json.loads(process.stdout.readline() if process.stdout else ""))
-        finally:
-            process.terminate()
+    with org_process(*options) as ready:
+        yield Org(ready)
 
 
 def timed(command: Sequence[str], enough: Enough = lambda _: False, patience: float = 0) -> Run:

@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from typing import Any
 import requests
 from pyarrow import parquet
 
+from benchmarks.bench_org import org_process
 from source_salesforce_bulk.config import parse_config
 from source_salesforce_bulk.connection import Connection, Surroundings
 from source_salesforce_bulk.salesforce.clock import SystemClock
@@ -194,17 +195,9 @@ def describe_machine() -> str:
     return f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, load {load:.1f}"
 
 
-@contextmanager
-def bench_org(rows: int) -> Iterator[Mapping[str, Any]]:
-    """A simulated org in a process of its own, its clock standing still so that every run asks the same."""
-    command = [sys.executable, "-m", "integration_tests.simulated_org", "--port", "0", "--exit-with-parent"]
-    command += ["--polls", "1", "--bench-rows", str(rows), "--rows", "0.01", "--set", f'frozen_at="{CLOCK}"']
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.terminate()
+def bench_org(rows: int) -> AbstractContextManager[Mapping[str, Any]]:
+    """A simulated org whose clock stands still, so that every run asks the same."""
+    return org_process(*("--polls", "1", "--bench-rows", str(rows), "--rows", "0.01", "--set", f'frozen_at="{CLOCK}"'))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 
 from integration_tests.aws import Aws
 from integration_tests.connector import Connector, configure
-from integration_tests.exporter import Exporter, as_emitted, in_arrows_range
+from integration_tests.exporter import Exporter, as_emitted, assert_every_row_once, in_arrows_range, pages_served
 from integration_tests.ground_truth import GroundTruth, assert_same_rows
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
 from integration_tests.spark_job import PYTHON, SparkJob, build_stub, kill_workers
@@ -52,20 +51,6 @@ def assert_failed(done: subprocess.CompletedProcess[str], sentence: str) -> None
     assert done.returncode != 0
     assert f"BackfillFailed: {sentence}" in done.stdout, done.stdout[-4000:]
     assert "STUB commit" not in done.stdout
-
-
-def assert_every_row_once(job: SparkJob, org: SimulatedOrg, *names: str) -> None:
-    for name in names:
-        types = GroundTruth(org).types(name)
-        assert_same_rows(
-            [as_emitted(row, types) for row in job.rows(name)],
-            [in_arrows_range(row, types) for row in GroundTruth(org).records(name)],
-        )
-
-
-def pages_served(org: SimulatedOrg) -> Counter[str]:
-    log = org.control.request_log()
-    return Counter(f"{one['path']} {one['query']}" for one in log if one["kind"] == "results" and one["status"] == 200)
 
 
 def documents(done: subprocess.CompletedProcess[str]) -> dict[str | None, Any]:
@@ -120,7 +105,7 @@ def test_python_workers_are_killed_in_the_middle(org: SimulatedOrg, job: SparkJo
     assert_succeeded(subprocess.CompletedProcess([], running[0].returncode, stdout))
     assert killed
     assert killed[0] > 0
-    assert_every_row_once(job, org, "Contact")
+    assert_every_row_once(job.rows, org, "Contact")
     assert org.control.requests()["createJob"] == 1
     assert sum(pages_served(org).values()) > len(pages_served(org))
 
@@ -150,7 +135,7 @@ def test_a_page_fails_once_and_then_for_good_and_the_next_run_goes_on(org: Simul
     assert_failed(done, "Trouble that passes. Nothing is lost: run the job again")
     org.control.remove_fault(lasting)
     assert_succeeded(job.submit(["Contact", "Account"]))
-    assert_every_row_once(job, org, "Contact", "Account")
+    assert_every_row_once(job.rows, org, "Contact", "Account")
     files = job.files("Contact")
     assert len({file["job"] for file in files}) == 1
     assert {file["path"].split("/")[1] for file in files} == {"run=jr_0001", "run=jr_0002"}
@@ -165,7 +150,7 @@ def test_a_changed_schema_stops_its_object_before_it_is_read(org: SimulatedOrg, 
 
     assert_failed(done, "Some objects failed for good")
     assert org.control.requests()["createJob"] == 1
-    assert_every_row_once(job, org, "Contact")
+    assert_every_row_once(job.rows, org, "Contact")
 
 
 def test_a_session_that_ends_in_a_wave_costs_its_undone_pages_alone(org: SimulatedOrg, job: SparkJob) -> None:
@@ -176,7 +161,7 @@ def test_a_session_that_ends_in_a_wave_costs_its_undone_pages_alone(org: Simulat
     asked = org.control.requests()
     assert (asked["token"], asked["createJob"]) == (2, 1)
     assert set(pages_served(org).values()) == {1}
-    assert_every_row_once(job, org, "Contact")
+    assert_every_row_once(job.rows, org, "Contact")
 
 
 def test_an_org_that_does_not_list_its_pages(org: SimulatedOrg, job: SparkJob) -> None:
@@ -187,4 +172,4 @@ def test_an_org_that_does_not_list_its_pages(org: SimulatedOrg, job: SparkJob) -
 
     assert_succeeded(job.submit(["Contact", "Awkward__c"]))
 
-    assert_every_row_once(job, org, "Contact", "Awkward__c")
+    assert_every_row_once(job.rows, org, "Contact", "Awkward__c")

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from typing import Any
 from pyarrow import parquet
 
 from integration_tests.connector import ImpatientClock
+from integration_tests.ground_truth import GroundTruth, assert_same_rows
 from integration_tests.simulated_org import SimulatedOrg
 from source_salesforce_bulk.config import parse_config
 from source_salesforce_bulk.connection import Connection, Surroundings
@@ -183,6 +185,22 @@ def read_file(path: Path) -> Iterator[Row]:
     else:
         for row in parquet.read_table(path).to_pylist():
             yield {name: value for name, value in row.items() if value is not None}
+
+
+def assert_every_row_once(brought: Callable[[str], list[Row]], org: SimulatedOrg, *names: str) -> None:
+    """Assert that the files which manifests name hold what the org does, value by value; ``brought`` is ``rows``."""
+    for name in names:
+        types = GroundTruth(org).types(name)
+        assert_same_rows(
+            [as_emitted(row, types) for row in brought(name)],
+            [in_arrows_range(row, types) for row in GroundTruth(org).records(name)],
+        )
+
+
+def pages_served(org: SimulatedOrg) -> Counter[str]:
+    """How often each page of each job was answered with rows, by its address."""
+    log = org.control.request_log()
+    return Counter(f"{one['path']} {one['query']}" for one in log if one["kind"] == "results" and one["status"] == 200)
 
 
 def as_emitted(row: dict[str, Any], types: dict[str, str]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from pyarrow import parquet
 
 from integration_tests.backfill import ATTEMPTS, Backfill
 from integration_tests.connector import Connector, configure
-from integration_tests.exporter import Exporter, as_emitted, in_arrows_range
+from integration_tests.exporter import Exporter, as_emitted, assert_every_row_once, in_arrows_range, pages_served
 from integration_tests.ground_truth import GroundTruth, assert_same_rows
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
 from source_salesforce_bulk.salesforce.wire import Operation
@@ -33,21 +32,6 @@ def still_org() -> Iterator[SimulatedOrg]:
 def org() -> Iterator[SimulatedOrg]:
     with SimulatedOrg(SETTINGS) as simulated:
         yield simulated
-
-
-def pages_served(org: SimulatedOrg) -> Counter[str]:
-    """How often each page of each job was answered with rows, by its address."""
-    log = org.control.request_log()
-    return Counter(f"{one['path']} {one['query']}" for one in log if one["kind"] == "results" and one["status"] == 200)
-
-
-def assert_every_row_once(exporter: Exporter, org: SimulatedOrg, *names: str) -> None:
-    for name in names:
-        types = GroundTruth(org).types(name)
-        assert_same_rows(
-            [as_emitted(row, types) for row in exporter.rows(name)],
-            [in_arrows_range(row, types) for row in GroundTruth(org).records(name)],
-        )
 
 
 @pytest.mark.parametrize("jobs", [1, 4])
@@ -112,7 +96,7 @@ def test_an_export_and_a_backfill_continue_each_other(org: SimulatedOrg, tmp_pat
 
     assert second.run(["Contact"], run_id="second").code == 0
 
-    assert_every_row_once(second, org, "Contact")
+    assert_every_row_once(second.rows, org, "Contact")
     files = second.files("Contact")
     assert len({file["job"] for file in files}) == 1
     assert {file["path"].split("/")[1] for file in files} == {"run=first", "run=second"}
@@ -124,7 +108,7 @@ def test_tasks_that_die_are_run_again_and_leave_nothing_twice(org: SimulatedOrg,
 
     assert backfill.run(["Contact"]).code == 0
 
-    assert_every_row_once(backfill, org, "Contact")
+    assert_every_row_once(backfill.rows, org, "Contact")
     assert set(pages_served(org).values()) == {1, ATTEMPTS}
     assert org.control.requests()["createJob"] == 1
 
@@ -135,7 +119,7 @@ def test_a_task_that_spark_ran_twice_at_the_same_time_counts_once(org: Simulated
 
     assert backfill.run(["Contact"]).code == 0
 
-    assert_every_row_once(backfill, org, "Contact")
+    assert_every_row_once(backfill.rows, org, "Contact")
     assert set(pages_served(org).values()) == {2}
 
 
@@ -152,7 +136,7 @@ def test_a_lost_spark_job_ends_its_object_and_the_next_run_goes_on(
 
     assert backfill.run(["Contact", "Account"]).code == 0
 
-    assert_every_row_once(backfill, org, "Contact", "Account")
+    assert_every_row_once(backfill.rows, org, "Contact", "Account")
 
 
 def test_a_session_that_ends_in_a_wave_costs_its_undone_pages_alone(org: SimulatedOrg, tmp_path: Path) -> None:
@@ -164,7 +148,7 @@ def test_a_session_that_ends_in_a_wave_costs_its_undone_pages_alone(org: Simulat
     asked = org.control.requests()
     assert (asked["token"], asked["createJob"]) == (2, 1)
     assert set(pages_served(org).values()) == {1}
-    assert_every_row_once(backfill, org, "Contact")
+    assert_every_row_once(backfill.rows, org, "Contact")
 
 
 @pytest.mark.parametrize("locator_end", ["null", "missing", "empty"])
@@ -178,7 +162,7 @@ def test_an_org_that_does_not_list_pages_has_them_walked(
 
     assert backfill.run(["Contact", "Awkward__c"]).code == 0
 
-    assert_every_row_once(backfill, org, "Contact", "Awkward__c")
+    assert_every_row_once(backfill.rows, org, "Contact", "Awkward__c")
 
 
 def test_a_broken_page_is_fetched_again_where_it_is_read(org: SimulatedOrg, tmp_path: Path) -> None:
@@ -188,7 +172,7 @@ def test_a_broken_page_is_fetched_again_where_it_is_read(org: SimulatedOrg, tmp_
     result = backfill.run(["Contact"])
 
     assert result.code == 0
-    assert_every_row_once(backfill, org, "Contact")
+    assert_every_row_once(backfill.rows, org, "Contact")
     assert sorted(pages_served(org).values())[-2:] == [1, 2]
 
 
@@ -201,7 +185,7 @@ def test_a_page_that_stays_broken_fails_its_object_alone(org: SimulatedOrg, tmp_
 
     assert result.code != 0
     assert [outcome.status == "complete" for outcome in result.outcomes] == [False, True]
-    assert_every_row_once(backfill, org, "Lead")
+    assert_every_row_once(backfill.rows, org, "Lead")
 
 
 def test_a_changed_schema_stops_its_object_before_a_page_is_read(org: SimulatedOrg, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_salesforce_bulk.airbyte_errors import final_trace, traced, traced_config_error, traced_defect
 from source_salesforce_bulk.catalog import ReadableObject, plan_object, readable_object, selected_fields
 from source_salesforce_bulk.connection import Connection
-from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.extraction import CLEAN_UP, CLEAN_UP_STOPPED, IDLE, Extraction
 from source_salesforce_bulk.extraction.planner import wants_count
 from source_salesforce_bulk.extraction.stream_state import StateError, jobs_named
 from source_salesforce_bulk.interleaving import TURN_OVER, TurnOver, interleave
@@ -47,12 +47,6 @@ STATE_AGAIN = 300.0
 """Seconds after which a waiting stream's last STATE is emitted again; the platform is promised ten minutes."""
 LOG_AGAIN = 60.0
 """Seconds between two log lines while a stream waits."""
-IDLE = 1.0
-"""Longest single wait, in seconds; a signal is noticed after it."""
-CLEAN_UP = 60.0
-"""Seconds the clean-up of finished jobs may take after the last message."""
-CLEAN_UP_STOPPED = 8.0
-"""The same where the run was cut short, by a signal or a reader that is gone: the process must be gone soon."""
 
 _FIELDS_NAMED = 20  # in a log line
 

@@ -42,6 +42,15 @@ READS_PER_SLOT = 4
 More would only lengthen the list of complete jobs that wait for a reader, and that a run which is killed leaves behind.
 """
 
+IDLE = 1.0
+"""Longest single :meth:`Extraction.wait` of a run, in seconds; a signal is noticed after it."""
+
+CLEAN_UP = 60.0
+"""Seconds the clean-up of finished jobs may take after a run's last word."""
+
+CLEAN_UP_STOPPED = 8.0
+"""The same where the run was cut short, by a signal or a reader that is gone: the process must be gone soon."""
+
 T = TypeVar("T")
 
 

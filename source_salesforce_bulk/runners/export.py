@@ -16,7 +16,7 @@ from typing import Protocol
 
 from source_salesforce_bulk.catalog import ReadableObject, Survey, survey_objects
 from source_salesforce_bulk.connection import Connection
-from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.extraction import CLEAN_UP, CLEAN_UP_STOPPED, IDLE, Extraction
 from source_salesforce_bulk.interleaving import TURN_OVER, TurnOver, interleave
 from source_salesforce_bulk.limits_watch import LimitsWatch
 from source_salesforce_bulk.registries.state import LeaseLost, StateRegistry
@@ -31,13 +31,6 @@ from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kin
 from source_salesforce_bulk.salesforce.row_counts import RowCounts
 
 LOGGER = logging.getLogger("salesforce_bulk.export")
-
-IDLE = 1.0
-"""Longest single wait, in seconds; a signal is noticed after it."""
-CLEAN_UP = 60.0
-"""Seconds the clean-up of finished jobs may take after the manifest."""
-CLEAN_UP_STOPPED = 8.0
-"""The same after a signal: the process must be gone soon."""
 
 
 class Watcher(Protocol):
