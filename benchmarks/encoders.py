@@ -1,6 +1,6 @@
 """What encoding costs, by kind of page: ``python -m benchmarks.encoders``. No org, no network, one process, one core.
 
-    lines      the connector's encoder (``encoding.record_lines``)
+    lines      the connector's encoder (``pages.record_lines``)
     row by row the exact path: csv module, one record at a time, orjson
     polars     a columnar engine, where it is installed; it writes nulls out and cannot keep every digit
 
@@ -21,10 +21,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import orjson
 
-from source_salesforce_bulk.encoding.csv_page import read_rows
-from source_salesforce_bulk.encoding.json_cells import json_value
-from source_salesforce_bulk.encoding.record_lines import LineEncoder
-from source_salesforce_bulk.encoding.records import Column, RecordReader
+from source_salesforce_bulk.pages.csv_page import read_rows
+from source_salesforce_bulk.pages.json_cells import json_value
+from source_salesforce_bulk.pages.record_lines import LineEncoder
+from source_salesforce_bulk.pages.records import Column, RecordReader
 from source_salesforce_bulk.salesforce.field_types import CellKind
 
 ROUNDS = 5

@@ -4,6 +4,6 @@ import sys
 
 from airbyte_cdk.entrypoint import launch
 
-from source_salesforce_bulk.source import SourceSalesforceBulk
+from source_salesforce_bulk.airbyte.source import SourceSalesforceBulk
 
 launch(SourceSalesforceBulk(), sys.argv[1:])

@@ -30,10 +30,10 @@ from pyarrow import parquet
 
 from benchmarks.bench_org import org_process
 from source_salesforce_bulk.config import parse_config
-from source_salesforce_bulk.connection import Connection, Surroundings
+from source_salesforce_bulk.extraction.connection import Connection, Surroundings
+from source_salesforce_bulk.pages.fetch import PageAddress
 from source_salesforce_bulk.salesforce.clock import SystemClock
 from source_salesforce_bulk.salesforce.http_client import RequestsHttp
-from source_salesforce_bulk.salesforce.pages import PageAddress
 
 SCRIPTS = Path(sys.executable).parent
 PAGE_ROWS = 50_000

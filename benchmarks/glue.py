@@ -35,8 +35,8 @@ CLOCK = "2026-07-02T00:00:00Z"  # behind every row
 _BACKFILL = """
 import json, sys, time
 from pyspark.sql import SparkSession
-from source_salesforce_bulk.runners.export_command import ExportOptions
-from source_salesforce_bulk.runners.glue import run_backfill
+from source_salesforce_bulk.export.export_command import ExportOptions
+from source_salesforce_bulk.spark.glue import run_backfill
 
 slots, config, folder, name = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 builder = SparkSession.builder.master(f"local[{slots},4]").config("spark.ui.enabled", "false")

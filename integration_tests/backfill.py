@@ -21,13 +21,13 @@ from pyarrow import parquet
 
 from integration_tests.connector import ImpatientClock
 from integration_tests.exporter import Exporter
-from source_salesforce_bulk.encoding.records import Column
-from source_salesforce_bulk.runners.destination import Destination
-from source_salesforce_bulk.runners.page_files import FileMaker, columns_of
-from source_salesforce_bulk.runners.spark_pages import SparkFiles
-from source_salesforce_bulk.runners.staging import StagedDestination, Staging
-from source_salesforce_bulk.runners.waves import Wave, WaveResult
-from source_salesforce_bulk.salesforce.page_task import PageOutcome, PageTask, PageTaskRunner, spark_schema
+from source_salesforce_bulk.export.destination import Destination
+from source_salesforce_bulk.export.page_files import FileMaker, columns_of
+from source_salesforce_bulk.pages.page_task import PageOutcome, PageTask, PageTaskRunner, spark_schema
+from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.spark.spark_pages import SparkFiles
+from source_salesforce_bulk.spark.staging import StagedDestination, Staging
+from source_salesforce_bulk.spark.waves import Wave, WaveResult
 
 ATTEMPTS = 4
 """Spark's spark.task.maxFailures."""

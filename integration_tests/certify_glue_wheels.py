@@ -23,11 +23,11 @@ CONSTRAINTS = Path(__file__).parents[1] / "deploy" / "glue" / f"constraints-{REL
 EXECUTOR = """
 import json, pickle, sys
 import pyarrow as pa
-from source_salesforce_bulk.encoding.records import Column
+from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.oauth import Session
-from source_salesforce_bulk.salesforce.page_task import PageTask, PartitionReader
-from source_salesforce_bulk.salesforce.pages import PageAddress
+from source_salesforce_bulk.pages.page_task import PageTask, PartitionReader
+from source_salesforce_bulk.pages.fetch import PageAddress
 
 asked = json.load(sys.stdin)
 columns = tuple(Column(name, CellKind(kind)) for name, kind in asked["columns"])
@@ -87,6 +87,6 @@ def test_an_executor_reads_a_page_with_glues_versions(org: SimulatedOrg) -> None
 
 def test_the_driver_can_be_imported_too() -> None:
     """All of it that does not need Spark."""
-    script = "import source_salesforce_bulk.runners.export_command, source_salesforce_bulk.runners.spark_pages"
+    script = "import source_salesforce_bulk.export.export_command, source_salesforce_bulk.spark.spark_pages"
     done = subprocess.run([PYTHON, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

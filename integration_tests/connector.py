@@ -28,8 +28,8 @@ from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.logger import AirbyteLogFormatter
 
 from integration_tests.simulated_org import SimulatedOrg
+from source_salesforce_bulk.airbyte.source import SourceSalesforceBulk
 from source_salesforce_bulk.extraction.calls import ThreadedCalls
-from source_salesforce_bulk.source import SourceSalesforceBulk
 
 SCRIPT = Path(sys.executable).with_name("source-salesforce-bulk")
 T = TypeVar("T")

@@ -25,17 +25,17 @@ from integration_tests.connector import ImpatientClock
 from integration_tests.ground_truth import GroundTruth, assert_same_rows
 from integration_tests.simulated_org import SimulatedOrg
 from source_salesforce_bulk.config import parse_config
-from source_salesforce_bulk.connection import Connection, Surroundings
+from source_salesforce_bulk.export.destination import Destination, LocalDestination
+from source_salesforce_bulk.export.outcomes import ExportFailed
+from source_salesforce_bulk.export.page_files import FORMATS, FileMaker, PageFiles
+from source_salesforce_bulk.export.run import ExportPlaces, ExportResult, ExportRun
+from source_salesforce_bulk.export.schema_watch import SchemaWatch
+from source_salesforce_bulk.extraction.connection import Connection, Surroundings
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.registries.local_state import LocalStates
 from source_salesforce_bulk.registries.schemas import LocalSchemas
 from source_salesforce_bulk.registries.state import StateRegistry
-from source_salesforce_bulk.runners.destination import Destination, LocalDestination
-from source_salesforce_bulk.runners.export import ExportPlaces, ExportResult, ExportRun
-from source_salesforce_bulk.runners.outcomes import ExportFailed
-from source_salesforce_bulk.runners.page_files import FORMATS, FileMaker, PageFiles
-from source_salesforce_bulk.runners.schema_watch import SchemaWatch
 from source_salesforce_bulk.salesforce.http_client import RequestsHttp
 
 SCRIPT = Path(sys.executable).with_name("salesforce-bulk")

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 CONTAINER = str(ROOT / ".ci" / "container")
 IMAGE = os.environ.get("IMAGE", "airbyte/source-salesforce-bulk:dev")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-SPEC = json.loads((ROOT / "source_salesforce_bulk" / "spec.json").read_text(encoding="utf-8"))
+SPEC = json.loads((ROOT / "source_salesforce_bulk" / "airbyte" / "spec.json").read_text(encoding="utf-8"))
 CONFINED = ["--rm", "--network=host", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
 OBJECTS = ["Account", "Contact", "Awkward__c", "AppDefinition"]
 

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from integration_tests.aws import BUCKET, Aws, lose_first_answers
-from source_salesforce_bulk.runners.destination import Destination, LocalDestination, ManifestExists, S3Destination
+from source_salesforce_bulk.export.destination import Destination, LocalDestination, ManifestExists, S3Destination
 
 
 @pytest.fixture(params=["local", "s3", "s3 root"])

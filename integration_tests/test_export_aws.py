@@ -19,8 +19,8 @@ from integration_tests.aws import BUCKET, BUS, REGION, REGISTRY, SECRET, TABLE, 
 from integration_tests.exporter import SCRIPT, Exporter
 from integration_tests.ground_truth import GroundTruth
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
+from source_salesforce_bulk.export.destination import S3Destination
 from source_salesforce_bulk.registries.dynamodb_state import DynamoDbStates
-from source_salesforce_bulk.runners.destination import S3Destination
 from source_salesforce_bulk.salesforce.clock import SystemClock
 
 

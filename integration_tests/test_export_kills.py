@@ -17,9 +17,9 @@ from botocore.exceptions import EndpointConnectionError
 from integration_tests.exporter import Exporter, wait_for
 from integration_tests.ground_truth import GroundTruth
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
+from source_salesforce_bulk.export.destination import LocalDestination, ManifestExists
 from source_salesforce_bulk.registries.local_state import LocalLease, LocalStates
 from source_salesforce_bulk.registries.state import Progress
-from source_salesforce_bulk.runners.destination import LocalDestination, ManifestExists
 
 OBJECTS = ("Contact", "Account")
 

@@ -17,7 +17,7 @@ from integration_tests.exporter import Exporter
 from integration_tests.fault_trial import FIELDS, PAGE_SIZE, with_settings
 from integration_tests.simulated_org import Fault, SimulatedOrg
 from integration_tests.test_secrets import FLOWS, hidden
-from source_salesforce_bulk.runners.cli import commands
+from source_salesforce_bulk.export.cli import commands
 from source_salesforce_bulk.signals import Stop
 
 

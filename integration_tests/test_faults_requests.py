@@ -8,8 +8,8 @@ import pytest
 
 from integration_tests.fault_trial import Complete, Fails, Trial, on_account, trials, try_fault, with_settings
 from integration_tests.simulated_org import Fault
-from source_salesforce_bulk import source
-from source_salesforce_bulk.cdk_http import CdkHttp
+from source_salesforce_bulk.airbyte import source
+from source_salesforce_bulk.airbyte.http import CdkHttp
 
 READING = ("createJob", "jobInfo", "results", "delete")
 PASSING = {

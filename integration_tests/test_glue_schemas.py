@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from integration_tests.aws import REGISTRY, Aws
-from source_salesforce_bulk.registries.drift import FieldSchema, ObjectSchema
 from source_salesforce_bulk.registries.glue_schemas import GlueSchemas
 from source_salesforce_bulk.registries.schemas import SchemaRefused, UnreadableSchema
+from source_salesforce_bulk.salesforce.drift import FieldSchema, ObjectSchema
 from unit_tests.fakes import FakeClock
 
 NAME = FieldSchema("Name", "string", length=80, nillable=False)

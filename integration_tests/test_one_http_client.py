@@ -17,7 +17,7 @@ from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.sources.streams.http import HttpClient
 
 from integration_tests.connector import ImpatientClock, parse
-from source_salesforce_bulk.source import SourceSalesforceBulk
+from source_salesforce_bulk.airbyte.source import SourceSalesforceBulk
 
 ORG = "https://acme.my.salesforce.com"
 DATA = f"{ORG}/services/data/v66.0"

@@ -10,10 +10,10 @@ import pytest
 from pyarrow import parquet
 
 from integration_tests.aws import BUCKET, Aws
-from source_salesforce_bulk.runners.destination import S3Destination
-from source_salesforce_bulk.runners.staging import StagedDestination, Staging
-from source_salesforce_bulk.runners.storage_failures import storage_failure
+from source_salesforce_bulk.export.destination import S3Destination
+from source_salesforce_bulk.export.storage_failures import storage_failure
 from source_salesforce_bulk.salesforce.failures import Consequence
+from source_salesforce_bulk.spark.staging import StagedDestination, Staging
 
 DESTINATION = f"s3://{BUCKET}/salesforce/prod"
 WAVE = "salesforce/prod/_staging/run-1/Account/wave-00001"

@@ -20,11 +20,11 @@ def run() -> None:
         return
     stop = Stop()
     stop.install()
-    from source_salesforce_bulk.entrypoint import launch  # noqa: PLC0415 - see above
+    from source_salesforce_bulk.airbyte.entrypoint import launch  # noqa: PLC0415 - see above
 
     launch(arguments, stop)
 
 
 def _print_spec() -> None:
-    spec = json.loads(Path(__file__).with_name("spec.json").read_text(encoding="utf-8"))
+    spec = json.loads((Path(__file__).parent / "airbyte" / "spec.json").read_text(encoding="utf-8"))
     print(json.dumps({"type": "SPEC", "spec": spec}))  # noqa: T201 - the protocol's own channel

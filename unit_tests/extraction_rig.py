@@ -8,19 +8,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from source_salesforce_bulk.encoding.records import Column
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.query_job import JobPolicy
+from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
 from source_salesforce_bulk.extraction.scheduler import SchedulerPolicy
 from source_salesforce_bulk.extraction.stream_state import Mode, StreamState, read_state
 from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental
+from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Failure, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import CellKind
-from source_salesforce_bulk.salesforce.org import SalesforceOrg
-from source_salesforce_bulk.salesforce.query_job import JobPolicy
 from source_salesforce_bulk.salesforce.soql import ObjectQuery
 from source_salesforce_bulk.salesforce.transport import Transport
 from unit_tests.fake_salesforce import INSTANCE, USER, FakeSalesforce, Row

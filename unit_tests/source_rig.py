@@ -19,8 +19,8 @@ from airbyte_cdk.models import (
 )
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_salesforce_bulk import source as source_module
-from source_salesforce_bulk.source import SourceSalesforceBulk
+from source_salesforce_bulk.airbyte import source as source_module
+from source_salesforce_bulk.airbyte.source import SourceSalesforceBulk
 from unit_tests.fake_salesforce import FakeSalesforce, Row
 from unit_tests.fakes import FakeClock, HeldCalls
 

@@ -1,36 +1,45 @@
-"""The picture of the layers in ``docs/architecture.md`` shows modules that exist, each in the layer it is in."""
+"""The picture in ``docs/architecture.md`` shows folders and modules that exist, and arrows that go down."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from unit_tests.test_layers import PACKAGE, layer_of, read_modules
+from unit_tests.test_layers import FLOORS, PACKAGE, floor_of, read_modules
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-LAYERS = re.findall(r'subgraph L(\d)\["[^"]*"\]\n(.*?)\n    end', PAGE, re.DOTALL)
+PICTURE = re.search(r"```mermaid\nflowchart TD\n(.*?)```", PAGE, re.DOTALL)[1]
+ROOMS = dict(re.findall(r'(\w+)\["([^"]*)"\]', PICTURE))
+ARROWS = [
+    (start, end)
+    for start, ends in re.findall(r'(\w+)(?:\["[^"]*"\])? --> ([\w &]+)', PICTURE)
+    for end in ends.split(" & ")
+]
 
 
-def shown() -> list[tuple[int, str]]:
-    """Layer and dotted name of every module in the picture; a label may begin with the package its modules are in."""
-    found = []
-    for layer, boxes in LAYERS:
-        for label in re.findall(r'\w+\["([^"]*)"\]', boxes):
-            package, _, names = label.rpartition(": ")
-            words = re.findall(r"\w+", names.replace("<br/>", " "))
-            found += [(int(layer), f"{package}.{name}" if package else name) for name in words]
-    return found
+def modules_of(room: str) -> list[str]:
+    """The dotted names of the modules in a room; a label may begin with the folder its modules are in."""
+    folder, _, names = ROOMS[room].rpartition(": ")
+    return [f"{folder}.{name}" if folder else name for name in re.findall(r"\w+", names)]
 
 
-def test_every_layer_is_shown():
-    assert [layer for layer, _ in LAYERS] == ["4", "3", "2", "1"]
+def test_every_folder_is_shown():
+    folders = {module.split(".")[0] for module in read_modules(ROOT / PACKAGE) if module}
+    assert folders == {module.split(".")[0] for room in ROOMS for module in modules_of(room)}
 
 
-def test_every_module_in_the_picture_exists_in_its_layer():
+def test_every_module_in_the_picture_exists_on_the_floor_of_its_room():
     modules = read_modules(ROOT / PACKAGE)
-    assert [name for _, name in shown() if name not in modules] == []
-    assert [(layer, name) for layer, name in shown() if layer_of(name) != layer] == []
+    for room in ROOMS:
+        assert [name for name in modules_of(room) if name not in modules] == []
+        assert len({floor_of(name) for name in modules_of(room)}) == 1
+
+
+def test_every_arrow_goes_down():
+    floors = {room: floor_of(modules_of(room)[0]) for room in ROOMS}
+    assert len(ARROWS) > len(FLOORS)
+    assert [(start, end) for start, end in ARROWS if floors[start] <= floors[end]] == []
 
 
 def test_every_file_that_is_named_exists():

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_salesforce_bulk.encoding import arrow_pages
-from source_salesforce_bulk.encoding.arrow_pages import ArrowPageReader, arrow_schema
-from source_salesforce_bulk.encoding.csv_page import read_rows
-from source_salesforce_bulk.encoding.records import Column, RecordReader
+from source_salesforce_bulk.pages import arrow_pages
+from source_salesforce_bulk.pages.arrow_pages import ArrowPageReader, arrow_schema
+from source_salesforce_bulk.pages.csv_page import read_rows
+from source_salesforce_bulk.pages.records import Column, RecordReader
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.soql import parse_instant
 
@@ -243,7 +243,7 @@ def test_the_count_of_inexact_numbers_is_of_those_that_are_rounded():
 
 def test_it_needs_neither_the_cdk_nor_pydantic_nor_boto3():
     script = (
-        "import sys, source_salesforce_bulk.encoding.arrow_pages; "
+        "import sys, source_salesforce_bulk.pages.arrow_pages; "
         "print([name for name in ('airbyte_cdk', 'pydantic', 'boto3', 'requests') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

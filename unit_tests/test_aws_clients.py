@@ -4,7 +4,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, NoRegionError, ProfileNotFound
 
-from source_salesforce_bulk.runners.aws_clients import asked_about, aws_client, region, secrets_manager
+from source_salesforce_bulk.export.aws_clients import asked_about, aws_client, region, secrets_manager
 
 ARN = "arn:aws:secretsmanager:eu-north-1:123456789012:secret:prod/salesforce-AbCdEf"
 

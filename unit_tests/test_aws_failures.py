@@ -23,8 +23,8 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
-from source_salesforce_bulk.runners.aws_failures import arrow_failure, aws_failure
-from source_salesforce_bulk.runners.outcomes import ExportFailed
+from source_salesforce_bulk.export.aws_failures import arrow_failure, aws_failure
+from source_salesforce_bulk.export.outcomes import ExportFailed
 from source_salesforce_bulk.salesforce.failures import Consequence
 
 

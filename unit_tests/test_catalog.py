@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from source_salesforce_bulk.catalog import (
+from source_salesforce_bulk.config import Config, parse_config
+from source_salesforce_bulk.extraction.catalog import (
     discover_objects,
     plan_object,
     readable_object,
     selected_fields,
     survey_objects,
 )
-from source_salesforce_bulk.config import Config, parse_config
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, StateError
 from source_salesforce_bulk.salesforce.describe import SObject, parse_describe
 from source_salesforce_bulk.salesforce.discovery import Discovery

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_salesforce_bulk.encoding.cells import READERS, UNREADABLE, Value
+from source_salesforce_bulk.pages.cells import READERS, UNREADABLE, Value
 from source_salesforce_bulk.salesforce.field_types import CellKind
 
 

@@ -4,7 +4,7 @@ from argparse import Namespace
 
 import pytest
 
-from source_salesforce_bulk.command_line import unreadable_file
+from source_salesforce_bulk.airbyte.command_line import unreadable_file
 
 
 def problem_with(tmp_path, content: bytes, option: str = "config") -> str | None:

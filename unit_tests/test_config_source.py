@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from source_salesforce_bulk.config import ConfigError
-from source_salesforce_bulk.runners.config_source import (
+from source_salesforce_bulk.export.config_source import (
     EnvironmentSource,
     FileSource,
     KeptConfig,

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from source_salesforce_bulk.config import parse_config
-from source_salesforce_bulk.connection import Connection, Surroundings, run_id
+from source_salesforce_bulk.extraction.connection import Connection, Surroundings, run_id
 from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.quota import Quota
 from source_salesforce_bulk.extraction.stream_state import Mode, StreamState
 from source_salesforce_bulk.extraction.windows import WHOLE, PlannedWindow
+from source_salesforce_bulk.pages.fetch import PageAddress
 from source_salesforce_bulk.salesforce.failures import Kind, SalesforceError
-from source_salesforce_bulk.salesforce.pages import PageAddress
 from source_salesforce_bulk.salesforce.soql import ObjectQuery
 from unit_tests.fakes import Answer, FakeClock, ScriptedHttp
 

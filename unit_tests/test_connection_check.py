@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from source_salesforce_bulk.connection_check import check_connection
+from source_salesforce_bulk.extraction.connection_check import check_connection
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 from unit_tests.fakes import Answer
 from unit_tests.test_connection import BASE, LIMITS, SESSION, Rig

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from source_salesforce_bulk.export.coverage import Coverage
 from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint, StreamState
 from source_salesforce_bulk.extraction.windows import WHOLE
 from source_salesforce_bulk.registries.state import DataFile, Progress
-from source_salesforce_bulk.runners.coverage import Coverage
 
 
 def file(name: str, job: str = "750A") -> DataFile:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from source_salesforce_bulk.encoding.csv_blocks import Block, NotPlain, block_size, exact_blocks, plain_blocks
-from source_salesforce_bulk.encoding.csv_page import PageRejected, read_rows
+from source_salesforce_bulk.pages.csv_blocks import Block, NotPlain, block_size, exact_blocks, plain_blocks
+from source_salesforce_bulk.pages.csv_page import PageRejected, read_rows
 
 NAMES = ("Id", "Name")
 HEADER = b'"Id","Name"\n'

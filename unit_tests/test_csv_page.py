@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from source_salesforce_bulk.encoding.csv_page import PageRejected, PageShape, inspect_page, page_digest, read_rows
+from source_salesforce_bulk.pages.csv_page import PageRejected, PageShape, inspect_page, page_digest, read_rows
 
 COLUMNS = ("Id", "Name", "Notes")
 

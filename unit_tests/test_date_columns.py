@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_salesforce_bulk.encoding.cells import UNREADABLE, calendar_date, instant
-from source_salesforce_bulk.encoding.date_columns import are_dates, are_instants
+from source_salesforce_bulk.pages.cells import UNREADABLE, calendar_date, instant
+from source_salesforce_bulk.pages.date_columns import are_dates, are_instants
 
 DAY = b"2026-11-23"
 MOMENT = b"2026-11-23T02:00:00.000Z"

@@ -11,7 +11,7 @@ import pytest
 import source_salesforce_bulk
 
 # Importing the first runs the console script; the second needs Spark, which is not installed here.
-_NOT_IMPORTED = {"source_salesforce_bulk.__main__", "source_salesforce_bulk.runners.glue"}
+_NOT_IMPORTED = {"source_salesforce_bulk.__main__", "source_salesforce_bulk.spark.glue"}
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(source_salesforce_bulk.__path__, "source_salesforce_bulk.")

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from source_salesforce_bulk.registries.drift import (
+from source_salesforce_bulk.salesforce.describe import json_schema, parse_describe
+from source_salesforce_bulk.salesforce.drift import (
     Change,
     ChangeKind,
     FieldSchema,
@@ -13,7 +14,6 @@ from source_salesforce_bulk.registries.drift import (
     compare_catalog,
     schema_of,
 )
-from source_salesforce_bulk.salesforce.describe import json_schema, parse_describe
 
 NAME = FieldSchema("Name", "string", length=80, nillable=False)
 AMOUNT = FieldSchema("Amount__c", "currency", precision=18, scale=2)

@@ -10,12 +10,12 @@ import pytest
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, ConnectorSpecification, Type
 
-from source_salesforce_bulk import entrypoint
-from source_salesforce_bulk.entrypoint import BROKEN_PIPE, FAILURE, Entrypoint
-from source_salesforce_bulk.record_batch import RecordBatch
+from source_salesforce_bulk.airbyte import entrypoint
+from source_salesforce_bulk.airbyte.entrypoint import BROKEN_PIPE, FAILURE, Entrypoint
+from source_salesforce_bulk.airbyte.record_batch import RecordBatch
+from source_salesforce_bulk.airbyte.source import SourceSalesforceBulk
+from source_salesforce_bulk.airbyte.streams import state_message
 from source_salesforce_bulk.signals import Stop
-from source_salesforce_bulk.source import SourceSalesforceBulk
-from source_salesforce_bulk.streams import state_message
 
 
 class Lines:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from source_salesforce_bulk.runners.export_command import ExportOptions, run_export
+from source_salesforce_bulk.export.export_command import ExportOptions, run_export
 from source_salesforce_bulk.signals import Stop
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
@@ -19,7 +19,7 @@ Run = Callable[..., tuple[int, dict[str, Any]]]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the command with some options changed; its exit code, and the metrics that it wrote."""
     # It would take the whole process's logs, from the tests after these as well.
-    monkeypatch.setattr("source_salesforce_bulk.runners.session.set_up_logging", lambda *_: None)
+    monkeypatch.setattr("source_salesforce_bulk.export.session.set_up_logging", lambda *_: None)
 
     def run_it(**changes: Any) -> tuple[int, dict[str, Any]]:
         metrics = tmp_path / "metrics.json"

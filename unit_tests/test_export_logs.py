@@ -7,7 +7,7 @@ import logging
 import pytest
 from rich.console import Console
 
-from source_salesforce_bulk.runners.logs import ConsoleHandler, JsonLog, Sentences, set_up_logging
+from source_salesforce_bulk.export.logs import ConsoleHandler, JsonLog, Sentences, set_up_logging
 from source_salesforce_bulk.salesforce.secret_mask import SecretMask
 
 

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from source_salesforce_bulk.extraction.metrics import ObjectMetrics
-from source_salesforce_bulk.runners.metrics import (
+from source_salesforce_bulk.export.metrics import (
     UNITS,
     EmbeddedMetrics,
     MetricsFile,
@@ -16,8 +15,9 @@ from source_salesforce_bulk.runners.metrics import (
     counts_of,
     publish,
 )
-from source_salesforce_bulk.runners.outcomes import ExportFailed, ObjectOutcome
-from source_salesforce_bulk.runners.places import UnknownPlace, metrics_sink
+from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome
+from source_salesforce_bulk.export.places import UnknownPlace, metrics_sink
+from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.salesforce.failures import Consequence
 from source_salesforce_bulk.salesforce.wire import Operation
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from source_salesforce_bulk.export.cli import export
+from source_salesforce_bulk.export.metrics import NAMESPACE, RunReport, embedded
+from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed, ObjectOutcome
 from source_salesforce_bulk.registries.dynamodb_state import _key
-from source_salesforce_bulk.runners.cli import export
-from source_salesforce_bulk.runners.metrics import NAMESPACE, RunReport, embedded
-from source_salesforce_bulk.runners.outcomes import ExitCode, ExportFailed, ObjectOutcome
-from source_salesforce_bulk.runners.staging import STAGING
 from source_salesforce_bulk.salesforce.failures import Consequence
 from source_salesforce_bulk.signals import Stop
+from source_salesforce_bulk.spark.staging import STAGING
 from unit_tests.cloudformation import DEPLOY, actions, lint, read_template, resolved, statements
 
 TEMPLATE = DEPLOY / "fargate" / "template.yaml"
@@ -117,7 +117,7 @@ def test_the_command_is_one_that_the_console_script_takes(container: dict[str, A
     """Every option exists, every place has the form that is understood, and each object is an option of its own."""
     taken: list[Any] = []
     monkeypatch.setattr(
-        "source_salesforce_bulk.runners.cli.run_export", lambda options, stop: taken.append(options) or 0
+        "source_salesforce_bulk.export.cli.run_export", lambda options, stop: taken.append(options) or 0
     )
     command = resolved(container["Command"], {"Objects": objects, "OnDrift": "warn"}, {"HasObjects": bool(objects)})
     assert command[0] == "export"
@@ -137,7 +137,7 @@ def test_an_option_behind_the_command_overrides_it(container: dict[str, Any], mo
     """docs/export.md accepts a schema change by a run with ``--on-drift warn`` behind the stack's own command."""
     taken: list[Any] = []
     monkeypatch.setattr(
-        "source_salesforce_bulk.runners.cli.run_export", lambda options, stop: taken.append(options) or 0
+        "source_salesforce_bulk.export.cli.run_export", lambda options, stop: taken.append(options) or 0
     )
     command = resolved(container["Command"], {"OnDrift": "fail"}, {"HasObjects": False})
     assert CliRunner().invoke(export, [*command[1:], "--on-drift", "warn"], obj=Stop()).exit_code == 0

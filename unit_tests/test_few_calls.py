@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from source_salesforce_bulk.extraction.query_job import JobPolicy, polls_until
 from source_salesforce_bulk.extraction.stream_state import Mode
 from source_salesforce_bulk.extraction.windows import PlannedWindow
 from source_salesforce_bulk.salesforce.failures import Failure, Kind
-from source_salesforce_bulk.salesforce.query_job import JobPolicy, polls_until
 from source_salesforce_bulk.salesforce.soql import Bounds, format_instant
 from unit_tests.extraction_rig import SCOPE, UPPER, ExtractionRig
 from unit_tests.fake_salesforce import Row

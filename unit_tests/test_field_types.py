@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from source_salesforce_bulk.encoding.cells import READERS
+from source_salesforce_bulk.pages.cells import READERS
 from source_salesforce_bulk.salesforce.field_types import ARROW_TYPES, CellKind, FieldType, field_type, is_known
 
 TEXT = {"type": ["null", "string"]}

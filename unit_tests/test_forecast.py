@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from source_salesforce_bulk.extraction.stream_state import Mode
-from source_salesforce_bulk.runners.forecast import (
+from source_salesforce_bulk.export.forecast import (
     POLLS_PER_JOB,
     TOLERANCE,
     ObjectForecast,
@@ -14,6 +13,7 @@ from source_salesforce_bulk.runners.forecast import (
     calls_without_polls,
     row_width,
 )
+from source_salesforce_bulk.extraction.stream_state import Mode
 from source_salesforce_bulk.salesforce.describe import Field, SObject
 
 DOCS = Path(__file__).parents[1] / "docs"

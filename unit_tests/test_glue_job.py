@@ -70,7 +70,7 @@ class Glue:
             "awsglue.utils": module("awsglue.utils", getResolvedOptions=resolved),
             "pyspark": module("pyspark"),
             "pyspark.sql": module("pyspark.sql", SparkSession=type("SparkSession", (), {"builder": Builder()})),
-            "source_salesforce_bulk.runners.glue": module("glue", run_backfill=run_backfill),
+            "source_salesforce_bulk.spark.glue": module("glue", run_backfill=run_backfill),
         }
 
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from source_salesforce_bulk.cdk_http import CdkHttp
+from source_salesforce_bulk.airbyte.http import CdkHttp
 from source_salesforce_bulk.salesforce.failures import Kind, SalesforceError
 from source_salesforce_bulk.salesforce.http_client import Body, Http, RequestsHttp
 from source_salesforce_bulk.salesforce.wire import Operation

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_salesforce_bulk.interleaving import TURN_OVER, interleave
+from source_salesforce_bulk.extraction.interleaving import TURN_OVER, interleave
 
 
 def always(others: bool) -> bool:

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 import requests
 
+from source_salesforce_bulk.extraction.jobs import BulkJobs
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
-from source_salesforce_bulk.salesforce.jobs import BulkJobs
 from source_salesforce_bulk.salesforce.retry import REQUEST_RETRIES
 from source_salesforce_bulk.salesforce.transport import Transport
 from unit_tests.fakes import Answer, FakeClock, FakeTokens, ScriptedHttp

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_salesforce_bulk.encoding.cells import READERS, UNREADABLE
-from source_salesforce_bulk.encoding.json_cells import CellProver, JsonColumn, json_number, json_value
+from source_salesforce_bulk.pages.cells import READERS, UNREADABLE
+from source_salesforce_bulk.pages.json_cells import CellProver, JsonColumn, json_number, json_value
 from source_salesforce_bulk.salesforce.field_types import CellKind
 
 BARE = {CellKind.BOOLEAN, CellKind.INTEGER, CellKind.NUMBER}

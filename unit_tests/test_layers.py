@@ -1,6 +1,6 @@
 """The shape of the package, read from its imports: nothing imports upwards, and the edges stay at the edges.
 
-A new module needs a row in LAYERS; that is the moment to decide where it belongs.
+A new folder needs a floor in FLOORS; a module that decides without doing anything belongs into PURE.
 """
 
 from __future__ import annotations
@@ -18,90 +18,46 @@ import pytest
 PACKAGE = "source_salesforce_bulk"
 ROOT = Path(__file__).parents[1]
 
-PURE, INPUT_OUTPUT, READING, EDGES = 1, 2, 3, 4
+# The floors, lowest first. A folder stands for everything in it; "" is the package's __init__.
+FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"salesforce"}),
+    frozenset({"config", "form", "signals"}),
+    frozenset({"pages"}),
+    frozenset({"extraction"}),
+    frozenset({"registries"}),
+    frozenset({"airbyte", "export"}),
+    frozenset({"spark"}),
+    frozenset({"run", "__main__", ""}),
+)
 
-# Module, or package with everything in it -> layer. The longest match counts; "" is the package's own __init__.
-LAYERS: Mapping[str, int] = {
-    # L1: no socket, file, clock, random, thread.
-    "encoding": PURE,
-    "salesforce.__init__": PURE,
-    "salesforce.bulk_api": PURE,
-    "salesforce.describe": PURE,
-    "salesforce.failure_kinds": PURE,
-    "salesforce.failure_table": PURE,
-    "salesforce.failures": PURE,
-    "salesforce.field_types": PURE,
-    "salesforce.ids": PURE,
-    "salesforce.job_events": PURE,
-    "salesforce.job_log": PURE,
-    "salesforce.oauth": PURE,
-    "salesforce.object_hints": PURE,
-    "salesforce.object_patterns": PURE,
-    "salesforce.page_walk": PURE,
-    "salesforce.query_job": PURE,
-    "salesforce.rest_api": PURE,
-    "salesforce.retry": PURE,
-    "salesforce.soql": PURE,
-    "salesforce.wire": PURE,
-    # L2: speaks to Salesforce, the disk and the clock.
-    "salesforce.clock": INPUT_OUTPUT,
-    "salesforce.discovery": INPUT_OUTPUT,
-    "salesforce.encoding_worker": INPUT_OUTPUT,
-    "salesforce.http_client": INPUT_OUTPUT,
-    "salesforce.jobs": INPUT_OUTPUT,
-    "salesforce.org": INPUT_OUTPUT,
-    "salesforce.page_encoders": INPUT_OUTPUT,
-    "salesforce.page_files": INPUT_OUTPUT,
-    "salesforce.page_listing": INPUT_OUTPUT,
-    "salesforce.page_task": INPUT_OUTPUT,
-    "salesforce.pages": INPUT_OUTPUT,
-    "salesforce.row_counts": INPUT_OUTPUT,
-    "salesforce.secret_mask": INPUT_OUTPUT,
-    "salesforce.token": INPUT_OUTPUT,
-    "salesforce.transport": INPUT_OUTPUT,
-    # L3: the one reading path.
-    "extraction": READING,
-    # L4: Airbyte and AWS. The package itself names the source, for Airbyte's tools, when it is asked.
-    "": EDGES,
-    "__main__": EDGES,
-    "airbyte_errors": EDGES,
-    "catalog": EDGES,
-    "catalog_read": EDGES,
-    "cdk_http": EDGES,
-    "command_line": EDGES,
-    "config": EDGES,
-    "connection": EDGES,
-    "connection_check": EDGES,
-    "entrypoint": EDGES,
-    "form": EDGES,
-    "interleaving": EDGES,
-    "limits_watch": EDGES,
-    "oauth_button": EDGES,
-    "record_batch": EDGES,
-    "registries": EDGES,
-    "run": EDGES,
-    "runners": EDGES,
-    "signals": EDGES,
-    "source": EDGES,
-    "spec": EDGES,
-    "streams": EDGES,
-}
+# Modules without socket, file, clock, chance or thread.
+PURE: frozenset[str] = frozenset(
+    """
+    extraction.interleaving extraction.job_events extraction.plan extraction.planner extraction.query_job
+    extraction.quota extraction.selection extraction.sizing extraction.splitting extraction.stream_state
+    extraction.windows
+    pages.arrow_pages pages.cells pages.csv_blocks pages.csv_page pages.date_columns pages.encoded_page
+    pages.json_cells pages.record_lines pages.records pages.walk
+    salesforce salesforce.bulk_api salesforce.describe salesforce.drift salesforce.failure_kinds
+    salesforce.failure_table salesforce.failures salesforce.field_types salesforce.ids salesforce.job_log
+    salesforce.oauth salesforce.object_hints salesforce.object_patterns salesforce.rest_api salesforce.retry
+    salesforce.soql salesforce.wire
+    """.split()
+)
 
 # Library (with everything in it) -> who may import it, as modules or packages. Libraries not named here are free.
 RESERVED: Mapping[str, frozenset[str]] = {
-    "airbyte_cdk": frozenset(
-        {"record_batch", "run", "source", "streams", "catalog_read", "entrypoint", "airbyte_errors", "cdk_http"}
-    ),
+    "airbyte_cdk": frozenset({"airbyte"}),
     "airbyte_protocol_models_dataclasses": frozenset(),
-    "boto3": frozenset({"registries", "runners"}),
-    "botocore": frozenset({"registries", "runners"}),
-    "py4j": frozenset({"runners.glue"}),
-    "pyspark": frozenset({"runners.glue"}),
-    "awsglue": frozenset({"runners.glue"}),
+    "boto3": frozenset({"registries", "export", "spark"}),
+    "botocore": frozenset({"registries", "export", "spark"}),
+    "py4j": frozenset({"spark.glue"}),
+    "pyspark": frozenset({"spark.glue"}),
+    "awsglue": frozenset({"spark.glue"}),
 }
 
 # What Spark executors import, and what must not come along. (None of it may come along indirectly either.)
-EXECUTOR_SIDE = ("", "salesforce", "encoding")
+EXECUTOR_SIDE = ("", "salesforce", "pages")
 NOT_ON_EXECUTORS = ("airbyte_cdk", "pydantic", "boto3")
 
 # What a pure module may not import: the network, files, processes, threads, clocks and chance.
@@ -140,12 +96,12 @@ def is_within(name: str, owner: str) -> bool:
     return name == owner or (owner != "" and name.startswith(owner + "."))
 
 
-def layer_of(name: str) -> int | None:
-    """The layer of a module's longest match in LAYERS, or None for a module the table does not know."""
-    if f"{name}.__init__" in LAYERS:
-        return LAYERS[f"{name}.__init__"]
-    matches = [owner for owner in LAYERS if is_within(name, owner)]
-    return LAYERS[max(matches, key=len)] if matches else None
+def floor_of(name: str) -> int | None:
+    """The floor of a module, counted from 1; None for a module that the table does not know."""
+    for height, owners in enumerate(FLOORS, start=1):
+        if any(is_within(name, owner) for owner in owners):
+            return height
+    return None
 
 
 def read_modules(package: Path) -> dict[str, Module]:
@@ -209,17 +165,25 @@ def own_imports(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
 
 def unknown_modules(modules: Mapping[str, Module]) -> Iterator[str]:
     for name in modules:
-        if layer_of(name) is None:
-            yield f"{name}: has no layer; add it to LAYERS"
+        if floor_of(name) is None:
+            yield f"{name}: has no floor; add it to FLOORS"
 
 
 def upward_imports(modules: Mapping[str, Module]) -> Iterator[str]:
     for name, module in modules.items():
-        layer = layer_of(name)
+        floor = floor_of(name)
         for target in own_imports(module, modules):
-            target_layer = layer_of(target)
-            if layer is not None and target_layer is not None and target_layer > layer:
-                yield f"{name} (L{layer}) imports {target} (L{target_layer})"
+            above = floor_of(target)
+            if floor is not None and above is not None and target and above > floor:
+                yield f"{name} (floor {floor}) imports {target} (floor {above})"
+
+
+def sideways_imports(modules: Mapping[str, Module]) -> Iterator[str]:
+    for name, module in modules.items():
+        for target in own_imports(module, modules):
+            folders = name.split(".")[0], target.split(".")[0]
+            if set(folders) == {"airbyte", "export"}:
+                yield f"{name} imports {target}; the two programs share only what lies below them"
 
 
 def import_cycles(modules: Mapping[str, Module]) -> Iterator[str]:
@@ -248,7 +212,7 @@ def heavy_imports_on_executors(modules: Mapping[str, Module]) -> Iterator[str]:
 
 def impure_code(modules: Mapping[str, Module]) -> Iterator[str]:
     for name, module in modules.items():
-        if layer_of(name) != PURE:
+        if name not in PURE:
             continue
         for target in imports_of(module, modules):
             if any(is_within(target, library) for library in IMPURE_LIBRARIES):
@@ -285,6 +249,7 @@ Rule = Callable[[Mapping[str, Module]], Iterator[str]]
 RULES: tuple[Rule, ...] = (
     unknown_modules,
     upward_imports,
+    sideways_imports,
     import_cycles,
     reserved_libraries,
     heavy_imports_on_executors,
@@ -327,31 +292,37 @@ def test_the_simulated_org_does_not_know_the_product():
 # Each rule, shown an offence: (rule, file, its text, what the complaint must mention).
 OFFENCES = [
     (unknown_modules, "utils.py", "", "utils"),
-    (unknown_modules, "salesforce/shared.py", "", "salesforce.shared"),
-    (upward_imports, "salesforce/soql.py", "from source_salesforce_bulk.salesforce import transport", "transport (L2)"),
-    (upward_imports, "salesforce/soql.py", "from .transport import send", "transport (L2)"),
-    (upward_imports, "salesforce/soql.py", "from ..extraction import reader", "extraction.reader (L3)"),
-    (upward_imports, "salesforce/jobs.py", "def f():\n    import source_salesforce_bulk.config", "config (L4)"),
-    (upward_imports, "salesforce/__init__.py", "from .transport import send", "transport (L2)"),
-    (upward_imports, "extraction/reader.py", "if TYPE_CHECKING:\n    from ..config import Config", "config (L4)"),
+    (unknown_modules, "shared/wire.py", "", "shared.wire"),
+    (upward_imports, "salesforce/soql.py", "from source_salesforce_bulk.pages import fetch", "pages.fetch (floor 3)"),
+    (upward_imports, "pages/fetch.py", "from ..extraction.reader import x", "extraction.reader (floor 4)"),
+    (upward_imports, "salesforce/soql.py", "from ..extraction import reader", "extraction.reader (floor 4)"),
+    (upward_imports, "salesforce/jobs.py", "def f():\n    import source_salesforce_bulk.config", "config (floor 2)"),
+    (upward_imports, "salesforce/__init__.py", "from ..pages.fetch import send", "pages.fetch (floor 3)"),
+    (
+        upward_imports,
+        "pages/fetch.py",
+        "if TYPE_CHECKING:\n    from ..airbyte.source import x",
+        "source (floor 6)",
+    ),
+    (sideways_imports, "export/run.py", "from ..airbyte.source import x", "airbyte.source"),
     (import_cycles, "salesforce/wire.py", "from . import soql", "cycle"),
     (reserved_libraries, "config.py", "import airbyte_cdk.models", "airbyte_cdk"),
     (reserved_libraries, "extraction/reader.py", "from airbyte_cdk import AirbyteMessage", "airbyte_cdk"),
-    (reserved_libraries, "runners/export.py", "from pyspark.sql import SparkSession", "pyspark"),
-    (reserved_libraries, "source.py", "import boto3", "boto3"),
-    (heavy_imports_on_executors, "encoding/lines.py", "from pydantic import BaseModel", "pydantic"),
+    (reserved_libraries, "export/run.py", "from pyspark.sql import SparkSession", "pyspark"),
+    (reserved_libraries, "airbyte/source.py", "import boto3", "boto3"),
+    (heavy_imports_on_executors, "pages/lines.py", "from pydantic import BaseModel", "pydantic"),
     (heavy_imports_on_executors, "salesforce/jobs.py", "import boto3", "boto3"),
     (impure_code, "salesforce/soql.py", "import time", "time"),
     (impure_code, "salesforce/soql.py", "from http.client import HTTPResponse", "http.client"),
     (impure_code, "salesforce/soql.py", "from http import client", "http.client"),
     (impure_code, "salesforce/soql.py", "from urllib.request import urlopen", "urllib.request"),
-    (impure_code, "encoding/lines.py", "import threading", "threading"),
+    (impure_code, "pages/cells.py", "import threading", "threading"),
     (impure_code, "salesforce/soql.py", "from datetime import datetime\ndatetime.now()", ".now()"),
     (impure_code, "salesforce/soql.py", "open('x')", "open()"),
     (computed_imports, "salesforce/soql.py", "import importlib\nimportlib.import_module(name)", "soql"),
-    (upward_imports, "salesforce/soql.py", "__import__('source_salesforce_bulk.run')", "run (L4)"),
+    (upward_imports, "salesforce/soql.py", "__import__('source_salesforce_bulk.run')", "run (floor 8)"),
     (long_modules, "salesforce/soql.py", "x = 1\n" * MAX_LINES, f"{MAX_LINES} lines"),
-    (imports_of_test_code, "source.py", "from integration_tests import simulated_org", "integration_tests"),
+    (imports_of_test_code, "run.py", "from integration_tests import simulated_org", "integration_tests"),
 ]
 
 
@@ -365,12 +336,17 @@ def package(tmp_path):
         "salesforce/wire.py": "from http import HTTPStatus\nfrom urllib.parse import quote\n",
         "salesforce/soql.py": "from .wire import quote\n",
         "salesforce/transport.py": "import requests\nfrom source_salesforce_bulk.salesforce.wire import quote\n",
-        "extraction/__init__.py": "",
-        "extraction/reader.py": "from ..salesforce import transport\n",
         "config.py": "from pydantic import BaseModel\n",
-        "source.py": "import airbyte_cdk\nfrom . import config\n",
-        "run.py": "from .source import x\n",
-        "runners/glue.py": "import pyspark, boto3\n",
+        "pages/__init__.py": "",
+        "pages/fetch.py": "from ..salesforce import transport\n",
+        "extraction/__init__.py": "",
+        "extraction/reader.py": "from ..pages import fetch\n",
+        "airbyte/__init__.py": "",
+        "airbyte/source.py": "import airbyte_cdk\nfrom .. import config\n",
+        "export/__init__.py": "",
+        "run.py": "from .airbyte.source import x\n",
+        "spark/__init__.py": "",
+        "spark/glue.py": "import pyspark, boto3\n",
     }.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")

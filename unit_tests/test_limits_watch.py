@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from source_salesforce_bulk.extraction.limits_watch import LIMITS_AGAIN, LimitsWatch
 from source_salesforce_bulk.extraction.quota import Quota
-from source_salesforce_bulk.limits_watch import LIMITS_AGAIN, LimitsWatch
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.wire import ApiUsage

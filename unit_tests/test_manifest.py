@@ -4,15 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from source_salesforce_bulk.registries.state import DataFile
-from source_salesforce_bulk.runners.manifest import (
+from source_salesforce_bulk.export.manifest import (
     abandoned_manifest,
     build_manifest,
     files_named,
     highest_window,
     page_path,
 )
-from source_salesforce_bulk.runners.outcomes import ExitCode, ExportFailed, ObjectOutcome, exit_code
+from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed, ObjectOutcome, exit_code
+from source_salesforce_bulk.registries.state import DataFile
 from source_salesforce_bulk.salesforce.failures import Consequence
 
 AT = datetime(2026, 11, 25, 8, tzinfo=UTC)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from source_salesforce_bulk.catalog import Survey
-from source_salesforce_bulk.runners.missed_objects import missed_outcomes, nothing_to_export
-from source_salesforce_bulk.runners.outcomes import ExitCode, exit_code, failure_code
+from source_salesforce_bulk.export.missed_objects import missed_outcomes, nothing_to_export
+from source_salesforce_bulk.export.outcomes import ExitCode, exit_code, failure_code
+from source_salesforce_bulk.extraction.catalog import Survey
 from source_salesforce_bulk.salesforce.discovery import LeftOutObject
 
 GONE = LeftOutObject("Gone__c", "the org shows this user no object of that name", named=True)

@@ -3,9 +3,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from source_salesforce_bulk.airbyte.oauth_button import advanced_auth
+from source_salesforce_bulk.airbyte.spec import connection_specification
 from source_salesforce_bulk.config import parse_config
-from source_salesforce_bulk.oauth_button import advanced_auth
-from source_salesforce_bulk.spec import connection_specification
 
 AUTH = advanced_auth()
 FLOW = AUTH["oauth_config_specification"]

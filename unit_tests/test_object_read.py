@@ -8,13 +8,13 @@ import pytest
 
 from source_salesforce_bulk.extraction.object_read import ObjectRead, PageSlot, ReadyPage, WindowRead
 from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.query_job import JobPolicy, Phase, half_of
 from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint, StreamState
 from source_salesforce_bulk.extraction.windows import WHOLE, PlannedWindow, halve_by_date, halve_by_id
+from source_salesforce_bulk.pages.fetch import Page, PageAddress
+from source_salesforce_bulk.pages.walk import End, Onward, Walk
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import Failure, Kind
-from source_salesforce_bulk.salesforce.page_walk import End, Onward, Walk
-from source_salesforce_bulk.salesforce.pages import Page, PageAddress
-from source_salesforce_bulk.salesforce.query_job import JobPolicy, Phase, half_of
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql, query_hash
 
 BEFORE = datetime(2026, 11, 22, 2, tzinfo=UTC)

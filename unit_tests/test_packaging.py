@@ -180,7 +180,7 @@ def test_all_is_everything_but_spark():
 
 
 # Modules that only run where the extra `export` is installed, or what Glue has in its place.
-WITH_EXPORT = ("runners", "registries", "encoding.arrow", "salesforce.page_task")
+WITH_EXPORT = ("export", "spark", "registries", "pages.arrow", "pages.page_task")
 
 
 def test_every_import_is_of_a_declared_dependency():

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from source_salesforce_bulk.encoding.csv_page import PageRejected
-from source_salesforce_bulk.encoding.record_lines import LineEncoder
-from source_salesforce_bulk.encoding.records import Column
-from source_salesforce_bulk.salesforce import encoding_worker, page_encoders
+from source_salesforce_bulk.pages import encoding_worker, page_encoders
+from source_salesforce_bulk.pages.csv_page import PageRejected
+from source_salesforce_bulk.pages.encoding_worker import EncodingJob, WorkerDefect, answer_of, page_of
+from source_salesforce_bulk.pages.page_encoders import PageEncoders, usable_cores, workers_for
+from source_salesforce_bulk.pages.record_lines import LineEncoder
+from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.pages.spool import encode_file
 from source_salesforce_bulk.salesforce.clock import Stopped
-from source_salesforce_bulk.salesforce.encoding_worker import EncodingJob, WorkerDefect, answer_of, page_of
 from source_salesforce_bulk.salesforce.field_types import CellKind
-from source_salesforce_bulk.salesforce.page_encoders import PageEncoders, usable_cores, workers_for
-from source_salesforce_bulk.salesforce.page_files import encode_file
 
 COLUMNS = (Column("Id", CellKind.STRING), Column("Size", CellKind.INTEGER), Column("Name", CellKind.STRING))
 ENCODER = LineEncoder("Account", COLUMNS)
@@ -196,7 +196,7 @@ def test_one_core_is_left_to_this_process():
 
 def test_a_worker_whose_run_is_gone_ends_without_a_word(page):
     job = EncodingJob(str(page), True, str(page.with_suffix(".jsonl")), 7, "Account", (("Id", "string"),))
-    command = [sys.executable, "-m", "source_salesforce_bulk.salesforce.encoding_worker"]
+    command = [sys.executable, "-m", "source_salesforce_bulk.pages.encoding_worker"]
     worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     worker.stdout.close()
     _, said = worker.communicate(job.to_line())

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from source_salesforce_bulk.runners.page_files import PageFile, PageFiles
+from source_salesforce_bulk.export.page_files import PageFile, PageFiles
+from source_salesforce_bulk.pages.fetch import Page, PageAddress
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
-from source_salesforce_bulk.salesforce.pages import Page, PageAddress
 
 
 class OneLine:

@@ -8,11 +8,8 @@ import sys
 import pyarrow as pa
 import pytest
 
-from source_salesforce_bulk.encoding.records import Column
-from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
-from source_salesforce_bulk.salesforce.field_types import CellKind
-from source_salesforce_bulk.salesforce.oauth import Session
-from source_salesforce_bulk.salesforce.page_task import (
+from source_salesforce_bulk.pages.fetch import PageAddress
+from source_salesforce_bulk.pages.page_task import (
     GivenSession,
     PageCost,
     PageOutcome,
@@ -21,7 +18,10 @@ from source_salesforce_bulk.salesforce.page_task import (
     SessionEnded,
     spark_schema,
 )
-from source_salesforce_bulk.salesforce.pages import PageAddress
+from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
+from source_salesforce_bulk.salesforce.field_types import CellKind
+from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.wire import ApiUsage
 from unit_tests.fakes import Answer, FakeClock, ScriptedHttp, Sent
 
@@ -119,7 +119,7 @@ def test_spark_gets_instants_in_microseconds():
 
 def test_an_executor_needs_neither_the_cdk_nor_pydantic_nor_boto3():
     script = (
-        "import sys; import source_salesforce_bulk.salesforce.page_task;"
+        "import sys; import source_salesforce_bulk.pages.page_task;"
         "print(sorted({'airbyte_cdk', 'pydantic', 'boto3', 'pendulum'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

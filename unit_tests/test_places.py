@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
+from source_salesforce_bulk.export import places
+from source_salesforce_bulk.export.destination import LocalDestination, S3Destination
+from source_salesforce_bulk.export.metrics import EmbeddedMetrics, MetricsFile, NoMetrics
+from source_salesforce_bulk.export.places import UnknownPlace
 from source_salesforce_bulk.registries.dynamodb_state import DynamoDbStates
 from source_salesforce_bulk.registries.glue_schemas import GlueSchemas
 from source_salesforce_bulk.registries.local_state import LocalStates
 from source_salesforce_bulk.registries.schemas import LocalSchemas
-from source_salesforce_bulk.runners import places
-from source_salesforce_bulk.runners.destination import LocalDestination, S3Destination
-from source_salesforce_bulk.runners.metrics import EmbeddedMetrics, MetricsFile, NoMetrics
-from source_salesforce_bulk.runners.places import UnknownPlace
 from unit_tests.fakes import FakeClock
 
 OPTIONS: dict[str, Callable[[str], object]] = {

@@ -12,11 +12,11 @@ import pytest
 from rich.console import Console
 
 from source_salesforce_bulk.config import parse_config
-from source_salesforce_bulk.connection import Connection, Surroundings
+from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
+from source_salesforce_bulk.export.plan_command import ExportPlan, as_json, make_plan, print_plan
+from source_salesforce_bulk.export.session import Session
+from source_salesforce_bulk.extraction.connection import Connection, Surroundings
 from source_salesforce_bulk.registries.local_state import LocalStates
-from source_salesforce_bulk.runners.outcomes import ExitCode, ExportFailed
-from source_salesforce_bulk.runners.plan_command import ExportPlan, as_json, make_plan, print_plan
-from source_salesforce_bulk.runners.session import Session
 from source_salesforce_bulk.salesforce.failures import Consequence, Kind, SalesforceError
 from source_salesforce_bulk.signals import Stop
 from unit_tests.fake_salesforce import ORGANIZATION, FakeSalesforce, Row

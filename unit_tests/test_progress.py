@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome
+from source_salesforce_bulk.export.progress import PLAIN_LINE_EVERY, LiveBars, PlainLines, print_summary
+from source_salesforce_bulk.export.run import ExportResult
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.registries.state import DataFile
-from source_salesforce_bulk.runners.export import ExportResult
-from source_salesforce_bulk.runners.outcomes import ExportFailed, ObjectOutcome
-from source_salesforce_bulk.runners.progress import PLAIN_LINE_EVERY, LiveBars, PlainLines, print_summary
 from source_salesforce_bulk.salesforce.failures import Consequence
 
 

@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_salesforce_bulk.salesforce import query_job
-from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
-from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
-from source_salesforce_bulk.salesforce.job_events import (
+from source_salesforce_bulk.extraction import query_job
+from source_salesforce_bulk.extraction.job_events import (
     AbortJob,
     Command,
     Continue,
@@ -34,7 +32,7 @@ from source_salesforce_bulk.salesforce.job_events import (
     TimePassed,
     TooLarge,
 )
-from source_salesforce_bulk.salesforce.query_job import (
+from source_salesforce_bulk.extraction.query_job import (
     IllegalMove,
     JobPolicy,
     Phase,
@@ -46,6 +44,8 @@ from source_salesforce_bulk.salesforce.query_job import (
     poll_interval,
     polls_until,
 )
+from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
 
 TIMEOUT = 4 * 3600.0
 POLICY = JobPolicy(job_timeout=TIMEOUT)

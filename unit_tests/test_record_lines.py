@@ -10,12 +10,12 @@ from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_salesforce_bulk.encoding.csv_page import PageRejected, inspect_page, read_rows
-from source_salesforce_bulk.encoding.encoded_page import EncodedPage, LineBlock
-from source_salesforce_bulk.encoding.record_lines import LineEncoder
-from source_salesforce_bulk.encoding.records import Column, RecordReader
+from source_salesforce_bulk.airbyte.streams import record_message
+from source_salesforce_bulk.pages.csv_page import PageRejected, inspect_page, read_rows
+from source_salesforce_bulk.pages.encoded_page import EncodedPage, LineBlock
+from source_salesforce_bulk.pages.record_lines import LineEncoder
+from source_salesforce_bulk.pages.records import Column, RecordReader
 from source_salesforce_bulk.salesforce.field_types import CellKind
-from source_salesforce_bulk.streams import record_message
 
 NOW = 1_795_600_000_000
 COLUMNS = (

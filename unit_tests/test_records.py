@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from source_salesforce_bulk.encoding.records import Column, Record, RecordReader
+from source_salesforce_bulk.pages.records import Column, Record, RecordReader
 from source_salesforce_bulk.salesforce.field_types import CellKind
 
 COLUMNS = (

@@ -19,8 +19,8 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator, FormatChecker
 
+from source_salesforce_bulk.airbyte.spec import connector_specification
 from source_salesforce_bulk.config import ConfigError, parse_config
-from source_salesforce_bulk.spec import connector_specification
 
 ROOT = Path(__file__).parents[1]
 METADATA = yaml.safe_load((ROOT / "metadata.yaml").read_text(encoding="utf-8"))

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import source_salesforce_bulk
-from source_salesforce_bulk import entrypoint, run
+from source_salesforce_bulk import run
+from source_salesforce_bulk.airbyte import entrypoint
 
 
 def test_spec_alone_is_answered_from_the_shipped_file_without_importing_the_cdk():
@@ -17,7 +18,7 @@ def test_spec_alone_is_answered_from_the_shipped_file_without_importing_the_cdk(
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     (line,) = done.stdout.splitlines()
-    shipped = Path(source_salesforce_bulk.__file__).with_name("spec.json").read_text(encoding="utf-8")
+    shipped = (Path(source_salesforce_bulk.__file__).parent / "airbyte" / "spec.json").read_text(encoding="utf-8")
     assert json.loads(line) == {"type": "SPEC", "spec": json.loads(shipped)}
 
 

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import pytest
 
+from source_salesforce_bulk.extraction.query_job import JobPolicy
 from source_salesforce_bulk.extraction.stream_state import Mode
 from source_salesforce_bulk.extraction.windows import PlannedWindow
 from source_salesforce_bulk.salesforce.failures import Kind
 from source_salesforce_bulk.salesforce.ids import id_18
-from source_salesforce_bulk.salesforce.query_job import JobPolicy
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql, format_instant, query_hash
 from unit_tests.extraction_rig import SCOPE, UPPER, ExtractionRig, object_plan, read_one
 

@@ -5,11 +5,11 @@ import logging
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from source_salesforce_bulk.registries.drift import ChangeKind
+from source_salesforce_bulk.export.outcomes import ExportFailed
+from source_salesforce_bulk.export.schema_watch import DriftAlert, EventBus, SchemaWatch
 from source_salesforce_bulk.registries.schemas import LocalSchemas, SchemaRefused
-from source_salesforce_bulk.runners.outcomes import ExportFailed
-from source_salesforce_bulk.runners.schema_watch import DriftAlert, EventBus, SchemaWatch
 from source_salesforce_bulk.salesforce.describe import Field, SObject
+from source_salesforce_bulk.salesforce.drift import ChangeKind
 from source_salesforce_bulk.salesforce.failures import Consequence
 
 

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from source_salesforce_bulk.registries.drift import FieldSchema, ObjectSchema
 from source_salesforce_bulk.registries.schemas import (
     LocalSchemas,
     Registered,
@@ -13,6 +12,7 @@ from source_salesforce_bulk.registries.schemas import (
     from_json_schema,
     to_json_schema,
 )
+from source_salesforce_bulk.salesforce.drift import FieldSchema, ObjectSchema
 
 SCHEMA = ObjectSchema(
     "Account",

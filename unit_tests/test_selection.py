@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from source_salesforce_bulk.encoding.records import Column
 from source_salesforce_bulk.extraction.selection import object_query, select_fields
+from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.describe import Cursor, Field, SObject
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import CellKind

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from source_salesforce_bulk.config import ConfigError
-from source_salesforce_bulk.runners.logs import JsonLog
-from source_salesforce_bulk.runners.outcomes import ExitCode, ExportFailed
-from source_salesforce_bulk.runners.places import UnknownPlace
-from source_salesforce_bulk.runners.session import Session, new_run_id
+from source_salesforce_bulk.export.logs import JsonLog
+from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
+from source_salesforce_bulk.export.places import UnknownPlace
+from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import secrets_of

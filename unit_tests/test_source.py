@@ -27,7 +27,7 @@ def rig(monkeypatch):
 
 
 def test_the_specification_is_the_file_that_the_console_script_prints(rig):
-    shipped = Path(source_salesforce_bulk.__file__).with_name("spec.json").read_text(encoding="utf-8")
+    shipped = (Path(source_salesforce_bulk.__file__).parent / "airbyte" / "spec.json").read_text(encoding="utf-8")
     spec = ConnectorSpecificationSerializer.dump(rig.source.spec(rig.logger))
     assert {key: value for key, value in spec.items() if value is not None} == json.loads(shipped)
 

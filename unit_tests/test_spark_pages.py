@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from source_salesforce_bulk.runners.page_files import PageFile
-from source_salesforce_bulk.runners.spark_pages import MAX_SESSIONS, SparkFiles, SparkPageReader, SparkPages
-from source_salesforce_bulk.runners.staging import StagedFile
-from source_salesforce_bulk.runners.waves import ReadPage
+from source_salesforce_bulk.export.page_files import PageFile
+from source_salesforce_bulk.pages.fetch import Page, PageAddress
+from source_salesforce_bulk.pages.listing import JobResult, PageListing
+from source_salesforce_bulk.pages.page_task import PageCost, PageOutcome
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import Session
-from source_salesforce_bulk.salesforce.page_listing import JobResult, PageListing
-from source_salesforce_bulk.salesforce.page_task import PageCost, PageOutcome
-from source_salesforce_bulk.salesforce.pages import Page, PageAddress
+from source_salesforce_bulk.spark.spark_pages import MAX_SESSIONS, SparkFiles, SparkPageReader, SparkPages
+from source_salesforce_bulk.spark.staging import StagedFile
+from source_salesforce_bulk.spark.waves import ReadPage
 
 TAKER = SparkFiles(None)  # type: ignore[arg-type] - no wave is run
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
+from source_salesforce_bulk.airbyte.spec import SPEC_FILE, connection_specification, connector_specification, spec_text
 from source_salesforce_bulk.config import REMEDIES, parse_config
-from source_salesforce_bulk.spec import SPEC_FILE, connection_specification, connector_specification, spec_text
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = connection_specification()
@@ -237,7 +237,7 @@ def test_every_key_stands_below_one_of_the_headings():
 
 
 def test_the_file_is_what_the_model_says():
-    assert SPEC_FILE.read_text(encoding="utf-8") == spec_text(), "run: python -m source_salesforce_bulk.spec"
+    assert SPEC_FILE.read_text(encoding="utf-8") == spec_text(), "run: python -m source_salesforce_bulk.airbyte.spec"
     assert json.loads(spec_text()) == connector_specification()
 
 
@@ -260,7 +260,7 @@ def test_each_call_gives_a_specification_of_its_own():
 
 
 def test_neither_module_needs_the_cdk():
-    imports = "import source_salesforce_bulk.config, source_salesforce_bulk.spec as spec"
+    imports = "import source_salesforce_bulk.config, source_salesforce_bulk.airbyte.spec as spec"
     code = f"import sys; sys.modules['airbyte_cdk'] = None; {imports}; spec.connector_specification()"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from airbyte_cdk.test.standard_tests._spec_compatibility import compare_specs
 
-from source_salesforce_bulk.spec import connector_specification
+from source_salesforce_bulk.airbyte.spec import connector_specification
 
 ROOT = Path(__file__).parents[1]
 # One file for each version with a spec of its own, as `spec` answered then; a release adds one where it changed.

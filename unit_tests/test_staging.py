@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from source_salesforce_bulk.runners.staging import Staging
+from source_salesforce_bulk.spark.staging import Staging
 
 
 def written(staging: Staging, tmp_path, name: str, rows: int, wave: int = 1) -> None:

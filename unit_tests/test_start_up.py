@@ -26,15 +26,15 @@ def modules_after(code: str, *hidden: str) -> set[str]:
 
 def test_the_airbyte_path_needs_nothing_of_the_other_runners():
     """boto3 is hidden because requests-cache, which the CDK brings, loads it wherever it is installed."""
-    loaded = modules_after("import source_salesforce_bulk.entrypoint", "boto3", "botocore", "rich", *HEAVY)
+    loaded = modules_after("import source_salesforce_bulk.airbyte.entrypoint", "boto3", "botocore", "rich", *HEAVY)
     assert "airbyte_cdk" in loaded
 
 
 def test_the_airbyte_path_loads_no_engine_for_tables():
-    assert not modules_after("import source_salesforce_bulk.entrypoint") & set(HEAVY)
+    assert not modules_after("import source_salesforce_bulk.airbyte.entrypoint") & set(HEAVY)
 
 
-@pytest.mark.parametrize("module", ["run", "salesforce.encoding_worker"])
+@pytest.mark.parametrize("module", ["run", "pages.encoding_worker"])
 def test_spec_and_workers_start_without_the_cdk(module):
     loaded = modules_after(f"import source_salesforce_bulk.{module}")
     assert not loaded & {"airbyte_cdk", "pydantic", "requests", "boto3", *HEAVY}

@@ -5,8 +5,8 @@ import errno
 import pytest
 from botocore.exceptions import NoRegionError
 
-from source_salesforce_bulk.runners.outcomes import ExportFailed
-from source_salesforce_bulk.runners.storage_failures import defect, storage_failure
+from source_salesforce_bulk.export.outcomes import ExportFailed
+from source_salesforce_bulk.export.storage_failures import defect, storage_failure
 from source_salesforce_bulk.salesforce.failures import Consequence, page_not_kept
 
 

@@ -9,13 +9,8 @@ import pytest
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.models import AirbyteMessage, SyncMode
 
-from source_salesforce_bulk.encoding.records import Column
-from source_salesforce_bulk.extraction.stream_state import Mode, ReadState, read_state
-from source_salesforce_bulk.record_batch import RecordBatch
-from source_salesforce_bulk.salesforce.failures import SalesforceError
-from source_salesforce_bulk.salesforce.field_types import CellKind
-from source_salesforce_bulk.salesforce.ids import id_18
-from source_salesforce_bulk.streams import (
+from source_salesforce_bulk.airbyte.record_batch import RecordBatch
+from source_salesforce_bulk.airbyte.streams import (
     TURN,
     BulkStream,
     IncrementalBulkStream,
@@ -24,6 +19,11 @@ from source_salesforce_bulk.streams import (
     state_message,
     stream_of,
 )
+from source_salesforce_bulk.extraction.stream_state import Mode, ReadState, read_state
+from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.salesforce.failures import SalesforceError
+from source_salesforce_bulk.salesforce.field_types import CellKind
+from source_salesforce_bulk.salesforce.ids import id_18
 from unit_tests.extraction_rig import SCOPE, UPPER, ExtractionRig, object_plan
 from unit_tests.source_rig import parsed
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from source_salesforce_bulk.airbyte.spec import connector_specification
 from source_salesforce_bulk.config import ConfigError, parse_config
 from source_salesforce_bulk.salesforce.failure_kinds import MEANINGS
 from source_salesforce_bulk.salesforce.failures import Consequence, Kind
 from source_salesforce_bulk.salesforce.field_types import _ROWS as FIELD_TYPES
-from source_salesforce_bulk.spec import connector_specification
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "salesforce-bulk.md").read_text(encoding="utf-8")

@@ -7,12 +7,12 @@ from queue import SimpleQueue
 
 import pytest
 
-from source_salesforce_bulk.runners.staging import StagedFile
-from source_salesforce_bulk.runners.waves import SESSION_LIFE, ReadPage, Wave, WaveBoard, WaveResult, WaveSize
+from source_salesforce_bulk.pages.fetch import PageAddress
+from source_salesforce_bulk.pages.page_task import PageOutcome
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.oauth import Session
-from source_salesforce_bulk.salesforce.page_task import PageOutcome
-from source_salesforce_bulk.salesforce.pages import PageAddress
+from source_salesforce_bulk.spark.staging import StagedFile
+from source_salesforce_bulk.spark.waves import SESSION_LIFE, ReadPage, Wave, WaveBoard, WaveResult, WaveSize
 from unit_tests.fakes import FakeClock
 
 SESSION = Session("T0", "https://acme.my.salesforce.com")

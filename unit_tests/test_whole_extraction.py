@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from source_salesforce_bulk.extraction.query_job import JobPolicy
 from source_salesforce_bulk.extraction.stream_state import Mode
 from source_salesforce_bulk.salesforce.failures import Kind
 from source_salesforce_bulk.salesforce.ids import id_18
-from source_salesforce_bulk.salesforce.query_job import JobPolicy
 from source_salesforce_bulk.salesforce.soql import format_instant
 from unit_tests.extraction_rig import FIELDS, UPPER, ExtractionRig, ObjectRun
 from unit_tests.fake_salesforce import FakeSalesforce, Row

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.query_job import JobPolicy, Phase, half_of
 from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint, StreamState, read_state
 from source_salesforce_bulk.extraction.windows import (
     WHOLE,
@@ -20,7 +21,6 @@ from source_salesforce_bulk.extraction.windows import (
     plan_incremental,
     span_of,
 )
-from source_salesforce_bulk.salesforce.query_job import JobPolicy, Phase, half_of
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, format_instant
 
 LOOKBACK = timedelta(minutes=10)

@@ -24,8 +24,8 @@ from awsglue.job import Job
 from awsglue.utils import getResolvedOptions
 from pyspark.sql import SparkSession
 
-from source_salesforce_bulk.runners.export_command import ExportOptions
-from source_salesforce_bulk.runners.glue import run_backfill
+from source_salesforce_bulk.export.export_command import ExportOptions
+from source_salesforce_bulk.spark.glue import run_backfill
 
 REQUIRED = ("JOB_NAME", "secret-id", "destination", "state", "schemas")
 OPTIONAL = ("objects", "on-drift", "event-bus", "metrics")

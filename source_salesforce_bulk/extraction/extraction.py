@@ -18,6 +18,7 @@ from functools import partial
 from typing import TypeVar
 
 from source_salesforce_bulk.extraction.calls import Calls, failure_in
+from source_salesforce_bulk.extraction.job_events import PagesRead
 from source_salesforce_bulk.extraction.job_ledger import JobLedger
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage, WindowRead
@@ -28,11 +29,10 @@ from source_salesforce_bulk.extraction.reader import PageBounds, PageReader
 from source_salesforce_bulk.extraction.scheduler import JobScheduler, SchedulerPolicy
 from source_salesforce_bulk.extraction.sizing import find_pieces
 from source_salesforce_bulk.extraction.windows import PlannedWindow
+from source_salesforce_bulk.pages.walk import End
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Failure, SalesforceError
-from source_salesforce_bulk.salesforce.job_events import PagesRead
 from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE
-from source_salesforce_bulk.salesforce.page_walk import End
 
 LOGGER = logging.getLogger("airbyte.salesforce.extraction")
 

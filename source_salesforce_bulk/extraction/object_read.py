@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 
 from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.planner import Piece, expected_rows, may_be_large, probe_pays
+from source_salesforce_bulk.extraction.query_job import Phase, QueryJob
 from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint
 from source_salesforce_bulk.extraction.windows import PlannedWindow, span_of
+from source_salesforce_bulk.pages.fetch import Page
+from source_salesforce_bulk.pages.walk import End, Onward, Walk
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import Failure
-from source_salesforce_bulk.salesforce.page_walk import End, Onward, Walk
-from source_salesforce_bulk.salesforce.pages import Page
-from source_salesforce_bulk.salesforce.query_job import Phase, QueryJob
 from source_salesforce_bulk.salesforce.soql import Bounds, build_soql, query_hash
 
 _WITHOUT_JOB = (Phase.PROBING, Phase.CREATING, Phase.SPLITTING)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Protocol
 
-from source_salesforce_bulk.encoding.encoded_page import PageEncoder
+from source_salesforce_bulk.pages.encoded_page import PageEncoder
+from source_salesforce_bulk.pages.fetch import Page, PageAddress
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo, PageHeaders
-from source_salesforce_bulk.salesforce.pages import Page, PageAddress
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from source_salesforce_bulk.encoding.encoded_page import PageEncoder
-from source_salesforce_bulk.encoding.records import Column
 from source_salesforce_bulk.extraction.stream_state import Mode, StreamState
+from source_salesforce_bulk.pages.encoded_page import PageEncoder
+from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.soql import ObjectQuery
 
 

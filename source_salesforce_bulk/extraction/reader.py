@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from source_salesforce_bulk.encoding.encoded_page import PageEncoder
 from source_salesforce_bulk.extraction.calls import Calls, failure_in
+from source_salesforce_bulk.extraction.job_events import Event, NotReady, PagesLost, PagesRead
 from source_salesforce_bulk.extraction.object_read import ObjectRead, PageSlot, ReadyPage, WindowRead
 from source_salesforce_bulk.extraction.org import Org
+from source_salesforce_bulk.extraction.query_job import Phase
+from source_salesforce_bulk.pages.encoded_page import PageEncoder
+from source_salesforce_bulk.pages.fetch import Page, PageAddress
+from source_salesforce_bulk.pages.walk import End, Lost, Onward, WrongTotal, step
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
-from source_salesforce_bulk.salesforce.job_events import Event, NotReady, PagesLost, PagesRead
 from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE
-from source_salesforce_bulk.salesforce.page_walk import End, Lost, Onward, WrongTotal, step
-from source_salesforce_bulk.salesforce.pages import Page, PageAddress
-from source_salesforce_bulk.salesforce.query_job import Phase
 from source_salesforce_bulk.salesforce.retry import REFETCH_BACKOFF
 
 MAX_REFETCHES = 2

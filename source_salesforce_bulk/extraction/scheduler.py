@@ -12,17 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from source_salesforce_bulk.extraction.calls import Calls, failure_in
-from source_salesforce_bulk.extraction.job_ledger import JobLedger
-from source_salesforce_bulk.extraction.metrics import RunMetrics
-from source_salesforce_bulk.extraction.object_read import ObjectRead, WindowRead
-from source_salesforce_bulk.extraction.org import Org
-from source_salesforce_bulk.extraction.quota import jobs_used_up
-from source_salesforce_bulk.extraction.splitting import find_halves
-from source_salesforce_bulk.extraction.windows import Halves
-from source_salesforce_bulk.salesforce.bulk_api import JobInfo
-from source_salesforce_bulk.salesforce.clock import Clock
-from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
-from source_salesforce_bulk.salesforce.job_events import (
+from source_salesforce_bulk.extraction.job_events import (
     AbortJob,
     Command,
     Continue,
@@ -41,8 +31,11 @@ from source_salesforce_bulk.salesforce.job_events import (
     TimePassed,
     TooLarge,
 )
-from source_salesforce_bulk.salesforce.job_log import job_facts, job_line
-from source_salesforce_bulk.salesforce.query_job import (
+from source_salesforce_bulk.extraction.job_ledger import JobLedger
+from source_salesforce_bulk.extraction.metrics import RunMetrics
+from source_salesforce_bulk.extraction.object_read import ObjectRead, WindowRead
+from source_salesforce_bulk.extraction.org import Org
+from source_salesforce_bulk.extraction.query_job import (
     JobPolicy,
     Phase,
     QueryJob,
@@ -51,6 +44,13 @@ from source_salesforce_bulk.salesforce.query_job import (
     half_of,
     pause_before_create,
 )
+from source_salesforce_bulk.extraction.quota import jobs_used_up
+from source_salesforce_bulk.extraction.splitting import find_halves
+from source_salesforce_bulk.extraction.windows import Halves
+from source_salesforce_bulk.salesforce.bulk_api import JobInfo
+from source_salesforce_bulk.salesforce.clock import Clock
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
+from source_salesforce_bulk.salesforce.job_log import job_facts, job_line
 
 LOGGER = logging.getLogger("airbyte.salesforce.extraction")
 

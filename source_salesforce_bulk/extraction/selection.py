@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from source_salesforce_bulk.encoding.records import Column
+from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.bulk_api import QUERY, QUERY_ALL
 from source_salesforce_bulk.salesforce.describe import Cursor, SObject
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError

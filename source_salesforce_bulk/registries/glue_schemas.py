@@ -9,7 +9,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from source_salesforce_bulk.registries.drift import ObjectSchema
 from source_salesforce_bulk.registries.schemas import (
     Registered,
     SchemaRefused,
@@ -18,6 +17,7 @@ from source_salesforce_bulk.registries.schemas import (
     to_json_schema,
 )
 from source_salesforce_bulk.salesforce.clock import Clock
+from source_salesforce_bulk.salesforce.drift import ObjectSchema
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient

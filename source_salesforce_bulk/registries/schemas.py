@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
 
-from source_salesforce_bulk.registries.drift import FieldSchema, ObjectSchema
 from source_salesforce_bulk.registries.durable_files import create_file
+from source_salesforce_bulk.salesforce.drift import FieldSchema, ObjectSchema
 from source_salesforce_bulk.salesforce.field_types import field_type
 
 _EXTRA = "x-salesforce"

@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import orjson
 
-from source_salesforce_bulk.encoding.csv_blocks import Block, NotPlain, exact_blocks, plain_blocks
-from source_salesforce_bulk.encoding.csv_page import PageRejected, inspect_page, read_rows
+from source_salesforce_bulk.pages.csv_blocks import Block, NotPlain, exact_blocks, plain_blocks
+from source_salesforce_bulk.pages.csv_page import PageRejected, inspect_page, read_rows
 from source_salesforce_bulk.salesforce.bulk_api import JobState
 from source_salesforce_bulk.salesforce.failures import classify_job_state, classify_response
 from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation

@@ -46,7 +46,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="A window ends at the org's clock, never at this machine's",
-        file="connection.py",
+        file="extraction/connection.py",
         old="known = self._transport.last_date or self.log_in().issued_at",
         new="known = self._transport.last_date and self.clock.now()",
         tests=(
@@ -56,7 +56,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="The upper bound is cut to the second",
-        file="connection.py",
+        file="extraction/connection.py",
         old="return known.replace(microsecond=0)",
         new="return known",
         tests=("test_connection.py::test_before_any_answer_the_upper_bound_is_when_the_token_was_issued",),
@@ -92,7 +92,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="Key and cursor are read whether they were selected or not",
-        file="catalog.py",
+        file="extraction/catalog.py",
         old="always = {*readable.primary_key, *([cursor.field] if cursor else [])}",
         new="always: set[str] = set()",
         tests=("test_catalog.py::test_key_and_cursor_are_read_whether_they_were_selected_or_not",),
@@ -100,42 +100,42 @@ MUTANTS: tuple[Mutant, ...] = (
     # 3.4: pages
     Mutant(
         rule="A page holds as many rows as its header says",
-        file="salesforce/pages.py",
+        file="pages/fetch.py",
         old="if headers.rows is not None and headers.rows != shape.rows:",
         new="if False:",
-        tests=("test_pages.py::test_a_damaged_page_is_fetched_again_with_the_same_locator",),
+        tests=("test_fetch.py::test_a_damaged_page_is_fetched_again_with_the_same_locator",),
     ),
     Mutant(
         rule="A page that does not prove its end must come twice alike",
-        file="salesforce/pages.py",
+        file="pages/fetch.py",
         old="return self.shape.ended and self.headers.rows is not None",
         new="return True",
-        tests=("test_pages.py::test_two_unproven_pages_that_differ_prove_nothing",),
+        tests=("test_fetch.py::test_two_unproven_pages_that_differ_prove_nothing",),
     ),
     Mutant(
         rule="A page's header line names exactly the selected fields",
-        file="encoding/csv_page.py",
+        file="pages/csv_page.py",
         old="if len(header) != len(columns) or set(positions) != set(wanted):",
         new="if len(header) != len(columns):",
-        tests=("test_pages.py::test_a_damaged_page_is_fetched_again_with_the_same_locator",),
+        tests=("test_fetch.py::test_a_damaged_page_is_fetched_again_with_the_same_locator",),
     ),
     Mutant(
         rule="Every row has as many cells as the header",
-        file="encoding/csv_page.py",
+        file="pages/csv_page.py",
         old='raise PageRejected(f"a row has {len(row)} cells where the header has {width}")',
         new="return [*row, *[''] * width][:width]",
         tests=("test_csv_page.py::test_a_page_that_salesforce_cannot_have_meant_is_rejected",),
     ),
     Mutant(
         rule="The fast way keeps the rest of a block as it stands in the page",
-        file="encoding/csv_blocks.py",
+        file="pages/csv_blocks.py",
         old="self._inside(text).split(between, len(pieces) - left)[-1]",
         new="between.join(self._inside(text).rsplit(between, left)[-left:])",
         tests=("test_csv_blocks.py::test_row_ends_that_share_a_quote_hide_no_damage",),
     ),
     Mutant(
         rule="The fast way makes no row of half a pair of quotes",
-        file="encoding/csv_blocks.py",
+        file="pages/csv_blocks.py",
         old=" or len(text) <= 2 * len(quote):",
         new=":",
         tests=(
@@ -145,59 +145,59 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="The fast way gives a page up where an empty line stands among rows of several cells",
-        file="encoding/csv_blocks.py",
+        file="pages/csv_blocks.py",
         old='io.StringIO(f"{text.decode()}\\n", newline="\\n")',
         new='io.StringIO(text.decode(), newline="\\n")',
         tests=("test_csv_blocks.py::test_an_odd_page_is_not_plain",),
     ),
     Mutant(
         rule="A page that is not UTF-8 is rejected, not repaired",
-        file="encoding/csv_page.py",
+        file="pages/csv_page.py",
         old='errors="strict"',
         new='errors="replace"',
-        tests=("test_pages.py::test_a_damaged_page_is_fetched_again_with_the_same_locator",),
+        tests=("test_fetch.py::test_a_damaged_page_is_fetched_again_with_the_same_locator",),
     ),
     Mutant(
         rule="A page whose connection broke is not a shorter page",
         file="salesforce/http_client.py",
         old="if expected is not None and self.received < expected:",
         new="if False:",
-        tests=("test_pages.py::test_a_damaged_page_is_fetched_again_with_the_same_locator",),
+        tests=("test_fetch.py::test_a_damaged_page_is_fetched_again_with_the_same_locator",),
     ),
     # 3.5, 3.6: totals and locators
     Mutant(
         rule="More rows than numberRecordsProcessed are a wrong total",
-        file="salesforce/page_walk.py",
+        file="pages/walk.py",
         old="if walk.total is not None and seen > walk.total:",
         new="if False:",
-        tests=("test_page_walk.py::test_more_rows_than_the_total_are_a_wrong_total_whatever_follows",),
+        tests=("test_walk.py::test_more_rows_than_the_total_are_a_wrong_total_whatever_follows",),
     ),
     Mutant(
         rule="Fewer rows than numberRecordsProcessed are a wrong total",
-        file="salesforce/page_walk.py",
+        file="pages/walk.py",
         old="if walk.total == seen or (headers.last and walk.total is None):",
         new="if headers.last or walk.total == seen:",
         tests=(
-            "test_page_walk.py::test_an_end_before_the_total_is_a_wrong_total",
+            "test_walk.py::test_an_end_before_the_total_is_a_wrong_total",
             "test_reader.py::test_a_row_that_a_page_lacks_although_its_header_agrees_is_noticed",
         ),
     ),
     Mutant(
         rule="A missing locator header is the end only when the rows equal the total",
-        file="salesforce/page_walk.py",
+        file="pages/walk.py",
         old="if walk.total == seen or (headers.last and walk.total is None):",
         new="if walk.total == seen or not headers.last or walk.total is None:",
         tests=(
-            "test_page_walk.py::test_a_missing_locator_header_is_the_end_only_when_the_rows_so_far_equal_the_total",
+            "test_walk.py::test_a_missing_locator_header_is_the_end_only_when_the_rows_so_far_equal_the_total",
             "test_reader.py::test_an_accepted_page_that_does_not_lead_on_is_fetched_again",
         ),
     ),
     Mutant(
         rule="A locator that was used before does not lead on",
-        file="salesforce/page_walk.py",
+        file="pages/walk.py",
         old="if headers.locator == walk.locator or headers.locator in walk.used:",
         new="if False:",
-        tests=("test_page_walk.py::test_a_page_that_names_itself_as_the_next_leads_nowhere",),
+        tests=("test_walk.py::test_a_page_that_names_itself_as_the_next_leads_nowhere",),
     ),
     Mutant(
         rule="After a wrong total no state names the job",
@@ -219,7 +219,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # 1.6, 3.7: states
     Mutant(
         rule="A state follows the rows it covers",
-        file="streams.py",
+        file="airbyte/streams.py",
         old="""                    yield from self._records(ready.page)
                     reading.extraction.handed_on(read, ready)
 """,
@@ -230,7 +230,7 @@ MUTANTS: tuple[Mutant, ...] = (
 """,
         tests=(
             "test_streams.py::test_rows_come_page_by_page_each_followed_by_its_state_and_a_turn",
-            "test_catalog_read.py::test_every_state_stands_behind_the_rows_it_covers",
+            "test_read.py::test_every_state_stands_behind_the_rows_it_covers",
         ),
     ),
     Mutant(
@@ -297,11 +297,11 @@ MUTANTS: tuple[Mutant, ...] = (
     # 3.8, 3.9: jobs
     Mutant(
         rule="Another user's job is not ours",
-        file="salesforce/org.py",
+        file="extraction/salesforce_org.py",
         old="return self._creator is not None and _same_id(user_id, self._creator)",
         new="return True",
         tests=(
-            "test_org.py::test_what_the_org_writes_on_a_job_of_ours_decides_where_it_is_not_the_logins_user",
+            "test_salesforce_org.py::test_what_the_org_writes_on_a_job_of_ours_decides_where_it_is_not_the_logins_user",
             "test_extraction.py::test_abandoned_jobs_are_ended_where_they_are_ours",
         ),
     ),
@@ -314,7 +314,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="A create whose answer was lost is sent once more, not again and again",
-        file="salesforce/query_job.py",
+        file="extraction/query_job.py",
         old="if event.failure.action is Action.SEND_ONCE_MORE and job.lost_answers == 0:",
         new="if event.failure.action is Action.SEND_ONCE_MORE:",
         tests=(
@@ -348,7 +348,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="A job whose time is over is given up",
-        file="salesforce/query_job.py",
+        file="extraction/query_job.py",
         old="""    if at.now < deadline(job, at.policy):
         return job, ()
 """,
@@ -391,21 +391,21 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="Salesforce's words about a job hold no secret",
-        file="salesforce/jobs.py",
+        file="extraction/jobs.py",
         old='self._transport.redact(info.error_message or "") or None',
         new="info.error_message",
         tests=("test_jobs.py::test_salesforces_words_about_a_failed_job_hold_no_secret",),
     ),
     Mutant(
         rule="Clean-up that fails does not fail the sync",
-        file="salesforce/jobs.py",
+        file="extraction/jobs.py",
         old='            LOGGER.warning("%s", line, extra=facts)',
         new='            raise\n            LOGGER.warning("%s", line, extra=facts)',
         tests=("test_jobs.py::test_clean_up_that_fails_is_logged_and_raises_nothing",),
     ),
     Mutant(
         rule="An outage is no org with fewer objects",
-        file="catalog.py",
+        file="extraction/catalog.py",
         old="if result.failure.consequence is not Consequence.CONFIG:",
         new="if False:",
         tests=("test_catalog.py::test_an_outage_is_no_org_with_fewer_objects",),
@@ -413,14 +413,14 @@ MUTANTS: tuple[Mutant, ...] = (
     # 1.5: records
     Mutant(
         rule="Only an empty cell is null",
-        file="encoding/records.py",
+        file="pages/records.py",
         old="            if not cell:\n",
         new='            if not cell.strip() or cell in ("NA", "null", "NaN"):\n',
         tests=("test_streams.py::test_only_an_empty_cell_is_null", "test_records.py::test_a_word_for_null_is_text"),
     ),
     Mutant(
         rule="Numbers keep every digit Salesforce sent",
-        file="encoding/cells.py",
+        file="pages/cells.py",
         old="return value if exact is not UNREADABLE and Decimal(repr(value)) == exact else exact",
         new="return value",
         tests=(
@@ -430,7 +430,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="An unreadable cell is noted in its record",
-        file="streams.py",
+        file="airbyte/streams.py",
         old="message.meta = _unreadable(record)",
         new="message.meta = None",
         tests=(
@@ -439,7 +439,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="A bare CR in a cell is data, not the end of a row",
-        file="encoding/csv_page.py",
+        file="pages/csv_page.py",
         old='if "\\r" in line and not self._ends_with_cr:',
         new="if False:",
         tests=("test_csv_page.py::test_an_unquoted_cell_survives_as_it_is_even_with_a_bare_cr",),
@@ -454,39 +454,37 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="A failed stream makes the run fail",
-        file="catalog_read.py",
+        file="airbyte/read.py",
         old="if self._failures and not self.stopped():",
         new="if False:",
-        tests=("test_catalog_read.py::test_a_run_with_a_failed_stream_ends_with_an_exception_that_names_it",),
+        tests=("test_read.py::test_a_run_with_a_failed_stream_ends_with_an_exception_that_names_it",),
     ),
     Mutant(
         rule="A waiting stream's last state is emitted again",
-        file="catalog_read.py",
+        file="airbyte/read.py",
         old="if progress.last_state is not None and now - progress.last_state_at >= STATE_AGAIN:",
         new="if False:",
-        tests=("test_catalog_read.py::test_a_waiting_streams_last_state_is_emitted_again_and_a_line_is_logged",),
+        tests=("test_read.py::test_a_waiting_streams_last_state_is_emitted_again_and_a_line_is_logged",),
     ),
     Mutant(
         rule="A signal ends the run at its next turn",
-        file="catalog_read.py",
+        file="airbyte/read.py",
         old="""        if self.stopped():
             extraction.stop(Failure.of(Kind.INTERRUPTED))
 """,
         new="",
-        tests=(
-            "test_catalog_read.py::test_a_stopped_run_ends_at_its_next_turn_with_its_state_out_and_the_named_jobs_alive",
-        ),
+        tests=("test_read.py::test_a_stopped_run_ends_at_its_next_turn_with_its_state_out_and_the_named_jobs_alive",),
     ),
     Mutant(
         rule="A mode that the stream lacks is refused",
-        file="catalog_read.py",
+        file="airbyte/read.py",
         old='if mode == "incremental" and readable.cursor is None:',
         new="if False:",
-        tests=("test_catalog_read.py::test_a_mode_that_the_object_lacks_is_refused_with_what_to_choose",),
+        tests=("test_read.py::test_a_mode_that_the_object_lacks_is_refused_with_what_to_choose",),
     ),
     Mutant(
         rule="A reader that is gone ends the run with 141",
-        file="entrypoint.py",
+        file="airbyte/entrypoint.py",
         old="        return BROKEN_PIPE\n",
         new="        return FAILURE\n",
         tests=("test_entrypoint.py::test_a_reader_that_is_gone_ends_the_run_with_141_and_nothing_more_is_written",),
@@ -494,10 +492,10 @@ MUTANTS: tuple[Mutant, ...] = (
     # 3.12, and few calls
     Mutant(
         rule="Only an answer without a row closes a window unread",
-        file="salesforce/org.py",
+        file="extraction/salesforce_org.py",
         old='answer.get("records") == [] and answer.get("totalSize", 0) == 0 and answer.get("done") is True',
         new='not answer.get("records")',
-        tests=("test_org.py::test_any_other_answer_leaves_the_window_to_a_job",),
+        tests=("test_salesforce_org.py::test_any_other_answer_leaves_the_window_to_a_job",),
     ),
     Mutant(
         rule="A probe has the WHERE of the job that it spares",
@@ -565,25 +563,25 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="A run that is stopped before its first state keeps the jobs of the one it was given",
-        file="catalog_read.py",
+        file="airbyte/read.py",
         old="progress.last_state = self._incoming(name) or None",
         new="progress.last_state = None",
-        tests=("test_catalog_read.py::test_a_run_that_is_stopped_early_keeps_the_job_of_the_state_it_was_given",),
+        tests=("test_read.py::test_a_run_that_is_stopped_early_keeps_the_job_of_the_state_it_was_given",),
     ),
     Mutant(
         rule="A reader that goes away may have any state since stdout was flushed",
-        file="catalog_read.py",
+        file="airbyte/read.py",
         old="keep |= progress.unflushed | jobs_named(progress.last_state)",
         new="keep |= jobs_named(progress.last_state)",
-        tests=("test_catalog_read.py::test_wherever_a_reader_goes_away_the_jobs_that_its_state_may_name_stay",),
+        tests=("test_read.py::test_wherever_a_reader_goes_away_the_jobs_that_its_state_may_name_stay",),
     ),
     Mutant(
         rule="Buffers are flushed before every wait",
-        file="catalog_read.py",
+        file="airbyte/read.py",
         old="""        self._flush()
         extraction.wait(IDLE)""",
         new="""        extraction.wait(IDLE)""",
-        tests=("test_catalog_read.py::test_buffers_are_flushed_before_every_wait",),
+        tests=("test_read.py::test_buffers_are_flushed_before_every_wait",),
     ),
     Mutant(
         rule="After a write that was torn off nothing more is written",
@@ -596,10 +594,10 @@ MUTANTS: tuple[Mutant, ...] = (
     # Nothing lost, nothing twice: trouble within a run
     Mutant(
         rule="A page that begins with a row of an earlier page is not taken",
-        file="salesforce/page_walk.py",
+        file="pages/walk.py",
         old="if first_id in walk.first_ids:",
         new="if False:",
-        tests=("test_page_walk.py::test_a_page_that_begins_with_the_row_of_an_earlier_one_is_not_taken",),
+        tests=("test_walk.py::test_a_page_that_begins_with_the_row_of_an_earlier_one_is_not_taken",),
     ),
     Mutant(
         rule="A page that does not fit behind those before it is fetched again before it fails anything",
@@ -610,21 +608,21 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="No job is asked for again without a pause",
-        file="salesforce/query_job.py",
+        file="extraction/query_job.py",
         old="return JOB_BACKOFF.delay(tried - 1, random01) if tried else 0.0",
         new="return 0.0",
         tests=("test_query_job.py::test_no_job_is_asked_for_again_without_a_pause_and_the_first_at_once",),
     ),
     Mutant(
         rule="A half has what is left of its parent's time",
-        file="salesforce/query_job.py",
+        file="extraction/query_job.py",
         old="halvings=parent.halvings + 1, spent=parent.spent)",
         new="halvings=parent.halvings + 1)",
         tests=("test_query_job.py::test_a_half_has_what_is_left_of_its_parents_time",),
     ),
     Mutant(
         rule="A result that this user may not read is left for one who may",
-        file="salesforce/query_job.py",
+        file="extraction/query_job.py",
         old="    if event.failure.action is Action.FAIL_STREAM:\n",
         new="    if False:\n",
         tests=("test_query_job.py::test_a_result_that_this_user_may_not_read_is_left_for_a_run_that_may",),
@@ -669,10 +667,10 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="A disk that takes no page stops the run and is named",
-        file="salesforce/pages.py",
+        file="pages/fetch.py",
         old="        except OSError as error:\n            raise SalesforceError(page_not_kept(error)) from error\n",
         new="        except KeyError:\n            raise\n",
-        tests=("test_pages.py::test_a_page_that_cannot_be_written_says_so_and_stops_the_run",),
+        tests=("test_fetch.py::test_a_page_that_cannot_be_written_says_so_and_stops_the_run",),
     ),
     Mutant(
         rule="Only a full disk is called one",
@@ -690,7 +688,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="The configuration's own secrets are masked from the start",
-        file="runners/session.py",
+        file="export/session.py",
         old="        self.mask.learn(*secrets_of(loaded.credentials))\n",
         new="",
         tests=("test_session.py::test_the_configurations_own_secrets_are_masked_in_the_logs_however_they_are_spelled",),
@@ -705,7 +703,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # Plan: what it says is what an export meets.
     Mutant(
         rule="Only a refusal of the object itself makes it unreadable",
-        file="runners/plan_command.py",
+        file="export/plan_command.py",
         old="            if failure.consequence is not Consequence.CONFIG or failure.action is Action.STOP_RUN:\n"
         "                raise\n",
         new="",
@@ -713,7 +711,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="A number of calls is right at both ends of what the polls may be",
-        file="runners/forecast.py",
+        file="export/forecast.py",
         old="if all(abs(middle - end) <= TOLERANCE * end for end in (low, high)) else None",
         new="",
         tests=("test_forecast.py::test_a_number_of_calls_is_right_whether_jobs_are_done_at_once_or_in_ten_minutes",),
@@ -721,28 +719,28 @@ MUTANTS: tuple[Mutant, ...] = (
     # Export: every row once in the files that manifests name.
     Mutant(
         "a range that starts over drops the files it had",
-        "runners/coverage.py",
+        "export/coverage.py",
         "return replace(self, open=self.open[: len(self.open) - self.front], front=0)",
         "return replace(self, front=0)",
         ("test_coverage.py::test_what_starts_over_loses_its_own_files_only",),
     ),
     Mutant(
         "under a state that names no job no file of an open window counts",
-        "runners/coverage.py",
+        "export/coverage.py",
         "return self if state.resume else replace(self, open=(), front=0)",
         "return self",
         ("test_coverage.py::test_under_a_state_without_jobs_no_open_file_counts",),
     ),
     Mutant(
         "pyarrow may not read what cells.py refuses: hexadecimal integers",
-        "encoding/arrow_pages.py",
+        "pages/arrow_pages.py",
         'return None if _any(pc.match_substring(cells, "x", ignore_case=True)) else _Typed(cells.cast(pa.int64()))',
         "return _Typed(cells.cast(pa.int64()))",
         ("test_arrow_pages.py::test_a_cell_is_its_type_or_null_and_counted",),
     ),
     Mutant(
         "a bare CR is data in Parquet, too",
-        "encoding/arrow_pages.py",
+        "pages/arrow_pages.py",
         "if self._hide_cr and _CR in chunk:",
         "if False:",
         ("test_arrow_pages.py::test_a_cr_that_ends_the_last_cell_of_a_row_is_data",),

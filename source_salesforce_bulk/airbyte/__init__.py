@@ -1,0 +1,1 @@
+"""The Airbyte connector: the protocol on top of the extraction."""

@@ -1,0 +1,138 @@
+"""The connector's own entrypoint: signals, broken pipes and exit codes round the CDK's.
+
+A signal only sets a flag. The run then ends at its next turn: states out, jobs that no state names aborted. What
+happens when no turn comes is ``signals``' matter (design section 3.10). A stdout whose reader is gone ends the run the
+same way.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import Any, NoReturn, TextIO, cast
+
+from airbyte_cdk.entrypoint import AirbyteEntrypoint
+from airbyte_cdk.logger import PRINT_BUFFER
+from airbyte_cdk.models import AirbyteMessage, ConnectorSpecification
+from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
+from airbyte_cdk.utils.memory_monitor import MemoryMonitor
+
+from source_salesforce_bulk.airbyte.command_line import unreadable_file
+from source_salesforce_bulk.airbyte.errors import traced_config_error
+from source_salesforce_bulk.airbyte.record_batch import RecordBatch
+from source_salesforce_bulk.airbyte.source import SourceSalesforceBulk
+from source_salesforce_bulk.signals import Overdue, Stop, turn_away_stdout
+
+FAILURE = 1
+
+BROKEN_PIPE = 141
+"""What a shell reports of a program that SIGPIPE ended."""
+
+GRACE = 4.0
+"""Seconds after a signal in which a read is expected to have said its last word."""
+GRACE_WITHOUT_STATE = 1.0
+"""The same for commands that have nothing to save."""
+
+
+BATCHES_PER_MEMORY_CHECK = 20
+"""Messages between two looks at the container's memory: a batch is a megabyte. The CDK's 5,000 suit single records."""
+
+
+class Entrypoint(AirbyteEntrypoint):
+    """The CDK's entrypoint with this connector's own sentences about a configuration, and with batches of records.
+
+    A batch is counted here and written as it is, between the lines that the CDK prints.
+    """
+
+    def run(self, parsed_args: Namespace) -> Iterator[str]:
+        """See the CDK's; a file that cannot be read is a config error."""
+        problem = unreadable_file(parsed_args)
+        if problem:
+            raise traced_config_error(problem)
+        yield from super().run(parsed_args)
+
+    def read(
+        self, source_spec: ConnectorSpecification, config: Any, catalog: Any, state: list[Any]
+    ) -> Iterator[AirbyteMessage]:
+        """See the CDK's; batches are written here and not handed on."""
+        self._memory_monitor = MemoryMonitor(BATCHES_PER_MEMORY_CHECK)
+        for message in super().read(source_spec, config, catalog, state):
+            if isinstance(message, RecordBatch):
+                _write_block(message.lines)
+            else:
+                yield message
+
+    @staticmethod
+    def handle_record_counts(
+        message: AirbyteMessage, stream_message_count: defaultdict[HashableStreamDescriptor, float]
+    ) -> AirbyteMessage:
+        """See the CDK's; a batch counts its rows."""
+        if isinstance(message, RecordBatch):
+            stream_message_count[HashableStreamDescriptor(name=message.stream)] += message.rows
+            return message
+        return AirbyteEntrypoint.handle_record_counts(message, stream_message_count)
+
+    @staticmethod
+    def validate_connection(source_spec: Any, config: Any) -> None:
+        """Nothing: the source checks its configuration itself, with clearer sentences than a schema validator's."""
+
+
+def launch(args: Sequence[str], stop: Stop) -> NoReturn:
+    """Run one protocol command and end the process with the exit code of design section 1.3.
+
+    The process ends without waiting for its threads: one of them may hang on an answer for minutes.
+    """
+    command = Entrypoint.parse_args(list(args) or ["--help"])
+    entrypoint = Entrypoint(SourceSalesforceBulk(stop=stop.event, on_clean_up=stop.leaving, batches=True))
+    if getattr(command, "debug", False):
+        # What --debug shows has a form of the CDK's own, unless the platform asks for it: then it is the protocol's.
+        os.environ["LOG_LEVEL"] = "debug"
+    stop.be_patient(GRACE if command.command == "read" else GRACE_WITHOUT_STATE, PRINT_BUFFER.lock)
+    try:
+        code = _emit(entrypoint.run(command), stop)
+    except Overdue:
+        code = stop.exit_code
+    os._exit(code)
+
+
+def _write_block(lines: bytes) -> None:
+    """Write whole lines to stdout, behind everything printed so far. Nothing is written after a write that failed."""
+    with PRINT_BUFFER.lock:
+        try:
+            PRINT_BUFFER.flush()
+            # Not by the buffered writer: it forgets the rest of a large block when a signal cuts its write short.
+            stdout, rest = cast(TextIO, sys.__stdout__).fileno(), memoryview(lines)
+            while rest:
+                rest = rest[os.write(stdout, rest) :]
+        except BrokenPipeError:
+            turn_away_stdout()
+            raise
+
+
+def _emit(lines: Iterable[str], stop: Stop) -> int:
+    """Print every line; the exit code. Closing the lines lets the run clean up, however it ended."""
+    try:
+        with PRINT_BUFFER, closing(cast(Generator[str, None, None], lines)):
+            _print(lines)
+            stop.leaving()
+    except BrokenPipeError:
+        return BROKEN_PIPE
+    except Exception:  # noqa: BLE001 - reported by the excepthook
+        if not stop.event.is_set():
+            sys.excepthook(*sys.exc_info())
+            sys.stdout.flush()
+            return FAILURE
+    return stop.exit_code
+
+
+def _print(lines: Iterable[str]) -> None:
+    try:
+        for line in lines:
+            print(f"{line}\n", end="")  # noqa: T201 - the protocol's own channel
+    except BrokenPipeError:
+        turn_away_stdout()
+        raise

@@ -1,0 +1,355 @@
+"""One ``read``: the streams of a configured catalog, begun as job slots allow, emitted whoever is ready.
+
+The CDK reads each stream (``AbstractSource._read_stream``: state in, records, RUNNING, STATE out); this module gives
+the word to one stream after another, reports each stream's fate, and cleans up when the last message is out.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from airbyte_cdk.models import (
+    AirbyteMessage,
+    AirbyteStreamStatus,
+    ConfiguredAirbyteCatalog,
+    ConfiguredAirbyteStream,
+    StreamDescriptor,
+    Type,
+)
+from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
+from airbyte_cdk.utils.stream_status_utils import as_airbyte_message as status_message
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_salesforce_bulk.airbyte.errors import final_trace, traced, traced_config_error, traced_defect
+from source_salesforce_bulk.airbyte.streams import TURN, BulkStream, Reading, StreamShape, state_message, stream_of
+from source_salesforce_bulk.extraction.catalog import ReadableObject, plan_object, readable_object, selected_fields
+from source_salesforce_bulk.extraction.connection import Connection
+from source_salesforce_bulk.extraction.extraction import CLEAN_UP, CLEAN_UP_STOPPED, IDLE, Extraction
+from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver, interleave
+from source_salesforce_bulk.extraction.limits_watch import LimitsWatch
+from source_salesforce_bulk.extraction.planner import wants_count
+from source_salesforce_bulk.extraction.stream_state import StateError, jobs_named
+from source_salesforce_bulk.salesforce.clock import Stopped
+from source_salesforce_bulk.salesforce.describe import SObject
+from source_salesforce_bulk.salesforce.discovery import Describes
+from source_salesforce_bulk.salesforce.drift import compare_catalog
+from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.row_counts import RowCounts
+
+LOGGER = logging.getLogger("airbyte.salesforce.read")
+
+STATE_AGAIN = 300.0
+"""Seconds after which a waiting stream's last STATE is emitted again; the platform is promised ten minutes."""
+LOG_AGAIN = 60.0
+"""Seconds between two log lines while a stream waits."""
+
+_FIELDS_NAMED = 20  # in a log line
+
+ReadStream = Callable[[BulkStream, ConfiguredAirbyteStream], Iterator[AirbyteMessage]]
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What the platform knows of one stream. ``last_state`` is at first what it gave us.
+
+    ``unflushed`` are the jobs named by states since stdout last took everything: any of these may be the one it has.
+    """
+
+    last_state: Mapping[str, Any] | None = None
+    unflushed: set[str] = field(default_factory=set)
+    last_state_at: float = 0.0
+    last_turn_at: float | None = None
+
+
+@dataclass(slots=True)
+class CatalogRead:
+    """One run over a catalog.
+
+    ``stopped`` says whether a signal has come; ``flush`` empties every output buffer; ``on_clean_up`` is told when the
+    last word is out; ``batches`` says whether whoever takes the messages takes ``RecordBatch``, too.
+    """
+
+    connection: Connection
+    catalog: ConfiguredAirbyteCatalog
+    states: ConnectorStateManager
+    read_stream: ReadStream
+    stopped: Callable[[], bool]
+    flush: Callable[[], None]
+    on_clean_up: Callable[[], None]
+    batches: bool
+    _progress: dict[str, _Progress] = field(default_factory=dict)
+    _failures: dict[str, AirbyteTracedException] = field(default_factory=dict)
+    _begun: int = 0
+    _logged_at: float = 0.0
+    _limits: LimitsWatch | None = None
+    _describes: Describes | None = None
+    _counts: RowCounts | None = None
+
+    def messages(self) -> Iterator[AirbyteMessage]:
+        """Every message of the run. Raises ``AirbyteTracedException`` at the end where any stream failed."""
+        extraction = self.connection.extraction()
+        seconds = CLEAN_UP_STOPPED
+        try:
+            self.flush()
+            failure = self._prepare(extraction)
+            if failure is not None:
+                extraction.stop(failure)
+            streams = [self._messages_of(configured, extraction) for configured in self.catalog.streams]
+            extraction.others_wait = len(streams) > 1
+            self._logged_at = self.connection.clock.monotonic()
+            yield from interleave(
+                streams, may_begin=partial(self._may_begin, extraction), idle=partial(self._idle, extraction)
+            )
+            self._flush()
+            if not self.stopped():
+                seconds = CLEAN_UP
+        finally:
+            if self._describes is not None:
+                self._describes.close()
+            self.on_clean_up()
+            extraction.close(self._jobs_to_keep(), seconds)
+            self.connection.close()
+        if self._failures and not self.stopped():
+            raise final_trace(self._failures)
+
+    # Before the first stream
+
+    def _prepare(self, extraction: Extraction) -> Failure | None:
+        """Log in, look at the limits, begin to describe what is configured; a failure here concerns every stream."""
+        try:
+            self.connection.log_in()
+            self._limits = LimitsWatch(self.connection, extraction)
+            failure = self._limits.begin()
+        except SalesforceError as error:
+            return error.failure
+        except Stopped:
+            return Failure.of(Kind.INTERRUPTED)
+        if failure is None:
+            names = [configured.stream.name for configured in self.catalog.streams]
+            self._describes = self.connection.discovery.describe_ahead(names, extraction.wake)
+            counted = [configured.stream.name for configured in self.catalog.streams if self._wants_count(configured)]
+            self._counts = RowCounts(
+                self.connection.discovery.record_counts, counted, self.connection.clock, extraction.wake
+            )
+        return failure
+
+    def _wants_count(self, configured: ConfiguredAirbyteStream) -> bool:
+        incoming = self._incoming(configured.stream.name)
+        return wants_count(incoming, self.connection.clock.now())
+
+    def _rows(self, name: str) -> int | None:
+        return self._counts.of(name) if self._counts is not None else None
+
+    def _may_begin(self, extraction: Extraction, others: bool) -> bool:
+        """Whether the next stream's first job could be created now. Where nothing else goes on, it waits by itself."""
+        if not others or extraction.stop_failure is not None:
+            return True
+        name = self.catalog.streams[self._begun].stream.name
+        known = self._describes is not None and self._describes.ready(name)
+        return extraction.has_free_slot and known and self._counts is not None and self._counts.ready
+
+    def _incoming(self, name: str) -> MutableMapping[str, Any]:
+        """A stream's incoming state, looked up as the CDK does: by name alone, whatever namespace the catalog shows."""
+        return self.states.get_stream_state(name, None)
+
+    # One stream
+
+    def _messages_of(
+        self,
+        configured: ConfiguredAirbyteStream,
+        extraction: Extraction,
+    ) -> Iterator[AirbyteMessage | TurnOver]:
+        """A stream from STARTED to its last status. Never raises for a failure of the stream."""
+        name = configured.stream.name
+        progress = self._progress.setdefault(name, _Progress())
+        progress.last_state = self._incoming(name) or None
+        progress.last_state_at = self.connection.clock.monotonic()
+        self._begun += 1
+        try:
+            described = self._described(name, extraction)
+            if extraction.stop_failure is not None:
+                if not self.stopped():
+                    yield from self._not_begun(configured, extraction.stop_failure)
+                return
+            stream = self._stream(configured, described, extraction)
+            yield status_message(configured.stream, AirbyteStreamStatus.STARTED)
+            for message in self.read_stream(stream, configured):
+                if message is TURN:
+                    self._count_waiting(name, progress)
+                    yield from self._again(name, progress)
+                    yield TURN_OVER
+                    self._look_around(extraction)
+                else:
+                    self._note(progress, message)
+                    yield message
+            yield status_message(configured.stream, AirbyteStreamStatus.COMPLETE)
+            LOGGER.info("%s complete: %s", name, self._summary(name))
+        except Exception as error:  # noqa: BLE001 - every failure of a stream ends here, typed, and the others go on
+            yield from self._failed(configured, error)
+
+    def _described(self, name: str, extraction: Extraction) -> SObject | SalesforceError:
+        """The object, waited for; a failure that concerns every object stops the run."""
+        if extraction.stop_failure is None and self._describes is not None:
+            try:
+                return self._describes.result(name)
+            except SalesforceError as error:
+                extraction.stop(error.failure)
+            except Stopped:
+                extraction.stop(Failure.of(Kind.INTERRUPTED))
+        return SalesforceError(extraction.stop_failure or Failure.of(Kind.OBJECT_GONE))
+
+    def _stream(
+        self, configured: ConfiguredAirbyteStream, described: SObject | SalesforceError, extraction: Extraction
+    ) -> BulkStream:
+        name = configured.stream.name
+        if isinstance(described, SalesforceError):
+            raise described
+        try:
+            readable = readable_object(described, self.connection.config)
+        except ValueError as error:
+            raise traced_config_error(f"object_overrides for {name}: {error}") from error
+        _tell_of_changes(name, configured.stream.json_schema or {}, described)
+        stream = stream_of(
+            StreamShape(name, readable.json_schema, readable.primary_key, readable.cursor_field),
+            self._reading(configured, readable, extraction),
+        )
+        mode = configured.sync_mode.value
+        if mode == "incremental" and readable.cursor is None:
+            raise traced_config_error(
+                f"{name} has no cursor field, so it cannot be read incrementally. Choose full refresh for it, or name "
+                "a filterable datetime field as cursor_field in object_overrides."
+            )
+        return stream
+
+    def _reading(
+        self, configured: ConfiguredAirbyteStream, readable: ReadableObject, extraction: Extraction
+    ) -> Reading:
+        connection = self.connection
+        return Reading(
+            extraction=extraction,
+            metrics=connection.metrics.of(configured.stream.name),
+            plan_for=lambda mode, blob: plan_object(
+                readable,
+                selected_fields(configured.stream.json_schema),
+                mode,
+                blob,
+                connection.config,
+                connection.log_in().organization_id,
+                self._rows(configured.stream.name),
+            ),
+            upper_bound=connection.upper_bound,
+            now=connection.clock.now,
+            batches=self.batches,
+        )
+
+    def _not_begun(self, configured: ConfiguredAirbyteStream, failure: Failure) -> Iterator[AirbyteMessage]:
+        """The run stopped before this stream's turn: its incoming state is handed back as it came."""
+        incoming = self._incoming(configured.stream.name)
+        if incoming:
+            yield state_message(configured.stream.name, incoming)
+        yield from self._failed(configured, SalesforceError(failure))
+
+    def _failed(self, configured: ConfiguredAirbyteStream, error: Exception) -> Iterator[AirbyteMessage]:
+        name = configured.stream.name
+        trace = self._trace_of(name, error)
+        self._failures[name] = trace
+        if not self.connection.metrics.of(name).errors:
+            self.connection.metrics.count(name, errors=1)  # what failed before there was a job was counted by nobody
+        LOGGER.error("%s failed: %s; %s", name, trace.message, self._summary(name))
+        yield status_message(configured.stream, AirbyteStreamStatus.INCOMPLETE)
+        yield trace.as_sanitized_airbyte_message(stream_descriptor=StreamDescriptor(name=name))
+
+    def _summary(self, name: str) -> str:
+        return f"run id {self.connection.run_id}, {self.connection.metrics.of(name).summary()}"
+
+    def _trace_of(self, name: str, error: Exception) -> AirbyteTracedException:
+        if isinstance(error, SalesforceError):
+            return traced(error.failure, object_name=name)
+        if isinstance(error, StateError):
+            return traced_config_error(
+                f"The saved state of {name} cannot be used: {error}. Reset the stream, or restore its state."
+            )
+        if isinstance(error, AirbyteTracedException):
+            return error
+        return traced_defect(error, object_name=name)
+
+    def _note(self, progress: _Progress, message: AirbyteMessage) -> None:
+        """Remember the last state that was emitted: it decides which jobs outlive the run."""
+        progress.last_turn_at = None
+        if message.type is Type.STATE and message.state is not None and message.state.stream is not None:
+            blob = message.state.stream.stream_state
+            progress.last_state = copy.deepcopy(dict(blob.__dict__)) if blob is not None else {}
+            progress.unflushed |= jobs_named(progress.last_state)
+            progress.last_state_at = self.connection.clock.monotonic()
+
+    def _count_waiting(self, name: str, progress: _Progress) -> None:
+        """Time between two turns in a row that brought no message is time this stream waited."""
+        now = self.connection.clock.monotonic()
+        if progress.last_turn_at is not None:
+            self.connection.metrics.of(name).waiting += now - progress.last_turn_at
+        progress.last_turn_at = now
+
+    def _again(self, name: str, progress: _Progress) -> Iterator[AirbyteMessage]:
+        """A waiting stream's last state once more, so that the platform sees it alive and holds on to it."""
+        now = self.connection.clock.monotonic()
+        if progress.last_state is not None and now - progress.last_state_at >= STATE_AGAIN:
+            progress.last_state_at = now
+            yield state_message(name, progress.last_state)
+
+    # The whole run
+
+    def _flush(self) -> None:
+        """Let stdout take everything; which states the platform has is certain then."""
+        self.flush()
+        for progress in self._progress.values():
+            progress.unflushed.clear()
+
+    def _idle(self, extraction: Extraction) -> None:
+        self._flush()
+        extraction.wait(IDLE)
+        self._look_around(extraction)
+
+    def _look_around(self, extraction: Extraction) -> None:
+        """What must be noticed between two turns: a signal, a limit that runs out, a minute without a word."""
+        extraction.others_wait = self._begun < len(self.catalog.streams)
+        if self.stopped():
+            extraction.stop(Failure.of(Kind.INTERRUPTED))
+        if self._limits is not None:
+            self._limits.look()
+        now = self.connection.clock.monotonic()
+        if now - self._logged_at >= LOG_AGAIN:
+            self._logged_at = now
+            LOGGER.info("Still reading: %s", extraction.describe_waiting())
+
+    def _jobs_to_keep(self) -> set[str]:
+        """The jobs that a state names which the platform may have: the next run continues or removes them."""
+        keep: set[str] = set()
+        for progress in self._progress.values():
+            keep |= progress.unflushed | jobs_named(progress.last_state)
+        return keep
+
+
+def _tell_of_changes(name: str, configured: Mapping[str, Any], described: SObject) -> None:
+    """Warn where the object is no longer what the catalog was configured from."""
+    changes = compare_catalog(configured, described)
+    retyped = [str(change) for change in changes if change.breaking]
+    if retyped:
+        LOGGER.warning(
+            "%s has changed since the stream was configured: %s. Refresh the source schema of the connection.",
+            name,
+            "; ".join(retyped),
+        )
+    others = [change.field for change in changes if not change.breaking]
+    if others:
+        LOGGER.info(
+            "%s has %d fields that the configured catalog does not select: %s%s",
+            name,
+            len(others),
+            ", ".join(others[:_FIELDS_NAMED]),
+            ", ..." if len(others) > _FIELDS_NAMED else "",
+        )

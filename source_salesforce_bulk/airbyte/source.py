@@ -1,0 +1,230 @@
+"""The Airbyte source: check, discover, and a read in which the waiting of all streams overlaps."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import random
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any, cast
+
+from airbyte_cdk.config_observation import create_connector_config_control_message
+from airbyte_cdk.entrypoint import AirbyteEntrypoint
+from airbyte_cdk.logger import PRINT_BUFFER
+from airbyte_cdk.models import (
+    AirbyteConnectionStatus,
+    AirbyteMessage,
+    AirbyteStateMessage,
+    ConfiguredAirbyteCatalog,
+    ConfiguredAirbyteStream,
+    ConnectorSpecification,
+    ConnectorSpecificationSerializer,
+    Status,
+)
+from airbyte_cdk.sources import AbstractSource
+from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
+from airbyte_cdk.sources.streams import Stream
+from airbyte_cdk.sources.utils.schema_helpers import InternalConfig, split_config
+from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
+
+from source_salesforce_bulk.airbyte.errors import traced, traced_config_error
+from source_salesforce_bulk.airbyte.http import CdkHttp
+from source_salesforce_bulk.airbyte.read import CatalogRead
+from source_salesforce_bulk.airbyte.record_batch import RecordBatch
+from source_salesforce_bulk.airbyte.spec import connector_specification
+from source_salesforce_bulk.airbyte.streams import StreamShape, stream_of
+from source_salesforce_bulk.config import Config, ConfigError, parse_config
+from source_salesforce_bulk.extraction.calls import Calls, ThreadedCalls
+from source_salesforce_bulk.extraction.catalog import discover_objects
+from source_salesforce_bulk.extraction.connection import CONNECTIONS, Connection, Surroundings
+from source_salesforce_bulk.extraction.connection_check import check_connection
+from source_salesforce_bulk.pages.page_encoders import usable_cores, workers_for
+from source_salesforce_bulk.salesforce.clock import Clock, SystemClock
+from source_salesforce_bulk.salesforce.failures import SalesforceError
+
+LOGGER = logging.getLogger("airbyte.salesforce.source")
+
+_COUNT = re.compile(r"Read \d+ records from .* stream")
+
+
+class SourceSalesforceBulk(AbstractSource):
+    """Salesforce through Bulk API 2.0 query jobs. Works under any CDK entrypoint.
+
+    ``stop`` is set by whoever handles signals: the run then ends at its next turn, resumable. ``on_clean_up`` is told
+    when a read has said its last word. ``batches`` says that whoever runs it takes ``RecordBatch`` messages. ``clock``,
+    ``random01`` and ``calls`` are there for tests.
+    """
+
+    # ``config`` gives clearer sentences than a JSON Schema validator does.
+    check_config_against_spec = False
+
+    def __init__(
+        self,
+        stop: threading.Event | None = None,
+        clock: Clock | None = None,
+        random01: Callable[[], float] = random.random,
+        on_clean_up: Callable[[], None] = lambda: None,
+        calls: Callable[[int, str], Calls] = ThreadedCalls,
+        batches: bool = False,
+    ) -> None:
+        super().__init__()
+        self._batches = batches
+        self._stop = stop or threading.Event()
+        self._on_clean_up = on_clean_up
+        self._clock = clock or SystemClock(self._stop)
+        self._random01 = random01
+        self._calls = calls
+
+    @property
+    def name(self) -> str:
+        """As the console script is called."""
+        return "source-salesforce-bulk"
+
+    @property
+    def raise_exception_on_missing_stream(self) -> bool:
+        """A configured stream that the org does not have is an error, never a silent success."""
+        return True
+
+    @classmethod
+    def read_state(cls, state_path: str) -> list[AirbyteStateMessage]:
+        """The state file's messages; whatever is wrong with the file, the user must put it right."""
+        try:
+            return super().read_state(state_path)
+        except Exception as error:
+            raise traced_config_error(
+                "The saved state cannot be read: it is not a JSON list of state messages, each with its stream. "
+                "Restore the state of an earlier run, or reset the connection to read everything again."
+            ) from error
+
+    def spec(self, logger: logging.Logger) -> ConnectorSpecification:
+        """The connector's specification, from the configuration's model."""
+        return ConnectorSpecificationSerializer.load(connector_specification())
+
+    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
+        """Whether the org can be read, and as whom; FAILED carries a sentence that says what to do."""
+        try:
+            with self._connected(config) as connection:
+                return AirbyteConnectionStatus(status=Status.SUCCEEDED, message=check_connection(connection))
+        except SalesforceError as error:
+            return AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
+
+    def check_connection(self, logger: logging.Logger, config: Mapping[str, Any]) -> tuple[bool, Any]:
+        """:meth:`check` in the CDK's older form."""
+        status = self.check(logger, config)
+        return status.status is Status.SUCCEEDED, status.message
+
+    def streams(self, config: Mapping[str, Any]) -> list[Stream]:
+        """Every object that discovery offers, to be shown, not to be read: :meth:`read` describes what it reads."""
+        with self._connected(config) as connection:
+            try:
+                objects = discover_objects(connection.discovery, connection.config)
+            except SalesforceError as error:
+                raise traced(error.failure) from error
+            except ValueError as error:
+                raise traced_config_error(f"object_overrides: {error}") from error
+        return [
+            stream_of(
+                StreamShape(readable.sobject.name, readable.json_schema, readable.primary_key, readable.cursor_field)
+            )
+            for readable in objects
+        ]
+
+    def read(
+        self,
+        logger: logging.Logger,
+        config: Mapping[str, Any],
+        catalog: ConfiguredAirbyteCatalog,
+        state: list[AirbyteStateMessage] | None = None,
+    ) -> Iterator[AirbyteMessage]:
+        """Read the configured streams, whoever is ready first; see ``catalog_read``."""
+        states = ConnectorStateManager(state=state)
+        with self._connected(config) as connection:
+            LOGGER.info("Run id %s, %d streams", connection.run_id, len(catalog.streams))
+
+            def read_stream(stream: Any, configured: Any) -> Iterator[AirbyteMessage]:
+                return self._read_stream(logger, stream, configured, states, split_config({})[1])
+
+            yield from CatalogRead(
+                connection=connection,
+                catalog=catalog,
+                states=states,
+                read_stream=read_stream,
+                stopped=self._stop.is_set,
+                flush=PRINT_BUFFER.flush,
+                on_clean_up=self._on_clean_up,
+                batches=self._batches,
+            ).messages()
+
+    def _read_stream(
+        self,
+        logger: logging.Logger,
+        stream_instance: Stream,
+        configured_stream: ConfiguredAirbyteStream,
+        state_manager: ConnectorStateManager,
+        internal_config: InternalConfig,
+    ) -> Iterator[AirbyteMessage]:
+        """The CDK's reading of one stream. Where it reads batches, its last line counts their rows."""
+        rows = 0
+        told = cast(logging.Logger, _WithoutCount(logger)) if self._batches else logger
+        for message in super()._read_stream(told, stream_instance, configured_stream, state_manager, internal_config):
+            if isinstance(message, RecordBatch):
+                rows += message.rows
+            yield message
+        if self._batches:
+            logger.info("Read %d records from %s stream", rows, configured_stream.stream.name)
+
+    def _connected(self, raw: Mapping[str, Any]) -> Connection:
+        config = self._config(raw)
+        around = Surroundings(
+            http=CdkHttp(CONNECTIONS),
+            clock=self._clock,
+            on_rotation=_Rotation(raw),
+            on_secret=add_to_secrets,
+            random01=self._random01,
+            calls=self._calls,
+            encoding_workers=workers_for(usable_cores()) if self._batches else 0,
+        )
+        return Connection(config, around)
+
+    def _config(self, raw: Mapping[str, Any]) -> Config:
+        try:
+            config = parse_config(raw)
+        except ConfigError as error:
+            raise traced_config_error(str(error)) from error
+        for warning in config.warnings:
+            LOGGER.warning(warning)
+        return config
+
+
+class _WithoutCount(logging.LoggerAdapter[logging.Logger]):
+    """A logger without the line by which the CDK ends a stream: it counts messages."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        """Leave everything as it is."""
+        return msg, kwargs
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Log all but that line."""
+        if not (isinstance(msg, str) and _COUNT.fullmatch(msg)):
+            super().log(level, msg, *args, **kwargs)
+
+
+class _Rotation:
+    """Hands a rotated refresh token to the platform, which stores the configuration that this message carries."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = copy.deepcopy(dict(config))
+
+    def __call__(self, refresh_token: str) -> None:
+        """Print the CONTROL message and push it out: the old refresh token no longer works.
+
+        One write of a whole line, because threads log at the same time.
+        """
+        self._config["credentials"] = {**self._config["credentials"], "refresh_token": refresh_token}
+        message = create_connector_config_control_message(self._config)
+        with PRINT_BUFFER.lock:
+            print(  # noqa: T201 - the protocol's own channel
+                AirbyteEntrypoint.airbyte_message_to_string(message) + "\n", end="", flush=True
+            )

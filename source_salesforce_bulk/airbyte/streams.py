@@ -1,0 +1,317 @@
+"""Salesforce objects as CDK streams: schema, state and records, with no rules of their own.
+
+What is read, in which windows and when it may be emitted is ``extraction``'s matter; what a field looks like is
+``describe``'s. A stream turns pages into Airbyte messages and the extraction's state into STATE.
+
+A stream that has nothing to emit yields :data:`TURN`, and another stream may speak; so it does after each page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+import requests
+from airbyte_cdk.models import (
+    AirbyteEstimateTraceMessage,
+    AirbyteLogMessage,
+    AirbyteMessage,
+    AirbyteRecordMessage,
+    AirbyteStateBlob,
+    AirbyteStateMessage,
+    AirbyteStateType,
+    AirbyteStreamState,
+    AirbyteTraceMessage,
+    EstimateType,
+    Level,
+    StreamDescriptor,
+    SyncMode,
+    TraceType,
+    Type,
+)
+from airbyte_cdk.models.airbyte_protocol import (  # type: ignore[attr-defined]  # there by an untyped star import
+    AirbyteRecordMessageMeta,
+    AirbyteRecordMessageMetaChange,
+    Change,
+    Reason,
+)
+from airbyte_cdk.sources.streams.http import HttpStream
+
+from source_salesforce_bulk.airbyte.record_batch import RecordBatch
+from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.metrics import ObjectMetrics
+from source_salesforce_bulk.extraction.object_read import ObjectRead
+from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.stream_state import Mode, ReadState, ResumePoint
+from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental
+from source_salesforce_bulk.pages.fetch import Page
+from source_salesforce_bulk.pages.json_cells import json_value
+from source_salesforce_bulk.pages.record_lines import LineEncoder
+from source_salesforce_bulk.pages.records import Record, RecordReader
+from source_salesforce_bulk.salesforce.failures import SalesforceError
+
+TURN: Final = AirbyteMessage(type=Type.LOG, log=AirbyteLogMessage(level=Level.DEBUG, message="turn over"))
+"""Never emitted: whoever interleaves streams takes it for the end of a stream's turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamShape:
+    """What discovery shows of an object."""
+
+    name: str
+    json_schema: Mapping[str, Any]
+    primary_key: tuple[str, ...]
+    cursor_field: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a stream needs to be read, once the catalog and the run are known.
+
+    ``plan_for`` makes the plan of a mode from the incoming state, and raises where that state cannot be read.
+    ``upper_bound`` gives T, and is asked just before the first job is created. ``batches`` says whether whoever reads
+    takes :class:`RecordBatch` messages.
+    """
+
+    extraction: Extraction
+    metrics: ObjectMetrics
+    plan_for: Callable[[Mode, Mapping[str, Any]], tuple[ObjectPlan, ReadState]]
+    upper_bound: Callable[[], datetime]
+    now: Callable[[], datetime]
+    batches: bool = False
+
+
+class BulkStream(HttpStream):
+    """One object without a cursor: full refresh, resumable inside its query job.
+
+    Built from a shape alone it can be discovered; with a ``reading`` it can be read, once.
+    """
+
+    def __init__(self, shape: StreamShape, reading: Reading | None = None) -> None:
+        self._shape = shape
+        self._reading = reading
+        self._incoming: Mapping[str, Any] = {}
+        self._read: ObjectRead | None = None
+        self._records_of = RecordReader(())
+        self._state: dict[str, Any] = {}
+        self._state_version = 0
+        self._emitted_version = 0
+        self._estimate = 0
+        super().__init__()
+
+    # What discovery shows
+
+    @property
+    def name(self) -> str:
+        """The object's API name."""
+        return self._shape.name
+
+    @property
+    def primary_key(self) -> list[str] | None:
+        """The fields that name a row; None where nothing does."""
+        return list(self._shape.primary_key) or None
+
+    def get_json_schema(self) -> Mapping[str, Any]:  # type: ignore[override]  # the CDK caches its own
+        """The object's JSON Schema, from describe."""
+        return self._shape.json_schema
+
+    # State
+
+    @property
+    def state(self) -> MutableMapping[str, Any]:
+        """The state behind all that has been emitted. The CDK asks for it per item: it is only made when it changes."""
+        read = self._read
+        if read is None or read.version == 0:
+            return dict(self._incoming)
+        if read.version != self._state_version:
+            self._state = read.state.to_json(self._shape.cursor_field)
+            self._state_version = read.version
+        return self._state
+
+    @state.setter
+    def state(self, value: MutableMapping[str, Any]) -> None:
+        self._incoming = value
+
+    # Reading
+
+    def stream_slices(
+        self,
+        *,
+        sync_mode: SyncMode,
+        cursor_field: list[str] | None = None,
+        stream_state: Mapping[str, Any] | None = None,
+    ) -> Iterator[Mapping[str, Any]]:
+        """One empty slice, or none where there is nothing to read: windows are the extraction's own."""
+        if self._begin(Mode(sync_mode.value)):
+            yield {}
+
+    def read_records(
+        self,
+        sync_mode: SyncMode,
+        cursor_field: list[str] | None = None,
+        stream_slice: Mapping[str, Any] | None = None,
+        stream_state: Mapping[str, Any] | None = None,
+    ) -> Iterator[AirbyteMessage]:
+        """RECORD, STATE and ESTIMATE messages of the object, and :data:`TURN`; raises ``SalesforceError``.
+
+        The state that covers a page follows the page's last record. The state behind the last page is left to the CDK,
+        which emits it at the end of the slice.
+        """
+        reading, read = self._being_read()
+        try:
+            while not read.finished:
+                ready = reading.extraction.next_page(read)
+                yield from self._estimates(read)
+                if ready is not None:
+                    yield from self._records(ready.page)
+                    reading.extraction.handed_on(read, ready)
+                if not read.finished:
+                    yield from self._changed_state(read)
+                    yield TURN
+        except SalesforceError:
+            yield from self._changed_state(read)
+            raise
+        finally:
+            reading.extraction.drop(read)
+
+    def _begin(self, mode: Mode) -> bool:
+        """Plan the windows and let their jobs be created; whether there is anything to read."""
+        reading = self._reading
+        if reading is None:
+            raise RuntimeError(f"{self.name} was built to be discovered; read it through SourceSalesforceBulk.read")
+        plan, incoming = reading.plan_for(mode, self._incoming)
+        if incoming.warning:
+            self.logger.warning("%s: %s", self.name, incoming.warning)
+            self._incoming = {}
+        reading.extraction.abandon(plan, _jobs_of(incoming.abandoned))
+        if incoming.state.complete:
+            return False
+        if mode is Mode.FULL_REFRESH:
+            planned = plan_full_refresh(incoming.state, start=plan.start)
+        else:
+            plan, planned = self._plan_incremental(reading, plan)
+        self._records_of = RecordReader(plan.columns)
+        if reading.batches:
+            plan = replace(plan, encoder=LineEncoder(self.name, plan.columns))
+        self._read = reading.extraction.add(plan, planned)
+        return bool(planned)
+
+    def _plan_incremental(self, reading: Reading, plan: ObjectPlan) -> tuple[ObjectPlan, tuple[PlannedWindow, ...]]:
+        """The windows up to the org's clock, and the plan without what its state says of the time behind that."""
+        upper = reading.upper_bound()
+        incremental = plan_incremental(plan.state, upper=upper, start=plan.start, lookback=plan.lookback)
+        for warning in incremental.warnings(self.name, upper, "reset the stream"):
+            self.logger.warning("%s", warning)
+        reading.extraction.abandon(plan, _jobs_of(incremental.ahead))
+        return replace(plan, state=incremental.state), incremental.windows
+
+    def _being_read(self) -> tuple[Reading, ObjectRead]:
+        if self._reading is None or self._read is None:
+            raise RuntimeError(f"{self.name}: stream_slices comes before read_records")
+        return self._reading, self._read
+
+    def _records(self, page: Page) -> Iterator[AirbyteMessage]:
+        reading, _ = self._being_read()
+        if page.lines is not None:
+            for batch in page.lines.batches():
+                yield RecordBatch(self.name, batch.lines, batch.rows)
+            self._count_unreadable(reading.metrics, page.lines.unreadable)
+            return
+        emitted_at = int(reading.now().timestamp() * 1000)
+        for record in self._records_of.records(page.read_rows()):
+            self._count_unreadable(reading.metrics, dict.fromkeys(record.unreadable, 1))
+            yield record_message(self.name, record, emitted_at)
+
+    def _count_unreadable(self, metrics: ObjectMetrics, cells: Mapping[str, int]) -> None:
+        for name, count in cells.items():
+            if not metrics.unreadable[name]:
+                self.logger.warning(
+                    "%s.%s: a cell cannot be read as its type and is null; see meta.changes of its record",
+                    self.name,
+                    name,
+                )
+            metrics.unreadable[name] += count
+
+    def _changed_state(self, read: ObjectRead) -> Iterator[AirbyteMessage]:
+        """The state as a message, where it has changed since it was last emitted."""
+        if read.version != self._emitted_version:
+            self._emitted_version = read.version
+            yield state_message(self.name, self.state)
+
+    def _estimates(self, read: ObjectRead) -> Iterator[AirbyteMessage]:
+        if read.expected_rows != self._estimate:
+            self._estimate = read.expected_rows
+            estimate = AirbyteEstimateTraceMessage(
+                name=self.name, type=EstimateType.STREAM, row_estimate=self._estimate
+            )
+            trace = AirbyteTraceMessage(
+                type=TraceType.ESTIMATE, emitted_at=_now_ms(self._being_read()[0]), estimate=estimate
+            )
+            yield AirbyteMessage(type=Type.TRACE, trace=trace)
+
+    # What HttpStream asks of a stream whose pages it walks itself; here the extraction walks them
+
+    @property
+    def url_base(self) -> str:
+        """Not used: every request goes to the ``instance_url`` that the login named."""
+        return ""
+
+    def path(self, **_: Any) -> str:
+        """Not used, as :attr:`url_base`."""
+        return ""
+
+    def next_page_token(self, response: requests.Response) -> Mapping[str, Any] | None:
+        """Not used, as :attr:`url_base`."""
+        return None
+
+    def parse_response(self, response: requests.Response, **_: Any) -> Iterable[Mapping[str, Any]]:
+        """Refused: a response is an unproven page, and rows leave only from proven ones."""
+        raise NotImplementedError("result pages are read by the extraction")
+
+
+class IncrementalBulkStream(BulkStream):
+    """One object with a cursor: incremental, or full refresh."""
+
+    @property
+    def cursor_field(self) -> str:
+        """The field that windows are cut along."""
+        return self._shape.cursor_field or ""
+
+
+def _jobs_of(points: Iterable[ResumePoint]) -> list[tuple[str, str]]:
+    return [(point.job, point.api_version) for point in points]
+
+
+def stream_of(shape: StreamShape, reading: Reading | None = None) -> BulkStream:
+    """The stream class that fits an object."""
+    return (IncrementalBulkStream if shape.cursor_field else BulkStream)(shape, reading)
+
+
+def record_message(stream: str, record: Record, emitted_at: int) -> AirbyteMessage:
+    """A RECORD message, whose values orjson writes digit for digit; ``emitted_at`` is in milliseconds."""
+    data = {name: json_value(value) for name, value in record.data.items()}
+    message = AirbyteRecordMessage(stream=stream, data=data, emitted_at=emitted_at)
+    if record.unreadable:
+        message.meta = _unreadable(record)
+    return AirbyteMessage(type=Type.RECORD, record=message)
+
+
+def state_message(name: str, state: Mapping[str, Any]) -> AirbyteMessage:
+    """A STATE message of one stream."""
+    descriptor = StreamDescriptor(name=name)
+    stream_state = AirbyteStreamState(stream_descriptor=descriptor, stream_state=AirbyteStateBlob(dict(state)))
+    return AirbyteMessage(type=Type.STATE, state=AirbyteStateMessage(type=AirbyteStateType.STREAM, stream=stream_state))
+
+
+def _now_ms(reading: Reading) -> float:
+    return reading.now().timestamp() * 1000
+
+
+def _unreadable(record: Record) -> AirbyteRecordMessageMeta:
+    changes = [
+        AirbyteRecordMessageMetaChange(field=name, change=Change.NULLED, reason=Reason.SOURCE_SERIALIZATION_ERROR)
+        for name in record.unreadable
+    ]
+    return AirbyteRecordMessageMeta(changes=changes)

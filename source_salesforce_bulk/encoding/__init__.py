@@ -1,1 +1,0 @@
-"""Result pages turned into records."""

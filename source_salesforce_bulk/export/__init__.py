@@ -1,0 +1,1 @@
+"""Exports without Airbyte: the command line, files and manifests."""

@@ -1,0 +1,138 @@
+"""``salesforce-bulk export``: from the options to the exit code."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import click
+from rich.console import Console
+
+from source_salesforce_bulk.export import places
+from source_salesforce_bulk.export.aws_clients import aws_client
+from source_salesforce_bulk.export.destination import Destination
+from source_salesforce_bulk.export.metrics import RunReport, counts_of, publish
+from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
+from source_salesforce_bulk.export.page_files import FORMATS, FileMaker, PageFiles
+from source_salesforce_bulk.export.progress import LiveBars, PlainLines, print_summary
+from source_salesforce_bulk.export.run import ExportPlaces, ExportRun
+from source_salesforce_bulk.export.schema_watch import EventBus, SchemaWatch
+from source_salesforce_bulk.export.session import Session, new_run_id
+from source_salesforce_bulk.extraction.metrics import RunMetrics
+from source_salesforce_bulk.registries.state import organization_key
+from source_salesforce_bulk.salesforce.failures import Consequence
+from source_salesforce_bulk.signals import Stop
+
+# It stands in paths and in S3 keys.
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """The command line, as it was written."""
+
+    config: str
+    objects: Sequence[str]
+    destination: str
+    format_name: str
+    state: str
+    schemas: str
+    on_drift: Literal["warn", "fail"]
+    event_bus: str | None
+    run_id: str | None
+    metrics: str
+
+
+MakeFiles = Callable[[Destination, str], tuple[FileMaker, Destination]]
+"""From a destination and a run id: who makes the files, and how they get to their places there."""
+
+
+def run_export(options: ExportOptions, stop: Stop, make_files: MakeFiles | None = None) -> int:
+    """Run the command; its exit code. Where ``make_files`` is given, the pages are read there and not here.
+
+    Metrics are written of every run that knows where to, even if it could not read its own configuration: an alarm
+    that hears nothing cannot ring.
+    """
+    run_id = options.run_id if options.run_id is not None else new_run_id(datetime.now(UTC))
+    session = Session(stop, run_id)
+    session.begin()
+    make = make_files or (lambda destination, _: (PageFiles(FORMATS[options.format_name]), destination))
+    return session.ended(lambda: _with_metrics(options, _Command(options, session, make)))
+
+
+def _with_metrics(options: ExportOptions, command: _Command) -> int:
+    sink = places.metrics_sink(options.metrics, lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
+    session = command.session
+    began = session.clock.monotonic()
+    code: int = ExitCode.OUR_FAULT
+    try:
+        code = session.ended(command.export)
+    finally:
+        seconds = session.clock.monotonic() - began
+        publish(sink, lambda: command.report(session.stop.exit_code or code, seconds))
+    return code
+
+
+@dataclass(slots=True)
+class _Command:
+    """One run of the command. ``run`` and ``watch`` are there once its places and its configuration are."""
+
+    options: ExportOptions
+    session: Session
+    make_files: MakeFiles
+    run: ExportRun | None = None
+    watch: SchemaWatch | None = None
+
+    def export(self) -> int:
+        """The exit code; raises whatever keeps every object from being begun."""
+        options, session = self.options, self.session
+        if not _RUN_ID.fullmatch(session.run_id):
+            text = "--run-id takes letters, digits, points, dashes and underscores, beginning with a letter or digit."
+            raise ExportFailed(Consequence.CONFIG, text)
+        self.watch = _schema_watch(options, session)
+        watcher = LiveBars(session.console) if session.live else PlainLines(click.echo)
+        page_files, destination = self.make_files(places.destination(options.destination), session.run_id)
+        where = ExportPlaces(
+            destination=destination,
+            states=places.state_registry(options.state, session.clock),
+            schemas=self.watch,
+            page_files=page_files,
+            watcher=watcher,
+            on_clean_up=session.stop.leaving,
+        )
+        self.run = ExportRun(session.connect(options.config, options.objects), where, session.stop.event.is_set)
+        try:
+            result = self.run.run()
+        finally:
+            watcher.end()
+        print_summary(Console(), result, self.run.connection.metrics.of)
+        return session.stop.exit_code or result.code
+
+    def report(self, code: int, seconds: float) -> RunReport:
+        """What the run has to tell, however far it came."""
+        run, drifted = self.run, self.watch.drifted if self.watch else Counter[str]()
+        metrics = run.connection.metrics if run else RunMetrics()
+        return RunReport(
+            run_id=self.session.run_id,
+            organization_id=organization_key(run.organization_id if run else None),
+            exit_code=code,
+            ended=self.session.clock.now(),
+            seconds=seconds,
+            objects=[
+                (one, counts_of(metrics.of(one.object_name), drifted[one.object_name]))
+                for one in (run.outcomes if run else ())
+            ],
+            run_only=counts_of(metrics.of(None)),
+        )
+
+
+def _schema_watch(options: ExportOptions, session: Session) -> SchemaWatch:
+    registry = places.schema_registry(options.schemas, session.clock)
+    bus = options.event_bus
+    tell = [EventBus(aws_client("events", f"the event bus {bus}"), bus)] if bus else []
+    return SchemaWatch(registry, session.run_id, options.on_drift, tell)

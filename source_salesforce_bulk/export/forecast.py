@@ -1,0 +1,143 @@
+"""What an export would do, object by object, without doing it.
+
+The windows are those of the reading path: the same planner, the same few questions to the org that an export asks
+before its first jobs (is this window empty, where is that large object cut).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from source_salesforce_bulk.extraction.catalog import ReadableObject, plan_object
+from source_salesforce_bulk.extraction.connection import Connection
+from source_salesforce_bulk.extraction.org import Org
+from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.planner import Piece, expected_rows, may_be_large, probe_pays
+from source_salesforce_bulk.extraction.query_job import JobPolicy, polls_until
+from source_salesforce_bulk.extraction.sizing import find_pieces
+from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode
+from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental
+from source_salesforce_bulk.salesforce.describe import SObject
+from source_salesforce_bulk.salesforce.failures import Action, SalesforceError
+from source_salesforce_bulk.salesforce.field_types import CellKind, field_type
+
+CALLS_PER_JOB = 2
+"""Create and delete. Polls are not among them: how often a job is asked for depends on how long Salesforce takes."""
+
+POLLS_PER_JOB = tuple(polls_until(seconds, JobPolicy(job_timeout=600.0)) for seconds in (0.0, 600.0))
+"""The polls of a job that is complete at once, and of one that takes ten minutes."""
+
+TOLERANCE = 0.1
+"""A number is only given where it is within this share of what it will be."""
+
+# Characters of a cell in a result, about. Long text fields are mostly short or empty.
+_CELL_WIDTHS: Mapping[CellKind, int] = {
+    CellKind.STRING: 18,
+    CellKind.BOOLEAN: 5,
+    CellKind.INTEGER: 4,
+    CellKind.NUMBER: 7,
+    CellKind.DATE: 10,
+    CellKind.DATETIME: 24,
+    CellKind.TIME: 13,
+}
+_QUOTES_AND_COMMA = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectForecast:
+    """One object of an export that has not happened. None: nobody knows.
+
+    ``rows`` is Salesforce's own estimate where the whole object is read, ``megabytes`` a rough one from the fields.
+    """
+
+    object: str
+    mode: Mode
+    primary_key: tuple[str, ...]
+    cursor: str | None
+    windows: int
+    rows: int | None
+    pages: int | None
+    megabytes: float | None
+    refusal: str | None = None
+
+    @property
+    def jobs(self) -> int:
+        """Query jobs that will be created or continued: one per window."""
+        return self.windows
+
+
+def forecast_object(
+    connection: Connection, org: Org, readable: ReadableObject, state: Mapping[str, object], rows: int | None
+) -> ObjectForecast:
+    """What exporting an object from ``state`` would take; raises ``StateError`` and ``SalesforceError``."""
+    config = connection.config
+    mode = Mode.INCREMENTAL if readable.cursor else Mode.FULL_REFRESH
+    blob = {} if state == COMPLETE_MARKER else state
+    plan, incoming = plan_object(readable, None, mode, blob, config, connection.log_in().organization_id, rows)
+    if mode is Mode.FULL_REFRESH:
+        planned = plan_full_refresh(incoming.state, start=plan.start)
+    else:
+        upper = connection.upper_bound()
+        incremental = plan_incremental(incoming.state, upper=upper, start=plan.start, lookback=plan.lookback)
+        planned = incremental.windows
+    pieces = [piece for window in planned for piece in _pieces(org, plan, window)]
+    known = [piece.rows for piece in pieces if piece.rows is not None]
+    total = sum(known) if len(known) == len(pieces) else None
+    pages = sum(_pages(piece, plan.page_size) for piece in pieces) if total is not None else None
+    return ObjectForecast(
+        object=readable.sobject.name,
+        mode=mode,
+        primary_key=readable.primary_key,
+        cursor=readable.cursor_field,
+        windows=len(pieces),
+        rows=total,
+        pages=pages,
+        megabytes=None if total is None else total * row_width(readable.sobject) / 1e6,
+    )
+
+
+def row_width(sobject: SObject) -> int:
+    """About how many bytes a row has in a result."""
+    return sum(_CELL_WIDTHS[field_type(one.type).kind] + _QUOTES_AND_COMMA for one in sobject.fields)
+
+
+def _pieces(org: Org, plan: ObjectPlan, window: PlannedWindow) -> tuple[Piece, ...]:
+    """The pieces in which a window is read; none where the org says that it is empty."""
+    if window.resume is None and probe_pays(plan.state, window.bounds):
+        return () if _is_empty(org, plan, window) else (Piece(window.bounds),)
+    if window.resume is None and may_be_large(plan, window.bounds):
+        return find_pieces(org, plan, window.bounds)
+    return (Piece(window.bounds, None if window.resume else expected_rows(plan, window.bounds)),)
+
+
+def _is_empty(org: Org, plan: ObjectPlan, window: PlannedWindow) -> bool:
+    """Whether the org says so. Where it cannot be asked, an export creates the job."""
+    try:
+        return org.is_empty(plan.query, window.bounds, plan.api_version)
+    except SalesforceError as error:
+        if error.failure.action is Action.STOP_RUN:
+            raise
+        return False
+
+
+def _pages(piece: Piece, page_size: int) -> int:
+    return max(1, -(-(piece.rows or 0) // page_size))
+
+
+def calls_without_polls(forecasts: list[ObjectForecast], asked: int) -> int | None:
+    """The API calls of an export but for its polls; ``asked`` are those that come before its first job."""
+    pages = [one.pages for one in forecasts]
+    if any(count is None for count in pages):
+        return None
+    jobs = sum(one.jobs for one in forecasts)
+    return asked + jobs * CALLS_PER_JOB + sum(count or 0 for count in pages)
+
+
+def calls(without_polls: int | None, jobs: int) -> int | None:
+    """All API calls, where polls cannot change the number by more than :data:`TOLERANCE`; else None."""
+    if without_polls is None:
+        return None
+    low, high = (without_polls + jobs * polls for polls in POLLS_PER_JOB)
+    middle = (low + high) // 2
+    return middle if all(abs(middle - end) <= TOLERANCE * end for end in (low, high)) else None

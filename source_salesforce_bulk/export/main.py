@@ -1,0 +1,18 @@
+"""The console script ``salesforce-bulk``."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+_NEEDED = ("boto3", "click", "pyarrow", "rich")
+
+
+def run() -> None:
+    """Run the command that the command line names, where what it needs is installed."""
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        sys.exit(f"salesforce-bulk needs {', '.join(missing)}. In a checkout: pip install '.[export]'")
+    from source_salesforce_bulk.export.cli import main  # noqa: PLC0415 - imports what may be missing
+
+    main()

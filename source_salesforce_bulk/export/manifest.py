@@ -1,0 +1,73 @@
+"""The manifest of a run, written last: which files hold the rows it brought. Pure.
+
+    {"run_id": "...", "status": "complete", "objects": [
+        {"object": "Account", "files": [{"path", "rows", "bytes", "job", "locator"}], "rows": 12345,
+         "schema_version": 3, "state_before": {...}, "state_after": {...}, "status": "complete"}]}
+
+Files that no manifest names are not part of any export, whatever they hold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from source_salesforce_bulk.export.outcomes import ObjectOutcome
+from source_salesforce_bulk.registries.state import DataFile
+
+_WINDOW = re.compile(r"/run=(?P<run>[^/]+)/w(?P<window>\d+)-p\d+\.\w+$")
+
+
+def page_path(object_name: str, run_id: str, window: int, page: int, extension: str) -> str:
+    """Where the file of a page goes, below the destination.
+
+    >>> page_path("Account", "20261125T080000Z-3f9a1c", 0, 12, "parquet")
+    'Account/run=20261125T080000Z-3f9a1c/w00000-p000012.parquet'
+    """
+    return f"{object_name}/run={run_id}/w{window:05d}-p{page:06d}.{extension}"
+
+
+def highest_window(run_id: str, files: Iterable[DataFile]) -> int:
+    """The highest window number that a run of this id has used among ``files``; -1 where it has used none."""
+    found = (_WINDOW.search(file.path) for file in files)
+    return max((int(match["window"]) for match in found if match and match["run"] == run_id), default=-1)
+
+
+def build_manifest(
+    run_id: str, outcomes: Sequence[ObjectOutcome], destination: str, started: datetime, ended: datetime
+) -> dict[str, Any]:
+    """The manifest of a run that has ended by itself: ``complete``, or ``partial`` where an object has failed."""
+    complete = all(outcome.failure is None for outcome in outcomes)
+    return {
+        "run_id": run_id,
+        "status": "complete" if complete else "partial",
+        "destination": destination,
+        "started_at": started.isoformat(timespec="seconds"),
+        "ended_at": ended.isoformat(timespec="seconds"),
+        "objects": [_entry(outcome) for outcome in outcomes],
+    }
+
+
+def abandoned_manifest(run_id: str) -> dict[str, Any]:
+    """Stands for the manifest that a dead run was about to write, so that nothing can write it any more."""
+    return {"run_id": run_id, "status": "abandoned", "objects": []}
+
+
+def files_named(manifest: Mapping[str, Any]) -> frozenset[str]:
+    """The paths of all files that a manifest names."""
+    return frozenset(str(file["path"]) for entry in manifest.get("objects", ()) for file in entry.get("files", ()))
+
+
+def _entry(outcome: ObjectOutcome) -> dict[str, Any]:
+    return {
+        "object": outcome.object_name,
+        "status": outcome.status,
+        **({"error": outcome.failure.message} if outcome.failure is not None else {}),
+        "files": [file.to_json() for file in outcome.files],
+        "rows": outcome.rows,
+        "schema_version": outcome.schema_version,
+        "state_before": outcome.state_before,
+        "state_after": outcome.state_after,
+    }

@@ -1,0 +1,366 @@
+"""One object of an export: its lease, its schema, its pages as files, and the state that covers them.
+
+The order of writes is what makes a killed run harmless:
+
+    page proven -> file durable -> state and file list in one commit -> next page
+                                                             ... -> manifest -> file list emptied
+
+A file that no commit lists is garbage; a row that no commit covers is read again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from source_salesforce_bulk.config import Config
+from source_salesforce_bulk.export.coverage import Coverage
+from source_salesforce_bulk.export.destination import Destination, ManifestExists
+from source_salesforce_bulk.export.manifest import abandoned_manifest, files_named, highest_window, page_path
+from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome
+from source_salesforce_bulk.export.page_files import FileMaker
+from source_salesforce_bulk.export.schema_watch import SchemaWatch
+from source_salesforce_bulk.export.storage_failures import defect, storage_failure, unusable_state
+from source_salesforce_bulk.extraction.catalog import ReadableObject, plan_object
+from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
+from source_salesforce_bulk.extraction.metrics import ObjectMetrics
+from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
+from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.query_job import Phase
+from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, StateError, jobs_named
+from source_salesforce_bulk.extraction.windows import (
+    PlannedWindow,
+    plan_full_refresh,
+    plan_incremental,
+)
+from source_salesforce_bulk.pages.walk import End
+from source_salesforce_bulk.registries.state import (
+    DataFile,
+    Lease,
+    LeaseHeld,
+    LeaseLost,
+    Progress,
+    StateRegistry,
+    UnreadableProgress,
+    organization_key,
+)
+from source_salesforce_bulk.salesforce.failures import Consequence, Failure, SalesforceError
+
+LOGGER = logging.getLogger("salesforce_bulk.export")
+
+_AGAIN = "Nothing is lost; run again later."
+
+
+@dataclass(frozen=True, slots=True)
+class PageDone:
+    """A page of an object has become a file that the object's state covers."""
+
+    object: str
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What all objects of a run share. ``upper_bound`` gives T, and is asked just before an object's first job."""
+
+    run_id: str
+    config: Config
+    organization_id: str | None
+    extraction: Extraction
+    page_files: FileMaker
+    destination: Destination
+    states: StateRegistry
+    schemas: SchemaWatch
+    upper_bound: Callable[[], datetime]
+
+
+class ObjectExport:
+    """One object from its lease to its release. :meth:`turns` is to be exhausted.
+
+    What follows once all objects are read: :meth:`announce_manifest`, then :meth:`manifest_written` or
+    :meth:`not_named`; and :meth:`release`, however the run ended.
+    """
+
+    def __init__(self, export: Export, readable: ReadableObject, metrics: ObjectMetrics, expected: int | None) -> None:
+        self.readable = readable
+        self.metrics = metrics
+        self.expected = expected
+        self.outcome = ObjectOutcome(readable.sobject.name)
+        self._export = export
+        self._lease: Lease | None = None
+        self._read: ObjectRead | None = None
+        self._coverage = Coverage()
+        self._committed = 0
+        self._window = 0
+        self._done = False
+        self._nameable = False
+
+    @property
+    def name(self) -> str:
+        """The object's API name."""
+        return self.readable.sobject.name
+
+    @property
+    def standing(self) -> str:
+        """What it is doing now, in a word or two for the progress display."""
+        if self.outcome.failure is not None:
+            return self.outcome.status
+        if self._done or (self._read is not None and self._read.finished):
+            return "done"
+        front = self._read.front if self._read is not None else None
+        if front is None or front.job.phase in (Phase.PLANNED, Phase.CREATING, Phase.SPLITTING):
+            return "queued"
+        return "downloading" if front.job.phase is Phase.READY else "running in Salesforce"
+
+    @property
+    def known_rows(self) -> int | None:
+        """The rows this run will bring: what the org says of its jobs, else its estimate; None where nobody knows."""
+        if self._read is not None and (self._read.expected_rows or self._done):
+            return self._read.expected_rows
+        return self.expected
+
+    @property
+    def jobs_named(self) -> frozenset[str]:
+        """The jobs in the last state that was committed: the next run continues or removes them."""
+        return jobs_named(self._lease.progress.state if self._lease is not None else None)
+
+    def turns(self) -> Iterator[PageDone | TurnOver]:
+        """Export the object. Raises nothing: what goes wrong is the outcome's failure."""
+        try:
+            yield from self._turns()
+        except SalesforceError as error:
+            self.fail(error.failure)
+        except ExportFailed as failed:
+            self._fail(failed)
+        except (LeaseHeld, LeaseLost) as error:
+            self._lost(error)
+        except (StateError, UnreadableProgress) as error:
+            self._fail(unusable_state(error, self.name))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends this object and not the others
+            self._fail(storage_failure(error, self.name) or defect(error, self.name))
+        finally:
+            if self._read is not None:
+                self._export.extraction.drop(self._read)
+
+    def fail(self, failure: Failure) -> None:
+        """The object cannot be exported, or not now."""
+        self._fail(ExportFailed(failure.consequence, f"{self.name}: {failure.summary} {failure.guidance}"))
+
+    def keep_lease(self) -> None:
+        """Renew the lease where it is about to end. A lost one is the object's failure, which its next turn meets."""
+        if self._lease is None or self.outcome.failure is not None:
+            return
+        try:
+            self._lease.renew()
+        except LeaseLost as error:
+            self._lost(error)
+        except Exception as error:  # noqa: BLE001 - the next attempt, or the next commit, decides
+            LOGGER.warning(
+                "%s: its lease could not be renewed (%s)", self.name, type(error).__name__, extra=self._facts
+            )
+
+    # Before the first page
+
+    def _turns(self) -> Iterator[PageDone | TurnOver]:
+        export = self._export
+        lease = self._lease = export.states.acquire(organization_key(export.organization_id), self.name, export.run_id)
+        progress = self._settled(lease)
+        self._nameable = True
+        self.outcome.schema_version = export.schemas.check(
+            organization_key(export.organization_id), self.readable.sobject
+        )
+        self.outcome.state_before = self.outcome.state_after = progress.state
+        planned = self._plan(progress)
+        if planned is None:
+            self._done = True
+            return
+        plan, windows = planned
+        export.page_files.expect(self.readable.sobject)
+        read = self._read = export.extraction.add(plan, windows)
+        try:
+            yield from self._pages(read)
+        except SalesforceError:
+            # What the failure made of the state counts, too: a job whose total was wrong must not be read on.
+            self._commit(read)
+            raise
+        self._commit(read)
+        self._done = True
+
+    def _pages(self, read: ObjectRead) -> Iterator[PageDone | TurnOver]:
+        export = self._export
+        while not read.finished and self.outcome.failure is None:
+            ready = export.extraction.next_page(read)
+            if ready is not None:
+                self._hand_on(read, ready)
+                yield PageDone(self.name)
+            elif not read.finished:
+                self._commit(read)
+            if not read.finished:
+                yield TURN_OVER
+
+    def _settled(self, lease: Lease) -> Progress:
+        """What is kept, once the manifest that a dead run was about to write is there or never will be."""
+        progress = lease.progress
+        destination = self._export.destination
+        if (progress.closed or progress.open) and progress.destination != destination.url:
+            raise ExportFailed(
+                Consequence.CONFIG,
+                f"{self.name}: an earlier run wrote files to {progress.destination} that no manifest names yet. Run "
+                "once more with that destination, then change it.",
+            )
+        if progress.closing is not None:
+            manifest = destination.manifest(progress.closing)
+            if manifest is None:
+                try:
+                    destination.create_manifest(progress.closing, abandoned_manifest(progress.closing))
+                except ManifestExists:
+                    manifest = destination.manifest(progress.closing)
+            named = files_named(manifest or {})
+            progress = replace(
+                progress, closed=tuple(file for file in progress.closed if file.path not in named), closing=None
+            )
+            lease.commit(progress)
+        return progress
+
+    def _plan(self, progress: Progress) -> tuple[ObjectPlan, tuple[PlannedWindow, ...]] | None:
+        """What is to be read; None where an earlier run has read it all and only its files are still to be named."""
+        export = self._export
+        finished = progress.state == COMPLETE_MARKER
+        if finished and progress.closed:
+            self._coverage = Coverage(progress.closed)
+            return None
+        mode = Mode.INCREMENTAL if self.readable.cursor else Mode.FULL_REFRESH
+        blob = {} if finished else progress.state
+        plan, incoming = plan_object(
+            self.readable, None, mode, blob, export.config, export.organization_id, self.expected
+        )
+        if incoming.warning:
+            LOGGER.warning("%s: %s", self.name, incoming.warning, extra=self._facts)
+        export.extraction.abandon(plan, [(point.job, point.api_version) for point in incoming.abandoned])
+        self._window = highest_window(export.run_id, (*progress.closed, *progress.open)) + 1
+        if mode is Mode.FULL_REFRESH:
+            self._coverage = Coverage.of(progress, incoming.state)
+            return plan, plan_full_refresh(incoming.state, start=plan.start)
+        plan, planned = self._plan_incremental(plan)
+        self._coverage = Coverage.of(progress, plan.state)
+        return plan, planned
+
+    def _plan_incremental(self, plan: ObjectPlan) -> tuple[ObjectPlan, tuple[PlannedWindow, ...]]:
+        """The windows up to the org's clock, and the plan without what its state says of the time behind that."""
+        export = self._export
+        upper = export.upper_bound()
+        incremental = plan_incremental(plan.state, upper=upper, start=plan.start, lookback=plan.lookback)
+        for warning in incremental.warnings(self.name, upper, "remove the object's state"):
+            LOGGER.warning("%s", warning, extra=self._facts)
+        export.extraction.abandon(plan, [(point.job, point.api_version) for point in incremental.ahead])
+        return replace(plan, state=incremental.state), incremental.windows
+
+    # Pages
+
+    def _hand_on(self, read: ObjectRead, ready: ReadyPage) -> None:
+        window = read.windows[0]
+        if window.walk.page == 0 and self._coverage.front:
+            self._window += 1  # never the name of a file that a commit still lists
+        self._commit(read)
+        if window.walk.page == 0:
+            self._coverage = self._coverage.started_over()
+        file = self._write(ready, window.walk.page)
+        bounds = window.bounds
+        self._export.extraction.handed_on(read, ready)
+        self._coverage = self._coverage.with_page(file)
+        if isinstance(ready.after, End):
+            front = read.front
+            same = front is not None and (front.bounds.start, front.bounds.end) == (bounds.start, bounds.end)
+            self._coverage = self._coverage.range_read(window_read=not same)
+            self._window += 1
+        self._commit(read)
+
+    def _write(self, ready: ReadyPage, number: int) -> DataFile | None:
+        """The page's file, durable at its place; None where the page holds no row."""
+        export, page = self._export, ready.page
+        made = export.page_files.take(page)
+        self._count(made.unreadable, self.metrics.unreadable, "a cell cannot be read as its type and is null")
+        self._count(made.inexact, self.metrics.inexact, "a value has more digits than float64 or a millisecond holds")
+        if not page.rows:
+            return None
+        if self._lease is not None:
+            self._lease.renew()
+        path = page_path(self.name, export.run_id, self._window, number, export.page_files.extension)
+        export.destination.put(made.path, path)
+        return DataFile(path, page.rows, made.size, page.address.job_id, page.address.locator)
+
+    def _count(self, found: Mapping[str, int], totals: Counter[str], what: str) -> None:
+        for name, count in found.items():
+            if not totals[name]:
+                LOGGER.warning("%s.%s: %s; counted in the metrics", self.name, name, what, extra=self._facts)
+            totals[name] += count
+
+    def _commit(self, read: ObjectRead) -> None:
+        """Make durable what has been read, wherever the state has moved.
+
+        Where it has not, neither may the file list: the rows of new files would be read again.
+        """
+        if read.version == self._committed or self._lease is None:
+            return
+        state = read.state
+        if read.front is not None and read.front.walk.page == 0:
+            self._coverage = self._coverage.started_over()
+        self._coverage = self._coverage.under(state)
+        blob = state.to_json(self.readable.cursor_field)
+        self._lease.commit(Progress(blob, self._coverage.closed, self._coverage.open, self._export.destination.url))
+        self._committed = read.version
+        self.outcome.state_after = blob
+
+    # Afterwards
+
+    def announce_manifest(self) -> bool:
+        """Commit which run's manifest is about to name the object's files; False where it may not."""
+        if self._lease is None or not self._nameable or not self._lease.progress.closed:
+            return True
+        # Only what is committed: what is not would be read again, and named again.
+        self.outcome.files = self._lease.progress.closed
+        self.outcome.rows = sum(file.rows for file in self.outcome.files)
+        try:
+            self._lease.commit(replace(self._lease.progress, closing=self._export.run_id))
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing of the object may be named now
+            self.not_named(error)
+            return False
+        return True
+
+    def not_named(self, error: Exception) -> None:
+        """No manifest of this run will name the object's files. A later run's will."""
+        self.outcome.files, self.outcome.rows = (), 0
+        if isinstance(error, LeaseLost):
+            self._lost(error)
+        else:
+            self._fail(storage_failure(error, self.name) or defect(error, self.name))
+
+    def manifest_written(self) -> None:
+        """The manifest names the object's files; they are off the registry's hands, or will be for the next run."""
+        if self._lease is None or self._lease.progress.closing is None:
+            return
+        try:
+            self._lease.commit(replace(self._lease.progress, closed=(), closing=None))
+        except Exception as error:  # noqa: BLE001 - the next run sees the manifest and does it
+            LOGGER.warning("%s: its file list was not emptied (%s)", self.name, type(error).__name__, extra=self._facts)
+
+    def release(self) -> None:
+        """Let another run have the object."""
+        if self._lease is not None:
+            self._lease.release()
+
+    @property
+    def _facts(self) -> dict[str, str]:
+        return {"run_id": self._export.run_id, "object": self.name}
+
+    def _lost(self, error: LeaseHeld | LeaseLost) -> None:
+        self.outcome.busy = isinstance(error, LeaseHeld)
+        self._fail(ExportFailed(Consequence.TRANSIENT, f"{self.name}: {error}. {_AGAIN}"))
+
+    def _fail(self, failure: ExportFailed) -> None:
+        if self.outcome.failure is None:
+            self.outcome.failure = failure
+            LOGGER.error("%s", failure.message, extra=self._facts)

@@ -1,0 +1,198 @@
+"""A result page as a file: Parquet, or JSON lines. Made beside the page, on the thread that downloaded it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import orjson
+import pyarrow as pa
+from pyarrow import parquet
+
+from source_salesforce_bulk.extraction.connection import Connection
+from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.pages.arrow_pages import ArrowPageReader, ArrowRows, arrow_schema
+from source_salesforce_bulk.pages.fetch import Page, PageAddress
+from source_salesforce_bulk.pages.json_cells import json_value
+from source_salesforce_bulk.pages.records import Column, RecordReader
+from source_salesforce_bulk.salesforce.describe import SObject
+from source_salesforce_bulk.salesforce.field_types import field_type
+
+ROW_GROUP = 131_072
+"""Rows in a Parquet row group, at most: large enough to compress well, small enough to be held in memory."""
+
+PAGES_AT_ONCE = min(4, os.cpu_count() or 1)
+"""Pages made into files at the same time: pyarrow uses every core for one anyway, and each takes its page's size."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageFile:
+    """A page's file, not durable yet. The counters are by field: cells that are null for it, values it rounds."""
+
+    path: Path
+    rows: int
+    size: int
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    inexact: Mapping[str, int] = field(default_factory=dict)
+
+
+class Format(Protocol):
+    """A file format. One instance serves every thread."""
+
+    @property
+    def extension(self) -> str:
+        """Behind the dot of a file's name."""
+        ...
+
+    def write(self, page: Page, sobject: SObject, path: Path) -> PageFile:
+        """The page's rows as a file at ``path``."""
+        ...
+
+
+class Parquet:
+    """Parquet, zstd. Salesforce's label and type of every field stand in its metadata."""
+
+    extension = "parquet"
+
+    def write(self, page: Page, sobject: SObject, path: Path) -> PageFile:
+        """See :class:`Format`."""
+        columns = columns_of(page.address, sobject)
+        schema = arrow_schema(columns, _metadata(sobject)).with_metadata({"salesforce.object": sobject.name})
+        reader = ArrowPageReader(columns, schema)
+        unreadable: Counter[str] = Counter()
+        inexact: Counter[str] = Counter()
+        with parquet.ParquetWriter(path, schema, compression="zstd", write_statistics=True) as writer:
+            for group in _groups(reader.read(page.open, page.rows)):
+                for part in group:
+                    unreadable.update(part.unreadable)
+                    inexact.update(part.inexact)
+                table = pa.Table.from_batches([part.batch for part in group], schema=schema)
+                writer.write_table(table, row_group_size=ROW_GROUP)
+        return PageFile(path, page.rows, path.stat().st_size, unreadable, inexact)
+
+
+class JsonLines:
+    """One JSON object per line, as the Airbyte connector emits it: nulls left out, numbers with every digit."""
+
+    extension = "jsonl"
+
+    def write(self, page: Page, sobject: SObject, path: Path) -> PageFile:
+        """See :class:`Format`."""
+        unreadable: Counter[str] = Counter()
+        with path.open("wb") as file:
+            for record in RecordReader(columns_of(page.address, sobject)).records(page.read_rows()):
+                unreadable.update(record.unreadable)
+                file.write(orjson.dumps({name: json_value(value) for name, value in record.data.items()}))
+                file.write(b"\n")
+        return PageFile(path, page.rows, path.stat().st_size, unreadable)
+
+
+FORMATS: Mapping[str, Format] = {"parquet": Parquet(), "jsonl": JsonLines()}
+"""By the name that ``--format`` takes."""
+
+
+class FileMaker(Protocol):
+    """Reads the pages of an export and makes files of them, in this process or elsewhere."""
+
+    @property
+    def extension(self) -> str:
+        """Behind the dot of a file's name."""
+        ...
+
+    def expect(self, sobject: SObject) -> None:
+        """Pages of this object will come."""
+        ...
+
+    def extraction(self, connection: Connection) -> Extraction:
+        """The extraction whose pages become files here."""
+        ...
+
+    def take(self, page: Page) -> PageFile:
+        """The page's file, there until the page is discarded; raises what making it raised."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _MadeFile:
+    """A ``PageProduct``: the page's file at ``path``, or what making it raised."""
+
+    path: Path
+    made: PageFile | Exception
+
+    def discard(self) -> None:
+        """See ``PageProduct``."""
+        self.path.unlink(missing_ok=True)
+
+
+class PageFiles:
+    """Makes the files of pages as they arrive. May be used from any thread."""
+
+    def __init__(self, kind: Format) -> None:
+        self._format = kind
+        self._lock = threading.Lock()
+        self._turn = threading.Semaphore(PAGES_AT_ONCE)
+        self._objects: dict[str, SObject] = {}
+
+    @property
+    def extension(self) -> str:
+        """Behind the dot of a file's name."""
+        return self._format.extension
+
+    def expect(self, sobject: SObject) -> None:
+        """Pages of this object will come."""
+        with self._lock:
+            self._objects[sobject.name] = sobject
+
+    def extraction(self, connection: Connection) -> Extraction:
+        """See :class:`FileMaker`."""
+        return connection.extraction(self.make)
+
+    def make(self, page: Page) -> Page:
+        """The page with its file. What goes wrong is told by :meth:`take`, where it concerns one object only."""
+        try:
+            with self._turn:
+                made: PageFile | Exception = self._made_of(page)
+        except Exception as error:  # noqa: BLE001 - raised by `take`
+            made = error
+        return replace(page, product=_MadeFile(page.derived, made))
+
+    def take(self, page: Page) -> PageFile:
+        """See :class:`FileMaker`."""
+        if not isinstance(page.product, _MadeFile):
+            raise TypeError("the page's file was not made here")
+        made = page.product.made
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+    def _made_of(self, page: Page) -> PageFile:
+        with self._lock:
+            sobject = self._objects[page.address.object_name]
+        return self._format.write(page, sobject, page.derived)
+
+
+def columns_of(address: PageAddress, sobject: SObject) -> list[Column]:
+    """A page's columns. Only fields that describe shows are ever selected."""
+    kinds = {described.name: field_type(described.type).kind for described in sobject.fields}
+    return [Column(name, kinds[name]) for name in address.columns]
+
+
+def _metadata(sobject: SObject) -> Mapping[str, Mapping[str, str]]:
+    return {one.name: {"salesforce.label": one.label, "salesforce.type": one.type} for one in sobject.fields}
+
+
+def _groups(parts: Iterator[ArrowRows]) -> Iterator[list[ArrowRows]]:
+    """Parts together, so that each group has about :data:`ROW_GROUP` rows."""
+    group: list[ArrowRows] = []
+    for part in parts:
+        group.append(part)
+        if sum(one.batch.num_rows for one in group) >= ROW_GROUP:
+            yield group
+            group = []
+    if group:
+        yield group

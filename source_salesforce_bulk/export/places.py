@@ -1,0 +1,103 @@
+"""The places that the command line names, as the objects that keep them. boto3 is asked for clients only when needed.
+
+--destination file:///dir | s3://bucket/prefix
+--state       file:///dir | dynamodb://table
+--schemas     file:///dir | glue://registry
+--metrics     none | emf | json:PATH
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from source_salesforce_bulk.export.aws_clients import aws_client
+from source_salesforce_bulk.export.destination import Destination, LocalDestination, S3Destination
+from source_salesforce_bulk.export.metrics import EmbeddedMetrics, MetricsFile, MetricsSink, NoMetrics
+from source_salesforce_bulk.registries.durable_files import check_replaceable
+from source_salesforce_bulk.registries.dynamodb_state import DynamoDbStates
+from source_salesforce_bulk.registries.glue_schemas import GlueSchemas
+from source_salesforce_bulk.registries.local_state import LocalStates
+from source_salesforce_bulk.registries.schemas import LocalSchemas, SchemaRegistry
+from source_salesforce_bulk.registries.state import StateRegistry
+from source_salesforce_bulk.salesforce.clock import Clock
+
+_NO_PARTS = ("", "", "")
+
+
+class UnknownPlace(ValueError):
+    """An option names a place that is none. The message says what to write."""
+
+
+def destination(url: str) -> Destination:
+    """Where ``--destination`` points; raises :class:`UnknownPlace`."""
+    scheme, name, path = _parts(url)
+    if scheme == "file":
+        return LocalDestination(Path(path))
+    if scheme == "s3" and name:
+        return S3Destination(aws_client("s3", f"the bucket {name}"), name, path)
+    raise UnknownPlace(f"{url} is no destination. Write file:///directory or s3://bucket/prefix.")
+
+
+def state_registry(url: str, clock: Clock) -> StateRegistry:
+    """Where ``--state`` points; raises :class:`UnknownPlace`."""
+    scheme, name, path = _parts(url)
+    if scheme == "file":
+        return LocalStates(Path(path))
+    if scheme == "dynamodb" and name and path in ("", "/"):
+        return DynamoDbStates(aws_client("dynamodb", f"the table {name}"), name, clock)
+    raise UnknownPlace(f"{url} is no state registry. Write file:///directory or dynamodb://table.")
+
+
+def schema_registry(url: str, clock: Clock) -> SchemaRegistry:
+    """Where ``--schemas`` points; raises :class:`UnknownPlace`."""
+    scheme, name, path = _parts(url)
+    if scheme == "file":
+        return LocalSchemas(Path(path))
+    if scheme == "glue" and name and path in ("", "/"):
+        return GlueSchemas(aws_client("glue", f"the schema registry {name}"), name, clock)
+    raise UnknownPlace(f"{url} is no schema registry. Write file:///directory or glue://registry.")
+
+
+def metrics_sink(text: str, write_line: Callable[[str], object]) -> MetricsSink:
+    """Where ``--metrics`` points; ``write_line`` takes lines for CloudWatch.
+
+    Raises :class:`UnknownPlace`, also where no file can be written, which nobody wants to hear at the end of a run.
+    """
+    if text == "none":
+        return NoMetrics()
+    if text == "emf":
+        return EmbeddedMetrics(write_line)
+    if text.startswith("json:") and text != "json:":
+        return _metrics_file(Path(text.removeprefix("json:")).absolute())
+    raise UnknownPlace(f"{text} is no place for metrics. Write none, emf or json:PATH.")
+
+
+def _metrics_file(path: Path) -> MetricsFile:
+    try:
+        check_replaceable(path)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        text = f"The metrics cannot be written to {path}: {reason}. Name a file in a folder that takes one."
+        raise UnknownPlace(text) from error
+    return MetricsFile(path)
+
+
+def _parts(url: str) -> tuple[str, str, str]:
+    """Scheme, name and path, all empty where it has none. The name keeps its case and whatever AWS allows in it.
+
+    A ``?`` or ``#`` would cut the path short, and files would lie where nobody looks for them: as ``%3F`` and ``%23``
+    they are part of a folder's name.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return _NO_PARTS
+    if "?" in url or "#" in url:
+        return _NO_PARTS
+    if parts.scheme != "file":
+        return parts.scheme, parts.netloc, parts.path
+    if parts.netloc in ("", "localhost") and parts.path.strip("/"):
+        return "file", "", unquote(parts.path)
+    return _NO_PARTS

@@ -1,0 +1,154 @@
+"""Registers each object's schema before it is read, and raises the alarm where it has changed.
+
+An alert is one structured log event, a count in the metrics, and an event on an EventBridge bus where one is given.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from source_salesforce_bulk.export.outcomes import ExportFailed
+from source_salesforce_bulk.registries.schemas import SchemaRefused, SchemaRegistry, UnreadableSchema
+from source_salesforce_bulk.salesforce.describe import SObject
+from source_salesforce_bulk.salesforce.drift import Change, compare, schema_of
+from source_salesforce_bulk.salesforce.failures import Consequence
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+LOGGER = logging.getLogger("salesforce_bulk.drift")
+
+EVENT_SOURCE = "source-salesforce-bulk"
+EVENT_TYPE = "Salesforce schema drift"
+_CHANGES_IN_EVENT = 200  # an event may have 256 KB
+_CHANGES_IN_SENTENCE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class DriftAlert:
+    """An object's schema is not what was registered. ``version`` is the one it is compared with."""
+
+    run_id: str
+    organization_id: str
+    object: str
+    version: int
+    changes: tuple[Change, ...]
+
+    @property
+    def breaking(self) -> bool:
+        """Whether any change is."""
+        return any(change.breaking for change in self.changes)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in logs and events."""
+        return {
+            "run_id": self.run_id,
+            "organization_id": self.organization_id,
+            "object": self.object,
+            "compared_with_version": self.version,
+            "breaking": self.breaking,
+            "changes": len(self.changes),
+            "fields": [
+                {
+                    "field": change.field,
+                    "change": change.kind.value,
+                    "before": change.before,
+                    "after": change.after,
+                    "breaking": change.breaking,
+                }
+                for change in self.changes[:_CHANGES_IN_EVENT]
+            ],
+        }
+
+    def __str__(self) -> str:
+        shown = "; ".join(str(change) for change in self.changes[:_CHANGES_IN_SENTENCE])
+        more = len(self.changes) - _CHANGES_IN_SENTENCE
+        return f"schema of {self.object} changed since version {self.version}: {shown}" + (
+            f"; and {more} changes more" if more > 0 else ""
+        )
+
+
+class EventBus:
+    """Drift alerts as EventBridge events. An alert that cannot be sent is logged and ends nothing."""
+
+    def __init__(self, client: EventBridgeClient, bus: str) -> None:
+        self._client = client
+        self._bus = bus
+
+    def __call__(self, alert: DriftAlert) -> None:
+        """Send one alert."""
+        try:
+            answer = self._client.put_events(
+                Entries=[
+                    {
+                        "Source": EVENT_SOURCE,
+                        "DetailType": EVENT_TYPE,
+                        "Detail": json.dumps(alert.to_json()),
+                        "EventBusName": self._bus,
+                    }
+                ]
+            )
+        except (BotoCoreError, ClientError) as error:
+            LOGGER.warning("The drift alert could not be sent to the event bus %s: %s", self._bus, error)
+            return
+        if answer["FailedEntryCount"]:
+            LOGGER.warning("The event bus %s did not take the drift alert: %s", self._bus, answer["Entries"])
+
+
+class SchemaWatch:
+    """The schemas of one run. ``tell`` gets each alert beside the log."""
+
+    def __init__(
+        self,
+        registry: SchemaRegistry,
+        run_id: str,
+        on_drift: Literal["warn", "fail"],
+        tell: Sequence[Callable[[DriftAlert], None]] = (),
+    ) -> None:
+        self._registry = registry
+        self._run_id = run_id
+        self._on_drift = on_drift
+        self._tell = tell
+        self.drifted: Counter[str] = Counter()
+
+    def check(self, organization_id: str, sobject: SObject) -> int:
+        """The version of the object's schema, registered now where it is new or has changed.
+
+        Raises ``ExportFailed`` where a change is to stop the object. The changed schema is then not registered, so that
+        the object stays stopped until somebody runs it with ``--on-drift warn``.
+        """
+        schema = schema_of(sobject)
+        try:
+            latest = self._registry.latest(organization_id, sobject.name)
+            if latest is not None and latest.schema.same_as(schema):
+                return latest.version
+            if latest is not None:
+                changes = compare(latest.schema, schema)
+                self._alert(DriftAlert(self._run_id, organization_id, sobject.name, latest.version, changes))
+            return self._registry.register(organization_id, schema, latest).version
+        except UnreadableSchema as error:
+            text = f"{sobject.name}: {error} Remove it, or name another registry."
+            raise ExportFailed(Consequence.CONFIG, text) from error
+        except SchemaRefused as error:
+            text = f"{sobject.name}: {error}. Run again, or change the registry's settings."
+            raise ExportFailed(Consequence.CONFIG, text) from error
+
+    def _alert(self, alert: DriftAlert) -> None:
+        self.drifted[alert.object] += len(alert.changes)
+        facts = {"run_id": alert.run_id, "object": alert.object, "event": "schema_drift", "drift": alert.to_json()}
+        LOGGER.warning("The %s", alert, extra=facts)
+        for tell in self._tell:
+            tell(alert)
+        if self._on_drift == "fail":
+            raise ExportFailed(
+                Consequence.CONFIG,
+                f"{alert.object}: not exported, because the {alert}. Look at the change, then accept it by one run "
+                "with --on-drift warn.",
+            )

@@ -1,0 +1,107 @@
+"""What every command of ``salesforce-bulk`` needs round its work: logs, signals, the org, and a last sentence."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from source_salesforce_bulk.config import ConfigError
+from source_salesforce_bulk.export.aws_clients import secrets_manager
+from source_salesforce_bulk.export.config_source import KeptConfig, config_source
+from source_salesforce_bulk.export.logs import ConsoleHandler, JsonLog, Sentences, set_up_logging
+from source_salesforce_bulk.export.outcomes import ExportFailed, failure_code
+from source_salesforce_bulk.export.places import UnknownPlace
+from source_salesforce_bulk.export.storage_failures import defect, storage_failure
+from source_salesforce_bulk.extraction.connection import CONNECTIONS, Connection, Surroundings
+from source_salesforce_bulk.salesforce.clock import Clock, Stopped, SystemClock
+from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
+from source_salesforce_bulk.salesforce.http_client import RequestsHttp
+from source_salesforce_bulk.salesforce.oauth import secrets_of
+from source_salesforce_bulk.salesforce.secret_mask import SecretMask
+from source_salesforce_bulk.signals import Stop
+
+LOGGER = logging.getLogger("salesforce_bulk")
+
+GRACE = 8.0
+"""Seconds after a signal in which a run is expected to have come to its next page boundary."""
+
+
+def new_run_id(now: datetime) -> str:
+    """A run id that sorts by time: ``20261125T080000Z-3f9a1c``."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+@dataclass(slots=True)
+class Session:
+    """One command's run. ``console`` is stderr, where people and log collectors look; ``mask`` lies over its logs."""
+
+    stop: Stop
+    run_id: str
+    console: Console = field(default_factory=lambda: Console(stderr=True))
+    mask: SecretMask = field(default_factory=SecretMask)
+
+    @property
+    def clock(self) -> Clock:
+        """The machine's clock, whose pauses end when a signal comes."""
+        return SystemClock(self.stop.event)
+
+    @property
+    def live(self) -> bool:
+        """Whether a person watches stderr."""
+        return self.console.is_terminal
+
+    def begin(self) -> None:
+        """Set up logs: sentences above the live display on a terminal, JSON lines elsewhere. Heed signals."""
+        if self.live:
+            set_up_logging(ConsoleHandler(self.console), Sentences(self.mask.redact))
+        else:
+            set_up_logging(logging.StreamHandler(), JsonLog(self.run_id, self.mask.redact))
+        self.stop.be_patient(GRACE, threading.Lock())
+
+    def connect(self, config: str, objects: Sequence[str]) -> Connection:
+        """The org of the configuration that ``config`` names, to be asked for ``objects`` where any are given.
+
+        Raises ``ConfigError``, and what reading the source raises.
+        """
+        kept = KeptConfig(config_source(config, secrets_manager))
+        loaded = kept.load()
+        self.mask.learn(*secrets_of(loaded.credentials))
+        around = Surroundings(
+            http=RequestsHttp(CONNECTIONS),
+            clock=self.clock,
+            on_rotation=kept.keep_refresh_token,
+            on_secret=self.mask.learn,
+            newer_credentials=kept.newer_credentials,
+            run_id=self.run_id,
+        )
+        return Connection(replace(loaded, objects=tuple(objects)) if objects else loaded, around)
+
+    def ended(self, work: Callable[[], int]) -> int:
+        """The exit code of ``work``, whatever it raises; a failure is told in one sentence."""
+        try:
+            return self.stop.exit_code or work()
+        except Stopped:
+            return self.stop.exit_code
+        except Exception as error:  # noqa: BLE001 - every failure of a command ends here, in a sentence
+            failed = _as_failed(error)
+            if self.stop.signal is None:
+                LOGGER.error("%s", failed.message)  # noqa: TRY400 - the traceback is no help to a user
+            return self.stop.exit_code or failure_code(failed)
+
+
+def _as_failed(error: Exception) -> ExportFailed:
+    match error:
+        case ExportFailed():
+            return error
+        case ConfigError() | UnknownPlace():
+            return ExportFailed(Consequence.CONFIG, str(error))
+        case SalesforceError(failure=failure):
+            return ExportFailed(failure.consequence, str(error))
+        case _:
+            return storage_failure(error, "salesforce-bulk") or defect(error, "salesforce-bulk")

@@ -1,0 +1,93 @@
+"""``check``: log in, see that the API and Bulk API 2.0 may be used and that limits are left, and say as whom.
+
+Retries here: one. A create whose answer was lost is sent once more, as a read does it.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from source_salesforce_bulk.extraction.connection import Connection
+from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
+from source_salesforce_bulk.salesforce.bulk_api import QUERY, JobInfo
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.oauth import Session
+from source_salesforce_bulk.salesforce.object_patterns import names_in
+
+LOGGER = logging.getLogger("airbyte.salesforce.check")
+
+# Refusals of this one query: Bulk API 2.0 has compiled it, so it may be used.
+_BULK_ANSWERED = frozenset(
+    {Kind.INVALID_SOQL, Kind.OBJECT_NOT_SUPPORTED, Kind.OBJECT_GONE, Kind.FILTER_REQUIRED, Kind.QUERY_REFUSED}
+)
+_NOBODY = "005000000000000AAA"
+
+
+def check_connection(connection: Connection) -> str:
+    """A sentence that says who is connected to what. Raises ``SalesforceError`` for what stands in the way.
+
+    Costs five calls beside the login: versions, limits, and a job that is created for at most one row, aborted and
+    deleted; one more, the list of objects, where the configuration names some.
+    """
+    session = connection.log_in()
+    _check_version(connection)
+    failure = connection.quota().failure
+    if failure is not None:
+        raise SalesforceError(failure)
+    _try_bulk(connection, session)
+    if names_in(connection.config.objects):
+        _look_for_objects(connection)
+    who = (
+        f"Connected to organization {session.organization_id or 'unknown'} as user {session.user_id or 'unknown'} "
+        f"at {session.instance_url}."
+    )
+    LOGGER.info(who)
+    return who
+
+
+def _check_version(connection: Connection) -> None:
+    version = connection.config.api_version
+    try:
+        offered = connection.discovery.versions()
+    except SalesforceError as error:
+        LOGGER.warning("The org does not say which API versions it has: %s", error.failure.summary)
+        return
+    if version not in offered:
+        newest = max(offered, key=lambda known: float(known.lstrip("v")))
+        detail = f"api_version {version} is not among the org's versions, the newest of which is {newest}"
+        raise SalesforceError(Failure.of(Kind.VERSION_UNKNOWN, detail=detail))
+
+
+def _look_for_objects(connection: Connection) -> None:
+    config = connection.config
+    try:
+        listing = connection.discovery.list_objects(config.objects, config.exclude_objects)
+    except SalesforceError as error:
+        LOGGER.warning("The org does not say which objects it has: %s", error.failure.summary)
+        return
+    for one in listing.left_out:
+        if one.named:
+            LOGGER.warning("%s will not be offered, though objects names it: %s", one.name, one.reason)
+
+
+def _try_bulk(connection: Connection, session: Session) -> None:
+    org, version = connection.org(), connection.config.api_version
+    soql = f"SELECT Id FROM User WHERE Id = '{session.user_id or _NOBODY}'"  # noqa: S608 - an Id of Salesforce's own
+    try:
+        job = _created(org, version, soql)
+    except SalesforceError as error:
+        if error.failure.kind not in _BULK_ANSWERED:
+            raise
+        LOGGER.info("Bulk API 2.0 answers, though not about User: %s", error.failure.summary)
+        return
+    org.abort(version, job.id, "User")
+
+
+def _created(org: SalesforceOrg, version: str, soql: str) -> JobInfo:
+    try:
+        return org.create(version, soql, QUERY, "User")
+    except SalesforceError as error:
+        if error.failure.action is not Action.SEND_ONCE_MORE:
+            raise
+        LOGGER.warning("%s A job for at most one row may be left in the org; another is tried.", error.failure.summary)
+        return org.create(version, soql, QUERY, "User")

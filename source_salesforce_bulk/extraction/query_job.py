@@ -1,0 +1,356 @@
+r"""The life of one window's query, as a pure state machine.
+
+A window is read by one Salesforce job at a time. When a job fails, disappears or runs out of time, the same query is
+asked for again; when that does not help, the window is split and its halves begin lives of their own.
+
+            Start              Created              Polled(JobComplete)          PagesRead
+    PLANNED ------> CREATING ------------> WAITING --------------------> READY ------------> DONE
+                     ^    |                 |  ^  \                       |
+                     |    | refused         |  |   \ Failed, Aborted,     | NotReady
+      recreate (3x)  |    v                 |  +----\--------------------+
+                     +-- trouble <----------+-------  timed out, gone, pages lost
+                            |
+                            +--> SPLITTING (6x)      +--> FAILED
+
+A window that may well be empty is PROBING first: a synchronous query with its exact WHERE. An empty answer is DONE,
+anything else goes on to CREATING (design section 3.12).
+
+:func:`advance` decides and returns commands; it never acts, sleeps or reads a clock. Who retries what: this module owns
+*new jobs for the same query*. A single call's retries are ``transport``'s, a page's are ``pages``'.
+
+Bounds (design section 4): three creates of a window, then six halvings whose pieces get one create each, and three
+``job_timeout`` in all. What a window took before it was split counts for its halves; the time a half waits for its turn
+does not, so that slow rows before it cost it nothing. A job that timed out is asked for again only while a split
+afterwards still has most of a ``job_timeout`` left: after one that timed out this is so, unless other trouble came
+before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from source_salesforce_bulk.extraction.job_events import (
+    AbortJob,
+    Command,
+    Continue,
+    Created,
+    CreateFailed,
+    CreateJob,
+    DeleteJob,
+    Event,
+    NotReady,
+    PagesLost,
+    PagesRead,
+    Polled,
+    PollFailed,
+    Probe,
+    Probed,
+    ProbeWindow,
+    SplitWindow,
+    Start,
+    TimePassed,
+    TooLarge,
+)
+from source_salesforce_bulk.salesforce.bulk_api import JobState
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, classify_job_state
+from source_salesforce_bulk.salesforce.retry import JOB_BACKOFF
+
+
+class Phase(Enum):
+    """Where a window's query stands."""
+
+    PLANNED = "planned"
+    PROBING = "being probed"
+    CREATING = "creating"
+    WAITING = "waiting"
+    READY = "ready"
+    DONE = "done"
+    SPLITTING = "splitting"
+    FAILED = "failed"
+
+    @property
+    def unfinished_in_org(self) -> bool:
+        """Whether it occupies one of the org's job slots, or may at any moment."""
+        return self in (Phase.PROBING, Phase.CREATING, Phase.WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class JobPolicy:
+    """Bounds on one window's query; times in seconds."""
+
+    job_timeout: float
+    max_creates: int = 3
+    max_halvings: int = 6
+    max_failed_polls: int = 5
+    max_uncounted: int = 3
+    max_not_ready: int = 10
+    first_poll: float = 0.25
+    poll_growth: float = 0.2
+    longest_poll: float = 60.0
+
+    @property
+    def budget(self) -> float:
+        """Seconds a window may take with all its jobs."""
+        return 3 * self.job_timeout
+
+    @property
+    def two_more_jobs(self) -> float:
+        """Seconds that must be left for one more whole job and, should it time out too, for a split.
+
+        Less than two timeouts, because creating and polling the first job took time as well.
+        """
+        return 1.75 * self.job_timeout
+
+
+@dataclass(frozen=True, slots=True)
+class QueryJob:
+    """One window's query. Times are monotonic seconds; ``next_poll`` is None while no poll is wanted.
+
+    ``job_id`` is the newest job this run or its state was told of; it stays after that job has died, so that a state
+    written meanwhile still names the window. ``spent`` are the seconds that the windows it was cut from took.
+    """
+
+    phase: Phase = Phase.PLANNED
+    job_id: str | None = None
+    creates: int = 0
+    halvings: int = 0
+    lost_answers: int = 0
+    failed_polls: int = 0
+    uncounted: int = 0
+    not_ready: int = 0
+    spent: float = 0.0
+    started: float | None = None
+    created: float | None = None
+    next_poll: float | None = None
+    records: int | None = None
+    failure: Failure | None = None
+
+
+Move = tuple[QueryJob, tuple[Command, ...]]
+
+
+class IllegalMove(RuntimeError):
+    """An event that cannot happen in this phase; nothing was changed. Always a defect of the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Circumstances:
+    now: float
+    policy: JobPolicy
+    random01: float
+
+
+def half_of(parent: QueryJob, policy: JobPolicy) -> QueryJob:
+    """The life of one half of a window that was split: one create, and what is left of the parent's time."""
+    return QueryJob(creates=policy.max_creates - 1, halvings=parent.halvings + 1, spent=parent.spent)
+
+
+def pause_before_create(job: QueryJob, random01: float) -> float:
+    """Seconds before a job in ``CREATING`` is asked for: none for the first one, more after each that came to nothing.
+
+    >>> pause_before_create(QueryJob(phase=Phase.CREATING, creates=1), random01=0.0)
+    0.0
+    >>> pause_before_create(QueryJob(phase=Phase.CREATING, creates=3), random01=0.0)
+    8.0
+    """
+    tried = job.creates - 1 + job.lost_answers
+    if job.halvings:
+        tried = 1 + job.lost_answers
+    return JOB_BACKOFF.delay(tried - 1, random01) if tried else 0.0
+
+
+def deadline(job: QueryJob, policy: JobPolicy) -> float:
+    """When the present job is given up, in monotonic seconds."""
+    if job.started is None or job.created is None:
+        raise IllegalMove("a job that was not created has no deadline")
+    return min(job.created + policy.job_timeout, job.started + policy.budget - job.spent)
+
+
+def poll_interval(age: float, policy: JobPolicy, random01: float) -> float:
+    """Seconds until the next poll of a job ``age`` seconds old: a fifth of its age, jittered, at most a minute."""
+    interval = min(max(policy.first_poll, age * policy.poll_growth), policy.longest_poll)
+    return interval * (0.9 + 0.2 * random01)
+
+
+def polls_until(age: float, policy: JobPolicy) -> int:
+    """How often a job is polled that is complete ``age`` seconds after its creation: at least once. Without jitter."""
+    polled, polls = poll_interval(0.0, policy, 0.5), 1
+    while polled < age:
+        polled += poll_interval(polled, policy, 0.5)
+        polls += 1
+    return polls
+
+
+def advance(job: QueryJob, event: Event, now: float, policy: JobPolicy, random01: float) -> Move:
+    """The job after ``event`` at monotonic ``now``, and what is to be done.
+
+    ``random01`` (0 to 1) jitters the next poll. Raises :class:`IllegalMove` for an event that this phase cannot meet.
+    """
+    handler = _MOVES.get((job.phase, type(event)))
+    if handler is None:
+        raise IllegalMove(f"{type(event).__name__} while {job.phase.value}")
+    return handler(job, event, _Circumstances(now, policy, random01))
+
+
+def _start(job: QueryJob, event: Start, at: _Circumstances) -> Move:
+    started = at.now if job.started is None else job.started
+    creating = replace(
+        job, phase=Phase.CREATING, started=started, creates=job.creates + 1, lost_answers=0, uncounted=0, not_ready=0
+    )
+    return creating, (CreateJob(),)
+
+
+def _too_large(job: QueryJob, event: TooLarge, at: _Circumstances) -> Move:
+    if job.halvings >= at.policy.max_halvings:
+        return _start(job, Start(), at)
+    return replace(job, phase=Phase.SPLITTING), (SplitWindow(),)
+
+
+def _probe(job: QueryJob, event: Probe, at: _Circumstances) -> Move:
+    return replace(job, phase=Phase.PROBING, started=at.now), (ProbeWindow(),)
+
+
+def _probed(job: QueryJob, event: Probed, at: _Circumstances) -> Move:
+    return (replace(job, phase=Phase.DONE, records=0), ()) if event.empty else _start(job, Start(), at)
+
+
+def _continue(job: QueryJob, event: Continue, at: _Circumstances) -> Move:
+    return replace(
+        job, phase=Phase.WAITING, job_id=event.job_id, started=at.now, created=at.now, next_poll=at.now, creates=1
+    ), ()
+
+
+def _created(job: QueryJob, event: Created, at: _Circumstances) -> Move:
+    next_poll = at.now + poll_interval(0.0, at.policy, at.random01)
+    waiting = replace(
+        job,
+        phase=Phase.WAITING,
+        job_id=event.info.id,
+        created=at.now,
+        next_poll=next_poll,
+        failed_polls=0,
+        uncounted=0,
+    )
+    return waiting, ()
+
+
+def _create_failed(job: QueryJob, event: CreateFailed, at: _Circumstances) -> Move:
+    if event.failure.action is Action.SEND_ONCE_MORE and job.lost_answers == 0:
+        return replace(job, lost_answers=1), (CreateJob(),)
+    return _trouble(job, event.failure, at)
+
+
+def _polled(job: QueryJob, event: Polled, at: _Circumstances) -> Move:
+    info = event.info
+    polled = replace(job, failed_polls=0)
+    if info.state is JobState.JOB_COMPLETE:
+        if info.records_processed is None and job.uncounted < at.policy.max_uncounted:
+            # Without numberRecordsProcessed a short result cannot be told from a whole one: ask again for it.
+            return _wait_on(replace(polled, uncounted=job.uncounted + 1), at)
+        return replace(polled, phase=Phase.READY, records=info.records_processed, next_poll=None), ()
+    failure = classify_job_state(info.state, info.error_message)
+    if failure is not None:
+        return _trouble(polled, failure, at, DeleteJob(_id(polled)))
+    return _wait_on(polled, at)
+
+
+def _poll_failed(job: QueryJob, event: PollFailed, at: _Circumstances) -> Move:
+    polled = replace(job, failed_polls=job.failed_polls + 1)
+    if event.failure.action is Action.RETRY and polled.failed_polls < at.policy.max_failed_polls:
+        return _wait_on(polled, at)
+    replaced = event.failure.action in (Action.NEW_JOB, Action.SPLIT) and event.failure.kind is not Kind.JOB_GONE
+    return _trouble(polled, event.failure, at, *((AbortJob(_id(polled)),) if replaced else ()))
+
+
+def _time_passed(job: QueryJob, event: TimePassed, at: _Circumstances) -> Move:
+    if at.now < deadline(job, at.policy):
+        return job, ()
+    return _timed_out(job, at)
+
+
+def _not_ready(job: QueryJob, event: NotReady, at: _Circumstances) -> Move:
+    if job.not_ready >= at.policy.max_not_ready:
+        # Complete by its state and not by its results, for good: another job is the only way on.
+        failure = Failure.of(Kind.JOB_NOT_COMPLETE, detail="although its state is JobComplete", action=Action.NEW_JOB)
+        return _trouble(job, failure, at, DeleteJob(_id(job)))
+    return _wait_on(replace(job, phase=Phase.WAITING, not_ready=job.not_ready + 1), at)
+
+
+def _pages_lost(job: QueryJob, event: PagesLost, at: _Circumstances) -> Move:
+    if event.failure.action is Action.FAIL_STREAM:
+        # The result is sound; who is given what was missing can go on with it.
+        return _trouble(job, event.failure, at)
+    return _trouble(job, event.failure, at, DeleteJob(_id(job)))
+
+
+def _pages_read(job: QueryJob, event: PagesRead, at: _Circumstances) -> Move:
+    return replace(job, phase=Phase.DONE), ()
+
+
+def _nothing(job: QueryJob, event: Event, at: _Circumstances) -> Move:
+    return job, ()
+
+
+def _wait_on(job: QueryJob, at: _Circumstances) -> Move:
+    """Poll again later, or give the job up when its time is over."""
+    if at.now >= deadline(job, at.policy):
+        return _timed_out(job, at)
+    age = at.now - (job.created if job.created is not None else at.now)
+    pause = poll_interval(age, at.policy, at.random01)
+    return replace(job, next_poll=min(at.now + pause, deadline(job, at.policy))), ()
+
+
+def _timed_out(job: QueryJob, at: _Circumstances) -> Move:
+    failure = Failure.of(Kind.JOB_TIMED_OUT, detail=f"{at.policy.job_timeout:.0f} seconds")
+    return _trouble(job, failure, at, AbortJob(_id(job)))
+
+
+def _trouble(job: QueryJob, failure: Failure, at: _Circumstances, *clean_up: Command) -> Move:
+    """Ask again, split, or fail: decided by what the failure means and by what is left of the bounds."""
+    stopped = replace(job, next_poll=None, failure=failure)
+    if failure.action in (Action.FAIL_STREAM, Action.STOP_RUN):
+        return replace(stopped, phase=Phase.FAILED), clean_up if failure.action is Action.FAIL_STREAM else ()
+    if failure.action not in (Action.NEW_JOB, Action.SPLIT):
+        return replace(stopped, phase=Phase.FAILED), ()
+    spent = job.spent + at.now - (job.started if job.started is not None else at.now)
+    left = at.policy.budget - spent
+    needed = at.policy.two_more_jobs if failure.kind is Kind.JOB_TIMED_OUT else 0.0
+    splittable = job.halvings < at.policy.max_halvings and left > 0
+    if failure.action is Action.NEW_JOB and job.creates < at.policy.max_creates and left > needed:
+        again, commands = _start(stopped, Start(), at)
+        return again, (*clean_up, *commands)
+    if splittable:
+        return replace(stopped, phase=Phase.SPLITTING, spent=spent), (*clean_up, SplitWindow())
+    return replace(stopped, phase=Phase.FAILED), clean_up
+
+
+def _id(job: QueryJob) -> str:
+    if job.job_id is None:
+        raise IllegalMove("no job was created")
+    return job.job_id
+
+
+_MOVES: dict[tuple[Phase, type], Callable[..., Move]] = {
+    (Phase.PLANNED, Start): _start,
+    (Phase.PLANNED, Probe): _probe,
+    (Phase.PLANNED, TooLarge): _too_large,
+    (Phase.PLANNED, Continue): _continue,
+    (Phase.PLANNED, TimePassed): _nothing,
+    (Phase.PROBING, Probed): _probed,
+    (Phase.PROBING, TimePassed): _nothing,
+    (Phase.CREATING, Created): _created,
+    (Phase.CREATING, CreateFailed): _create_failed,
+    (Phase.CREATING, TimePassed): _nothing,
+    (Phase.WAITING, Polled): _polled,
+    (Phase.WAITING, PollFailed): _poll_failed,
+    (Phase.WAITING, TimePassed): _time_passed,
+    (Phase.READY, NotReady): _not_ready,
+    (Phase.READY, PagesLost): _pages_lost,
+    (Phase.READY, PagesRead): _pages_read,
+    (Phase.READY, TimePassed): _nothing,
+    (Phase.DONE, TimePassed): _nothing,
+    (Phase.SPLITTING, TimePassed): _nothing,
+    (Phase.FAILED, TimePassed): _nothing,
+}

@@ -1,0 +1,175 @@
+"""One org for one run: every call that an extraction makes, behind one object.
+
+Retries here: none.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from source_salesforce_bulk.extraction.jobs import BulkJobs
+from source_salesforce_bulk.pages.encoded_page import PageEncoder
+from source_salesforce_bulk.pages.fetch import Page, PageAddress, PageFetcher, PageSource
+from source_salesforce_bulk.pages.spool import EncodeFile, encode_file
+from source_salesforce_bulk.salesforce import rest_api
+from source_salesforce_bulk.salesforce.bulk_api import QUERY, QUERY_ALL, JobInfo, PageHeaders
+from source_salesforce_bulk.salesforce.clock import Clock
+from source_salesforce_bulk.salesforce.failures import SalesforceError, unreadable_answer
+from source_salesforce_bulk.salesforce.ids import id_15, is_id, split_id_range
+from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_probe, build_soql, parse_instant
+from source_salesforce_bulk.salesforce.transport import Transport
+from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
+
+
+class SalesforceOrg:
+    """Every method may be called from any thread, blocks, and raises ``SalesforceError`` or ``Stopped``.
+
+    ``directory`` takes the pages; ``on_page`` sees each as soon as it is proven, on its download's thread, and gives it
+    back, with its product where it makes one.
+    ``user_id`` tells our jobs from others'; None where the login did not say who we are. ``run_id`` is for log lines.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        directory: Path,
+        clock: Clock,
+        random01: Callable[[], float],
+        user_id: Callable[[], str | None],
+        on_page: Callable[[Page], Page] = lambda page: page,
+        run_id: str | None = None,
+        encode: EncodeFile = encode_file,
+        pages: PageSource | None = None,
+    ) -> None:
+        self._transport = transport
+        self._jobs = BulkJobs(transport, run_id)
+        self._pages = pages or PageFetcher(transport, directory, clock, random01, run_id, encode)
+        self._user_id = user_id
+        self._creator: str | None = None
+        self._learning = threading.Lock()
+        self._on_page = on_page
+
+    def create(self, version: str, soql: str, operation: str, object_name: str) -> JobInfo:
+        """Create a query job."""
+        info = self._jobs.create(version, soql, operation, object_name)
+        self._creator = info.created_by or self._creator
+        return info
+
+    def info(self, version: str, job_id: str, object_name: str) -> JobInfo:
+        """How a query job stands."""
+        return self._jobs.info(version, job_id, object_name)
+
+    def abort(self, version: str, job_id: str, object_name: str) -> bool:
+        """Abort and delete an unfinished job, best effort."""
+        return self._jobs.abort(version, job_id, object_name)
+
+    def delete(self, version: str, job_id: str, object_name: str) -> bool:
+        """Delete a finished job, best effort."""
+        return self._jobs.delete(version, job_id, object_name)
+
+    def confirm(self, version: str, job_id: str, object_name: str, operations: Collection[str]) -> JobInfo | None:
+        """How a job stands that only a state names; None where it is of another object, operation or user.
+
+        A state is a file that people edit. What Salesforce does not say cannot speak against the job.
+        """
+        info = self._jobs.info(version, job_id, object_name)
+        if info.object_name is not None and info.object_name.lower() != object_name.lower():
+            return None
+        if info.operation is not None and info.operation.lower() not in {known.lower() for known in operations}:
+            return None
+        return info if self._created_by_us(version, info.created_by, object_name) else None
+
+    def fetch(
+        self,
+        address: PageAddress,
+        on_headers: Callable[[PageHeaders], None],
+        encoder: PageEncoder | None = None,
+    ) -> Page:
+        """One result page, proven whole, and encoded where there is an encoder."""
+        return self._on_page(self._pages.fetch(address, on_headers, encoder))
+
+    def is_empty(self, query: ObjectQuery, bounds: Bounds, version: str) -> bool:
+        """Whether the window holds no row: a synchronous query with the WHERE of its job.
+
+        True only for an answer that says so in every way it can; anything else is for a job to find out.
+        """
+        answer = self._query(build_probe(query, bounds), query, version)
+        return answer.get("records") == [] and answer.get("totalSize", 0) == 0 and answer.get("done") is True
+
+    def instants(self, query: ObjectQuery, bounds: Bounds, version: str) -> tuple[datetime, datetime] | None:
+        """The oldest and the newest cursor in the window, by two synchronous queries; None where it holds none."""
+        cursor = query.cursor_field
+        if cursor is None:
+            return None
+        stamps_only = replace(query, fields=(cursor,), cursor_nillable=False, where=f"{cursor} != null")
+        question = build_soql(stamps_only, bounds)
+        first = self._first(f"{question} ORDER BY {cursor} ASC LIMIT 1", cursor, query, version)
+        last = self._first(f"{question} ORDER BY {cursor} DESC LIMIT 1", cursor, query, version)
+        try:
+            return (parse_instant(first), parse_instant(last)) if first and last else None
+        except ValueError:
+            return None
+
+    def edge_id(self, query: ObjectQuery, bounds: Bounds, version: str, *, last: bool = False) -> str | None:
+        """The lowest, or the highest, Id within ``bounds``, by a synchronous query; None where it holds none.
+
+        The user's own filter is left out, which may be slow where it is not selective.
+        """
+        ids_only = replace(query, fields=("Id",), where=None, exclude_deleted=False)
+        order = "DESC" if last else "ASC"
+        found = self._first(f"{build_soql(ids_only, bounds)} ORDER BY Id {order} LIMIT 1", "Id", query, version)
+        return found if found is not None and is_id(found) else None
+
+    def middle_id(self, query: ObjectQuery, bounds: Bounds, version: str) -> str | None:
+        """An Id between the lowest and the highest within ``bounds``, by two synchronous queries; None where none is.
+
+        The middle need not be exact, and the halves' outer ends stay open anyway.
+        """
+        low = self.edge_id(query, bounds, version)
+        high = self.edge_id(query, bounds, version, last=True)
+        if low is None or high is None or id_15(low) >= id_15(high):
+            return None
+        return next(iter(split_id_range(low, high, 2)), None)
+
+    def _first(self, soql: str, field: str, query: ObjectQuery, version: str) -> str | None:
+        records = self._query(soql, query, version).get("records")
+        first = records[0] if isinstance(records, list) and records else None
+        value = first.get(field) if isinstance(first, Mapping) else None
+        return value if isinstance(value, str) else None
+
+    def _created_by_us(self, version: str, user_id: str | None, object_name: str) -> bool:
+        """Whether jobs of ours bear this Id: the login's, or the one that the org writes on a job we create.
+
+        Where it is not the login's and no job of this run shows another, one is created for that, for at most one row.
+        """
+        ours = self._user_id()
+        if user_id is None or ours is None or _same_id(user_id, ours):
+            return True
+        with self._learning:
+            if self._creator is None:
+                try:
+                    one_row = f"SELECT Id FROM {object_name} LIMIT 1"  # noqa: S608 - a name that describe gave
+                    job = self.create(version, one_row, QUERY, object_name)
+                except SalesforceError:
+                    return False
+                self.abort(version, job.id, object_name)
+            return self._creator is not None and _same_id(user_id, self._creator)
+
+    def _query(self, soql: str, query: ObjectQuery, version: str) -> Mapping[str, object]:
+        """The answer of a synchronous query that sees the rows that a job would see."""
+        request = rest_api.query(version, soql, include_deleted=query.operation == QUERY_ALL)
+        response = self._transport.call(replace(request, object_name=query.object_name))
+        try:
+            payload = response.json()
+        except UnreadableBody as error:
+            raise SalesforceError(unreadable_answer(Operation.QUERY, response)) from error
+        return payload if isinstance(payload, Mapping) else {}
+
+
+def _same_id(one: str, other: str) -> bool:
+    """The API writes 15 or 18 characters of an Id, of which 15 tell it apart."""
+    return one[:15] == other[:15]

@@ -1,0 +1,1 @@
+"""One result page: fetched, proven, encoded."""

@@ -1,0 +1,313 @@
+"""One result page: fetched to disk at the network's speed, proven whole, then handed on.
+
+A page's bytes are spooled as they come, gzip kept, so that neither a slow destination nor a slow decoder holds the
+connection open (Salesforce cuts a download after 20 minutes). Only then is the page looked at; nothing of it leaves
+this module before it is accepted (design section 3.4). Where an encoder is given, looking at the page and making lines
+of it is one and the same pass, and an accepted page is a file of finished lines.
+
+Retries here: a body that broke or was not accepted is asked for again with the same locator, which Salesforce keeps
+stable while the job exists. Trouble before a body began is ``transport``'s; a job that cannot give its page is
+``query_job``'s.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from source_salesforce_bulk.pages.csv_page import PageRejected, PageShape, read_rows
+from source_salesforce_bulk.pages.encoded_page import LineBlock, PageEncoder
+from source_salesforce_bulk.pages.spool import (
+    EncodeFile,
+    decoded,
+    digest_of_file,
+    encode_file,
+    first_id_in_file,
+    inspect_file,
+)
+from source_salesforce_bulk.salesforce import bulk_api
+from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
+from source_salesforce_bulk.salesforce.clock import Clock
+from source_salesforce_bulk.salesforce.failures import Action, Failure, SalesforceError, page_not_kept, page_rejected
+from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE, job_facts, job_line
+from source_salesforce_bulk.salesforce.retry import PAGE_RETRIES
+from source_salesforce_bulk.salesforce.transport import Transport
+
+LOGGER = logging.getLogger("airbyte.salesforce.pages")
+_CHUNK = 1 << 18
+_BATCH = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class PageAddress:
+    """Which page: the one of ``job_id`` that ``locator`` names (None: the first), with the SELECT's ``columns``."""
+
+    object_name: str
+    job_id: str
+    locator: str | None
+    version: str
+    page_size: int | None
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineBatch:
+    """Whole lines, each the RECORD of one row."""
+
+    lines: bytes
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageLines:
+    """A page's rows as finished lines on disk; ``unreadable`` counts the cells of each field that are null for it."""
+
+    path: Path
+    blocks: tuple[LineBlock, ...]
+    unreadable: Mapping[str, int]
+
+    def batches(self) -> Iterator[LineBatch]:
+        """The lines in order, about a megabyte at a time."""
+        with self.path.open("rb", buffering=0) as file:
+            rows = size = 0
+            for block in self.blocks:
+                rows += block.rows
+                size += block.size
+                if size >= _BATCH or block is self.blocks[-1]:
+                    yield LineBatch(file.read(size), rows)
+                    rows = size = 0
+
+
+class PageProduct(Protocol):
+    """What a runner has made of a page. It goes where the page goes, and nobody else keeps it."""
+
+    def discard(self) -> None:
+        """The page is discarded, whether or not anybody has used this; may be called twice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page that was proven whole, on disk until :meth:`discard`.
+
+    ``first_id`` is the Id in its first row, None where it has none; ``size`` is in bytes as received. A page that was
+    encoded has ``lines`` and no rows any more.
+    """
+
+    address: PageAddress
+    headers: PageHeaders
+    rows: int
+    first_id: str | None
+    size: int
+    retries: int
+    _path: Path
+    _gzipped: bool
+    lines: PageLines | None = None
+    product: PageProduct | None = None
+
+    def read_rows(self) -> Iterator[list[str]]:
+        """The page's rows, cells in the order of the address's columns."""
+        with decoded(self._path, self._gzipped) as source:
+            yield from read_rows(source, self.address.columns)
+
+    def open(self) -> AbstractContextManager[BinaryIO]:
+        """The page's decompressed bytes from their beginning."""
+        return decoded(self._path, self._gzipped)
+
+    @property
+    def derived(self) -> Path:
+        """Where a runner may put what it makes of the page."""
+        return self._path.with_name(f"{self._path.name}.derived")
+
+    def discard(self) -> None:
+        """Give the disk space back; may be called twice."""
+        self._path.unlink(missing_ok=True)
+        if self.lines is not None:
+            self.lines.path.unlink(missing_ok=True)
+        if self.product is not None:
+            self.product.discard()
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    headers: PageHeaders
+    path: Path
+    gzipped: bool
+    size: int
+    shape: PageShape
+    lines: PageLines | None
+
+    @property
+    def proven(self) -> bool:
+        """Whether the page itself says it is whole: its last line ended, and its rows are as many as announced."""
+        return self.shape.ended and self.headers.rows is not None
+
+    def accepted(self, address: PageAddress, retries: int) -> Page:
+        """The page that this attempt brought."""
+        first_id = first_id_in_file(self.path, self.gzipped, address.columns)
+        if self.lines is not None:
+            self.path.unlink()
+        return Page(
+            address,
+            self.headers,
+            self.shape.rows,
+            first_id,
+            self.size,
+            retries,
+            self.path,
+            self.gzipped,
+            self.lines,
+        )
+
+    def discard(self) -> None:
+        """Leave nothing of it on disk."""
+        self.path.unlink()
+        if self.lines is not None:
+            self.lines.path.unlink()
+
+
+class PageSource(Protocol):
+    """Where proven pages come from; :class:`PageFetcher` is one."""
+
+    def fetch(
+        self,
+        address: PageAddress,
+        on_headers: Callable[[PageHeaders], None],
+        encoder: PageEncoder | None = None,
+    ) -> Page:
+        """The page, accepted; may be called from any thread. Raises ``SalesforceError``."""
+        ...
+
+
+class PageFetcher:
+    """Fetches pages into ``directory``. One instance serves every thread. ``encode`` says where pages are encoded."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        directory: Path,
+        clock: Clock,
+        random01: Callable[[], float],
+        run_id: str | None = None,
+        encode: EncodeFile = encode_file,
+    ) -> None:
+        self._run_id = run_id
+        self._transport = transport
+        self._directory = directory
+        self._clock = clock
+        self._random01 = random01
+        self._encode = encode
+
+    def fetch(
+        self,
+        address: PageAddress,
+        on_headers: Callable[[PageHeaders], None],
+        encoder: PageEncoder | None = None,
+    ) -> Page:
+        """The page, accepted. ``on_headers`` is told what the answer's headers say before its body is read.
+
+        A page without a final line end, or without ``Sforce-NumberOfRecords``, proves its end by coming twice alike.
+        Raises ``SalesforceError``: ``NOT_READY`` where the job is not complete, ``NEW_JOB`` where the job is gone or
+        its page stays unacceptable after every retry, and what ``transport`` raises.
+        """
+        began = self._clock.monotonic()
+        unproven: str | None = None
+        for tried in range(PAGE_RETRIES.attempts):
+            try:
+                attempt = self._attempt(address, on_headers, encoder)
+            except SalesforceError as error:
+                if error.failure.action is not Action.FETCH_PAGE_AGAIN:
+                    raise
+                self._pause_or_give_up(address, error.failure, tried, began)
+                continue
+            digest = None if attempt.proven else digest_of_file(attempt.path, attempt.gzipped)
+            if attempt.proven or digest == unproven:
+                return attempt.accepted(address, retries=tried)
+            unproven = digest
+            attempt.discard()
+            compare = page_rejected("its end is not marked; fetched again to compare")
+            self._pause_or_give_up(address, compare, tried, began)
+        raise AssertionError("the last attempt gives up by raising")
+
+    def _pause_or_give_up(self, address: PageAddress, failure: Failure, tried: int, began: float) -> None:
+        spent = self._clock.monotonic() - began > PAGE_RETRIES.budget
+        last = spent or tried + 1 >= PAGE_RETRIES.attempts
+        line = job_line(
+            f"{failure.summary} {'No attempt is left' if last else 'It is fetched again'}",
+            run_id=self._run_id,
+            object_name=address.object_name,
+            job_id=address.job_id,
+            batch_id=address.locator or FIRST_PAGE,
+            seconds=self._clock.monotonic() - began,
+        )
+        facts = job_facts(
+            run_id=self._run_id,
+            object_name=address.object_name,
+            job_id=address.job_id,
+            batch_id=address.locator or FIRST_PAGE,
+        )
+        LOGGER.warning("%s", line, extra=facts)
+        if last:
+            raise SalesforceError(page_rejected(failure.summary, action=Action.NEW_JOB))
+        self._clock.sleep(PAGE_RETRIES.backoff.delay(tried, self._random01()))
+
+    def _attempt(
+        self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder | None
+    ) -> _Attempt:
+        try:
+            return self._spooled(address, on_headers, encoder)
+        except PageRejected as rejected:
+            raise SalesforceError(page_rejected(str(rejected))) from rejected
+        except OSError as error:
+            raise SalesforceError(page_not_kept(error)) from error
+
+    def _spooled(
+        self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder | None
+    ) -> _Attempt:
+        path = self._new_file(".csv")
+        lines = None
+        try:
+            headers, gzipped, size = self._spool(address, path, on_headers)
+            if encoder is None:
+                shape = inspect_file(path, gzipped, address.columns)
+            else:
+                shape, lines = self._encoded(path, gzipped, encoder)
+            if headers.rows is not None and headers.rows != shape.rows:
+                raise PageRejected(f"it holds {shape.rows} rows where its header says {headers.rows}")
+        except BaseException:
+            path.unlink()
+            if lines is not None:
+                lines.path.unlink()
+            raise
+        return _Attempt(headers, path, gzipped, size, shape, lines)
+
+    def _encoded(self, path: Path, gzipped: bool, encoder: PageEncoder) -> tuple[PageShape, PageLines]:
+        lines = self._new_file(".jsonl")
+        try:
+            encoded = self._encode(path, gzipped, encoder, lines, int(self._clock.now().timestamp() * 1000))
+        except BaseException:
+            lines.unlink()
+            raise
+        return encoded.shape, PageLines(lines, encoded.blocks, encoded.unreadable)
+
+    def _new_file(self, suffix: str) -> Path:
+        with tempfile.NamedTemporaryFile(dir=self._directory, prefix="page-", suffix=suffix, delete=False) as file:
+            return Path(file.name)
+
+    def _spool(
+        self, address: PageAddress, path: Path, on_headers: Callable[[PageHeaders], None]
+    ) -> tuple[PageHeaders, bool, int]:
+        request = bulk_api.results(
+            address.version, address.job_id, address.locator, address.page_size, address.object_name
+        )
+        with self._transport.open(request) as body, path.open("wb") as file:
+            headers = PageHeaders.from_http(body.headers)
+            on_headers(headers)
+            for chunk in body.chunks(_CHUNK):
+                file.write(chunk)
+            return headers, body.headers.get("content-encoding", "").lower() in ("gzip", "x-gzip"), file.tell()

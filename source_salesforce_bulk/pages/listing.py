@@ -1,0 +1,124 @@
+"""The pages of a complete job, listed before any of them is read: what many machines can download at once.
+
+Salesforce lists them itself (``resultPages``, API v58 and later), at its own page size. Where an org lacks that
+resource the locators are walked: each page is asked for, and let go as soon as its headers have named the next.
+
+Retries here: none. A call's own retries are ``transport``'s; a job whose pages cannot be listed is ``query_job``'s.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from source_salesforce_bulk.pages.walk import Onward, Walk, step
+from source_salesforce_bulk.salesforce import bulk_api
+from source_salesforce_bulk.salesforce.bulk_api import PageHeaders, PageList
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError, unreadable_answer
+from source_salesforce_bulk.salesforce.transport import Transport
+from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
+
+LOGGER = logging.getLogger("airbyte.salesforce.pages")
+
+_LISTS_NOTHING = frozenset({400, 404, 405, 501})
+"""How an org says that it lacks the resource. What else may be behind these, the results are answered with as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """A complete job of an object, in the API version that it was created with."""
+
+    object_name: str
+    job_id: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageListing:
+    """The locators of a job's pages in the order of the result; None is the first page's.
+
+    Every page has to be asked for with ``page_size`` as its ``maxRecords``, or without one where it is None: then the
+    pages are cut as Salesforce cut them. Without ``end_said`` the last page's headers named no next one and did not say
+    that there is none: it is the end where the rows of all pages are as many as the job has.
+    """
+
+    locators: tuple[str | None, ...]
+    page_size: int | None
+    end_said: bool = True
+
+
+class PageLister:
+    """Lists pages; one instance serves every thread."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list_pages(self, job: JobResult, start: str | None, page_size: int) -> PageListing:
+        """Every page of the job from the one that ``start`` names (None: the first).
+
+        ``page_size`` is for pages that have to be walked: where the org does not list them, or where its list does not
+        hold ``start``, which an earlier run came to by pages of that size. Raises ``SalesforceError``; its action is
+        ``NEW_JOB`` where the job is gone or its pages do not add up.
+        """
+        try:
+            listed = tuple(self._listed(job))
+        except SalesforceError as error:
+            if error.failure.status not in _LISTS_NOTHING:
+                raise
+            LOGGER.info("%s job %s: the org does not list pages; walking them", job.object_name, job.job_id)
+            return self._walked(job, start, page_size)
+        if start is None or not listed:
+            return PageListing(listed, None)
+        if start in listed:
+            return PageListing(listed[listed.index(start) :], None)
+        return self._walked(job, start, page_size)
+
+    def _listed(self, job: JobResult) -> Iterator[str | None]:
+        further: str | None = None
+        asked: set[str | None] = set()
+        named: set[str | None] = set()
+        while True:
+            answer = self._page_list(job, further)
+            asked.add(further)
+            for locator in answer.locators:
+                if locator in named:
+                    raise SalesforceError(_does_not_add_up("the org lists a page twice"))
+                named.add(locator)
+                yield locator
+            if answer.further is None:
+                return
+            if answer.further in asked:
+                raise SalesforceError(_does_not_add_up("the list of pages does not move on"))
+            further = answer.further
+
+    def _page_list(self, job: JobResult, further: str | None) -> PageList:
+        response = self._transport.call(bulk_api.result_pages(job.version, job.job_id, job.object_name, further))
+        try:
+            return PageList.from_json(response.json())
+        except UnreadableBody as error:
+            raise SalesforceError(unreadable_answer(Operation.RESULT_PAGES, response)) from error
+
+    def _walked(self, job: JobResult, start: str | None, page_size: int) -> PageListing:
+        walk = Walk(total=None, locator=start)
+        locators: list[str | None] = []
+        while True:
+            locators.append(walk.locator)
+            headers = self._headers(job, walk.locator, page_size)
+            if headers.locator is None:
+                return PageListing(tuple(locators), page_size, end_said=headers.last)
+            # A page that does not say how many rows it has may hold some.
+            match step(walk, headers, 1 if headers.rows is None else headers.rows):
+                case Onward(onward):
+                    walk = onward
+                case other:
+                    raise SalesforceError(_does_not_add_up(f"its headers do not lead to its end ({other})"))
+
+    def _headers(self, job: JobResult, locator: str | None, page_size: int) -> PageHeaders:
+        request = bulk_api.results(job.version, job.job_id, locator, page_size, job.object_name)
+        with self._transport.open(request) as body:
+            return PageHeaders.from_http(body.headers)
+
+
+def _does_not_add_up(detail: str) -> Failure:
+    return Failure.of(Kind.PAGE_REJECTED, Operation.RESULT_PAGES, detail, action=Action.NEW_JOB)

@@ -1,0 +1,206 @@
+"""One result page on a machine of its own: downloaded, proven, turned into Arrow; what a Spark executor runs.
+
+The machine has a session and nothing to renew it with: a page for which the session has ended is undone, and whoever
+gave the task gives it again with a newer one. A task can run any number of times: it only downloads, it never queries.
+
+Retries here: none. A body that breaks is ``pages``', a call's own retries are ``transport``'s.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from source_salesforce_bulk.pages.arrow_pages import ArrowPageReader, arrow_schema
+from source_salesforce_bulk.pages.fetch import Page, PageAddress, PageFetcher
+from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.salesforce.clock import Clock, SystemClock
+from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.http_client import Http, RequestsHttp
+from source_salesforce_bulk.salesforce.oauth import Session
+from source_salesforce_bulk.salesforce.secret_mask import SecretMask
+from source_salesforce_bulk.salesforce.transport import Transport
+from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage
+
+
+@dataclass(frozen=True, slots=True)
+class PageTask:
+    """A page to be read: ``number`` tells it from the others of its wave."""
+
+    number: int
+    address: PageAddress
+
+
+@dataclass(frozen=True, slots=True)
+class PageCost:
+    """What a page took: requests sent, those of them that were repeated, bytes received in all.
+
+    ``usage`` is the newest word on the org's daily API calls, None where no answer had one.
+    """
+
+    calls: int = 0
+    retries: int = 0
+    received: int = 0
+    usage: ApiUsage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageOutcome:
+    """What became of a page. ``failure`` is None where all its rows were given; else none of them was.
+
+    ``rows`` and ``size`` (bytes as received) are 0 for a failed page; ``cost`` says what it took all the same.
+    ``first_id`` is the Id in its first row, None where it has none.
+    """
+
+    number: int
+    rows: int = 0
+    first_id: str | None = None
+    size: int = 0
+    cost: PageCost = field(default_factory=PageCost)
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    inexact: Mapping[str, int] = field(default_factory=dict)
+    failure: Failure | None = None
+
+
+class SessionEnded(SalesforceError):
+    """The session that the task was given is over. Raised here so that nothing tries to renew it."""
+
+
+class GivenSession:
+    """``Tokens`` of a machine that was handed a session and cannot make another."""
+
+    def __init__(self, given: Session) -> None:
+        self._given = given
+        self._mask = SecretMask(given.access_token)
+
+    def session(self) -> Session:
+        """The one it was given."""
+        return self._given
+
+    def refresh(self, stale_access_token: str) -> Session:
+        """Raises :class:`SessionEnded`: whoever gave the session renews it."""
+        raise SessionEnded(Failure.of(Kind.SESSION_EXPIRED))
+
+    def redact(self, text: str) -> str:
+        """``text`` without the access token, which is all that it knows."""
+        return self._mask.redact(text)
+
+
+class _Counting:
+    """What the calls of a task cost."""
+
+    def __init__(self) -> None:
+        self.so_far = PageCost()
+
+    def on_answer(
+        self, request: ApiRequest, status: int | None, seconds: float, size: int, usage: ApiUsage | None
+    ) -> None:
+        """See ``transport.Observer``."""
+        before = self.so_far
+        self.so_far = PageCost(before.calls + 1, before.retries, before.received + size, usage or before.usage)
+
+    def on_retry(self, request: ApiRequest, failure: Failure, pause: float) -> None:
+        """See ``transport.Observer``."""
+        self.so_far = replace(self.so_far, retries=self.so_far.retries + 1)
+
+
+class Given(Protocol):
+    """What every partition of a wave is given; a Spark broadcast is one."""
+
+    @property
+    def value(self) -> tuple[Session, tuple[Column, ...], tuple[PageTask, ...]]:
+        """The session, the columns, and the tasks of all partitions."""
+        ...
+
+
+class PartitionReader:
+    """The function of a Spark ``mapInArrow`` whose input are task numbers, one in each partition.
+
+    It yields the rows of the task's page, and tells ``report`` (a Spark accumulator's ``add``) what became of it. Spark
+    holds instants in microseconds, and knows no other unit.
+    """
+
+    def __init__(self, given: Given, report: Callable[[Mapping[int, PageOutcome]], None]) -> None:
+        self._given = given
+        self._report = report
+
+    def __call__(self, numbers: Iterator[Any]) -> Iterator[Any]:
+        """See the class."""
+        session, columns, tasks = self._given.value
+        runner = PageTaskRunner(session, columns)
+        schema = spark_schema(columns)
+        for batch in numbers:
+            for number in batch.column(0).to_pylist():
+                for rows in runner.run(tasks[number], lambda outcome: self._report({outcome.number: outcome})):
+                    yield rows.cast(schema)
+
+
+def spark_schema(columns: Sequence[Column]) -> Any:
+    """The Arrow schema of ``columns`` as Spark takes it."""
+    milliseconds, microseconds = pa.timestamp("ms", "UTC"), pa.timestamp("us", "UTC")
+    fields = [field.with_type(microseconds) if field.type == milliseconds else field for field in arrow_schema(columns)]
+    return pa.schema(fields)
+
+
+class PageTaskRunner:
+    """Reads pages whose columns are ``columns``, with one session and one connection."""
+
+    def __init__(
+        self,
+        session: Session,
+        columns: tuple[Column, ...],
+        http: Http | None = None,
+        clock: Clock | None = None,
+        random01: Callable[[], float] = random.random,
+    ) -> None:
+        self._tokens = GivenSession(session)
+        self._reader = ArrowPageReader(columns)
+        self._http = http or RequestsHttp(1)
+        self._clock = clock or SystemClock(threading.Event())
+        self._random01 = random01
+
+    def run(self, task: PageTask, report: Callable[[PageOutcome], None]) -> Iterator[Any]:
+        """The page's rows as pyarrow record batches, none before the whole page is proven; then its outcome.
+
+        A page that cannot be read yields nothing, and its outcome says why. Raises ValueError where a proven page turns
+        out otherwise while it is read: then what was yielded must be thrown away.
+        """
+        costs = _Counting()
+        transport = Transport(self._http, self._tokens, self._clock, self._random01, costs)
+        with tempfile.TemporaryDirectory(prefix="salesforce-bulk-") as directory:
+            fetcher = PageFetcher(transport, Path(directory), self._clock, self._random01)
+            try:
+                page = fetcher.fetch(task.address, lambda _: None)
+            except SalesforceError as error:
+                report(PageOutcome(task.number, cost=costs.so_far, failure=error.failure))
+                return
+            yield from self._rows(task, page, costs, report)
+
+    def _rows(
+        self, task: PageTask, page: Page, costs: _Counting, report: Callable[[PageOutcome], None]
+    ) -> Iterator[Any]:
+        unreadable: Counter[str] = Counter()
+        inexact: Counter[str] = Counter()
+        for part in self._reader.read(page.open, page.rows):
+            unreadable.update(part.unreadable)
+            inexact.update(part.inexact)
+            yield part.batch
+        report(
+            PageOutcome(
+                number=task.number,
+                rows=page.rows,
+                first_id=page.first_id,
+                size=page.size,
+                cost=replace(costs.so_far, retries=costs.so_far.retries + page.retries),
+                unreadable=dict(unreadable),
+                inexact=dict(inexact),
+            )
+        )

@@ -1,0 +1,1 @@
+"""Spark and AWS Glue: result pages as Spark tasks."""

@@ -1,0 +1,251 @@
+"""Result pages read by Spark in place of this process: the one reading path, with the work done elsewhere.
+
+To the extraction this is where pages come from, like ``salesforce.pages``. The job's pages are listed once, so that all
+of them can be asked for at the same time; each waits for its wave; what comes back is the page's count, and a file that
+Spark has written.
+
+Retries here: a page for which the session ended is undone, and is read again with a newer session, up to
+``MAX_SESSIONS`` times. Everything else about a page is retried by ``salesforce.pages`` on the machine that reads it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from source_salesforce_bulk.export.page_files import PageFile
+from source_salesforce_bulk.extraction.connection import Connection
+from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.metrics import RunMetrics
+from source_salesforce_bulk.extraction.reader import PageBounds
+from source_salesforce_bulk.pages.encoded_page import PageEncoder
+from source_salesforce_bulk.pages.fetch import Page, PageAddress
+from source_salesforce_bulk.pages.listing import JobResult, PageListing
+from source_salesforce_bulk.pages.page_task import PageCost, PageOutcome
+from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
+from source_salesforce_bulk.salesforce.describe import SObject
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.oauth import Session
+from source_salesforce_bulk.salesforce.wire import Operation
+from source_salesforce_bulk.spark.staging import StagedFile
+from source_salesforce_bulk.spark.waves import ReadPage, WaveBoard, WaveRunner
+
+LOGGER = logging.getLogger("salesforce_bulk.glue")
+
+MAX_SESSIONS = 4
+"""Sessions that a page is tried with. What four of them did not live for, a fifth will not."""
+
+_LEAST_AHEAD = 16  # pages of one object that are asked for at once, on however small a cluster
+_PAGE_SIZE = 50_000  # where a page was asked for without a size, and the org does not list pages any more
+
+_NOWHERE = Path("/nonexistent/page")  # a page that was read elsewhere has no file here, and none is ever removed
+
+
+class Lister(Protocol):
+    """Lists a job's pages; ``page_listing.PageLister`` is one."""
+
+    def list_pages(self, job: JobResult, start: str | None, page_size: int) -> PageListing:
+        """The pages of the job from ``start`` on; raises ``SalesforceError``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SparkPageReader:
+    """Where a page's rows are read. ``renew`` logs in anew, unless somebody has since the stale token's login.
+
+    ``spent`` hears what each reading of a page has cost, by its object.
+    """
+
+    read: Callable[[PageAddress], ReadPage]
+    renew: Callable[[str], Session]
+    lister: Lister
+    spent: Callable[[str, PageCost], None]
+
+
+class SparkFiles:
+    """Makes an export's files on Spark: a ``FileMaker`` whose pages are read by ``runner``."""
+
+    extension = "parquet"
+
+    def __init__(self, runner: WaveRunner) -> None:
+        self._runner = runner
+        self._objects: dict[str, SObject] = {}
+
+    def expect(self, sobject: SObject) -> None:
+        """See ``FileMaker``."""
+        self._objects[sobject.name] = sobject
+
+    def extraction(self, connection: Connection) -> Extraction:
+        """See ``FileMaker``. As many pages are asked for ahead as make two small waves."""
+        board = WaveBoard(self._runner, connection.log_in, self._objects.__getitem__, connection.clock)
+        reader = SparkPageReader(
+            board.read, connection.renew, connection.page_lister(), _counted_in(connection.metrics)
+        )
+        ahead = max(_LEAST_AHEAD, 8 * self._runner.slots)
+        return connection.extraction(pages=SparkPages(reader), page_bounds=PageBounds(of_all=2 * ahead, of_one=ahead))
+
+    def take(self, page: Page) -> PageFile:
+        """See ``FileMaker``."""
+        if not isinstance(page.product, StagedPage):
+            raise TypeError("the page was not read by Spark")
+        return page.product.take()
+
+
+@dataclass(slots=True, eq=False)
+class StagedPage:
+    """A ``PageProduct``: the file that Spark has written. ``last``: no page of its job is behind it.
+
+    ``forget`` is called when this page shows that nobody will ask for another one of its job, or not soon: it was the
+    last, or it was dropped, which happens to all that is under way of a job.
+    """
+
+    file: PageFile
+    last: bool
+    forget: Callable[[], None]
+    _taken: bool = False
+
+    def take(self) -> PageFile:
+        """The file, for an export to name."""
+        self._taken = True
+        return self.file
+
+    def discard(self) -> None:
+        """See ``PageProduct``."""
+        if self.last or not self._taken:
+            self.forget()
+
+
+class SparkPages:
+    """Fetches pages. May be used from any thread.
+
+    A job's listing is kept while its pages are read. Where it went too early (a page is read again that was dropped),
+    the job is listed again.
+    """
+
+    def __init__(self, reader: SparkPageReader) -> None:
+        self._reader = reader
+        self._lock = threading.Lock()
+        self._listings: dict[str, Future[PageListing]] = {}
+
+    def fetch(
+        self,
+        address: PageAddress,
+        on_headers: Callable[[PageHeaders], None],
+        encoder: PageEncoder | None = None,
+    ) -> Page:
+        """The page, proven and written by Spark; ``on_headers`` hears at once which page comes next.
+
+        Nothing is encoded here. Raises ``SalesforceError`` as ``PageFetcher.fetch`` does, and what the Spark job
+        raised.
+        """
+        try:
+            return self._fetch(address, on_headers)
+        except BaseException:
+            self._forget(address.job_id)
+            raise
+
+    def _fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None]) -> Page:
+        listing = self._listing(address)
+        if not listing.locators:
+            empty = PageHeaders(rows=0, locator=None, last=True)
+            on_headers(empty)
+            return self._page(address, empty, PageOutcome(0), None)
+        place = _place(listing, address.locator)
+        headers = _headers(listing, place)
+        on_headers(headers)
+        asked = replace(address, locator=listing.locators[place], page_size=listing.page_size)
+        read = self._read(asked)
+        return self._page(address, replace(headers, rows=read.outcome.rows), read.outcome, read.file)
+
+    def _page(
+        self, address: PageAddress, headers: PageHeaders, outcome: PageOutcome, written: StagedFile | None
+    ) -> Page:
+        path, size = (Path(written.path), written.size) if written is not None else (_NOWHERE, 0)
+        file = PageFile(path, outcome.rows, size, outcome.unreadable, outcome.inexact)
+        product = StagedPage(file, headers.locator is None, partial(self._forget, address.job_id))
+        return Page(
+            address=address,
+            headers=headers,
+            rows=outcome.rows,
+            first_id=outcome.first_id,
+            size=outcome.size,
+            retries=0,  # they have been counted with all that it cost
+            _path=_NOWHERE,
+            _gzipped=False,
+            product=product,
+        )
+
+    def _read(self, address: PageAddress) -> ReadPage:
+        for _ in range(MAX_SESSIONS):
+            read = self._reader.read(address)
+            self._reader.spent(address.object_name, read.outcome.cost)
+            failure = read.outcome.failure
+            if failure is None:
+                _check(read)
+                return read
+            if failure.action is not Action.REFRESH_TOKEN:
+                raise SalesforceError(failure)
+            LOGGER.info("The session ended before page %s of job %s", address.locator or "first", address.job_id)
+            self._reader.renew(read.session.access_token)
+        raise SalesforceError(Failure.of(Kind.SESSION_REFUSED, Operation.RESULTS))
+
+    def _listing(self, address: PageAddress) -> PageListing:
+        """The job's pages, listed by whoever asks first."""
+        with self._lock:
+            future = self._listings.get(address.job_id)
+            leads = future is None
+            if future is None:
+                future = self._listings[address.job_id] = Future()
+        if leads:
+            try:
+                job = JobResult(address.object_name, address.job_id, address.version)
+                size = address.page_size or _PAGE_SIZE
+                future.set_result(self._reader.lister.list_pages(job, address.locator, size))
+            except BaseException as error:  # noqa: BLE001 - whatever it is, everybody who waits has to hear of it
+                self._forget(address.job_id)
+                future.set_exception(error)
+        return future.result()
+
+    def _forget(self, job_id: str) -> None:
+        with self._lock:
+            self._listings.pop(job_id, None)
+
+
+def _counted_in(metrics: RunMetrics) -> Callable[[str, PageCost], None]:
+    """What executors spend, among the counts of the run."""
+    return lambda name, cost: metrics.on_spent(
+        name, Operation.RESULTS, calls=cost.calls, retries=cost.retries, size=cost.received, usage=cost.usage
+    )
+
+
+def _place(listing: PageListing, locator: str | None) -> int:
+    """Which of the listed pages is asked for. The first is asked for without a locator where a job begins."""
+    try:
+        return listing.locators.index(locator)
+    except ValueError:
+        if locator is None:
+            return 0
+    raise SalesforceError(
+        Failure.of(Kind.PAGE_REJECTED, detail="its locator is not among those listed", action=Action.NEW_JOB)
+    )
+
+
+def _headers(listing: PageListing, place: int) -> PageHeaders:
+    """What the page's own headers say of the page behind it."""
+    if place + 1 < len(listing.locators):
+        return PageHeaders(rows=None, locator=listing.locators[place + 1], last=False)
+    return PageHeaders(rows=None, locator=None, last=listing.end_said)
+
+
+def _check(read: ReadPage) -> None:
+    """What Spark has written must be what was read from Salesforce."""
+    written = read.file.rows if read.file is not None else 0
+    if written != read.outcome.rows:
+        detail = f"{read.outcome.rows} rows were read and {written} written"
+        raise SalesforceError(Failure.of(Kind.UNEXPECTED, detail=detail))

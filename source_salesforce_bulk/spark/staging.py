@@ -1,0 +1,122 @@
+"""Files that Spark has written and that are not part of an export yet: below ``_staging/<run id>`` of its destination.
+
+Spark's writer chooses names of its own, one file for each partition that holds rows: ``part-00007-….parquet``. One
+partition is one result page, so the number in a name says which page it is. What a run leaves here is garbage.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from pyarrow import fs, parquet
+
+from source_salesforce_bulk.export.aws_clients import region
+from source_salesforce_bulk.export.destination import Destination
+from source_salesforce_bulk.registries.durable_files import sync_file, sync_folder
+
+STAGING = "_staging"
+
+_PART = re.compile(r"part-(\d+)-.+\.parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFile:
+    """The file of one partition; ``path`` is below the destination, ``size`` in bytes."""
+
+    path: str
+    rows: int
+    size: int
+
+
+class StagedDestination:
+    """A destination whose files have been staged below it: putting one there is moving it."""
+
+    def __init__(self, destination: Destination, staging: Staging) -> None:
+        self._destination = destination
+        self._staging = staging
+        self.url = destination.url
+
+    def put(self, file: Path, path: str) -> None:
+        """See ``Destination``; ``file`` is the staged file's path."""
+        self._staging.put(file.as_posix(), path)
+
+    def create_manifest(self, run_id: str, manifest: Mapping[str, Any]) -> str:
+        """See ``Destination``."""
+        return self._destination.create_manifest(run_id, manifest)
+
+    def manifest(self, run_id: str) -> Mapping[str, Any] | None:
+        """See ``Destination``."""
+        return self._destination.manifest(run_id)
+
+
+class Staging:
+    """The staging folder of a run, below a destination ``file:///folder`` or ``s3://bucket/prefix``."""
+
+    def __init__(self, destination: str, run_id: str) -> None:
+        self._root, self._fs = _file_system(destination)
+        self._destination = destination.rstrip("/")
+        self._run = f"{STAGING}/{run_id}"
+
+    def url(self, object_name: str, wave: int) -> str:
+        """Where Spark writes a wave to."""
+        return f"{self._destination}/{self._wave(object_name, wave)}"
+
+    def files(self, object_name: str, wave: int) -> Mapping[int, StagedFile]:
+        """The files of a wave that has been written, by partition. A partition without rows may have none.
+
+        Raises ValueError where a partition has two: then Spark wrote them otherwise than it was told to.
+        """
+        found: dict[int, StagedFile] = {}
+        folder = self._wave(object_name, wave)
+        for info in self._fs.get_file_info(fs.FileSelector(self._at(folder), allow_not_found=True)):
+            match = _PART.fullmatch(info.base_name)
+            if match is None:
+                continue
+            partition = int(match[1])
+            if partition in found:
+                raise ValueError(f"partition {partition} of {folder} was written as more than one file")
+            found[partition] = StagedFile(f"{folder}/{info.base_name}", self._rows(info.path), int(info.size))
+        return found
+
+    def put(self, staged: str, path: str) -> None:
+        """Make a staged file part of the export, at ``path`` below the destination, whatever stood there."""
+        source, target = self._at(staged), self._at(path)
+        if isinstance(self._fs, fs.LocalFileSystem):
+            sync_file(Path(source))
+        self._fs.create_dir(str(PurePosixPath(target).parent), recursive=True)
+        self._fs.move(source, target)
+        if isinstance(self._fs, fs.LocalFileSystem):
+            sync_folder(Path(target).parent)
+
+    def clear(self) -> None:
+        """Remove what the run has left here."""
+        folder = self._at(self._run)
+        if self._fs.get_file_info(folder).type is not fs.FileType.NotFound:
+            self._fs.delete_dir(folder)
+
+    def _wave(self, object_name: str, wave: int) -> str:
+        return f"{self._run}/{object_name}/wave-{wave:05d}"
+
+    def _at(self, path: str) -> str:
+        return f"{self._root}/{path}"
+
+    def _rows(self, path: str) -> int:
+        with self._fs.open_input_file(path) as file:
+            return int(parquet.read_metadata(file).num_rows)
+
+
+def _file_system(destination: str) -> tuple[str, Any]:
+    """The root below which paths lie, and pyarrow's file system for it (it has no types)."""
+    parts = urlsplit(destination)
+    if parts.scheme == "s3":
+        # As boto3 takes it; Arrow knows the variable only from release 18 on.
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        return f"{parts.netloc}{parts.path}".rstrip("/"), fs.S3FileSystem(endpoint_override=endpoint, region=region())
+    return url2pathname(parts.path).rstrip("/"), fs.LocalFileSystem()

@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from source_salesforce_bulk.extraction.metrics import RunMetrics
+from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
+from source_salesforce_bulk.pages.fetch import PageAddress
+from source_salesforce_bulk.salesforce.bulk_api import JobState
+from source_salesforce_bulk.salesforce.failures import Kind, SalesforceError
+from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql
+from source_salesforce_bulk.salesforce.transport import Transport
+from unit_tests.fakes import Answer, FakeClock, FakeTokens, ScriptedHttp, Sent
+
+VERSION = "v66.0"
+USER = "005A00000012345AAA"
+ANOTHER = "005A00000099999AAA"
+LOW, HIGH = "001A00000000001AAA", "001A0000000000zAAA"
+QUERY = ObjectQuery(
+    object_name="Account",
+    fields=("Id", "Name"),
+    operation="queryAll",
+    cursor_field="SystemModstamp",
+    cursor_nillable=False,
+    where="Name != 'x'",
+    exclude_deleted=True,
+)
+OPEN = Bounds(start=None, end=datetime(2026, 11, 23, tzinfo=UTC), id_from=None, id_to=None)
+
+
+class Rig:
+    def __init__(self, directory, user_id: str | None = USER) -> None:
+        self.http, self.clock = ScriptedHttp(), FakeClock()
+        transport = Transport(self.http, FakeTokens(), self.clock, lambda: 0.0, RunMetrics())
+        self.org = SalesforceOrg(transport, directory, self.clock, lambda: 0.0, lambda: user_id)
+
+    def query_answers(self, *ids: str | None, resource: str = "queryAll") -> Rig:
+        for one in ids:
+            records = [] if one is None else [{"Id": one}]
+            self.http.expect("GET", f"/services/data/{VERSION}/{resource}", Answer(200, {"records": records}))
+        return self
+
+    def asked(self) -> list[str]:
+        return [sent.params["q"] for sent in self.http.sent]
+
+
+@pytest.fixture
+def rig(tmp_path):
+    rig = Rig(tmp_path)
+    with rig.http:
+        yield rig
+
+
+def job(**changes) -> Answer:
+    known = {"id": "750A", "state": "InProgress", "object": "Account", "operation": "queryAll", "createdById": USER}
+    return Answer(200, {name: value for name, value in (known | changes).items() if value is not None})
+
+
+def confirmed(rig: Rig, **changes) -> bool:
+    rig.http.expect("GET", "/jobs/query/750A", job(**changes))
+    return rig.org.confirm(VERSION, "750A", "Account", ("queryAll",)) is not None
+
+
+# Whose job it is
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"object": "ACCOUNT", "operation": "queryall"},
+        {"createdById": USER[:15]},
+        {"object": None, "operation": None, "createdById": None},
+    ],
+    ids=["as it was created", "spelled otherwise", "a short Id", "nothing said"],
+)
+def test_a_job_is_ours_while_nothing_speaks_against_it(rig, changes):
+    assert confirmed(rig, **changes)
+
+
+@pytest.mark.parametrize("changes", [{"object": "Contact"}, {"operation": "query"}])
+def test_a_job_of_another_object_or_operation_is_not_ours(rig, changes):
+    assert not confirmed(rig, **changes)
+
+
+def test_where_the_login_did_not_say_who_we_are_the_user_decides_nothing(tmp_path):
+    rig = Rig(tmp_path, user_id=None)
+    assert confirmed(rig, createdById=ANOTHER)
+    assert not confirmed(rig, object="Contact")
+
+
+@pytest.mark.parametrize("creator", [USER, ANOTHER, None])
+def test_what_the_org_writes_on_a_job_of_ours_decides_where_it_is_not_the_logins_user(rig, creator):
+    """Once: a job for at most one row, of which nothing is left."""
+    rig.http.expect("GET", "/jobs/query/750A", job(createdById=ANOTHER))
+    rig.http.expect("POST", "/jobs/query", job(id="750B", createdById=creator), asks_for_one_row)
+    rig.http.expect("PATCH", "/jobs/query/750B", job(id="750B", state="Aborted"))
+    rig.http.expect("DELETE", "/jobs/query/750B", Answer(204))
+    ours = creator == ANOTHER
+    assert (rig.org.confirm(VERSION, "750A", "Account", ("queryAll",)) is not None) is ours
+    if creator is not None:
+        assert confirmed(rig, createdById=ANOTHER) is ours
+
+
+def test_a_job_created_before_shows_whom_the_org_names(rig):
+    rig.http.expect("POST", "/jobs/query", job(id="750B", createdById=ANOTHER))
+    rig.org.create(VERSION, "SELECT Id FROM Account", "queryAll", "Account")
+    assert confirmed(rig, createdById=ANOTHER)
+
+
+def test_where_no_job_can_be_created_another_users_job_is_left_alone(rig):
+    rig.http.expect("GET", "/jobs/query/750A", job(createdById=ANOTHER))
+    rig.http.expect("POST", "/jobs/query", Answer(400, [{"errorCode": "INVALIDENTITY", "message": "no"}]))
+    assert rig.org.confirm(VERSION, "750A", "Account", ("queryAll",)) is None
+
+
+def asks_for_one_row(sent: Sent) -> None:
+    assert sent.json["query"] == "SELECT Id FROM Account LIMIT 1"
+
+
+# The middle of a window
+
+
+def test_the_middle_lies_above_the_lowest_id_and_not_above_the_highest(rig):
+    middle = rig.query_answers(LOW, HIGH).org.middle_id(QUERY, OPEN, VERSION)
+    assert middle is not None
+    assert LOW < middle <= HIGH
+
+
+def test_the_lowest_and_the_highest_id_are_asked_for_without_the_users_filter(rig):
+    rig.query_answers(LOW, HIGH).org.middle_id(QUERY, OPEN, VERSION)
+    window = "WHERE SystemModstamp < 2026-11-23T00:00:00.000Z"
+    assert rig.asked() == [
+        f"SELECT Id FROM Account {window} ORDER BY Id ASC LIMIT 1",
+        f"SELECT Id FROM Account {window} ORDER BY Id DESC LIMIT 1",
+    ]
+
+
+def test_the_middle_of_a_range_lies_inside_it(rig):
+    bounds = Bounds(start=None, end=None, id_from=LOW, id_to=HIGH)
+    rig.query_answers(LOW, HIGH).org.middle_id(QUERY, bounds, VERSION)
+    assert all(f"Id >= '{LOW}' AND Id < '{HIGH}'" in asked for asked in rig.asked())
+
+
+@pytest.mark.parametrize(
+    "found",
+    [(None, None), (LOW, LOW), (LOW, LOW[:15]), (HIGH, LOW), ("x", "y")],
+    ids=["no row", "one row", "one row, spelled twice", "out of order", "no Ids"],
+)
+def test_fewer_than_two_ids_in_order_have_no_middle(rig, found):
+    assert rig.query_answers(*found).org.middle_id(QUERY, OPEN, VERSION) is None
+
+
+def test_deleted_rows_are_asked_for_only_where_the_query_reads_them(tmp_path):
+    rig = Rig(tmp_path)
+    live = ObjectQuery("Account", ("Id",), "query", None, cursor_nillable=False, where=None, exclude_deleted=False)
+    with rig.query_answers(LOW, HIGH, resource="query").http:
+        assert rig.org.middle_id(live, OPEN, VERSION) is not None
+
+
+@pytest.mark.parametrize("payload", [b"[1]", b'{"records": [1]}', b'{"records": [{"Id": 7}]}', b'{"records": {}}'])
+def test_an_answer_that_names_no_id_has_no_middle_or_fails_typed(rig, payload):
+    rig.http.expect("GET", "/queryAll", Answer(200, payload))
+    if payload == b"[1]":
+        rig.http._script *= 5  # a list is no answer to a query, so the same request goes out again
+        with pytest.raises(SalesforceError) as raised:
+            rig.org.middle_id(QUERY, OPEN, VERSION)
+        assert raised.value.failure.kind is Kind.UNREADABLE_ANSWER
+    else:
+        rig.query_answers(HIGH)
+        assert rig.org.middle_id(QUERY, OPEN, VERSION) is None
+
+
+# Where a window's rows lie
+
+
+def stamps(rig: Rig, *found: str | None) -> Rig:
+    for one in found:
+        records = [] if one is None else [{"SystemModstamp": one}]
+        rig.http.expect("GET", f"/services/data/{VERSION}/queryAll", Answer(200, {"records": records}))
+    return rig
+
+
+def test_the_oldest_and_the_newest_row_bound_a_windows_rows(rig):
+    found = stamps(rig, "2026-11-01T00:00:00.000+0000", "2026-11-22T23:59:59.000+0000")
+    expected = (datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC))
+    assert found.org.instants(QUERY, OPEN, VERSION) == expected
+    window = "SystemModstamp < 2026-11-23T00:00:00.000Z"
+    assert all(window in asked and "SystemModstamp != null" in asked for asked in rig.asked())
+    assert [asked.split("ORDER BY")[1] for asked in rig.asked()] == [
+        " SystemModstamp ASC LIMIT 1",
+        " SystemModstamp DESC LIMIT 1",
+    ]
+
+
+@pytest.mark.parametrize("found", [(None, None), ("yesterday", "today")])
+def test_a_window_without_readable_stamps_has_no_bounds(rig, found):
+    assert stamps(rig, *found).org.instants(QUERY, OPEN, VERSION) is None
+
+
+# Probes
+
+WINDOW = Bounds(
+    start=datetime(2026, 11, 22, tzinfo=UTC), end=datetime(2026, 11, 23, tzinfo=UTC), id_from=None, id_to=None
+)
+NOTHING = {"totalSize": 0, "done": True, "records": []}
+
+
+def test_a_window_is_empty_where_the_query_with_its_where_says_so(rig):
+    rig.http.expect("GET", f"/services/data/{VERSION}/queryAll", Answer(200, NOTHING))
+    assert rig.org.is_empty(QUERY, WINDOW, VERSION)
+    (asked,) = rig.asked()
+    job_soql = build_soql(QUERY, WINDOW)
+    assert asked == "SELECT Id FROM" + job_soql.partition(" FROM")[2] + " LIMIT 1"
+
+
+def test_the_probe_of_a_query_job_does_not_see_deleted_rows_either(rig):
+    rig.http.expect("GET", f"/services/data/{VERSION}/query", Answer(200, NOTHING))
+    assert rig.org.is_empty(replace(QUERY, operation="query"), WINDOW, VERSION)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"totalSize": 1, "done": True, "records": [{"Id": LOW}]},
+        {"totalSize": 1, "done": True, "records": []},
+        {"totalSize": 0, "done": False, "records": []},
+        {"totalSize": 0, "records": []},
+        {"totalSize": 0, "done": True},
+        {},
+    ],
+)
+def test_any_other_answer_leaves_the_window_to_a_job(rig, answer):
+    rig.http.expect("GET", "/queryAll", Answer(200, answer))
+    assert not rig.org.is_empty(QUERY, WINDOW, VERSION)
+
+
+# What it hands through
+
+
+def test_jobs_and_pages_of_one_org_go_through_one_transport(rig, tmp_path):
+    jobs = f"/services/data/{VERSION}/jobs/query"
+    csv = {"Content-Type": "text/csv", "Sforce-NumberOfRecords": "1", "Sforce-Locator": "null"}
+    rig.http.expect("POST", jobs, Answer(200, {"id": "750A", "state": "UploadComplete"}))
+    rig.http.expect("GET", f"{jobs}/750A", Answer(200, {"id": "750A", "state": "JobComplete"}))
+    rig.http.expect("GET", f"{jobs}/750A/results", Answer(200, b'"Id"\n"001A"\n', csv))
+    rig.http.expect("DELETE", f"{jobs}/750A", Answer(204))
+    rig.http.expect("PATCH", f"{jobs}/750B", Answer(200, {"id": "750B", "state": "Aborted"}))
+    rig.http.expect("DELETE", f"{jobs}/750B", Answer(204))
+    assert rig.org.create(VERSION, "SELECT Id FROM Account", "query", "Account").id == "750A"
+    assert rig.org.info(VERSION, "750A", "Account").state is JobState.JOB_COMPLETE
+    address = PageAddress("Account", "750A", None, VERSION, 50000, ("Id",))
+    page = rig.org.fetch(address, lambda headers: None)
+    assert list(page.read_rows()) == [["001A"]]
+    page.discard()
+    assert rig.org.delete(VERSION, "750A", "Account")
+    assert rig.org.abort(VERSION, "750B", "Account")
