@@ -14,7 +14,7 @@ from integration_tests.org_client import OrgClient
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
 
 STREAMS = yaml.safe_load((Path(__file__).parents[1] / "connector_manifest.yaml").read_text(encoding="utf-8"))["streams"]
-# Design section 2, in order of preference.
+# docs/contracts.md, "Configuration", in order of preference.
 STAMPS = ("SystemModstamp", "LastModifiedDate", "CreatedDate", "LoginTime")
 NEW_ROWS_ONLY = ("CreatedDate", "LoginTime")
 

@@ -50,7 +50,7 @@ def column_of(kind: CellKind, *cells: str):
 
 
 def as_arrow(value, kind):
-    """What a record's value is in Arrow's types: written from design section 6, not from the module."""
+    """What a record's value is in Arrow's types: written from docs/contracts.md, not from the module."""
     if kind is CellKind.NUMBER:
         number = float(value)
         return number if number not in (float("inf"), float("-inf")) else None

@@ -1,4 +1,4 @@
-"""Every job this run answers for, so that none is left behind (design section 3.9).
+"""Every job this run answers for, so that none is left behind (docs/contracts.md, "What may never happen", 9).
 
 A job enters when its id is learnt from Salesforce's answer, or when Salesforce has said that the one a state names is
 ours, and leaves when it is gone. What is still here when the run ends is deleted, or aborted first, unless the last

@@ -54,7 +54,7 @@ class Piece:
 
 
 def probe_pays(state: StreamState, bounds: Bounds) -> bool:
-    """Whether to ask, before a job is created, if a window without one holds any row (design section 3.12).
+    """Whether to ask, before a job is created, if a window without one holds any row (docs/contracts.md, "Windows").
 
     Only where an earlier run has read up to the window: a first load is not likely to be empty.
     """

@@ -13,16 +13,16 @@ asked for again; when that does not help, the window is split and its halves beg
                             +--> SPLITTING (6x)      +--> FAILED
 
 A window that may well be empty is PROBING first: a synchronous query with its exact WHERE. An empty answer is DONE,
-anything else goes on to CREATING (design section 3.12).
+anything else goes on to CREATING (docs/contracts.md, "What may never happen", 12).
 
 :func:`advance` decides and returns commands; it never acts, sleeps or reads a clock. Who retries what: this module owns
 *new jobs for the same query*. A single call's retries are ``transport``'s, a page's are ``pages``'.
 
-Bounds (design section 4): three creates of a window, then six halvings whose pieces get one create each, and three
-``job_timeout`` in all. What a window took before it was split counts for its halves; the time a half waits for its turn
-does not, so that slow rows before it cost it nothing. A job that timed out is asked for again only while a split
-afterwards still has most of a ``job_timeout`` left: after one that timed out this is so, unless other trouble came
-before it.
+Bounds (docs/contracts.md, "Retries"): three creates of a window, then six halvings whose pieces get one create each,
+and three ``job_timeout`` in all. What a window took before it was split counts for its halves; the time a half waits
+for its turn does not, so that slow rows before it cost it nothing. A job that timed out is asked for again only while
+a split afterwards still has most of a ``job_timeout`` left: after one that timed out this is so, unless other trouble
+came before it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The state of one stream: what it means, and its one JSON form (design section 1.6).
+"""The state of one stream: what it means, and its one JSON form (docs/contracts.md, "State").
 
     {"SystemModstamp": "2026-11-23T02:00:00.000Z", "scope": "sha256:...", "resume": [{...}, ...]}
 

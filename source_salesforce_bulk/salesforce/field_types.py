@@ -71,7 +71,7 @@ _SCHEMAS: Mapping[CellKind, JsonSchema] = MappingProxyType(
     }
 )
 
-# A time stays text, for the reason above; double is what the API itself computes with (design section 6).
+# A time stays text, for the reason above; double is what the API itself computes with (docs/contracts.md, "Export").
 ARROW_TYPES: Mapping[CellKind, str] = MappingProxyType(
     {
         CellKind.STRING: "string",

@@ -1,4 +1,4 @@
-"""The rules whose breach a test must notice, by the design's section, then by file."""
+"""The rules whose breach a test must notice: those of docs/contracts.md by number, then by file."""
 
 from __future__ import annotations
 
