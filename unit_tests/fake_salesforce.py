@@ -61,13 +61,15 @@ class Job:
 class FakeSalesforce:
     """See the module. ``chance`` names what happens to a request where nothing is scripted for its operation.
 
-    ``ahead`` is how far the org's clock differs from ``clock``, ``creator`` whom it names as the creator of jobs.
+    ``ahead`` is how far the org's clock differs from ``clock``, ``fast`` how far that of the server which answers an
+    operation is ahead of it, ``creator`` whom the org names as the creator of jobs.
     """
 
     clock: FakeClock
     objects: Mapping[str, Sequence[Row]]
     chance: Callable[[str], str] = lambda operation: ""
     ahead: timedelta = timedelta(0)
+    fast: Mapping[str, timedelta] = field(default_factory=dict)
     creator: str = USER
     jobs: dict[str, Job] = field(default_factory=dict)
     wrongs: list[str] = field(default_factory=list)
@@ -122,7 +124,7 @@ class FakeSalesforce:
         fates = self._scripts[operation]
         fate = fates.popleft() if fates else self.chance(operation)
         answer = self._trouble(fate) or getattr(self, f"_{operation}")(sent, job_id, fate)
-        return http_response(replace(answer, headers={"Date": self._date(), **answer.headers}))
+        return http_response(replace(answer, headers={"Date": self._date(operation), **answer.headers}))
 
     def _operation(self, sent: Sent) -> tuple[str, str]:
         match = _PATH.fullmatch(sent.url)
@@ -152,8 +154,8 @@ class FakeSalesforce:
                 return "delete", job_id
         raise AssertionError(f"no client of ours sends {sent.method} {sent.url}")
 
-    def _date(self) -> str:
-        return format_datetime(self.clock.now() + self.ahead, usegmt=True)
+    def _date(self, operation: str) -> str:
+        return format_datetime(self.clock.now() + self.ahead + self.fast.get(operation, timedelta(0)), usegmt=True)
 
     def _trouble(self, fate: str) -> Answer | None:
         """What can happen to any request."""
@@ -179,7 +181,7 @@ class FakeSalesforce:
     def _token(self, sent: Sent, _: str, fate: str) -> Answer:
         self._logins += 1
         identity = f"https://login.salesforce.com/id/{ORGANIZATION}/{USER}"
-        issued = str(int(self.clock.now().timestamp() * 1000))
+        issued = str(int((self.clock.now() + self.ahead).timestamp() * 1000))
         token = f"00D!session-{self._logins}"
         reply = {"access_token": token, "instance_url": INSTANCE, "id": identity, "issued_at": issued}
         return Answer(200, reply | ({"refresh_token": f"grant-{self._logins}"} if fate == "rotated" else {}))

@@ -14,7 +14,7 @@ from source_salesforce_bulk.extraction.quota import Quota
 from source_salesforce_bulk.extraction.stream_state import Mode, StreamState
 from source_salesforce_bulk.extraction.windows import WHOLE, PlannedWindow
 from source_salesforce_bulk.pages.fetch import PageAddress
-from source_salesforce_bulk.salesforce.failures import Kind, SalesforceError
+from source_salesforce_bulk.salesforce.failures import Action, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.soql import ObjectQuery
 from unit_tests.fakes import Answer, FakeClock, ScriptedHttp
 
@@ -117,6 +117,38 @@ def test_the_upper_bound_is_never_this_machines_clock():
     with rig.http, pytest.raises(SalesforceError) as raised:
         rig.connection.upper_bound()
     assert raised.value.failure.kind is Kind.UNREADABLE_ANSWER
+
+
+def test_one_answer_an_hour_ahead_does_not_move_the_upper_bound(rig):
+    rig.limits(Answer(200, LIMITS, DATE))
+    rig.limits(Answer(200, LIMITS, {"Date": "Mon, 23 Nov 2026 03:00:07 GMT"}))
+    rig.connection.quota()
+    rig.connection.quota()
+    assert rig.connection.upper_bound() == datetime(2026, 11, 23, 2, 0, 7, tzinfo=UTC)
+
+
+def test_answers_that_are_all_ahead_are_held_back_by_the_token_reply():
+    issued = datetime(2026, 11, 23, 2, 0, 0, tzinfo=UTC)
+    rig = Rig({**SESSION, "issued_at": str(int(issued.timestamp() * 1000))})
+    rig.limits(Answer(200, LIMITS, {"Date": "Mon, 23 Nov 2026 02:50:00 GMT"}))
+    with rig.http:
+        rig.connection.quota()
+        rig.clock.advance(30)
+        assert rig.connection.upper_bound() == issued + timedelta(seconds=30)
+
+
+def test_answers_more_than_an_hour_apart_end_the_run_with_both_addresses(rig):
+    rig.limits(Answer(200, LIMITS, DATE))
+    rig.limits(Answer(200, LIMITS, {"Date": "Mon, 23 Nov 2026 03:00:08 GMT"}))
+    rig.connection.quota()
+    assert rig.connection.clock_failure() is None
+    rig.connection.quota()
+    with pytest.raises(SalesforceError) as raised:
+        rig.connection.upper_bound()
+    failure = raised.value.failure
+    assert failure == rig.connection.clock_failure()
+    assert (failure.kind, failure.action) == (Kind.CLOCKS_DISAGREE, Action.STOP_RUN)
+    assert failure.summary.count(f"{BASE}/services/data/v66.0/limits") == 2
 
 
 # Limits

@@ -40,8 +40,8 @@ PURE: frozenset[str] = frozenset(
     pages.json_cells pages.record_lines pages.records pages.walk
     salesforce salesforce.bulk_api salesforce.describe salesforce.drift salesforce.failure_kinds
     salesforce.failure_table salesforce.failures salesforce.field_types salesforce.ids salesforce.job_log
-    salesforce.oauth salesforce.object_hints salesforce.object_patterns salesforce.rest_api salesforce.retry
-    salesforce.soql salesforce.wire
+    salesforce.oauth salesforce.object_hints salesforce.object_patterns salesforce.org_clock salesforce.rest_api
+    salesforce.retry salesforce.soql salesforce.wire
     """.split()
 )
 

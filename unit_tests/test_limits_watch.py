@@ -22,6 +22,7 @@ class Around:
     answer: Quota = field(default_factory=Quota)
     usage: ApiUsage | None = None
     daily_limit_reserve_percent: int = 5
+    clocks: Failure | None = None
 
     @property
     def config(self) -> Around:
@@ -33,6 +34,9 @@ class Around:
 
     def quota(self) -> Quota:
         return self.answer
+
+    def clock_failure(self) -> Failure | None:
+        return self.clocks
 
 
 @dataclass
@@ -73,6 +77,14 @@ def extraction() -> Extraction:
 @pytest.fixture
 def watch(around, extraction) -> LimitsWatch:
     return LimitsWatch(around, extraction)
+
+
+def test_an_org_whose_servers_disagree_about_the_time_stops_the_run(watch, around, extraction):
+    watch.look()
+    assert extraction.stopped == []
+    around.clocks = Failure.of(Kind.CLOCKS_DISAGREE)
+    watch.look()
+    assert extraction.stopped == [around.clocks]
 
 
 def test_the_first_look_bounds_the_jobs_of_the_run(watch, extraction):

@@ -247,18 +247,37 @@ def test_the_last_page_moves_no_state_before_its_window_is_closed(pages):
 def test_a_closed_window_moves_the_cursor_to_its_end():
     read = object_read(FIRST, SECOND)
     give_job(read, read.windows[0], "750A", Phase.DONE)
-    read.close_front()
+    read.close_front(UPPER)
     assert (read.state.cursor, jobs_in(read), read.finished) == (BEFORE, [], False)
     give_job(read, read.windows[0], "750B", Phase.DONE)
-    read.close_front()
+    read.close_front(UPPER)
     assert (read.state.cursor, jobs_in(read), read.finished) == (UPPER, [], True)
     assert not read.state.complete
+
+
+@pytest.mark.parametrize("behind", [timedelta(minutes=1), timedelta(minutes=50), timedelta(days=400)], ids=str)
+def test_the_cursor_never_passes_the_orgs_clock_whatever_the_window_was_planned_by(behind):
+    read = object_read(FIRST, SECOND)
+    for window, job_id in zip(list(read.windows), ("750A", "750B"), strict=True):
+        give_job(read, window, job_id, Phase.DONE)
+    read.close_front(UPPER - behind)
+    assert read.finished or read.state.cursor == min(BEFORE, UPPER - behind)
+    while not read.finished:
+        read.close_front(UPPER - behind)
+    assert read.state.cursor == UPPER - behind
+
+
+def test_an_org_that_shows_no_clock_closes_its_windows_all_the_same():
+    read = object_read(FIRST)
+    give_job(read, read.windows[0], "750A", Phase.DONE)
+    read.close_front(None)
+    assert read.state.cursor == BEFORE
 
 
 def test_the_cursor_never_decreases():
     read = object_read(FIRST, cursor=UPPER)
     give_job(read, read.windows[0], "750A", Phase.DONE)
-    read.close_front()
+    read.close_front(UPPER)
     assert read.state.cursor == UPPER
 
 
@@ -267,9 +286,9 @@ def test_the_cursor_waits_for_the_last_id_range_of_a_window():
     read = object_read(low, high)
     give_job(read, read.windows[0], "750A", Phase.DONE)
     give_job(read, read.windows[1], "750B")
-    read.close_front()
+    read.close_front(UPPER)
     assert (read.state.cursor, jobs_in(read)) == (None, ["750B"])
-    read.close_front()
+    read.close_front(UPPER)
     assert (read.state.cursor, jobs_in(read)) == (UPPER, [])
 
 
@@ -278,9 +297,9 @@ def test_a_full_refresh_is_complete_with_its_last_range_and_has_no_cursor():
     read = object_read(low, high, mode=Mode.FULL_REFRESH)
     for window, job_id in zip(list(read.windows), ("750A", "750B"), strict=True):
         give_job(read, window, job_id)
-    read.close_front()
+    read.close_front(UPPER)
     assert (read.state.complete, read.state.cursor, jobs_in(read)) == (False, None, ["750B"])
-    read.close_front()
+    read.close_front(UPPER)
     assert (read.state.complete, read.state.cursor, jobs_in(read)) == (True, None, [])
 
 

@@ -10,7 +10,8 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 import source_salesforce_bulk
 from source_salesforce_bulk.salesforce.ids import id_18
-from unit_tests.source_rig import SourceRig, configured, rows_of
+from source_salesforce_bulk.salesforce.soql import format_instant
+from unit_tests.source_rig import SourceRig, configured, errors_in, rows_of, states_in
 
 ACCOUNT = [{"Id": id_18("001A00000000001"), "Name": "Acme", "SystemModstamp": "2026-11-20T00:00:00.000Z"}]
 SETTING = [{"Id": id_18("0DSA00000000001"), "Name": "x"}]
@@ -114,6 +115,29 @@ def test_the_window_ends_at_the_orgs_clock_whatever_this_machines_says(rig):
     rig.read(configured("Account"))
     (job,) = rig.salesforce.jobs.values()
     assert "SystemModstamp < 2026-11-22T21:00:0" in job.soql
+
+
+@pytest.mark.parametrize("operation", ["limits", "describe", "counts", "create", "info", "results"])
+@pytest.mark.parametrize("ahead", [timedelta(minutes=10), timedelta(minutes=59)], ids=str)
+def test_rows_written_after_a_read_that_met_a_fast_clock_are_in_the_next(monkeypatch, operation, ahead):
+    rig = SourceRig(monkeypatch, {"Account": list(ACCOUNT)}, lookback_window="PT0S")
+    rig.salesforce.fast = {operation: ahead}
+    (*_, state) = states_in(rig.read(configured("Account")), "Account")
+    assert rig.raised is None
+    rig.salesforce.fast = {}
+    rig.clock.advance(5)
+    late = {**ACCOUNT[0], "SystemModstamp": format_instant(rig.clock.now())}
+    rig.salesforce.objects["Account"].append(late)
+    rig.clock.advance(3600)
+    assert late in rows_of(rig.read(configured("Account"), states={"Account": state}), "Account")
+
+
+def test_a_run_whose_servers_are_more_than_an_hour_apart_fails_typed_and_saves_no_cursor(rig):
+    rig.salesforce.fast = {"describe": timedelta(hours=2)}
+    messages = rig.read(configured("Account"))
+    assert errors_in(messages)["Account"]["failure_type"] == "transient_error"
+    assert "disagree about the time" in errors_in(messages)["Account"]["message"]
+    assert all("SystemModstamp" not in state for state in states_in(messages, "Account"))
 
 
 def test_exactly_the_selected_fields_are_read_with_key_and_cursor(rig):

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import gzip
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 import requests
@@ -10,6 +11,7 @@ import urllib3
 
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.org_clock import OrgClock
 from source_salesforce_bulk.salesforce.retry import MAX_RETRY_AFTER, REQUEST_RETRIES
 from source_salesforce_bulk.salesforce.transport import MAX_LOGINS, Transport
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage, Operation, parse_limit_info
@@ -440,25 +442,43 @@ def test_a_page_is_reported_when_its_body_is_over(rig):
     assert rig.watcher.answers == [(Operation.RESULTS, 200, 3.0, 3, None)]
 
 
-def test_the_newest_date_of_the_org_is_remembered(rig):
+def test_the_dates_of_the_orgs_answers_are_remembered(rig):
     dates = ["Mon, 23 Nov 2026 02:00:05 GMT", "Mon, 23 Nov 2026 02:00:04 GMT", "nonsense"]
-    assert rig.transport.last_date is None
+    assert rig.transport.org_clock == OrgClock()
     for date in dates:
         rig.info(Answer(200, JOB, headers={"Date": date}))
         rig.transport.call(INFO)
-    assert rig.transport.last_date == datetime(2026, 11, 23, 2, 0, 5, tzinfo=UTC)
+    assert rig.transport.org_clock.recent[-1].date == datetime(2026, 11, 23, 2, 0, 4, tzinfo=UTC)
 
 
 def test_the_date_of_an_error_may_be_anybodys_and_does_not_count(rig):
     rig.info(Answer(418, headers={"Date": "Mon, 23 Nov 2026 02:00:05 GMT"}))
     rig.fails(INFO)
-    assert rig.transport.last_date is None
+    assert rig.transport.org_clock == OrgClock()
 
 
 def test_the_date_counts_as_soon_as_the_headers_are_in(rig):
     rig.page(Answer(200, b"", headers={"Date": "Mon, 23 Nov 2026 02:00:05 GMT"}))
     with rig.transport.open(RESULTS) as body:
-        assert rig.transport.last_date == body.date == datetime(2026, 11, 23, 2, 0, 5, tzinfo=UTC)
+        assert rig.transport.org_clock.recent[-1].date == body.date == datetime(2026, 11, 23, 2, 0, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("minutes", [3, 50, 600])
+def test_servers_that_disagree_about_the_time_are_reported_once_with_both_addresses(rig, caplog, minutes):
+    late = datetime(2026, 11, 23, 2, 0, 5, tzinfo=UTC) + timedelta(minutes=minutes)
+    dates = ["Mon, 23 Nov 2026 02:00:05 GMT", format_datetime(late, usegmt=True), "Mon, 23 Nov 2026 02:00:05 GMT"]
+    for date in dates:
+        rig.info(Answer(200, JOB, headers={"Date": date}))
+        rig.transport.call(INFO)
+    (warning,) = [record.getMessage() for record in caplog.records if "disagree" in record.getMessage()]
+    assert warning.count("https://acme.my.salesforce.com/services/data/v66.0/jobs/query/750x") == 2
+
+
+def test_servers_that_are_a_minute_apart_are_not_reported(rig, caplog):
+    for date in ("Mon, 23 Nov 2026 02:00:05 GMT", "Mon, 23 Nov 2026 02:01:05 GMT"):
+        rig.info(Answer(200, JOB, headers={"Date": date}))
+        rig.transport.call(INFO)
+    assert not [record for record in caplog.records if "disagree" in record.getMessage()]
 
 
 def test_many_threads_may_call_at_once():

@@ -392,7 +392,7 @@ class History:
                 read.publish()
         elif what == 1 and read.front is not None and read.front.job.phase is not Phase.PLANNED:
             self.done |= {cell for cell in cells_below(self.upper, self.start) if holds(read.front.bounds, cell)}
-            read.close_front()
+            read.close_front(self.upper)
         elif what > 1 and read.windows:
             window = read.windows[which % len(read.windows)]
             halves = halve_by_date(window.bounds) if what == 2 and self.mode is Mode.INCREMENTAL else None

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -36,6 +36,7 @@ from source_salesforce_bulk.salesforce.discovery import Discovery
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.http_client import Http
 from source_salesforce_bulk.salesforce.oauth import Credentials, Session
+from source_salesforce_bulk.salesforce.org_clock import BELIEVED_WITHIN, Moment, Sighting
 from source_salesforce_bulk.salesforce.rest_api import Limits
 from source_salesforce_bulk.salesforce.token import TokenProvider
 from source_salesforce_bulk.salesforce.transport import Transport
@@ -110,16 +111,33 @@ class Connection:
         return self._tokens.session()
 
     def upper_bound(self) -> datetime:
-        """T: the org's own clock in its newest answer, cut to the second; the token's issue time before any answer.
+        """T: the org's own clock, cut to the second, as its slowest answers and the login show it (``org_clock``).
 
-        Never this machine's clock, which may be wrong. Raises ``SalesforceError`` where the org shows no clock at all.
+        Never this machine's clock, which may be wrong. Raises ``SalesforceError`` where the org shows no clock at all,
+        or clocks that are more than an hour apart.
         """
-        known = self._transport.last_date or self.log_in().issued_at
+        session = self.log_in()
+        failure = self.clock_failure()
+        if failure is not None:
+            raise SalesforceError(failure)
+        moment = Moment(self.clock.monotonic(), self.clock.now())
+        login = None
+        if session.issued_at is not None:
+            received = moment if session.received is None else replace(moment, monotonic=session.received)
+            login = Sighting(session.issued_at, "the login", received)
+        known = self._transport.org_clock.upper_bound(moment, login)
         if known is None:
             raise SalesforceError(
                 Failure.of(Kind.UNREADABLE_ANSWER, detail="no answer of the org carries a Date header")
             )
-        return known.replace(microsecond=0)
+        return known
+
+    def clock_failure(self) -> Failure | None:
+        """The failure that ends the run, where answers have shown times that are more than an hour apart."""
+        found = self._transport.org_clock.disagreement
+        if found is None or found.gap <= BELIEVED_WITHIN:
+            return None
+        return Failure.of(Kind.CLOCKS_DISAGREE, detail=str(found))
 
     def quota(self) -> Quota:
         """What the org's limits leave to this run; no bound where they cannot be seen. Raises as :meth:`limits`."""

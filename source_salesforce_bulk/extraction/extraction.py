@@ -150,7 +150,7 @@ class Extraction:
             self._scheduler.apply(read, window, PagesRead())
             pages = "1 page" if ready.after.pages == 1 else f"{ready.after.pages} pages"
             self._scheduler.log(read, window, f"window complete in {pages}", rows=ready.after.rows)
-            read.close_front()
+            read.close_front(self._org.now())
 
     def wait(self, seconds: float) -> None:
         """Let calls answer and polls come due, for at most ``seconds``."""

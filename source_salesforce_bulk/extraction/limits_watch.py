@@ -35,7 +35,9 @@ class LimitsWatch:
     def look(self) -> None:
         """To be called between two turns; asks the org beside the reading."""
         extraction = self._extraction
-        failure = check_usage(self._connection.metrics.usage, self._connection.config.daily_limit_reserve_percent)
+        failure = self._connection.clock_failure() or check_usage(
+            self._connection.metrics.usage, self._connection.config.daily_limit_reserve_percent
+        )
         if failure is not None:
             extraction.stop(failure)
         elif extraction.creates - self._creates_at_limits >= LIMITS_AGAIN:

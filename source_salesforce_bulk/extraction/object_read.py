@@ -154,20 +154,22 @@ class ObjectRead:
             self._drop_misled(window)
             self.publish()
 
-    def close_front(self) -> None:
+    def close_front(self, org_now: datetime | None) -> None:
         """The first window's rows have all been emitted and counted: its end is covered.
 
-        So are the ends of those behind it that are done already, because a probe found nothing in them.
+        So are the ends of those behind it that are done already, because a probe found nothing in them. The cursor
+        never passes ``org_now``, the org's clock (None: unknown): a window may have been planned by a clock that was
+        ahead, and its last rows have yet to come.
         """
         window = self.windows.pop(0)
         window.drop_pages()
         following = self.front
         sibling = following is not None and _next_range(window.bounds, following.bounds)
         if self.plan.mode is Mode.INCREMENTAL and window.bounds.end is not None and not sibling:
-            self._cursor = _later(self._cursor, window.bounds.end)
+            self._cursor = _later(self._cursor, min(window.bounds.end, org_now or window.bounds.end))
         self.publish()
         if self.front is not None and self.front.job.phase is Phase.DONE:
-            self.close_front()
+            self.close_front(org_now)
 
     def split(self, window: WindowRead, halves: Sequence[Bounds], life: QueryJob) -> None:
         """Read ``halves`` in place of ``window``, each beginning with ``life``."""

@@ -15,6 +15,10 @@ from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery
 class Org(Protocol):
     """Calls into one org. Each blocks, may run on any thread, and raises ``SalesforceError`` or ``Stopped``."""
 
+    def now(self) -> datetime | None:
+        """The org's time by the slowest of its clocks, without a call; None where no answer has shown it."""
+        ...
+
     def create(self, version: str, soql: str, operation: str, object_name: str) -> JobInfo:
         """Create a query job."""
         ...

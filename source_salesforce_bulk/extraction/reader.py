@@ -192,7 +192,7 @@ class PageReader:
     def _end(self, read: ObjectRead, window: WindowRead) -> None:
         """Every row that the job reports was handed on, though no page said that it was the last."""
         self._apply(read, window, PagesRead())
-        read.close_front()
+        read.close_front(self._org.now())
 
     def _fetched_again(self, read: ObjectRead, window: WindowRead, reason: str) -> bool:
         """Drop the pages under way, so that the first of them is asked for anew; False where that was tried enough."""

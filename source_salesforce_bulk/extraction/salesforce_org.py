@@ -20,6 +20,7 @@ from source_salesforce_bulk.salesforce.bulk_api import QUERY, QUERY_ALL, JobInfo
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import SalesforceError, unreadable_answer
 from source_salesforce_bulk.salesforce.ids import id_15, is_id, split_id_range
+from source_salesforce_bulk.salesforce.org_clock import Moment
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_probe, build_soql, parse_instant
 from source_salesforce_bulk.salesforce.transport import Transport
 from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
@@ -46,12 +47,17 @@ class SalesforceOrg:
         pages: PageSource | None = None,
     ) -> None:
         self._transport = transport
+        self._clock = clock
         self._jobs = BulkJobs(transport, run_id)
         self._pages = pages or PageFetcher(transport, directory, clock, random01, run_id, encode)
         self._user_id = user_id
         self._creator: str | None = None
         self._learning = threading.Lock()
         self._on_page = on_page
+
+    def now(self) -> datetime | None:
+        """The org's time by the slowest of its clocks, without a call; None where no answer has shown it."""
+        return self._transport.org_clock.time_at(Moment(self._clock.monotonic(), self._clock.now()))
 
     def create(self, version: str, soql: str, operation: str, object_name: str) -> JobInfo:
         """Create a query job."""

@@ -248,7 +248,7 @@ class JobScheduler:
         if self.apply(read, window, Probed(empty)) is Phase.DONE:
             self.log(read, window, "nothing to read in the window, no query job is needed")
             if window is read.front:
-                read.close_front()
+                read.close_front(self._org.now())
 
     def _probe_failed(self, read: ObjectRead, window: WindowRead, error: Exception) -> None:
         """Whatever is in the way: the job will be answered with the same, and there it is dealt with."""

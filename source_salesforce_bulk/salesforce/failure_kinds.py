@@ -94,6 +94,7 @@ class Kind(Enum):
     REDIRECTED = "redirected"
     REQUEST_TOO_LARGE = "request too large"
     UNREADABLE_ANSWER = "unreadable answer"
+    CLOCKS_DISAGREE = "clocks disagree"
     NO_DISK_SPACE = "no disk space"
     DISK_ERROR = "disk error"
     INTERRUPTED = "interrupted"
@@ -343,6 +344,13 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
         ),
         Kind.REQUEST_TOO_LARGE: Meaning(
             Action.FAIL_STREAM, _S, "Salesforce finds the request too large", f"Select fewer fields. {_REPORT}"
+        ),
+        Kind.CLOCKS_DISAGREE: Meaning(
+            Action.STOP_RUN,
+            _T,
+            "Salesforce's servers disagree about the time by more than an hour, so no sync can say how far it has read",
+            "Nothing is lost: no saved cursor is ahead of the earlier clock. Run the sync again later. If this stays, "
+            "see whether a proxy answers in Salesforce's place; if not, give Salesforce support both addresses.",
         ),
         Kind.UNREADABLE_ANSWER: Meaning(
             Action.RETRY,

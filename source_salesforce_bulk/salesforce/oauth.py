@@ -80,6 +80,7 @@ class Session:
     """What a login gives. ``instance_url`` (scheme and host) is the base of every data call, never the login host.
 
     ``refresh_token`` is there only where Salesforce rotated it: then the one used for this login is already dead.
+    ``received`` is when the reply came, in monotonic seconds of the machine that logged in.
     """
 
     access_token: str = field(repr=False)
@@ -88,6 +89,7 @@ class Session:
     organization_id: str | None = None
     user_id: str | None = None
     refresh_token: str | None = field(default=None, repr=False)
+    received: float | None = None
 
 
 def build_token_request(credentials: Credentials, login_url: str, now: datetime) -> TokenRequest:

@@ -149,7 +149,7 @@ class TokenProvider:
         if isinstance(reply, Failure):
             raise SalesforceError(reply)
         self._announce(reply.access_token)
-        return replace(reply, refresh_token=None)
+        return replace(reply, refresh_token=None, received=self._clock.monotonic())
 
     def _exchange(self, request: TokenRequest) -> ApiResponse:
         try:

@@ -13,6 +13,7 @@ The token goes to the host of ``instance_url`` and to no other; redirects are no
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -34,8 +35,11 @@ from source_salesforce_bulk.salesforce.failures import (
 )
 from source_salesforce_bulk.salesforce.http_client import SEND_ERRORS, Body, Http
 from source_salesforce_bulk.salesforce.oauth import Session
+from source_salesforce_bulk.salesforce.org_clock import AGREE_WITHIN, Disagreement, Moment, OrgClock, Sighting
 from source_salesforce_bulk.salesforce.retry import CONNECT_TIMEOUT, READ_TIMEOUTS, REQUEST_RETRIES
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiResponse, ApiUsage, Operation, parse_limit_info
+
+LOGGER = logging.getLogger("airbyte.salesforce.transport")
 
 T = TypeVar("T")
 
@@ -88,14 +92,14 @@ class Transport:
         self._clock = clock
         self._random01 = random01
         self._observer = observer
-        self._last_date: datetime | None = None
+        self._org_clock = OrgClock()
         self._answered: set[str] = set()  # the access tokens of sessions that were good once
         self._learning = threading.Lock()
 
     @property
-    def last_date(self) -> datetime | None:
-        """The newest ``Date`` of a successful answer of the org; None before the first."""
-        return self._last_date
+    def org_clock(self) -> OrgClock:
+        """What the ``Date`` headers of the org's successful answers show of its clock."""
+        return self._org_clock
 
     def redact(self, text: str) -> str:
         """``text`` with every secret this run knows of masked."""
@@ -182,7 +186,7 @@ class Transport:
             raise SalesforceError(classify_exception(request.operation, error)) from error
         body = Body(request.operation, response, self._clock, lambda over: self._report_answer(request, over, began))
         if 200 <= body.status < 300 or body.status == 304:
-            self._note_answer(body.date, session)
+            self._note_answer(request, body.date, session)
             return body
         with body:
             answer = body.read_error()
@@ -194,11 +198,15 @@ class Transport:
         if failure is not None:
             raise SalesforceError(failure)
 
-    def _note_answer(self, date: datetime | None, session: Session) -> None:
+    def _note_answer(self, request: ApiRequest, date: datetime | None, session: Session) -> None:
+        received = Moment(self._clock.monotonic(), self._clock.now())
         with self._learning:
             self._answered.add(session.access_token)
-            if date is not None and (self._last_date is None or date > self._last_date):
-                self._last_date = date
+            if date is not None:
+                before = self._org_clock
+                source = session.instance_url + request.path.partition("?")[0]
+                self._org_clock = before.seen(Sighting(date, source, received))
+                _report_disagreement(before.disagreement, self._org_clock.disagreement)
 
     def _report_answer(self, request: ApiRequest, body: Body, began: float) -> None:
         seconds = self._clock.monotonic() - began
@@ -217,6 +225,12 @@ def _is_retried_here(error: BaseException) -> bool:
         and error.failure.action is Action.RETRY
         and error.failure.operation is not Operation.TOKEN
     )
+
+
+def _report_disagreement(before: Disagreement | None, now: Disagreement | None) -> None:
+    """Warn once, when two answers first disagree about the time by more than the look-back is meant to cover."""
+    if now is not None and now.gap > AGREE_WITHIN and (before is None or before.gap <= AGREE_WITHIN):
+        LOGGER.warning("Salesforce's servers disagree about the time: %s. The earlier time counts.", now)
 
 
 def _refused_again(failure: Failure) -> Failure:

@@ -47,8 +47,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         rule="A window ends at the org's clock, never at this machine's",
         file="extraction/connection.py",
-        old="known = self._transport.last_date or self.log_in().issued_at",
-        new="known = self._transport.last_date and self.clock.now()",
+        old="known = self._transport.org_clock.upper_bound(moment, login)",
+        new="known = moment.wall",
         tests=(
             "test_connection.py::test_the_upper_bound_is_the_orgs_own_clock_cut_to_the_second",
             "test_source.py::test_the_window_ends_at_the_orgs_clock_whatever_this_machines_says",
@@ -56,10 +56,27 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="The upper bound is cut to the second",
-        file="extraction/connection.py",
-        old="return known.replace(microsecond=0)",
-        new="return known",
+        file="salesforce/org_clock.py",
+        old="return min(dates).replace(microsecond=0) if dates else None",
+        new="return min(dates) if dates else None",
         tests=("test_connection.py::test_before_any_answer_the_upper_bound_is_when_the_token_was_issued",),
+    ),
+    Mutant(
+        rule="One fast answer does not move the upper bound",
+        file="salesforce/org_clock.py",
+        old="return min(dates).replace(microsecond=0) if dates else None",
+        new="return max(dates).replace(microsecond=0) if dates else None",
+        tests=(
+            "test_org_clock.py::test_one_fast_answer_does_not_move_the_upper_bound",
+            "test_connection.py::test_one_answer_an_hour_ahead_does_not_move_the_upper_bound",
+        ),
+    ),
+    Mutant(
+        rule="A cursor ahead of the org's clock is never written",
+        file="extraction/object_read.py",
+        old="min(window.bounds.end, org_now or window.bounds.end)",
+        new="window.bounds.end",
+        tests=("test_object_read.py::test_the_cursor_never_passes_the_orgs_clock_whatever_the_window_was_planned_by",),
     ),
     Mutant(
         rule="A cursor in the future reads nothing",
