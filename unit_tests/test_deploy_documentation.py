@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from source_salesforce_bulk.export.cli import plan
-from source_salesforce_bulk.salesforce.failure_kinds import MEANINGS
+from source_salesforce_bulk.salesforce.failure_meanings import MEANINGS
 from source_salesforce_bulk.salesforce.failures import Kind
 from source_salesforce_bulk.signals import Stop
 from unit_tests.cloudformation import DEPLOY, read_template

@@ -13,7 +13,7 @@ from source_salesforce_bulk.airbyte.errors import (
     traced_config_error,
     traced_defect,
 )
-from source_salesforce_bulk.salesforce.failure_kinds import MEANINGS
+from source_salesforce_bulk.salesforce.failure_meanings import MEANINGS
 from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind
 from source_salesforce_bulk.salesforce.wire import Operation
 

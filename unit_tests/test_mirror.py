@@ -29,6 +29,7 @@ TRIED_BY = {
     "export/outcomes": "unit_tests/test_manifest",
     "pages/encoding_worker": "unit_tests/test_page_encoders",
     "salesforce/failure_kinds": "unit_tests/test_failures",
+    "salesforce/failure_meanings": "unit_tests/test_failures",
     "salesforce/failure_table": "unit_tests/test_failures",
     "extraction/job_events": "unit_tests/test_query_job",
     "salesforce/wire": "unit_tests/test_http_client",

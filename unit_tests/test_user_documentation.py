@@ -11,7 +11,7 @@ import pytest
 
 from source_salesforce_bulk.airbyte.spec import connector_specification
 from source_salesforce_bulk.config import ConfigError, parse_config
-from source_salesforce_bulk.salesforce.failure_kinds import MEANINGS
+from source_salesforce_bulk.salesforce.failure_meanings import MEANINGS
 from source_salesforce_bulk.salesforce.failures import Consequence, Kind
 from source_salesforce_bulk.salesforce.field_types import _ROWS as FIELD_TYPES
 

@@ -9,7 +9,8 @@ from source_salesforce_bulk.export.aws_failures import arrow_failure, aws_failur
 from source_salesforce_bulk.export.outcomes import ExportFailed
 from source_salesforce_bulk.extraction.stream_state import StateError
 from source_salesforce_bulk.registries.state import UnreadableProgress
-from source_salesforce_bulk.salesforce.failure_kinds import MEANINGS, disk_kind
+from source_salesforce_bulk.salesforce.failure_kinds import disk_kind
+from source_salesforce_bulk.salesforce.failure_meanings import MEANINGS
 from source_salesforce_bulk.salesforce.failures import Consequence, Kind
 
 _PACKAGE = Path(__file__).parents[1]

@@ -5,7 +5,7 @@
     :func:`classify_job_state`   a job's last word   -> Failure or None (not a failure)
 
 They read an answer's error codes first, its status second, its words last (``failure_table``), return a value and raise
-nothing, whatever they are given. What follows from a kind stands in ``failure_kinds``. Nothing here retries: an
+nothing, whatever they are given. What follows from a kind stands in ``failure_meanings``. Nothing here retries: an
 :class:`Action` names the layer that does.
 
 One exception carries a failure upwards, :class:`SalesforceError`; callers look at ``error.failure``, never at its text.
@@ -15,14 +15,22 @@ A message may quote Salesforce, redacted, on one line and cut; never the body of
 
 from __future__ import annotations
 
-import html
-import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from source_salesforce_bulk.salesforce.bulk_api import JobState
-from source_salesforce_bulk.salesforce.failure_kinds import MEANINGS, Action, Consequence, Kind, Meaning, disk_kind
+from source_salesforce_bulk.salesforce.error_bodies import (
+    QUOTE_LENGTH,
+    ErrorBody,
+    error_codes,
+    one_line,
+    parsed,
+    read_error_body,
+)
+from source_salesforce_bulk.salesforce.exception_kinds import exception_kind, exception_words
+from source_salesforce_bulk.salesforce.failure_kinds import Action, Consequence, Kind, disk_kind
+from source_salesforce_bulk.salesforce.failure_meanings import MEANINGS, Meaning
 from source_salesforce_bulk.salesforce.failure_table import JOB_MESSAGES, ROWS, Evidence, Row, normal_code
 from source_salesforce_bulk.salesforce.retry import parse_retry_after
 from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation, parse_limit_info
@@ -48,18 +56,9 @@ Redact = Callable[[str], str]
 # What half an answer means, where it means more than trouble with the connection.
 _BROKEN = {Operation.CREATE_JOB: Kind.ANSWER_LOST, Operation.RESULTS: Kind.BODY_BROKEN}
 
-_QUOTE_LENGTH = 300
-# More of an error body than this says nothing more.
-_BODY_LENGTH = 1 << 16
-_CODE = re.compile(r"[A-Za-z]\w{0,79}", re.ASCII)
 # A job's message begins with a code or has one inside: ``InvalidBatch : Failed to process query: INVALID_FIELD ...``.
 _CODE_IN_TEXT = re.compile(r"^\s*(\w+)\s*:|\b([A-Z]+(?:_[A-Z]+)+|INVALID[A-Z]+)\b")
-_CODE_IN_FRAGMENT = re.compile(r'(?:"errorCode"\s*:\s*"|"error"\s*:\s*"|<exceptionCode>)(\w+)')
-_MESSAGE_IN_FRAGMENT = re.compile(r'(?:"message"|"error_description")\s*:\s*"((?:[^"\\]|\\.)*)')
-_CODE_KEYS = ("errorCode", "exceptionCode", "error")
-_MESSAGE_KEYS = ("message", "error_description", "exceptionMessage")
 _HOST = re.compile(r"^https?://(?:[^/?#]*@)?([\w.:-]+)", re.ASCII)
-_MARKUP = re.compile(r"(?is)<(script|style|head)\b.*?</\1\s*>|<[^>]*>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,10 +153,7 @@ def classify_exception(operation: Operation, error: BaseException) -> Failure:
     What matters for a create is whether the request can have left: a connection that never came about cannot have
     created a job, everything later may have.
     """
-    chain = list(_chain(error))
-    names = frozenset(cls.__name__ for link in chain for cls in type(link).__mro__)
-    first = frozenset(cls.__name__ for cls in type(error).__mro__)
-    return Failure.of(_exception_kind(operation, error, first, names, chain), operation, _trouble(chain))
+    return Failure.of(exception_kind(operation, error), operation, exception_words(error))
 
 
 def classify_job_state(state: JobState, error_message: str | None) -> Failure | None:
@@ -168,7 +164,7 @@ def classify_job_state(state: JobState, error_message: str | None) -> Failure | 
         return None
     message = error_message or ""
     codes = tuple(dict.fromkeys(first or later for first, later in _CODE_IN_TEXT.findall(message)))
-    errors = _Errors(codes, message)
+    errors = ErrorBody(codes, message)
     kind, row = _job_failure(errors)
     return Failure.of(
         kind,
@@ -181,7 +177,7 @@ def classify_job_state(state: JobState, error_message: str | None) -> Failure | 
 
 def broken_body(operation: Operation, cause: BaseException | str) -> Failure:
     """An answer whose body did not come to its end. A ``cause`` in words must be safe to show."""
-    detail = cause if isinstance(cause, str) else _trouble(list(_chain(cause)))
+    detail = cause if isinstance(cause, str) else exception_words(cause)
     return Failure.of(_BROKEN.get(operation, Kind.CONNECTION), operation, detail)
 
 
@@ -192,7 +188,7 @@ def page_rejected(detail: str, action: Action = Action.FETCH_PAGE_AGAIN) -> Fail
 
 def page_not_kept(cause: OSError) -> Failure:
     """A result page could not be kept on disk, for the reason that the operating system gives."""
-    return Failure.of(disk_kind(cause), Operation.RESULTS, _trouble([cause]))
+    return Failure.of(disk_kind(cause), Operation.RESULTS, exception_words(cause))
 
 
 def unreadable_answer(operation: Operation, response: ApiResponse) -> Failure:
@@ -201,14 +197,6 @@ def unreadable_answer(operation: Operation, response: ApiResponse) -> Failure:
 
 
 # Answers.
-
-
-@dataclass(frozen=True, slots=True)
-class _Errors:
-    """What an error body says: its codes, and its words in one string."""
-
-    codes: tuple[str, ...]
-    text: str
 
 
 def _is_success(operation: Operation, response: ApiResponse) -> bool:
@@ -223,13 +211,13 @@ def _is_success(operation: Operation, response: ApiResponse) -> bool:
         case Operation.DELETE_JOB | Operation.ABORT_JOB:
             return True
         case Operation.VERSIONS:
-            return isinstance(_parsed(response.body), list)
+            return isinstance(parsed(response.body), list)
         case Operation.CREATE_JOB:
             return _has_text(response.body, "id")
         case Operation.TOKEN:
             return _has_text(response.body, "access_token")
         case _:
-            return isinstance(_parsed(response.body), dict)
+            return isinstance(parsed(response.body), dict)
 
 
 def _with_usage(said: str, response: ApiResponse) -> str:
@@ -238,28 +226,21 @@ def _with_usage(said: str, response: ApiResponse) -> str:
 
 
 def _has_text(body: bytes, key: str) -> bool:
-    payload = _parsed(body)
+    payload = parsed(body)
     value = payload.get(key) if isinstance(payload, dict) else None
     return isinstance(value, str) and value != ""
 
 
-def _parsed(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _matching_row(operation: Operation, response: ApiResponse) -> tuple[Row, _Errors]:
+def _matching_row(operation: Operation, response: ApiResponse) -> tuple[Row, ErrorBody]:
     if 300 <= response.status < 400:
         target = response.headers.get("location", "")
         # Only the host is shown: Salesforce puts session ids into the addresses it redirects to.
-        errors = _Errors((), " ".join(_HOST.findall(target)))
+        errors = ErrorBody((), " ".join(_HOST.findall(target)))
         return _first_row(Evidence(operation, response.status, frozenset(), target)), errors
     if 200 <= response.status < 300:
         errors = _errors_of_success(operation, response.body)
     else:
-        errors = _read_errors(response.body[:_BODY_LENGTH])
+        errors = read_error_body(response.body)
     codes = frozenset(map(normal_code, errors.codes))
     return _first_row(Evidence(operation, response.status, codes, errors.text)), errors
 
@@ -268,40 +249,15 @@ def _first_row(evidence: Evidence) -> Row:
     return next(row for row in ROWS if row.fits(evidence))
 
 
-def _errors_of_success(operation: Operation, body: bytes) -> _Errors:
+def _errors_of_success(operation: Operation, body: bytes) -> ErrorBody:
     """The codes of an error that calls itself a success. Its words are left alone: they may be records, or a token."""
-    payload = None if operation is Operation.RESULTS else _parsed(body)
-    return _Errors(_codes_of(_texts(payload, *_CODE_KEYS)), "")
+    payload = None if operation is Operation.RESULTS else parsed(body)
+    return ErrorBody(error_codes(payload), "")
 
 
-def _read_errors(body: bytes) -> _Errors:
-    """Codes and words of an error body of any shape: array, object, cut-off JSON, markup, nothing."""
-    payload = _parsed(body)
-    if isinstance(payload, (list, dict)):
-        return _Errors(_codes_of(_texts(payload, *_CODE_KEYS)), " ".join(_texts(payload, *_MESSAGE_KEYS)))
-    text = body.decode("utf-8", errors="replace")
-    words = _MESSAGE_IN_FRAGMENT.findall(text) or [html.unescape(_MARKUP.sub(" ", text))]
-    return _Errors(_codes_of(_CODE_IN_FRAGMENT.findall(text)), " ".join(words))
-
-
-def _codes_of(words: list[str]) -> tuple[str, ...]:
-    return tuple(word for word in dict.fromkeys(words) if _CODE.fullmatch(word))
-
-
-def _texts(payload: object, *keys: str) -> list[str]:
-    entries = payload if isinstance(payload, list) else [payload]
-    values = (entry.get(key) for entry in entries if isinstance(entry, dict) for key in keys)
-    return [value for value in values if isinstance(value, str)]
-
-
-def _quote(errors: _Errors, redact: Redact) -> str:
+def _quote(errors: ErrorBody, redact: Redact) -> str:
     """Salesforce's words, safe: redacted before they are cut, so that no half of a secret is left."""
-    return _one_line(redact(_one_line(redact(errors.text), None)), _QUOTE_LENGTH)
-
-
-def _one_line(text: str, length: int | None) -> str:
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return line if length is None or len(line) <= length else line[: length - 1] + "…"
+    return one_line(redact(one_line(redact(errors.text))), QUOTE_LENGTH)
 
 
 def _summary(
@@ -319,7 +275,7 @@ def _summary(
 # Jobs.
 
 
-def _job_failure(errors: _Errors) -> tuple[Kind, Row | None]:
+def _job_failure(errors: ErrorBody) -> tuple[Kind, Row | None]:
     """What a Failed job means: a code in its message counts where it forbids to ask for the same query again."""
     codes = frozenset(map(normal_code, errors.codes))
     row = _first_row(Evidence(Operation.JOB_INFO, None, codes, errors.text))
@@ -327,72 +283,3 @@ def _job_failure(errors: _Errors) -> tuple[Kind, Row | None]:
     if row.kind is not Kind.UNEXPECTED and action in {Action.SPLIT, Action.FAIL_STREAM, Action.STOP_RUN}:
         return row.kind, row
     return next((kind for pattern, kind in JOB_MESSAGES if pattern.search(errors.text)), Kind.JOB_FAILED), None
-
-
-# Exceptions, by the names of their classes: this module knows no HTTP library, and has to judge those of requests, of
-# urllib3 1.25 and 2, of http.client and of the CDK's wrappers alike. A test looks every name up in its library.
-
-_CERTIFICATE = frozenset({"SSLCertVerificationError", "CertificateError"})
-_BAD_ADDRESS = frozenset({"InvalidURL", "MissingSchema", "InvalidSchema", "LocationParseError"})
-_NEVER_SENT = frozenset(
-    {"ConnectTimeout", "ConnectTimeoutError", "NewConnectionError", "ProxyError", "ConnectionRefusedError", "gaierror"}
-)
-_BROKE_OFF = frozenset(
-    {
-        "ChunkedEncodingError",
-        "ContentDecodingError",
-        "ProtocolError",
-        "ReadTimeoutError",
-        "DecodeError",
-        "HTTPException",
-    }
-)
-_NETWORK = frozenset({"OSError", "HTTPError", "RequestException", "HTTPException", "EOFError"})
-# getaddrinfo's "no such host" (EAI_NONAME, EAI_NODATA) on Linux, macOS and Windows; EAI_AGAIN is another matter.
-_NO_SUCH_HOST = frozenset({-2, -5, 8, 11001, 11004})
-
-
-def _exception_kind(
-    operation: Operation, error: BaseException, first: frozenset[str], names: frozenset[str], chain: list[BaseException]
-) -> Kind:
-    if not isinstance(error, Exception):
-        return Kind.UNEXPECTED
-    if first & _BAD_ADDRESS:
-        return Kind.WRONG_LOGIN_HOST if operation is Operation.TOKEN else Kind.UNEXPECTED
-    if names & _CERTIFICATE:
-        return Kind.CERTIFICATE_REFUSED
-    if operation is Operation.TOKEN and _unknown_host(chain) and "ProxyError" not in names:
-        return Kind.HOST_NOT_FOUND
-    if names & _NEVER_SENT:
-        return Kind.CONNECTION
-    if operation is Operation.RESULTS and first & _BROKE_OFF:
-        return Kind.BODY_BROKEN
-    if first & _NETWORK:
-        return Kind.ANSWER_LOST if operation is Operation.CREATE_JOB else Kind.CONNECTION
-    return Kind.UNEXPECTED
-
-
-def _unknown_host(chain: list[BaseException]) -> bool:
-    return any(type(link).__name__ == "gaierror" and getattr(link, "errno", None) in _NO_SUCH_HOST for link in chain)
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The exception and everything it wraps: requests and urllib3 carry the cause in ``args`` and ``reason``, too."""
-    seen: set[int] = set()
-    waiting: list[object] = [error]
-    while waiting:
-        link = waiting.pop(0)
-        if not isinstance(link, BaseException) or id(link) in seen:
-            continue
-        seen.add(id(link))
-        yield link
-        waiting += [*link.args, getattr(link, "reason", None), link.__cause__, link.__context__]
-
-
-def _trouble(chain: list[BaseException]) -> str:
-    """The exception's class and what the operating system says; its own text may hold addresses and queries."""
-    last = chain[-1]
-    outer, inner = type(chain[0]).__name__, type(last).__name__
-    words = getattr(last, "strerror", None) if isinstance(last, OSError) else None
-    named = outer if outer == inner else f"{outer}, {inner}"
-    return _one_line(f"{named}: {words}" if isinstance(words, str) else named, _QUOTE_LENGTH)

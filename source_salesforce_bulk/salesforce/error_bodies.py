@@ -1,0 +1,90 @@
+"""Error bodies of any shape: Salesforce's arrays, OAuth's objects, XML, a proxy's HTML, half an answer, nothing.
+
+Everything here is total and takes time in proportion to the text, because a body comes from outside.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+QUOTE_LENGTH = 300
+"""The most characters of Salesforce's own words in a message."""
+
+# More of an error body than this says nothing more.
+_BODY_LENGTH = 1 << 16
+_CODE = re.compile(r"[A-Za-z]\w{0,79}", re.ASCII)
+_CODE_IN_FRAGMENT = re.compile(r'(?:"errorCode"\s*:\s*"|"error"\s*:\s*"|<exceptionCode>)(\w+)')
+_MESSAGE_IN_FRAGMENT = re.compile(r'(?:"message"|"error_description")\s*:\s*"((?:[^"\\]|\\.)*)')
+_CODE_KEYS = ("errorCode", "exceptionCode", "error")
+_MESSAGE_KEYS = ("message", "error_description", "exceptionMessage")
+_TAG = re.compile(r"\w{1,10}", re.ASCII)
+_WITHOUT_WORDS = ("script", "style", "head")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """The codes in an error body, as they are spelled, and its words in one string."""
+
+    codes: tuple[str, ...]
+    text: str
+
+
+def read_error_body(body: bytes) -> ErrorBody:
+    """The codes and words of an error body; the words are neither redacted nor cut."""
+    payload = parsed(body[:_BODY_LENGTH])
+    if isinstance(payload, (list, dict)):
+        return ErrorBody(error_codes(payload), " ".join(_texts(payload, *_MESSAGE_KEYS)))
+    text = body[:_BODY_LENGTH].decode("utf-8", errors="replace")
+    words = _MESSAGE_IN_FRAGMENT.findall(text) or [html.unescape(" ".join(_between_tags(text)))]
+    return ErrorBody(_spelled_as_codes(_CODE_IN_FRAGMENT.findall(text)), " ".join(words))
+
+
+def error_codes(payload: object) -> tuple[str, ...]:
+    """The error codes in decoded JSON, in their order, each once."""
+    return _spelled_as_codes(_texts(payload, *_CODE_KEYS))
+
+
+def parsed(body: bytes) -> object:
+    """The body as JSON; None where it is not JSON."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def one_line(text: str, length: int | None = None) -> str:
+    """The text in one line of printable characters, cut to ``length``."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if length is None or len(line) <= length else line[: length - 1] + "…"
+
+
+def _spelled_as_codes(words: list[str]) -> tuple[str, ...]:
+    return tuple(word for word in dict.fromkeys(words) if _CODE.fullmatch(word))
+
+
+def _texts(payload: object, *keys: str) -> list[str]:
+    entries = payload if isinstance(payload, list) else [payload]
+    values = (entry.get(key) for entry in entries if isinstance(entry, dict) for key in keys)
+    return [value for value in values if isinstance(value, str)]
+
+
+def _between_tags(markup: str) -> Iterator[str]:
+    """The text of markup, without tags and without the content of scripts, styles and heads."""
+    lower, at = markup.lower(), 0
+    while True:
+        begin = markup.find("<", at)
+        end = markup.find(">", begin) if begin >= 0 else -1
+        if end < 0:
+            yield markup[at:]
+            return
+        yield markup[at:begin]
+        at = end + 1
+        tag = _TAG.match(lower, begin + 1)
+        if tag and tag[0] in _WITHOUT_WORDS:
+            at = lower.find(f"</{tag[0]}", at)
+            if at < 0:
+                return

@@ -1,0 +1,85 @@
+"""What an exception says about a request, read from the names of its classes.
+
+This module knows no HTTP library: it has to judge the exceptions of requests, of urllib3 1.25 and 2, of http.client and
+of the CDK's wrappers alike. A test looks every name up in its library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from source_salesforce_bulk.salesforce.error_bodies import QUOTE_LENGTH, one_line
+from source_salesforce_bulk.salesforce.failure_kinds import Kind
+from source_salesforce_bulk.salesforce.wire import Operation
+
+_CERTIFICATE = frozenset({"SSLCertVerificationError", "CertificateError"})
+_BAD_ADDRESS = frozenset({"InvalidURL", "MissingSchema", "InvalidSchema", "LocationParseError"})
+_NEVER_SENT = frozenset(
+    {"ConnectTimeout", "ConnectTimeoutError", "NewConnectionError", "ProxyError", "ConnectionRefusedError", "gaierror"}
+)
+_BROKE_OFF = frozenset(
+    {
+        "ChunkedEncodingError",
+        "ContentDecodingError",
+        "ProtocolError",
+        "ReadTimeoutError",
+        "DecodeError",
+        "HTTPException",
+    }
+)
+_NETWORK = frozenset({"OSError", "HTTPError", "RequestException", "HTTPException", "EOFError"})
+# getaddrinfo's "no such host" (EAI_NONAME, EAI_NODATA) on Linux, macOS and Windows; EAI_AGAIN is another matter.
+_NO_SUCH_HOST = frozenset({-2, -5, 8, 11001, 11004})
+
+
+def exception_kind(operation: Operation, error: BaseException) -> Kind:
+    """The kind of an exception that a request of this operation ended with.
+
+    For a create it matters whether the request can have left: a connection that never came about cannot have created a
+    job, everything later may have.
+    """
+    if not isinstance(error, Exception):
+        return Kind.UNEXPECTED
+    chain = list(_chain(error))
+    names = frozenset(cls.__name__ for link in chain for cls in type(link).__mro__)
+    first = frozenset(cls.__name__ for cls in type(error).__mro__)
+    if first & _BAD_ADDRESS:
+        return Kind.WRONG_LOGIN_HOST if operation is Operation.TOKEN else Kind.UNEXPECTED
+    if names & _CERTIFICATE:
+        return Kind.CERTIFICATE_REFUSED
+    if operation is Operation.TOKEN and _unknown_host(chain) and "ProxyError" not in names:
+        return Kind.HOST_NOT_FOUND
+    if names & _NEVER_SENT:
+        return Kind.CONNECTION
+    if operation is Operation.RESULTS and first & _BROKE_OFF:
+        return Kind.BODY_BROKEN
+    if first & _NETWORK:
+        return Kind.ANSWER_LOST if operation is Operation.CREATE_JOB else Kind.CONNECTION
+    return Kind.UNEXPECTED
+
+
+def _unknown_host(chain: list[BaseException]) -> bool:
+    return any(type(link).__name__ == "gaierror" and getattr(link, "errno", None) in _NO_SUCH_HOST for link in chain)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The exception and everything it wraps: requests and urllib3 carry the cause in ``args`` and ``reason``, too."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        link = waiting.pop(0)
+        if not isinstance(link, BaseException) or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        waiting += [*link.args, getattr(link, "reason", None), link.__cause__, link.__context__]
+
+
+def exception_words(error: BaseException) -> str:
+    """The exception's class and the operating system's words; its own text may hold addresses and queries."""
+    chain = list(_chain(error))
+    last = chain[-1]
+    outer, inner = type(chain[0]).__name__, type(last).__name__
+    words = getattr(last, "strerror", None) if isinstance(last, OSError) else None
+    named = outer if outer == inner else f"{outer}, {inner}"
+    return one_line(f"{named}: {words}" if isinstance(words, str) else named, QUOTE_LENGTH)

@@ -1,0 +1,282 @@
+"""The meaning of each kind of failure: the action and the consequence, and the two sentences a user reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from source_salesforce_bulk.salesforce.failure_kinds import Action, Consequence, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a kind leads to. ``what`` opens the summary (no full stop), ``guidance`` says what the user should do."""
+
+    action: Action
+    consequence: Consequence
+    what: str
+    guidance: str
+
+
+_AGAIN = "Nothing is lost: run the sync again later and it continues where it stopped."
+_REPORT = "Please report this with the log of the run; the next run starts from the last saved state."
+_UNSELECT = "Unselect the object in the connection's schema, or exclude it with exclude_objects."
+_REAUTHENTICATE = (
+    "Check client_id, client_secret and the other credentials of the source, authenticate again if need be, and see "
+    "Setup > Users > Login History for Salesforce's own reason."
+)
+_QUOTA = (
+    "Nothing is lost. The limit is the whole org's, over a rolling 24 hours: what was used comes back a day later. Run "
+    "the sync again in an hour or two, when Setup > Company Information shows that some has come back; it continues "
+    "where it stopped. If it happens often, have other integrations use less, or buy more."
+)
+
+_T, _C, _S = Consequence.TRANSIENT, Consequence.CONFIG, Consequence.SYSTEM
+
+MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
+    {
+        Kind.INVALID_SOQL: Meaning(
+            Action.FAIL_STREAM,
+            _C,
+            "Salesforce cannot read the query",
+            "If object_overrides gives this object a `where`, correct it; if not, refresh the source's schema and, if "
+            "the error stays, report it.",
+        ),
+        Kind.FIELD_GONE: Meaning(
+            Action.FAIL_STREAM,
+            _C,
+            "A selected field does not exist or is hidden from the integration user",
+            "Refresh the source's schema and remove the field from the selection, or grant the integration user Read "
+            "Access under Setup > Object Manager > the object > Fields & Relationships > Set Field-Level Security.",
+        ),
+        Kind.FIELD_NOT_SUPPORTED: Meaning(
+            Action.FAIL_STREAM,
+            _C,
+            "Bulk API 2.0 cannot return one of the selected fields",
+            "Unselect the field that the message names (compound address and location fields have component fields "
+            "that can be selected in their place).",
+        ),
+        Kind.OBJECT_NOT_SUPPORTED: Meaning(
+            Action.FAIL_STREAM, _C, "Bulk API 2.0 does not support querying this object", _UNSELECT
+        ),
+        Kind.OBJECT_GONE: Meaning(
+            Action.FAIL_STREAM,
+            _C,
+            "The object does not exist or is hidden from the integration user",
+            "Refresh the source's schema and unselect the object, or give the integration user Read on it under Object "
+            "Settings of a profile or permission set.",
+        ),
+        Kind.FILTER_REQUIRED: Meaning(
+            Action.FAIL_STREAM,
+            _C,
+            "Salesforce returns this object only with a filter on particular fields",
+            "Add the filter that the message asks for as `where` in object_overrides, or unselect the object.",
+        ),
+        Kind.QUERY_REFUSED: Meaning(
+            Action.FAIL_STREAM,
+            _C,
+            "Salesforce refused the query of this object",
+            f"Follow Salesforce's message where it says what to change. {_UNSELECT}",
+        ),
+        Kind.MISSING_PERMISSION: Meaning(
+            Action.FAIL_STREAM,
+            _C,
+            "The integration user lacks a permission",
+            "Give the integration user what the message names, in a profile or permission set (Setup > Permission "
+            "Sets): Read on the object, View All Data where Salesforce demands it, or unselect the object.",
+        ),
+        Kind.TRANSACTION_SECURITY: Meaning(
+            Action.FAIL_STREAM,
+            _C,
+            "The org's transaction security policies stopped the query",
+            "Give the integration user the permission Exempt from Transaction Security in a permission set, or change "
+            "the policy under Setup > Transaction Security Policies.",
+        ),
+        Kind.API_DISABLED: Meaning(
+            Action.STOP_RUN,
+            _C,
+            "The integration user may not use the API",
+            "Tick API Enabled under System Permissions of the user's profile or permission set; the org's edition must "
+            "include the API (Enterprise, Performance, Unlimited, Developer, or Professional with API access).",
+        ),
+        Kind.SESSION_EXPIRED: Meaning(
+            Action.REFRESH_TOKEN,
+            _T,
+            "The session has ended",
+            "Run the sync again; it logs in anew.",
+        ),
+        Kind.SESSION_REFUSED: Meaning(
+            Action.STOP_RUN,
+            _C,
+            "Salesforce refuses the session right after a new login",
+            "Look at Setup > Session Settings (Lock sessions to the IP address from which they originated) and at the "
+            "app's OAuth policies (IP Relaxation), and make sure that no other system logs this user out.",
+        ),
+        Kind.POLICY_REFUSED: Meaning(
+            Action.STOP_RUN,
+            _C,
+            "A policy of the org refuses this app's sessions",
+            "Have an administrator look at Setup > Connected Apps OAuth Usage and the OAuth policies of the app "
+            "(Permitted Users, IP Relaxation, api scope); a new login does not help.",
+        ),
+        Kind.CREDENTIALS_REFUSED: Meaning(
+            Action.STOP_RUN, _C, "Salesforce refused the credentials of the source", _REAUTHENTICATE
+        ),
+        Kind.WRONG_LOGIN_HOST: Meaning(
+            Action.STOP_RUN,
+            _C,
+            "login_url is not the host that logs this user in",
+            "Use https://login.salesforce.com for production, https://test.salesforce.com for a sandbox, or the org's "
+            "My Domain URL (Setup > My Domain); client credentials need the My Domain URL.",
+        ),
+        Kind.IP_RESTRICTED: Meaning(
+            Action.STOP_RUN,
+            _C,
+            "Salesforce does not accept logins of this user from this IP address",
+            "Add the addresses this connector runs from to Setup > Network Access or to the profile's Login IP Ranges, "
+            "or set the app's IP Relaxation to Relax IP restrictions.",
+        ),
+        Kind.LOGIN_RATE_LIMITED: Meaning(
+            Action.STOP_RUN,
+            _T,
+            "This user has logged in too often within the last hour",
+            "Run the sync again in an hour, and give this connector a user of its own.",
+        ),
+        Kind.LOGIN_COLLISION: Meaning(
+            Action.RETRY,
+            _T,
+            "Another login with the same credentials is being processed",
+            "Run the sync again; if it happens often, do not share these credentials between connections.",
+        ),
+        Kind.API_CALLS_EXHAUSTED: Meaning(Action.STOP_RUN, _T, "The org's daily API calls are used up", _QUOTA),
+        Kind.QUERY_JOBS_EXHAUSTED: Meaning(Action.STOP_RUN, _T, "The org's daily Bulk query jobs are used up", _QUOTA),
+        Kind.RESULT_VOLUME_EXHAUSTED: Meaning(
+            Action.STOP_RUN, _T, "The org's daily volume of Bulk query results is used up", _QUOTA
+        ),
+        Kind.LIMIT_EXHAUSTED: Meaning(Action.STOP_RUN, _T, "A limit of the org is used up", _QUOTA),
+        Kind.CONCURRENT_LIMIT: Meaning(
+            Action.RETRY,
+            _T,
+            "The org is handling too many requests at the same time",
+            f"{_AGAIN} If it happens often, lower max_concurrent_jobs or run other integrations at other times.",
+        ),
+        Kind.VERSION_MISMATCH: Meaning(
+            Action.NEW_JOB, _T, "The job was created with another version of the API", _AGAIN
+        ),
+        Kind.VERSION_UNKNOWN: Meaning(
+            Action.STOP_RUN,
+            _C,
+            "The org does not know the requested resource in this version of the API",
+            "Set api_version to one that the org offers (v58.0 or later), and check that its edition has Bulk API 2.0.",
+        ),
+        Kind.QUERY_TIMEOUT: Meaning(
+            Action.SPLIT,
+            _T,
+            "The query took Salesforce too long",
+            f"{_AGAIN} If it stays, add a selective `where` in object_overrides or select fewer formula fields.",
+        ),
+        Kind.QUERY_TOO_LARGE: Meaning(
+            Action.SPLIT,
+            _C,
+            "The query is too large or too complicated for Salesforce",
+            "Select fewer fields, formula fields above all, or add a selective `where` in object_overrides.",
+        ),
+        Kind.JOB_GONE: Meaning(Action.NEW_JOB, _T, "The query job no longer exists", _AGAIN),
+        Kind.JOB_FAILED: Meaning(Action.NEW_JOB, _T, "Salesforce reports the query job as failed", _AGAIN),
+        Kind.JOB_ABORTED: Meaning(
+            Action.NEW_JOB,
+            _T,
+            "Somebody aborted the query job",
+            f"{_AGAIN} Setup > Bulk Data Load Jobs shows the job.",
+        ),
+        Kind.JOB_TIMED_OUT: Meaning(
+            Action.NEW_JOB,
+            _T,
+            "The query job was not complete within job_timeout",
+            f"{_AGAIN} If it happens often, raise job_timeout or filter the object with object_overrides.",
+        ),
+        Kind.JOB_NOT_COMPLETE: Meaning(Action.NOT_READY, _T, "The query job has not ended yet", _AGAIN),
+        Kind.JOB_ALREADY_ENDED: Meaning(
+            Action.IGNORE, _T, "The query job has already ended", "There is nothing to do."
+        ),
+        Kind.LOCATOR_REFUSED: Meaning(Action.NEW_JOB, _T, "Salesforce does not accept the page's locator", _AGAIN),
+        Kind.PAGE_REJECTED: Meaning(Action.FETCH_PAGE_AGAIN, _T, "A result page is not what it should be", _AGAIN),
+        Kind.BODY_BROKEN: Meaning(Action.FETCH_PAGE_AGAIN, _T, "A result page broke off while it was read", _AGAIN),
+        Kind.TOTAL_MISMATCH: Meaning(
+            Action.FAIL_STREAM,
+            _T,
+            "The rows received are not as many as the query job reports",
+            "Run the sync again; it reads these rows anew with a new query job.",
+        ),
+        Kind.ANSWER_LOST: Meaning(
+            Action.SEND_ONCE_MORE,
+            _T,
+            "The answer to the creation of a query job was lost",
+            f"{_AGAIN} A job that nobody uses may remain under Setup > Bulk Data Load Jobs.",
+        ),
+        Kind.UNAVAILABLE: Meaning(
+            Action.RETRY,
+            _T,
+            "Salesforce is not available at the moment",
+            f"{_AGAIN} https://status.salesforce.com shows outages and maintenance of the org's instance.",
+        ),
+        Kind.CONNECTION: Meaning(
+            Action.RETRY,
+            _T,
+            "The connection to Salesforce failed",
+            f"{_AGAIN} If it stays, check the network, its proxy and its firewall.",
+        ),
+        Kind.HOST_NOT_FOUND: Meaning(
+            Action.RETRY,
+            _C,
+            "The host of login_url cannot be found",
+            "Check login_url for typing errors, and that the network's DNS knows Salesforce's hosts.",
+        ),
+        Kind.CERTIFICATE_REFUSED: Meaning(
+            Action.STOP_RUN,
+            _C,
+            "The TLS certificate of the other side cannot be trusted",
+            "If a proxy inspects TLS, set REQUESTS_CA_BUNDLE to its certificate authority; else check login_url.",
+        ),
+        Kind.REDIRECTED: Meaning(
+            Action.RETRY,
+            _T,
+            "Salesforce answered with a redirect, as it does in maintenance and when an org has moved",
+            f"{_AGAIN} If My Domain was renamed, set login_url to its new URL.",
+        ),
+        Kind.REQUEST_TOO_LARGE: Meaning(
+            Action.FAIL_STREAM, _S, "Salesforce finds the request too large", f"Select fewer fields. {_REPORT}"
+        ),
+        Kind.CLOCKS_DISAGREE: Meaning(
+            Action.STOP_RUN,
+            _T,
+            "Salesforce's servers disagree about the time by more than an hour, so no sync can say how far it has read",
+            "Nothing is lost: no saved cursor is ahead of the earlier clock. Run the sync again later. If this stays, "
+            "see whether a proxy answers in Salesforce's place; if not, give Salesforce support both addresses.",
+        ),
+        Kind.UNREADABLE_ANSWER: Meaning(
+            Action.RETRY,
+            _T,
+            "Salesforce sent an answer that cannot be read",
+            f"{_AGAIN} If it stays, check that login_url is a Salesforce login host and that no proxy answers for it.",
+        ),
+        # Other programs fill a disk, too, and the next run may be on another machine: it is worth a try.
+        Kind.NO_DISK_SPACE: Meaning(
+            Action.STOP_RUN,
+            _T,
+            "No space is left for result pages on the disk of the machine this runs on",
+            "Nothing is lost. Give the directory that TMPDIR names (else /tmp) more space, or lower page_size: a few "
+            "pages lie there at a time. Then run the sync again.",
+        ),
+        Kind.DISK_ERROR: Meaning(
+            Action.STOP_RUN,
+            _C,
+            "A result page could not be kept on the disk of the machine this runs on",
+            "Nothing is lost. See that the directory that TMPDIR names (else /tmp) is there and that this user may "
+            "write to it. Then run the sync again.",
+        ),
+        Kind.INTERRUPTED: Meaning(Action.STOP_RUN, _T, "The run was stopped by a signal", _AGAIN),
+        Kind.UNEXPECTED: Meaning(Action.FAIL_STREAM, _S, "Something unforeseen happened", _REPORT),
+    }
+)
