@@ -65,6 +65,11 @@ image-test: $(STAMP) image ## Try every protocol command through the container, 
 pyairbyte-test: $(STAMP) $(PYAIRBYTE)/.set-up ## Let PyAirbyte read a simulated org into DuckDB, twice
 	@PYAIRBYTE_PYTHON=$(PYAIRBYTE)/bin/python $(BIN)/python -m pytest $(PYTEST_ARGS) integration_tests/pyairbyte_checks.py
 
+.PHONY: jinjava-test
+jinjava-test: $(STAMP) ## Render the Authenticate button with Jinjava itself, as the platform does (Java, Maven)
+	@JINJAVA_FETCH_SECONDS=600 $(BIN)/python -m pytest -n 0 -rs $(PYTEST_ARGS) integration_tests/test_jinjava.py | \
+		tee /dev/stderr | grep -q ' 1 passed'
+
 $(PYAIRBYTE)/.set-up: requirements/pyairbyte.txt .ci/setup
 	@VENV=$(PYAIRBYTE) LOCK=requirements/pyairbyte.txt .ci/setup
 	@touch $@

@@ -1,7 +1,18 @@
-"""The Airbyte specification, made from the form.
+"""The Airbyte specification: the form, and the Authenticate button.
 
 ``python -m source_salesforce_bulk.airbyte.spec`` writes ``spec.json`` beside this file, so that ``spec`` can be
 answered without importing pydantic; a test holds the two equal.
+
+The button is the authorization code flow. The platform opens ``consent_url``, posts ``access_token_params`` to
+``access_token_url`` and stores the refresh token in the configuration; the connector itself is not involved. The
+platform renders each text with Jinjava under narrow rules:
+
+- The only filters are ``urlencode``, ``replace``, ``b64encode`` and ``codechallengeS256``, in exactly this case. Any
+  other word after a ``|`` is a fatal error, and no browser window opens.
+- An expression ends at the first ``}}``, so expressions cannot be nested.
+- ``NAME_param`` is ``name=value`` and ``NAME_value`` the value alone. Only the redirect URI and the scope are encoded
+  in their ``_param``. An unknown word renders as nothing.
+- Parameters are sent as JSON unless ``Content-Type`` says otherwise; the platform encodes the values of a form.
 """
 
 from __future__ import annotations
@@ -11,7 +22,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from source_salesforce_bulk.airbyte.oauth_button import advanced_auth
 from source_salesforce_bulk.form import ConfigForm
 
 DOCUMENTATION_URL = "https://docs.airbyte.com/integrations/sources/salesforce-bulk"
@@ -39,6 +49,15 @@ _GROUPS: Mapping[str, tuple[str, frozenset[str]]] = {
     ),
 }
 
+# What users paste often ends in a slash.
+_LOGIN_HOST = "{{ login_url | replace('.com/', '.com') }}"
+# base64url without padding (RFC 7636, appendix A). Older platforms' filter leaves out the last three steps.
+_S256 = "codechallengeS256 | replace('+', '-') | replace('/', '_') | replace('=', '')"
+# The state is all that the platform keeps from one step to the next. Its hash is as hard to guess, is not in any
+# address that a browser shows, and has the length that a verifier needs however long the state is.
+_CODE_VERIFIER = f"{{{{ state_value | {_S256} }}}}"
+_CODE_CHALLENGE = f"{{{{ state_value | {_S256} | {_S256} }}}}"
+
 
 def connection_specification() -> dict[str, Any]:
     """The form as a draft-07 JSON schema, without references; a new dict at every call."""
@@ -61,6 +80,24 @@ def connector_specification() -> dict[str, Any]:
         "supportsNormalization": False,
         "supportsDBT": False,
         "advanced_auth": advanced_auth(),
+    }
+
+
+def advanced_auth() -> dict[str, Any]:
+    """The Authenticate button; a new dict at every call."""
+    return {
+        "auth_flow_type": "oauth2.0",
+        "predicate_key": ["credentials", "auth_type"],
+        "predicate_value": "refresh_token",
+        "oauth_config_specification": {
+            "oauth_user_input_from_connector_config_specification": _texts(login_url=["login_url"]),
+            "oauth_connector_input_specification": _oauth_requests(),
+            "complete_oauth_output_specification": _texts(refresh_token=["credentials", "refresh_token"]),
+            "complete_oauth_server_input_specification": _texts(client_id=None, client_secret=None),
+            "complete_oauth_server_output_specification": _texts(
+                client_id=["credentials", "client_id"], client_secret=["credentials", "client_secret"]
+            ),
+        },
     }
 
 
@@ -99,6 +136,43 @@ def _resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict
         name = resolved.pop("$ref").rpartition("/")[2]
         resolved = {**definitions[name], **resolved}
     return resolved
+
+
+def _oauth_requests() -> dict[str, Any]:
+    """The two requests of the flow. Secrets are in the body: addresses end up in the logs of proxies and servers."""
+    return {
+        "consent_url": f"{_LOGIN_HOST}/services/oauth2/authorize?response_type=code&{{{{ client_id_param }}}}"
+        "&{{ redirect_uri_param }}&{{ state_param }}&{{ scope_param }}"
+        f"&code_challenge={_CODE_CHALLENGE}&code_challenge_method=S256",
+        "scope": "api refresh_token",
+        "state": {"min": 43, "max": 128},
+        "access_token_url": f"{_LOGIN_HOST}/services/oauth2/token",
+        "access_token_headers": {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+        },
+        "access_token_params": {
+            "grant_type": "authorization_code",
+            "client_id": "{{ client_id_value }}",
+            "client_secret": "{{ client_secret_value }}",
+            "code": "{{ auth_code_value }}",
+            "redirect_uri": "{{ redirect_uri_value }}",
+            "code_verifier": _CODE_VERIFIER,
+        },
+        "extract_output": ["refresh_token"],
+    }
+
+
+def _texts(**paths: list[str] | None) -> dict[str, Any]:
+    """A schema of texts, each with its place in the configuration."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            name: {"type": "string", **({"path_in_connector_config": path} if path else {})}
+            for name, path in paths.items()
+        },
+    }
 
 
 if __name__ == "__main__":
