@@ -116,7 +116,7 @@ TOTALS = {
     "total_missing_and_a_page_short": Trial(
         [on_account("total_missing", times=None), on_account("short_page", page=3)]
     ),
-    "early_count": Trial([], settings=with_settings(early_record_count=True)),
+    "early_count": Trial([], settings=with_settings(count_while_running="total")),
     "snapshot_at_creation": Trial([], settings=with_settings(snapshot_at="creation")),
 }
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -240,8 +241,15 @@ def test_the_process_says_where_it_is_and_ends_on_a_signal(tmp_path: Path) -> No
     scratch = {**os.environ, "TMPDIR": str(tmp_path)}
     options = ("--ready-file", str(tmp_path / "ready"), "--set", 'zero_rows="empty"')
     with running(*options, env=scratch) as (process, ready):
-        assert json.loads((tmp_path / "ready").read_text()) == ready
+        file = tmp_path / "ready"
+        assert file.stat().st_mode & 0o777 == 0o600
+        kept = json.loads(file.read_text())
+        assert kept["credentials"] == requests.get(ready["control_url"] + "/credentials", timeout=20).json()["result"]
         assert set(ready["credentials"]) == {"refresh_token", "client_credentials", "jwt_bearer"}
+        assert "PRIVATE KEY" not in json.dumps(ready)
+        key = Path(ready["credentials"]["jwt_bearer"]["private_key_file"])
+        assert key.read_text() == kept["credentials"]["jwt_bearer"]["private_key"]
+        assert key.stat().st_mode & 0o777 == 0o600
         versions = requests.get(ready["url"] + "/services/data", timeout=20)
         assert versions.status_code == 200
         assert requests.get(ready["control_url"] + "/objects", timeout=20).status_code == 200
@@ -249,6 +257,30 @@ def test_the_process_says_where_it_is_and_ends_on_a_signal(tmp_path: Path) -> No
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     assert not list(tmp_path.glob("simulated-org-*"))
+
+
+def test_on_a_terminal_it_says_where_it_listens_and_how_it_ends() -> None:
+    ours, its = os.openpty()
+    command = [sys.executable, "-m", "integration_tests.simulated_org"]
+    with (
+        os.fdopen(ours, "rb") as terminal,
+        subprocess.Popen(command, cwd=ROOT, stdout=its, stdin=subprocess.DEVNULL) as process,
+    ):
+        os.close(its)
+        try:
+            said = terminal.readline().decode().rstrip()
+            assert re.fullmatch(r"Listening on http://127\.0\.0\.1:\d+ \(control API: \S+\)\. Ctrl-C ends it\.", said)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+
+
+def test_a_developer_edition_has_its_own_daily_limits() -> None:
+    with running("--edition", "developer") as (_, ready):
+        limits = requests.get(ready["control_url"] + "/limits", timeout=20).json()["result"]
+        assert limits["DailyApiRequests"] == {"Max": 15_000, "Remaining": 15_000}
+        assert limits["DailyBulkV2QueryJobs"]["Max"] == 10_000
 
 
 def test_the_process_ends_with_its_parent() -> None:

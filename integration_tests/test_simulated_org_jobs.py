@@ -32,7 +32,7 @@ def test_a_job_goes_through_its_states_by_polls(org: SimulatedOrg, client: OrgCl
     bodies = [client.info(job).json() for _ in range(4)]
     assert [one["state"] for one in bodies] == ["InProgress", "InProgress", "JobComplete", "JobComplete"]
     assert bodies[0]["jobType"] == "V2Query"
-    assert "numberRecordsProcessed" not in bodies[0]
+    assert bodies[0]["numberRecordsProcessed"] == 0
     assert bodies[-1]["numberRecordsProcessed"] == len(org.control.rows("Account"))
     assert {"retries", "totalProcessingTime", "isPkChunkingSupported"} <= set(bodies[-1])
 
@@ -62,11 +62,19 @@ def test_the_org_runs_only_so_many_jobs(org: SimulatedOrg, client: OrgClient) ->
     assert org.control.peak_unfinished_jobs() == 2
 
 
-@pytest.mark.parametrize("early", [True, False])
-def test_the_count_before_completion_is_a_knob(org: SimulatedOrg, client: OrgClient, early: bool) -> None:
-    org.control.configure(early_record_count=early)
+@pytest.mark.parametrize("form", ["zero", "missing", "total"])
+def test_the_count_before_completion_is_a_knob(org: SimulatedOrg, client: OrgClient, form: str) -> None:
+    org.control.configure(count_while_running=form)
     job = client.create(ACCOUNTS).json()["id"]
-    assert ("numberRecordsProcessed" in client.info(job).json()) is early
+    expected = {"zero": 0, "missing": None, "total": len(org.control.rows("Account"))}[form]
+    assert client.info(job).json().get("numberRecordsProcessed") == expected
+    assert client.info(job).json()["numberRecordsProcessed"] == len(org.control.rows("Account"))
+
+
+@pytest.mark.parametrize(("version", "known"), [("51.0", False), ("57.0", False), ("58.0", True), ("66.0", True)])
+def test_older_versions_do_not_say_whether_chunking_is_supported(org: SimulatedOrg, version: str, known: bool) -> None:
+    client = OrgClient(org, version)
+    assert ("isPkChunkingSupported" in client.info(client.finished(ACCOUNTS)).json()) is known
 
 
 @pytest.mark.parametrize(("moment", "sees_it"), [("creation", False), ("processing", True)])

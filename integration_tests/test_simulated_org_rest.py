@@ -33,6 +33,7 @@ def test_versions_need_no_session_and_cost_nothing(org: SimulatedOrg) -> None:
 
 
 def test_every_other_answer_counts_and_says_so(org: SimulatedOrg, client: OrgClient) -> None:
+    org.control.configure(limit_info_lag=(0,))
     first, second = client.get("limits"), client.get("sobjects")
     assert first.headers["Sforce-Limit-Info"] == "api-usage=1/5000000"
     assert second.headers["Sforce-Limit-Info"] == "api-usage=2/5000000"

@@ -129,7 +129,15 @@ def test_transfers_carry_the_same_bytes(org: SimulatedOrg, client: OrgClient, tr
     assert (answer.headers.get("Transfer-Encoding") == "chunked") is (transfer == "chunked")
 
 
-@pytest.mark.parametrize(("form", "content"), [("header", b'"Id","Name"\n'), ("empty", b"")])
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("header", b'"Id","Name"\n'),
+        ("empty", b""),
+        ("newline", b"\n"),
+        ("text", b"Records not found for this query"),
+    ],
+)
 def test_zero_rows(org: SimulatedOrg, client: OrgClient, form: str, content: bytes) -> None:
     org.control.configure(zero_rows=form)
     job = client.finished("SELECT Id, Name FROM Empty__c")

@@ -6,14 +6,17 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 from pathlib import Path
 
+from integration_tests.simulated_org.credentials import all_credentials
 from integration_tests.simulated_org.org import Org
 from integration_tests.simulated_org.server import OrgServer
-from integration_tests.simulated_org.settings import OrgSettings
-from integration_tests.simulated_org.simulated import org_credentials
+from integration_tests.simulated_org.settings import OrgSettings, limits_of
+
+_API_REQUESTS = {"sandbox": 5_000_000, "enterprise": 110_000, "developer": 15_000}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,10 +39,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--request-seconds", type=float, default=0.0, help="time added to every answer")
     parser.add_argument("--describe-seconds", type=float, default=0.0, help="time added to every describe")
     parser.add_argument("--bandwidth", type=float, metavar="BYTES_PER_S", help="of one answer")
-    parser.add_argument("--page-size", type=int, default=50_000, help="rows of a page without maxRecords")
+    parser.add_argument("--page-size", type=int, default=248_654, help="rows of a page without maxRecords")
+    parser.add_argument("--edition", choices=list(_API_REQUESTS), default="sandbox", help="sets the daily limits")
     parser.add_argument("--data-until", default="2026-06-30T00:00:00Z", help="the newest stamp of generated rows")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="any other setting")
-    parser.add_argument("--ready-file", type=Path, metavar="PATH", help="write the ready line there too")
+    parser.add_argument(
+        "--ready-file", type=Path, metavar="PATH", help="write a ready line with every credential there"
+    )
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin is closed")
     return parser
 
@@ -59,6 +65,7 @@ def _settings(options: argparse.Namespace) -> OrgSettings:
         bandwidth=options.bandwidth,
         page_size=options.page_size,
         data_until=options.data_until,
+        limits=limits_of(_API_REQUESTS[options.edition]),
         **{name: json.loads(value) for name, value in further.items()},
     )
 
@@ -82,21 +89,26 @@ async def _serve(options: argparse.Namespace, settings: OrgSettings) -> None:
 
 
 def _announce(org: Org, server: OrgServer, ready_file: Path | None) -> None:
-    line = json.dumps(
-        {
-            "url": server.url,
-            "instance_url": server.instance_url,
-            "control_url": server.url + "/__control",
-            "credentials": {
-                flow: org_credentials(org, flow) for flow in ("refresh_token", "client_credentials", "jwt_bearer")
-            },
-        }
-    )
+    """Say where the org listens: a sentence on a terminal, a JSON line to a program. The key goes into a file."""
+    ready = {"url": server.url, "instance_url": server.instance_url, "control_url": server.url + "/__control"}
     if ready_file is not None:
         partial = ready_file.with_suffix(ready_file.suffix + ".partial")
-        partial.write_text(line + "\n")
+        _write_private(partial, json.dumps(ready | {"credentials": all_credentials(org)}) + "\n")
         partial.rename(ready_file)
-    print(line, flush=True)
+    if sys.stdout.isatty():
+        print(f"Listening on {server.url} (control API: {ready['control_url']}/). Ctrl-C ends it.", flush=True)
+        return
+    credentials = all_credentials(org)
+    key_file = org.directory / "private_key.pem"
+    _write_private(key_file, credentials["jwt_bearer"].pop("private_key"))
+    credentials["jwt_bearer"]["private_key_file"] = str(key_file)
+    print(json.dumps(ready | {"credentials": credentials}), flush=True)
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
 
 
 async def _watch_stdin(stop: asyncio.Event) -> None:

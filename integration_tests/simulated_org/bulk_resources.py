@@ -160,7 +160,8 @@ class BulkResources:
 
     def _info(self, job: QueryJob) -> dict[str, Any]:
         settings = self._org.settings
-        return job.info_body(early_count=settings.early_record_count, chunking_key=settings.pk_chunking_key)
+        known = float(job.version) >= settings.pk_chunking_key_since
+        return job.info_body(while_running=settings.count_while_running, chunking_key=known)
 
     def _same_version(self, job: QueryJob, call: Call) -> None:
         if job.version != call.version:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from integration_tests.simulated_org.clock import csv_stamp
+from integration_tests.simulated_org.credentials import all_credentials
 from integration_tests.simulated_org.csv_text import CsvForm
 from integration_tests.simulated_org.events import EVENTS
 from integration_tests.simulated_org.faults import Fault
@@ -97,6 +98,12 @@ class Control:
     def remove_field(self, object: str, field: str) -> None:
         """Remove a field: describe no longer shows it, SOQL answers INVALID_FIELD."""
         self._org.schema.remove_field(object, field, self._org.clock.now())
+
+    def rename_field(self, object: str, field: str, name: str) -> None:
+        """Rename a field; another spelling in letter case alone is the same field, as for Salesforce."""
+        declared = self._org.object(object)
+        self._org.store.rename(declared, field, name)
+        self._org.schema.rename_field(object, field, name, self._org.clock.now())
 
     def hide_field(self, object: str, field: str) -> None:
         """Hide a field by field-level security; to the user it looks removed."""
@@ -270,6 +277,10 @@ class Control:
             {"client_id": one.client_id, "requests": one.requests, "ended_with": one.ended_with}
             for one in self._org.sessions.all()
         ]
+
+    def credentials(self) -> dict[str, dict[str, Any]]:
+        """Give the credentials that work now for every flow, the private key among them."""
+        return all_credentials(self._org)
 
     def refresh_tokens(self) -> list[str]:
         """Give the refresh tokens that still work."""

@@ -111,6 +111,8 @@ def _master_record_type() -> dict[str, Any]:
 def describe_field(field: Field) -> dict[str, Any]:
     """Give a field's entry in an object's describe."""
     text = field.kind in ("text", "id")
+    whole = field.type in ("int", "long")
+    writable = not field.calculated and field.kind != "compound" and field.type != "id"
     described: dict[str, Any] = dict.fromkeys(_FALSE_FIELD_KEYS, False) | dict.fromkeys(_NULL_FIELD_KEYS)
     described |= {
         "aggregatable": field.filterable,
@@ -119,9 +121,9 @@ def describe_field(field: Field) -> dict[str, Any]:
         "calculatedFormula": "TODAY()" if field.calculated and field.custom else None,
         "caseSensitive": field.type == "id",
         "compoundFieldName": field.compound,
-        "createable": not field.calculated and field.type != "id",
+        "createable": writable,
         "custom": field.custom,
-        "digits": field.precision if field.type in ("int", "long") else 0,
+        "digits": field.precision if whole else 0,
         "encrypted": field.type == "encryptedstring",
         "extraTypeInfo": "plaintextarea" if field.type == "textarea" else None,
         "filterable": field.filterable,
@@ -136,7 +138,8 @@ def describe_field(field: Field) -> dict[str, Any]:
         "permissionable": field.nillable,
         "picklistValues": [_choice(choice) for choice in field.choices],
         "polymorphicForeignKey": len(field.targets) > 1,
-        "precision": field.precision,
+        "precision": 0 if whole else field.precision,
+        "queryByDistance": field.kind == "compound",
         "referenceTo": list(field.targets),
         "relationshipName": field.relationship,
         "restrictedPicklist": bool(field.choices),
@@ -144,7 +147,7 @@ def describe_field(field: Field) -> dict[str, Any]:
         "soapType": TYPES[field.type].soap_type,
         "sortable": field.sortable,
         "type": field.type,
-        "updateable": not field.calculated and field.type != "id",
+        "updateable": writable,
     }
     return dict(sorted(described.items()))
 
@@ -165,7 +168,6 @@ _FALSE_FIELD_KEYS = (
     "formulaTreatNullNumberAsZero",
     "highScaleNumber",
     "htmlFormatted",
-    "queryByDistance",
     "restrictedDelete",
     "searchPrefilterable",
     "unique",

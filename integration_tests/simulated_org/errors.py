@@ -74,6 +74,17 @@ API_ERRORS: dict[str, ErrorTemplate] = {
         "No such column 'Gone__c' on entity '{object}'. If you are attempting to use a custom field, be sure to append "
         "the '__c' after the custom field name.",
     ),
+    "INVALID_FIELD/filter": ErrorTemplate(
+        400,
+        "INVALID_FIELD",
+        "\nWHERE SystemModstamp >= 2026-01-01T00:00:00Z\n      ^\nERROR at Row:1:Column:30\n"
+        "field 'SystemModstamp' can not be filtered in a query call",
+    ),
+    "INVALID_FIELD/duplicate": ErrorTemplate(
+        400,
+        "INVALID_FIELD",
+        "\nSELECT Id, Id FROM {object}\n       ^\nERROR at Row:1:Column:8\nduplicate field selected: Id",
+    ),
     "INVALID_TYPE": ErrorTemplate(
         400,
         "INVALID_TYPE",
@@ -82,7 +93,9 @@ API_ERRORS: dict[str, ErrorTemplate] = {
         "the '__c' after the entity name.",
     ),
     "INVALIDENTITY": ErrorTemplate(400, "INVALIDENTITY", "Entity '{object}' is not supported by the Bulk API."),
-    "COMPOUND": ErrorTemplate(400, "FEATURENOTENABLED", "Selecting compound data not supported in Bulk Query"),
+    "COMPOUND": ErrorTemplate(400, "API_ERROR", "Selecting compound data not supported in Bulk Query"),
+    "BLOB": ErrorTemplate(400, "API_ERROR", "Blob field not supported in Bulk V2 Query with CSV content type"),
+    "SUBQUERY": ErrorTemplate(400, "API_ERROR", "Aggregate Relationships not supported in Bulk Query"),
     "API_ERROR": ErrorTemplate(400, "API_ERROR", "Entity type {object} does not support query"),
     "API_ERROR/view_all": ErrorTemplate(
         400, "API_ERROR", "Implementation restriction: {object} query requires the View All Data permission"
@@ -121,11 +134,12 @@ API_ERRORS: dict[str, ErrorTemplate] = {
     "API_DISABLED_FOR_ORG": ErrorTemplate(
         403, "API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner"
     ),
-    "API_CURRENTLY_DISABLED": ErrorTemplate(403, "API_CURRENTLY_DISABLED", "API is currently disabled for this user"),
+    "API_CURRENTLY_DISABLED": ErrorTemplate(403, "API_CURRENTLY_DISABLED", "API is currently disabled for this User"),
     "INVALID_OPERATION_WITH_EXPIRED_PASSWORD": ErrorTemplate(
         403, "INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "The user's password has expired"
     ),
     "INSUFFICIENT_ACCESS": ErrorTemplate(403, "INSUFFICIENT_ACCESS", "insufficient access rights on object {object}"),
+    "FORBIDDEN": ErrorTemplate(403, "FORBIDDEN", "You don't have access to this resource."),
     "FUNCTIONALITY_NOT_ENABLED": ErrorTemplate(
         403, "FUNCTIONALITY_NOT_ENABLED", "This feature is not currently enabled for this user."
     ),
@@ -172,8 +186,11 @@ OAUTH_ERRORS: dict[str, ErrorTemplate] = {
     "authentication_failure": ErrorTemplate(400, "invalid_grant", "authentication failure"),
     "invalid_password": ErrorTemplate(400, "invalid_grant", "authentication failure - Invalid Password"),
     "ip_restricted": ErrorTemplate(400, "invalid_grant", "ip restricted"),
+    "ip_restricted_by_developer": ErrorTemplate(400, "invalid_grant", "ip restricted by app developer"),
     "inactive_user": ErrorTemplate(400, "invalid_grant", "inactive user"),
+    "inactive_user_code": ErrorTemplate(400, "inactive_user", "user is inactive"),
     "inactive_organization": ErrorTemplate(400, "invalid_grant", "inactive organization"),
+    "inactive_org_code": ErrorTemplate(400, "inactive_org", "organization is locked, closed, or suspended"),
     "audience": ErrorTemplate(400, "invalid_grant", "Audience validation failed"),
     "no_client_credentials_user": ErrorTemplate(400, "invalid_grant", "no client credentials user enabled"),
     "not_approved": ErrorTemplate(400, "invalid_grant", "user hasn't approved this consumer"),
@@ -182,6 +199,7 @@ OAUTH_ERRORS: dict[str, ErrorTemplate] = {
     "client_identifier_invalid": ErrorTemplate(400, "invalid_client_id", "client identifier invalid"),
     "invalid_client": ErrorTemplate(400, "invalid_client", "invalid client credentials"),
     "invalid_client_401": ErrorTemplate(401, "invalid_client", "invalid client credentials"),
+    "not_installed": ErrorTemplate(400, "invalid_client", "app must be installed into org"),
     "unsupported_grant_type": ErrorTemplate(400, "unsupported_grant_type", "grant type not supported"),
     "not_admin_approved": ErrorTemplate(400, "invalid_app_access", "user is not admin approved to access this app"),
     "app_not_found": ErrorTemplate(400, "app_not_found", "External client app is not installed in this org"),
@@ -191,4 +209,19 @@ OAUTH_ERRORS: dict[str, ErrorTemplate] = {
     "already_processing": ErrorTemplate(400, "invalid_grant", "token request is already being processed"),
     "retry": ErrorTemplate(400, "unknown_error", "retry your request"),
     "not_on_login_host": ErrorTemplate(400, "invalid_grant", "request not supported on this domain"),
+}
+
+# How a job that was accepted ends Failed; in Bulk API 1.0's words, which reach these jobs too.
+JOB_FAILURES: dict[str, str] = {
+    "retried": "InternalServerError : Retried more than 15 times",
+    "timeout": "InvalidBatch : Failed to process query: QUERY_TIMEOUT: Your query request was running for too long.",
+    "client_input": "ClientInputError : Invalid query",
+    "malformed": "InvalidBatch : Failed to process query: MALFORMED_QUERY: unexpected token: 'FROM'",
+    "invalid_field": "InvalidBatch : Failed to process query: INVALID_FIELD: "
+    "No such column 'Gone__c' on entity '{object}'.",
+    "invalid_type": "InvalidBatch : Failed to process query: INVALID_TYPE: sObject type '{object}' is not supported.",
+    "not_serializable": "FeatureNotEnabled : Cannot serialize value for 'Complex__c' in CSV format",
+    "write": "InternalServerError : Failed to write query result",
+    "unexpected": "Unexpected exception encountered in query processing. Please contact support with the following id: "
+    "1234567890-12345 (1234567890)",
 }

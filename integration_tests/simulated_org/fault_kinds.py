@@ -46,7 +46,10 @@ KINDS: dict[str, Kind] = {
     "query_done_early": Kind("after", "query", "REST query says done although rows are left"),
     # The job goes another way; decided when it is made.
     "job_failed": Kind(
-        "job", "createJob", "ends Failed, with `message` or without; only above `rows` rows if `value` is 'above'"
+        "job",
+        "createJob",
+        "ends Failed, with `message` or without, or as `error` names (errors.JOB_FAILURES); only above `rows` rows if "
+        "`value` is 'above'",
     ),
     "job_aborted": Kind("job", "createJob", "an administrator aborts it"),
     "job_stuck": Kind("job", "createJob", "stays InProgress for ever"),

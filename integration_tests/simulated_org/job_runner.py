@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from integration_tests.simulated_org.csv_text import DELIMITERS, LINE_ENDINGS, CsvForm
+from integration_tests.simulated_org.errors import JOB_FAILURES
 from integration_tests.simulated_org.faults import Target
 from integration_tests.simulated_org.ids import record_id
 from integration_tests.simulated_org.jobs import (
@@ -156,6 +157,8 @@ class JobRunner:
         if failing.value == "above" and job.snapshot is not None and job.snapshot.rows <= failing.rows:
             return False
         job.error_message = failing.message
+        if failing.error is not None:
+            job.error_message = JOB_FAILURES[failing.error].replace("{object}", job.object)
         return True
 
     def _end(self, job: QueryJob, state: str) -> None:

@@ -84,11 +84,11 @@ class QueryJob:
         return locator
 
     def total(self) -> int | None:
-        """Give numberRecordsProcessed as it is reported of a finished job."""
+        """Give numberRecordsProcessed as it is reported of a finished job, or of a running one that has its result."""
         if self.planned("total_missing") is not None:
             return None
         wrong = self.planned("total_wrong")
-        rows = self.snapshot.rows if self.snapshot is not None and self.state == COMPLETE else 0
+        rows = self.snapshot.rows if self.snapshot is not None and self.state in (IN_PROGRESS, COMPLETE) else 0
         return rows + (wrong.delta if wrong is not None else 0)
 
     def create_body(self) -> dict[str, Any]:
@@ -109,12 +109,14 @@ class QueryJob:
             "columnDelimiter": self.column_delimiter,
         }
 
-    def info_body(self, *, early_count: bool, chunking_key: bool) -> dict[str, Any]:
+    def info_body(self, *, while_running: str, chunking_key: bool) -> dict[str, Any]:
         """Give the recorded keys of job info."""
         body = self.create_body() | {"jobType": self.job_type, "retries": 0, "totalProcessingTime": 0}
         if chunking_key:
             body["isPkChunkingSupported"] = bool(self.compiled and self.compiled.pk_chunking)
-        total = self.total() if early_count or self.state in TERMINAL else None
+        total = self.total() if while_running == "total" or self.state in TERMINAL else None
+        if total is None and while_running == "zero" and self.state == IN_PROGRESS:
+            total = 0
         if total is not None:
             body["numberRecordsProcessed"] = total
         if self.state in TERMINAL:

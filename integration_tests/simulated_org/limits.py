@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from integration_tests.simulated_org.errors import API_ERRORS, ApiError
 
@@ -13,15 +13,19 @@ class Limits:
     def __init__(self, limits: Mapping[str, tuple[int, int]]) -> None:
         self._max = {name: pair[0] for name, pair in limits.items()}
         self._left = {name: float(pair[1]) for name, pair in limits.items()}
+        self._headers = 0
 
     def body(self) -> dict[str, dict[str, int]]:
         """Give the body of `GET …/limits`."""
         return {name: {"Max": self._max[name], "Remaining": max(0, int(self._left[name]))} for name in self._max}
 
-    def header(self) -> str:
-        """Give the value of `Sforce-Limit-Info`."""
+    def header(self, lags: Sequence[int] = ()) -> str:
+        """Give the value of `Sforce-Limit-Info`; `lags` says, answer by answer in turn, how many calls it is behind."""
         limit = self._max["DailyApiRequests"]
-        return f"api-usage={limit - max(0, int(self._left['DailyApiRequests']))}/{limit}"
+        used = limit - max(0, int(self._left["DailyApiRequests"]))
+        lag = lags[self._headers % len(lags)] if lags else 0
+        self._headers += 1
+        return f"api-usage={max(0, used - lag)}/{limit}"
 
     def set(self, name: str, *, maximum: int | None = None, remaining: float | None = None) -> None:
         """Change one counter, or add one."""

@@ -88,11 +88,12 @@ class TokenEndpoint:
         }
         digest = hashlib.sha256((answer["id"] + answer["issued_at"]).encode()).digest()
         answer["signature"] = base64.b64encode(digest).decode()
-        if settings.token_extra_keys:
-            answer |= {"token_type": "Bearer", "scope": "api refresh_token"}
+        answer |= {"token_type": "Bearer", "scope": "api refresh_token"}
+        if settings.token_api_instance_url:
+            answer["api_instance_url"] = "https://api.salesforce.com"
         if rotated is not None:
             answer["refresh_token"] = rotated
-        return answer
+        return {key: value for key, value in answer.items() if key not in settings.token_keys_left_out}
 
     def _app(self, form: Mapping[str, str]) -> App:
         app = self.apps.get(form.get("client_id", ""))
@@ -136,7 +137,7 @@ class TokenEndpoint:
         return app
 
     def _verify(self, assertion: str, app: App, settings: OrgSettings, audiences: tuple[str, ...]) -> None:
-        known = [*audiences, "https://login.salesforce.com", "https://test.salesforce.com"]
+        known = _audiences(settings.jwt_audiences, audiences)
         try:
             claims = jwt.decode(
                 assertion,
@@ -151,6 +152,11 @@ class TokenEndpoint:
         now = self._clock.seconds() if settings.jwt_exp_by_org_clock else time.time()
         if float(claims["exp"]) < now:
             raise OAUTH_ERRORS["expired_assertion"].oauth_error()
+
+
+def _audiences(accepted: str, own: tuple[str, ...]) -> tuple[str, ...]:
+    login, test = "https://login.salesforce.com", "https://test.salesforce.com"
+    return {"any": (*own, login, test), "own": own, "login": (login,), "test": (test,)}[accepted]
 
 
 def refused(name: str) -> OAuthError:

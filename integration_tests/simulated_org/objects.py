@@ -127,6 +127,18 @@ class Schema:
         fields = tuple(one for one in entry.declared.fields if one.name.lower() != field_name.lower())
         self._change(entry, replace(entry.declared, fields=fields), now)
 
+    def rename_field(self, name: str, field_name: str, new_name: str, now: datetime) -> None:
+        """Give a field another name, or another spelling of its name, in its place.
+
+        :raises KeyError: there is no such field.
+        """
+        entry = self._entries[name.lower()]
+        found = entry.declared.field(field_name)
+        if found is None:
+            raise KeyError(field_name)
+        fields = [replace(one, name=new_name) if one is found else one for one in entry.declared.fields]
+        self._change(entry, replace(entry.declared, fields=tuple(fields)), now)
+
     def hide_field(self, name: str, field_name: str, now: datetime, *, hidden: bool = True) -> None:
         """Hide a field by field-level security, or show it again."""
         entry = self._entries[name.lower()]

@@ -13,6 +13,7 @@ from integration_tests.simulated_org.snapshots import Snapshot
 from integration_tests.simulated_org.wire import Answer
 
 END_OF_LOCATORS = "null"
+_ZERO_ROWS = {"empty": b"", "newline": b"\n", "text": b"Records not found for this query"}
 
 
 @dataclass(slots=True)
@@ -56,12 +57,12 @@ def next_locator(job: QueryJob, stop: int, rows: int, settings: OrgSettings) -> 
 
 def sound_page(job: QueryJob, snapshot: Snapshot, start: int, stop: int, settings: OrgSettings) -> Answer:
     """Give a page as it should be, without touching its rows one by one."""
-    empty = snapshot.rows == 0 and settings.zero_rows == "empty"
+    instead = _ZERO_ROWS.get(settings.zero_rows) if snapshot.rows == 0 else None
     headers = _headers(
         str(stop - start) if settings.count_header else None, next_locator(job, stop, snapshot.rows, settings)
     )
-    if empty:
-        return Answer(200, b"", headers)
+    if instead is not None:
+        return Answer(200, instead, headers)
     large = snapshot.is_large(start, stop)
     return Answer(
         200,

@@ -57,6 +57,7 @@ class Call:
     request: web.BaseRequest | None = None  # None for a subrequest of a batch
     session: Session | None = None
     json: Any = None
+    number: int = 0  # of all requests to the server, from 1
 
     @property
     def version(self) -> str:

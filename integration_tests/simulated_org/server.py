@@ -23,7 +23,8 @@ from integration_tests.simulated_org.wire import Answer, ConnectionClosed, code_
 
 _MAX_URI = 16_384
 _HTML_431 = b"<h1>Bad Message 431</h1><pre>reason: Request Header Fields Too Large</pre>"
-_UNCOUNTED = frozenset({"token", "versions", "revoke", "identity", "userinfo", "unknown"})
+_NO_REST = frozenset({"token", "revoke", "identity", "userinfo"})
+_UNCOUNTED = _NO_REST | {"versions", "unknown"}
 
 
 class OrgServer:
@@ -35,6 +36,7 @@ class OrgServer:
         self._control = ControlResources(org)
         self._handlers: dict[str, Handler] = {}
         self._web: web.ServerRunner | None = None
+        self._requests = 0
         self.url = ""
         self.instance_url = ""
 
@@ -62,6 +64,8 @@ class OrgServer:
         if request.path.startswith("/__control"):
             return await self._control.handle(request)
         call = await self._call(request)
+        self._requests += 1
+        call.number = self._requests
         entry = self._note(call)
         try:
             answer = await self._answer(call)
@@ -137,8 +141,10 @@ class OrgServer:
         answer.headers.setdefault("Vary", "Accept-Encoding")
         answer.headers.setdefault("Cache-Control", "no-cache,must-revalidate,max-age=0,no-store,private")
         answer.headers.setdefault("Set-Cookie", "BrowserId=fakeBrowserId; domain=localhost; path=/")
-        if call.kind not in _UNCOUNTED and self._org.settings.limit_info_header:
-            answer.headers.setdefault("Sforce-Limit-Info", self._org.limits.header())
+        if call.kind not in _NO_REST:
+            answer.headers.setdefault("X-Sfdc-Request-Id", f"{call.number:032x}")
+        if call.kind not in _UNCOUNTED and answer.status != 204 and self._org.settings.limit_info_header:
+            answer.headers.setdefault("Sforce-Limit-Info", self._org.limits.header(self._org.settings.limit_info_lag))
         return answer
 
     async def _send(self, call: Call, answer: Answer) -> web.StreamResponse:

@@ -9,9 +9,11 @@ from typing import Literal
 Transfer = Literal["chunked", "content-length", "close"]
 
 
-def _default_limits() -> dict[str, tuple[int, int]]:
+def limits_of(api_requests: int) -> dict[str, tuple[int, int]]:
+    """Give the daily limits of an org with so many API calls a day: 5,000,000 in a full sandbox, 15,000 in a
+    Developer Edition."""
     return {
-        "DailyApiRequests": (5_000_000, 5_000_000),
+        "DailyApiRequests": (api_requests, api_requests),
         "DailyBulkApiBatches": (15_000, 15_000),
         "DailyBulkV2QueryFileStorageMB": (976_562, 976_562),
         "DailyBulkV2QueryJobs": (10_000, 10_000),
@@ -57,12 +59,15 @@ class OrgSettings:
     client_credentials_user: bool = True
     jwt_user_approved: bool = True
     jwt_exp_by_org_clock: bool = False  # else exp is compared with real time
-    token_extra_keys: bool = True  # token_type, scope, signature
+    jwt_audiences: Literal["any", "login", "test", "own"] = "any"  # "test" as in sandboxes and scratch orgs
+    token_keys_left_out: tuple[str, ...] = ()  # such as scope, id, issued_at, signature
+    token_api_instance_url: bool = False  # the token answer has api_instance_url too
 
     # Limits.
-    limits: Mapping[str, tuple[int, int]] = field(default_factory=_default_limits)  # name -> (Max, Remaining)
+    limits: Mapping[str, tuple[int, int]] = field(default_factory=lambda: limits_of(5_000_000))  # (Max, Remaining)
     enforce_limits: bool = True
     limit_info_header: bool = True
+    limit_info_lag: tuple[int, ...] = (0, 2, 1, 3)  # calls that the header of the n-th answer is behind, in turn
     record_count_bias: float = 1.0  # recordCount is an estimate in real orgs
 
     # Query jobs.
@@ -71,20 +76,20 @@ class OrgSettings:
     queue_seconds: float = 0.0  # seconds in UploadComplete, with latency
     max_running_jobs: int | None = None  # further jobs wait in UploadComplete
     snapshot_at: Literal["processing", "creation"] = "processing"
-    early_record_count: bool = False  # numberRecordsProcessed before completion
-    pk_chunking_key: bool = True
+    count_while_running: Literal["zero", "missing", "total"] = "zero"  # numberRecordsProcessed before completion
+    pk_chunking_key_since: float = 58.0  # the first API version whose job info has isPkChunkingSupported
     version_mismatch_code: str = "API_VERSION_MISMATCH"
-    compound_error_code: str = "FEATURENOTENABLED"
+    compound_error_code: str = "API_ERROR"  # recorded; Bulk 1.0 says FUNCTIONALITY_NOT_ENABLED
     complexvalue_in_bulk: Literal["refused", "text", "fails"] = "refused"
     list_page_size: int = 1_000
     list_next_url: Literal["ingest", "query"] = "ingest"  # the documented oddity, or what one would expect
 
     # Results.
-    page_size: int = 50_000  # without maxRecords, and on resultPages
+    page_size: int = 248_654  # without maxRecords, and on resultPages; a recorded locator stood at this row
     page_rows_cap: int | None = None  # pages stay smaller than maxRecords
     page_bytes_cap: int | None = None
     quoting: Literal["all", "minimal"] = "all"
-    zero_rows: Literal["header", "empty"] = "header"
+    zero_rows: Literal["header", "empty", "newline", "text"] = "header"  # "text": Bulk 1.0's sentence
     locator_end: Literal["null", "missing", "empty"] = "null"
     count_header: bool = True
     gzip_results: bool = True  # False: identity although gzip was asked for

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from integration_tests.simulated_org.control import LocalControl
-from integration_tests.simulated_org.org import APP_CREDENTIALS, APP_JWT, APP_REFRESH, Org
+from integration_tests.simulated_org.credentials import AuthType, org_credentials
+from integration_tests.simulated_org.org import Org
 from integration_tests.simulated_org.server import OrgServer
 from integration_tests.simulated_org.settings import OrgSettings
-
-AuthType = Literal["refresh_token", "client_credentials", "jwt_bearer"]
 
 
 class SimulatedOrg:
@@ -61,27 +60,3 @@ class SimulatedOrg:
     def credentials(self, auth_type: AuthType = "refresh_token") -> dict[str, Any]:
         """Give working credentials for a flow, in the form of the connector's `credentials` option."""
         return org_credentials(self.org, auth_type)
-
-
-def org_credentials(org: Org, auth_type: AuthType) -> dict[str, Any]:
-    """Give an org's present credentials for a flow."""
-    match auth_type:
-        case "refresh_token":
-            app = org.tokens.apps[APP_REFRESH]
-            return {
-                "auth_type": auth_type,
-                "client_id": app.client_id,
-                "client_secret": app.client_secret,
-                "refresh_token": app.refresh_tokens[0],
-            }
-        case "client_credentials":
-            app = org.tokens.apps[APP_CREDENTIALS]
-            return {"auth_type": auth_type, "client_id": app.client_id, "client_secret": app.client_secret}
-        case "jwt_bearer":
-            app = org.tokens.apps[APP_JWT]
-            return {
-                "auth_type": auth_type,
-                "client_id": app.client_id,
-                "username": app.username,
-                "private_key": org.private_key,
-            }

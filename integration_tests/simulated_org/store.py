@@ -83,6 +83,16 @@ class RowStore:
             self._changed(declared)
         return done
 
+    def rename(self, declared: SObject, field_name: str, new_name: str) -> None:
+        """Give a column another name; one that differs in letter case alone is the same column to SQLite."""
+        with self._lock:
+            known = self._columns[declared.name]
+            at = [name.lower() for name in known].index(field_name.lower())
+            if field_name.lower() != new_name.lower():
+                self._connection.execute(f'ALTER TABLE "{declared.name}" RENAME COLUMN "{known[at]}" TO "{new_name}"')
+            known[at] = new_name
+            self._changed(declared)
+
     def delete(self, declared: SObject, ids: Sequence[str]) -> int:
         """Remove rows for good; give how many there were."""
         with self._lock:

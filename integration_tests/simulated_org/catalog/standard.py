@@ -26,7 +26,7 @@ ACCOUNT = declare(
     "001",
     f"""
     MasterRecordId reference(Account:MasterRecord)
-    Name string(255) required name
+    Name string(255) required name of=Name
     Type picklist(Prospect|Customer - Direct|Customer - Channel|Technology Partner|Other)
     ParentId reference(Account:Parent)
     {_address("Billing")}
@@ -136,8 +136,8 @@ OPPORTUNITY = declare(
     CampaignId reference(Campaign:Campaign)
     HasOpportunityLineItem boolean required
     {_OWNER}
-    FiscalQuarter int(9,0)
-    FiscalYear int(9,0)
+    FiscalQuarter int(1,0) of=Fiscal
+    FiscalYear int(4,0) of=Fiscal
     ContactId reference(Contact:Contact)
     LastStageChangeDate datetime
     OrderNumber__c string(8)

@@ -188,7 +188,7 @@ def _refuse_field(field: Field, context: QueryContext) -> None:
     if field.kind == "compound" or field.type == "JunctionIdList":
         raise ApiError(400, context.settings.compound_error_code, API_ERRORS["COMPOUND"].message)
     if field.kind == "base64":
-        raise _unsupported(context, "Binary fields cannot be selected in Bulk queries")
+        raise _unsupported(context, "Blob field not supported in Bulk V2 Query with CSV content type")
     if field.kind == "complex" and context.settings.complexvalue_in_bulk == "refused":
         raise _unsupported(context, f"Cannot serialize value for '{field.name}' in CSV format")
 
@@ -208,7 +208,7 @@ def _refuse_duplicates(columns: list[Resolved], query: Query) -> None:
     seen: set[str] = set()
     for column in columns:
         if column.header in seen:
-            raise malformed(query.text, 7, f"duplicate field selected: {column.header}")
+            raise ApiError(400, "INVALID_FIELD", pointed(query.text, 7, f"duplicate field selected: {column.header}"))
         seen.add(column.header)
 
 

@@ -63,7 +63,7 @@ class Scope:
         :raises ApiError: INVALID_FIELD when it is unknown or must not be filtered by.
         """
         found = self.resolve(path)
-        if not found.field.filterable or found.field.filter_lies:
+        if not found.field.filterable or found.field.filter_lies or found.field.kind == "compound":
             raise self.invalid_field(path, f"field '{found.field.name}' can not be filtered in a query call")
         return found
 
