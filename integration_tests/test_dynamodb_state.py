@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 
 from integration_tests.aws import TABLE, Aws, lose_first_answers
 from source_salesforce_bulk.registries.dynamodb_state import LEASE_SECONDS, RENEW_AFTER, DynamoDbStates
@@ -125,6 +126,38 @@ def test_a_dead_runs_lease_expires_and_the_dead_run_can_write_nothing(states, cl
     second.commit(Progress({"by": "second"}, (), FILES[:3], "s3://b"))
     second.release()
     assert kept(states) == Progress({"by": "second"}, (), FILES[:3], "s3://b")
+
+
+@pytest.mark.parametrize("error", [EndpointConnectionError(endpoint_url="x"), NoCredentialsError(), OSError("gone")])
+def test_giving_a_lease_back_raises_nothing(aws, clock, error):
+    client = aws.client("dynamodb")
+    lease = DynamoDbStates(client, TABLE, clock).acquire("00D", "Account", "one")
+
+    def fail(**_):
+        raise error
+
+    client.meta.events.register("before-call.dynamodb.UpdateItem", fail)
+    lease.release()
+    lease.release()
+
+
+def test_a_lease_says_when_it_was_not_given_back(states, clock):
+    first = states.acquire("00D", "Account", "same")
+    assert first.taken_from is None
+    first.release()
+    second = states.acquire("00D", "Account", "same")
+    assert second.taken_from is None
+    clock.advance(LEASE_SECONDS + 1)
+    labels = [second.taken_from, states.acquire("00D", "Account", "same").taken_from]
+    assert labels[1] is not None
+    assert labels[0] != labels[1]
+
+
+def test_how_far_an_object_is_can_be_seen_without_its_lease(states):
+    whole = Progress({"step": 1}, FILES[:2], FILES[2:3], "s3://b", None, "parquet", 7, "r1")
+    states.acquire("00D", "Account", "one").commit(whole)
+    assert states.progress("00D", "Account") == whole
+    assert states.progress("00D", "Contact") == Progress()
 
 
 def test_the_same_run_id_does_not_share_a_lease(states, clock):

@@ -228,12 +228,6 @@ def test_an_object_that_is_gone_since_it_was_exported_fails(org: SimulatedOrg, t
     assert exporter.run(["Account", "Contact"]).code == 3
 
 
-def test_a_run_id_is_used_once(still_org: SimulatedOrg, tmp_path: Path) -> None:
-    exporter = Exporter(still_org, tmp_path)
-    exporter.run(["Account"], run_id="monday")
-    assert "monday" in exporter.failure(["Account"], run_id="monday").message
-
-
 def test_a_second_run_of_the_same_object_waits_for_the_first(still_org: SimulatedOrg, tmp_path: Path) -> None:
     exporter = Exporter(still_org, tmp_path)
     exporter.run(["Account"])
@@ -284,10 +278,11 @@ def test_another_destination_is_refused_while_files_await_their_manifest(org: Si
     progress["destination"] = "s3://elsewhere"
     path.write_text(json.dumps(progress))
 
-    result = exporter.run(["Account"])
+    failed = exporter.failure(["Account"])
 
-    assert result.code == 3
-    assert "s3://elsewhere" in result.outcomes[0].failure.message
+    assert failed.consequence is Consequence.CONFIG
+    assert "s3://elsewhere" in failed.message
+    assert "no manifest names yet" in failed.message
 
 
 @pytest.mark.parametrize("on", ["limits", "recordCount", "query*"])

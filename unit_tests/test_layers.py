@@ -33,6 +33,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 # Modules without socket, file, clock, chance or thread.
 PURE: frozenset[str] = frozenset(
     """
+    export.attempts export.begin export.coverage export.manifest export.outcomes
     extraction.interleaving extraction.job_events extraction.plan extraction.planner extraction.query_job
     extraction.quota extraction.selection extraction.sizing extraction.splitting extraction.stream_state
     extraction.windows

@@ -65,7 +65,7 @@ def test_an_abandoned_manifest_names_nothing():
 def test_a_run_finds_the_windows_it_has_used(run_id, expected):
     paths = [page_path("Account", "r1", 2, 7, "parquet"), page_path("Account", "r1", 12, 0, "jsonl")]
     paths += [page_path("Account", "r2", 3, 0, "parquet"), "something/else"]
-    assert highest_window(run_id, map(file, paths)) == expected
+    assert highest_window(run_id, paths) == expected
 
 
 @pytest.mark.parametrize(

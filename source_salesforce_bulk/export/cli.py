@@ -81,6 +81,8 @@ def _config_options(command: F) -> F:
 @click.option("--on-drift", type=click.Choice(["warn", "fail"]), default="warn", show_default=True)
 @click.option("--event-bus", metavar="NAME|ARN", help="The EventBridge bus that hears of schema changes.")
 @click.option("--run-id", metavar="ID", help="Default: the UTC time and six characters.")
+@click.option("--start-over", is_flag=True, help="Read everything again, whatever the state says.")
+@click.option("--continue-here", is_flag=True, help="Go on although the files were moved to this --destination.")
 @click.option("--metrics", default="none", show_default=True, metavar="none|emf|json:PATH", help="Where metrics go.")
 @click.pass_obj
 def export(stop: Stop, /, **options: Any) -> int:

@@ -10,11 +10,13 @@ refused the second time, and recognised as the one that is there.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote, urlsplit
 
 from source_salesforce_bulk.registries.durable_files import create_file, sync_file, sync_folder
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MANIFESTS = "_manifests"
+RUN_FOLDERS = "run="
+"""How the folder of a run's files begins, below that of the object."""
 
 _BEFORE_PUT = "before-call.s3.PutObject"
 
@@ -38,19 +42,23 @@ class Destination(Protocol):
         """As the user named it."""
         ...
 
+    def holds_files(self, object_name: str) -> bool:
+        """Whether there is any file of an object, of whichever run."""
+        ...
+
     def put(self, file: Path, path: str) -> None:
         """Make ``file`` durable at ``path``, whatever stood there; ``file`` may be gone afterwards."""
         ...
 
-    def create_manifest(self, run_id: str, manifest: Mapping[str, Any]) -> str:
-        """Write a run's manifest and say where it is; raises :class:`ManifestExists` and then changes nothing.
+    def create_manifest(self, name: str, manifest: Mapping[str, Any]) -> str:
+        """Write the manifest of this name and say where it is; raises :class:`ManifestExists` and then changes nothing.
 
         One that is there and says the same counts as written.
         """
         ...
 
-    def manifest(self, run_id: str) -> Mapping[str, Any] | None:
-        """A run's manifest; None where it has none."""
+    def manifest(self, name: str) -> Mapping[str, Any] | None:
+        """The manifest of this name; None where there is none."""
         ...
 
 
@@ -59,7 +67,11 @@ class LocalDestination:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.url = folder.absolute().as_uri()
+        self.url = canonical_url(folder.absolute().as_uri())
+
+    def holds_files(self, object_name: str) -> bool:
+        """See :class:`Destination`."""
+        return any(path.is_file() for path in (self._folder / object_name).glob(f"{RUN_FOLDERS}*/*"))
 
     def put(self, file: Path, path: str) -> None:
         """See :class:`Destination`."""
@@ -72,9 +84,9 @@ class LocalDestination:
             whole.replace(target)
         sync_folder(target.parent)
 
-    def create_manifest(self, run_id: str, manifest: Mapping[str, Any]) -> str:
+    def create_manifest(self, name: str, manifest: Mapping[str, Any]) -> str:
         """See :class:`Destination`."""
-        path, text = self._manifest_path(run_id), _manifest_text(manifest)
+        path, text = self._manifest_path(name), _manifest_text(manifest)
         try:
             create_file(path, text)
         except FileExistsError as error:
@@ -82,15 +94,15 @@ class LocalDestination:
                 raise ManifestExists(str(path)) from error
         return str(path)
 
-    def manifest(self, run_id: str) -> Mapping[str, Any] | None:
+    def manifest(self, name: str) -> Mapping[str, Any] | None:
         """See :class:`Destination`."""
         try:
-            return _parsed(self._manifest_path(run_id).read_bytes())
+            return _parsed(self._manifest_path(name).read_bytes())
         except FileNotFoundError:
             return None
 
-    def _manifest_path(self, run_id: str) -> Path:
-        return self._folder / MANIFESTS / f"{run_id}.json"
+    def _manifest_path(self, name: str) -> Path:
+        return self._folder / MANIFESTS / f"{name}.json"
 
 
 class S3Destination:
@@ -100,15 +112,20 @@ class S3Destination:
         self._client = client
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        self.url = f"s3://{bucket}/{self._prefix}".rstrip("/")
+        self.url = canonical_url(f"s3://{bucket}/{self._prefix}")
+
+    def holds_files(self, object_name: str) -> bool:
+        """See :class:`Destination`."""
+        prefix = f"{self._prefix}{object_name}/{RUN_FOLDERS}"
+        return bool(self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"))
 
     def put(self, file: Path, path: str) -> None:
         """See :class:`Destination`."""
         self._client.upload_file(str(file), self._bucket, self._prefix + path)
 
-    def create_manifest(self, run_id: str, manifest: Mapping[str, Any]) -> str:
+    def create_manifest(self, name: str, manifest: Mapping[str, Any]) -> str:
         """See :class:`Destination`."""
-        key, text = self._manifest_key(run_id), _manifest_text(manifest)
+        key, text = self._manifest_key(name), _manifest_text(manifest)
         events = self._client.meta.events
         events.register(_BEFORE_PUT, _only_where_nothing_is, unique_id=_BEFORE_PUT)
         try:
@@ -126,9 +143,9 @@ class S3Destination:
             events.unregister(_BEFORE_PUT, _only_where_nothing_is, unique_id=_BEFORE_PUT)
         return f"s3://{self._bucket}/{key}"
 
-    def manifest(self, run_id: str) -> Mapping[str, Any] | None:
+    def manifest(self, name: str) -> Mapping[str, Any] | None:
         """See :class:`Destination`."""
-        text = self._stored(self._manifest_key(run_id))
+        text = self._stored(self._manifest_key(name))
         return None if text is None else _parsed(text)
 
     def _stored(self, key: str) -> bytes | None:
@@ -137,8 +154,22 @@ class S3Destination:
         except self._client.exceptions.NoSuchKey:
             return None
 
-    def _manifest_key(self, run_id: str) -> str:
-        return f"{self._prefix}{MANIFESTS}/{run_id}.json"
+    def _manifest_key(self, name: str) -> str:
+        return f"{self._prefix}{MANIFESTS}/{name}.json"
+
+
+def canonical_url(url: str) -> str:
+    """The one spelling of a destination: of a folder the path without links and detours, of a prefix no outer slashes.
+
+    >>> canonical_url("s3://bucket/prefix//")
+    's3://bucket/prefix'
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return Path(os.path.realpath(unquote(parts.path))).as_uri()
+    if parts.scheme == "s3":
+        return f"s3://{parts.netloc}/{parts.path.strip('/')}".rstrip("/")
+    return url
 
 
 def _only_where_nothing_is(params: dict[str, Any], **_: Any) -> None:

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from source_salesforce_bulk.export import places
 from source_salesforce_bulk.export.aws_clients import aws_client
+from source_salesforce_bulk.export.begin import Wish
 from source_salesforce_bulk.export.destination import Destination
 from source_salesforce_bulk.export.metrics import RunReport, counts_of, publish
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
@@ -46,6 +47,8 @@ class ExportOptions:
     event_bus: str | None
     run_id: str | None
     metrics: str
+    start_over: bool = False
+    continue_here: bool = False
 
 
 MakeFiles = Callable[[Destination, str], tuple[FileMaker, Destination]]
@@ -105,7 +108,9 @@ class _Command:
             watcher=watcher,
             on_clean_up=session.stop.leaving,
         )
-        self.run = ExportRun(session.connect(options.config, options.objects), where, session.stop.event.is_set)
+        connection = session.connect(options.config, options.objects)
+        wish = Wish(options.start_over, options.continue_here)
+        self.run = ExportRun(connection, where, session.stop.event.is_set, wish)
         try:
             result = self.run.run()
         finally:

@@ -15,7 +15,8 @@ from datetime import datetime
 from typing import Any
 
 from source_salesforce_bulk.export.outcomes import ObjectOutcome
-from source_salesforce_bulk.registries.state import DataFile
+
+COMPLETE = "complete"
 
 _WINDOW = re.compile(r"/run=(?P<run>[^/]+)/w(?P<window>\d+)-p\d+\.\w+$")
 
@@ -29,10 +30,10 @@ def page_path(object_name: str, run_id: str, window: int, page: int, extension: 
     return f"{object_name}/run={run_id}/w{window:05d}-p{page:06d}.{extension}"
 
 
-def highest_window(run_id: str, files: Iterable[DataFile]) -> int:
-    """The highest window number that a run of this id has used among ``files``; -1 where it has used none."""
-    found = (_WINDOW.search(file.path) for file in files)
-    return max((int(match["window"]) for match in found if match and match["run"] == run_id), default=-1)
+def highest_window(run: str, paths: Iterable[str]) -> int:
+    """The highest window number among the ``paths`` that lie in the folder of ``run``; -1 where none does."""
+    found = (_WINDOW.search(path) for path in paths)
+    return max((int(match["window"]) for match in found if match and match["run"] == run), default=-1)
 
 
 def build_manifest(
@@ -42,7 +43,7 @@ def build_manifest(
     complete = all(outcome.failure is None for outcome in outcomes)
     return {
         "run_id": run_id,
-        "status": "complete" if complete else "partial",
+        "status": COMPLETE if complete else "partial",
         "destination": destination,
         "started_at": started.isoformat(timespec="seconds"),
         "ended_at": ended.isoformat(timespec="seconds"),
@@ -50,14 +51,19 @@ def build_manifest(
     }
 
 
-def abandoned_manifest(run_id: str) -> dict[str, Any]:
+def abandoned_manifest(name: str) -> dict[str, Any]:
     """Stands for the manifest that a dead run was about to write, so that nothing can write it any more."""
-    return {"run_id": run_id, "status": "abandoned", "objects": []}
+    return {"run_id": name, "status": "abandoned", "objects": []}
 
 
 def files_named(manifest: Mapping[str, Any]) -> frozenset[str]:
     """The paths of all files that a manifest names."""
-    return frozenset(str(file["path"]) for entry in manifest.get("objects", ()) for file in entry.get("files", ()))
+    return frozenset(path for entry in manifest.get("objects", ()) for path in named_files(entry))
+
+
+def named_files(entry: Mapping[str, Any]) -> list[str]:
+    """The paths of the files that a manifest names for one object."""
+    return [str(file["path"]) for file in entry.get("files", ())]
 
 
 def _entry(outcome: ObjectOutcome) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from source_salesforce_bulk.config import Config
+from source_salesforce_bulk.export.attempts import Attempts
 from source_salesforce_bulk.export.coverage import Coverage
-from source_salesforce_bulk.export.destination import Destination, ManifestExists
-from source_salesforce_bulk.export.manifest import abandoned_manifest, files_named, highest_window, page_path
+from source_salesforce_bulk.export.manifest import highest_window, page_path
+from source_salesforce_bulk.export.opening import Opening
 from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome
 from source_salesforce_bulk.export.page_files import FileMaker
 from source_salesforce_bulk.export.schema_watch import SchemaWatch
@@ -31,7 +32,7 @@ from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
 from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.query_job import Phase
-from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, StateError, jobs_named
+from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, StateError, jobs_named, sound_points
 from source_salesforce_bulk.extraction.windows import (
     PlannedWindow,
     plan_full_refresh,
@@ -66,15 +67,20 @@ class PageDone:
 class Export:
     """What all objects of a run share. ``upper_bound`` gives T, and is asked just before an object's first job."""
 
-    run_id: str
+    opening: Opening
+    attempts: Attempts
     config: Config
     organization_id: str | None
     extraction: Extraction
     page_files: FileMaker
-    destination: Destination
     states: StateRegistry
     schemas: SchemaWatch
     upper_bound: Callable[[], datetime]
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.opening.run_id
 
 
 class ObjectExport:
@@ -95,6 +101,7 @@ class ObjectExport:
         self._coverage = Coverage()
         self._committed = 0
         self._window = 0
+        self._folder = export.run_id
         self._done = False
         self._nameable = False
 
@@ -167,13 +174,14 @@ class ObjectExport:
     def _turns(self) -> Iterator[PageDone | TurnOver]:
         export = self._export
         lease = self._lease = export.states.acquire(organization_key(export.organization_id), self.name, export.run_id)
-        progress = self._settled(lease)
+        progress, given_up = export.opening.open(self.name, lease)
+        self._folder = f"{export.run_id}.{lease.taken_from}" if lease.taken_from else export.run_id
         self._nameable = True
         self.outcome.schema_version = export.schemas.check(
             organization_key(export.organization_id), self.readable.sobject
         )
         self.outcome.state_before = self.outcome.state_after = progress.state
-        planned = self._plan(progress)
+        planned = self._plan(progress, given_up)
         if planned is None:
             self._done = True
             return
@@ -201,35 +209,16 @@ class ObjectExport:
             if not read.finished:
                 yield TURN_OVER
 
-    def _settled(self, lease: Lease) -> Progress:
-        """What is kept, once the manifest that a dead run was about to write is there or never will be."""
-        progress = lease.progress
-        destination = self._export.destination
-        if (progress.closed or progress.open) and progress.destination != destination.url:
-            raise ExportFailed(
-                Consequence.CONFIG,
-                f"{self.name}: an earlier run wrote files to {progress.destination} that no manifest names yet. Run "
-                "once more with that destination, then change it.",
-            )
-        if progress.closing is not None:
-            manifest = destination.manifest(progress.closing)
-            if manifest is None:
-                try:
-                    destination.create_manifest(progress.closing, abandoned_manifest(progress.closing))
-                except ManifestExists:
-                    manifest = destination.manifest(progress.closing)
-            named = files_named(manifest or {})
-            progress = replace(
-                progress, closed=tuple(file for file in progress.closed if file.path not in named), closing=None
-            )
-            lease.commit(progress)
-        return progress
+    def _plan(
+        self, progress: Progress, given_up: Mapping[str, object]
+    ) -> tuple[ObjectPlan, tuple[PlannedWindow, ...]] | None:
+        """What is to be read; None where an earlier run has read it all and only its files are still to be named.
 
-    def _plan(self, progress: Progress) -> tuple[ObjectPlan, tuple[PlannedWindow, ...]] | None:
-        """What is to be read; None where an earlier run has read it all and only its files are still to be named."""
+        The same goes for an object that an earlier attempt of this run has read whole.
+        """
         export = self._export
         finished = progress.state == COMPLETE_MARKER
-        if finished and progress.closed:
+        if finished and (progress.closed or self.name in export.attempts.complete_objects):
             self._coverage = Coverage(progress.closed)
             return None
         mode = Mode.INCREMENTAL if self.readable.cursor else Mode.FULL_REFRESH
@@ -239,8 +228,11 @@ class ObjectExport:
         )
         if incoming.warning:
             LOGGER.warning("%s: %s", self.name, incoming.warning, extra=self._facts)
-        export.extraction.abandon(plan, [(point.job, point.api_version) for point in incoming.abandoned])
-        self._window = highest_window(export.run_id, (*progress.closed, *progress.open)) + 1
+        abandoned = (*incoming.abandoned, *sound_points(given_up))
+        export.extraction.abandon(plan, [(point.job, point.api_version) for point in abandoned])
+        listed = [file.path for file in (*progress.closed, *progress.open)]
+        named = export.attempts.highest_window(self._folder, self.name)
+        self._window = max(highest_window(self._folder, listed), named) + 1
         if mode is Mode.FULL_REFRESH:
             self._coverage = Coverage.of(progress, incoming.state)
             return plan, plan_full_refresh(incoming.state, start=plan.start)
@@ -288,8 +280,8 @@ class ObjectExport:
             return None
         if self._lease is not None:
             self._lease.renew()
-        path = page_path(self.name, export.run_id, self._window, number, export.page_files.extension)
-        export.destination.put(made.path, path)
+        path = page_path(self.name, self._folder, self._window, number, export.page_files.extension)
+        export.opening.destination.put(made.path, path)
         return DataFile(path, page.rows, made.size, page.address.job_id, page.address.locator)
 
     def _count(self, found: Mapping[str, int], totals: Counter[str], what: str) -> None:
@@ -310,21 +302,23 @@ class ObjectExport:
             self._coverage = self._coverage.started_over()
         self._coverage = self._coverage.under(state)
         blob = state.to_json(self.readable.cursor_field)
-        self._lease.commit(Progress(blob, self._coverage.closed, self._coverage.open, self._export.destination.url))
+        self._lease.commit(
+            replace(self._lease.progress, state=blob, closed=self._coverage.closed, open=self._coverage.open)
+        )
         self._committed = read.version
         self.outcome.state_after = blob
 
     # Afterwards
 
-    def announce_manifest(self) -> bool:
-        """Commit which run's manifest is about to name the object's files; False where it may not."""
+    def announce_manifest(self, name: str) -> bool:
+        """Commit that the manifest ``name`` is about to name the object's files; False where it may not."""
         if self._lease is None or not self._nameable or not self._lease.progress.closed:
             return True
         # Only what is committed: what is not would be read again, and named again.
         self.outcome.files = self._lease.progress.closed
         self.outcome.rows = sum(file.rows for file in self.outcome.files)
         try:
-            self._lease.commit(replace(self._lease.progress, closing=self._export.run_id))
+            self._lease.commit(replace(self._lease.progress, closing=name))
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing of the object may be named now
             self.not_named(error)
             return False
@@ -343,7 +337,9 @@ class ObjectExport:
         if self._lease is None or self._lease.progress.closing is None:
             return
         try:
-            self._lease.commit(replace(self._lease.progress, closed=(), closing=None))
+            progress = self._lease.progress
+            named = progress.named_rows + sum(file.rows for file in progress.closed)
+            self._lease.commit(replace(progress, closed=(), closing=None, named_rows=named))
         except Exception as error:  # noqa: BLE001 - the next run sees the manifest and does it
             LOGGER.warning("%s: its file list was not emptied (%s)", self.name, type(error).__name__, extra=self._facts)
 

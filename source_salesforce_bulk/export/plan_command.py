@@ -125,7 +125,7 @@ def _forecast(
     """The forecast of an object from where the registry says that it stands."""
     name, organization = one.sobject.name, organization_key(connection.log_in().organization_id)
     try:
-        state = states.state(organization, name) if states is not None else {}
+        state = states.progress(organization, name).state if states is not None else {}
         return forecast_object(connection, org, one, state, rows)
     except (StateError, UnreadableProgress) as error:
         raise unusable_state(error, name) from error

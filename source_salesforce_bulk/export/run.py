@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Protocol
 
+from source_salesforce_bulk.export.attempts import Attempts, read_attempts
+from source_salesforce_bulk.export.begin import Wish, all_objections
 from source_salesforce_bulk.export.destination import Destination, ManifestExists
 from source_salesforce_bulk.export.manifest import build_manifest
 from source_salesforce_bulk.export.missed_objects import missed_outcomes, nothing_to_export
 from source_salesforce_bulk.export.object_export import Export, ObjectExport, PageDone
+from source_salesforce_bulk.export.opening import Opening
 from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome, exit_code
 from source_salesforce_bulk.export.page_files import FileMaker
 from source_salesforce_bulk.export.schema_watch import SchemaWatch
@@ -26,11 +30,13 @@ from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.extraction import CLEAN_UP, CLEAN_UP_STOPPED, IDLE, Extraction
 from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver, interleave
 from source_salesforce_bulk.extraction.limits_watch import LimitsWatch
-from source_salesforce_bulk.registries.state import LeaseLost, StateRegistry
+from source_salesforce_bulk.registries.state import LeaseLost, StateRegistry, UnreadableProgress, organization_key
 from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.row_counts import RowCounts
 
 LOGGER = logging.getLogger("salesforce_bulk.export")
+
+_LOOKS_AT_ONCE = 16
 
 
 class Watcher(Protocol):
@@ -77,11 +83,13 @@ class ExportRun:
     connection: Connection
     places: ExportPlaces
     stopped: Callable[[], bool]
+    wish: Wish = field(default_factory=Wish)
     objects: list[ObjectExport] = field(default_factory=list)
     missed: list[ObjectOutcome] = field(default_factory=list)
     organization_id: str | None = None
     _begun: int = 0
     _limits: LimitsWatch | None = None
+    _attempts: Attempts = field(default_factory=lambda: Attempts(""))
 
     def run(self) -> ExportResult:
         """Export everything that the configuration names.
@@ -106,11 +114,7 @@ class ExportRun:
             if not self.stopped():
                 seconds = CLEAN_UP
         finally:
-            self.places.on_clean_up()
-            for one in self.objects:
-                one.release()
-            extraction.close({job for one in self.objects for job in one.jobs_named}, seconds)
-            connection.close()
+            self._clean_up(extraction, seconds)
         outcomes = self.outcomes
         return ExportResult(exit_code(outcome.failure for outcome in outcomes), outcomes, manifest)
 
@@ -119,14 +123,27 @@ class ExportRun:
         """What has become of every object that is to be exported."""
         return (*(one.outcome for one in self.objects), *self.missed)
 
+    def _clean_up(self, extraction: Extraction, seconds: float) -> None:
+        """Give back what the run holds. Each step is taken, whatever became of the others, and none changes its end."""
+        self.places.on_clean_up()
+        jobs = {job for one in self.objects for job in one.jobs_named}
+        steps: list[tuple[str, Callable[[], object]]] = [
+            *((f"releasing the lease on {one.name}", one.release) for one in self.objects),
+            ("removing finished query jobs", partial(extraction.close, jobs, seconds)),
+            ("closing the connection", self.connection.close),
+        ]
+        for what, step in steps:
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001 - what could not be given back must not hide how the run ended
+                LOGGER.warning("Clean-up: %s failed (%s)", what, type(error).__name__)
+
     # Before the first object
 
     def _prepare(self, extraction: Extraction) -> Survey:
         """Log in, look at the limits and discover what is to be exported."""
         connection, config = self.connection, self.connection.config
-        if self.places.destination.manifest(connection.run_id) is not None:
-            text = f"A run with the id {connection.run_id} has written its manifest already. Choose another --run-id."
-            raise ExportFailed(Consequence.CONFIG, text)
+        self._attempts = self._read_attempts()
         self.places.states.check()
         try:
             self.organization_id = connection.log_in().organization_id
@@ -141,7 +158,32 @@ class ExportRun:
             raise ExportFailed(Consequence.CONFIG, f"object_overrides: {error}") from error
         if not survey.objects:
             raise nothing_to_export(survey, config.objects)
+        self._check_destination([one.sobject.name for one in survey.objects])
         return survey
+
+    def _read_attempts(self) -> Attempts:
+        return read_attempts(self.connection.run_id, self.places.destination.manifest)
+
+    @property
+    def _opening(self) -> Opening:
+        places = self.places
+        return Opening(self.connection.run_id, places.destination, places.page_files.extension, self.wish)
+
+    def _check_destination(self, names: Sequence[str]) -> None:
+        """Raise ``ExportFailed`` where an object's rows belong elsewhere, before any object is begun."""
+        opening, organization = self._opening, organization_key(self.organization_id)
+
+        def objection(name: str) -> str | None:
+            try:
+                return opening.objection(name, self.places.states.progress(organization, name))
+            except UnreadableProgress:
+                return None  # the object's own failure, once it has its turn
+
+        with ThreadPoolExecutor(_LOOKS_AT_ONCE, "destination") as pool:
+            found = zip(names, pool.map(objection, names), strict=True)
+            objections = {name: problem for name, problem in found if problem is not None}
+        if objections:
+            raise ExportFailed(Consequence.CONFIG, all_objections(objections))
 
     def _miss(self, survey: Survey) -> None:
         self.missed = missed_outcomes(survey)
@@ -151,12 +193,12 @@ class ExportRun:
     def _begin(self, readables: Sequence[ReadableObject], extraction: Extraction) -> None:
         connection = self.connection
         export = Export(
-            run_id=connection.run_id,
+            opening=self._opening,
+            attempts=self._attempts,
             config=connection.config,
             organization_id=self.organization_id,
             extraction=extraction,
             page_files=self.places.page_files,
-            destination=self.places.destination,
             states=self.places.states,
             schemas=self.places.schemas,
             upper_bound=connection.upper_bound,
@@ -208,12 +250,16 @@ class ExportRun:
     # At the end
 
     def _conclude(self, started: datetime) -> str | None:
-        """Write the manifest and empty the file lists; None where another run has taken over everything."""
-        named = [one for one in self.objects if one.announce_manifest()]
+        """Write the manifest and empty the file lists; None where there is nothing to write, or no right to."""
+        name = self._read_attempts().next_name
+        named = [one for one in self.objects if one.announce_manifest(name)]
         destination, connection = self.places.destination, self.connection
+        if self._nothing_to_add():
+            LOGGER.info("The run %s was complete already; nothing was added to it", connection.run_id)
+            return None
         manifest = build_manifest(connection.run_id, self.outcomes, destination.url, started, connection.clock.now())
         try:
-            where = destination.create_manifest(connection.run_id, manifest)
+            where = destination.create_manifest(name, manifest)
         except ManifestExists:
             taken_over = LeaseLost(f"another run has taken over from the run {connection.run_id}")
             for one in named:
@@ -227,3 +273,10 @@ class ExportRun:
             one.manifest_written()
         LOGGER.info("Manifest written: %s", where)
         return where
+
+    def _nothing_to_add(self) -> bool:
+        """Whether earlier attempts of this run have exported all of it, and this one has found no further row."""
+        outcomes = self.outcomes
+        if any(outcome.failure is not None or outcome.files for outcome in outcomes):
+            return False
+        return {outcome.object_name for outcome in outcomes} <= self._attempts.complete_objects

@@ -120,7 +120,7 @@ def read_state(blob: Mapping[str, object] | None, mode: Mode, cursor_field: str 
         return _read_full_refresh(blob, fresh)
     if blob == COMPLETE_MARKER or blob.get(_MODE) == _FULL_REFRESH:
         warning = "The state was written by a full refresh; this incremental sync starts from the beginning."
-        return ReadState(fresh, warning, _points_if_sound(blob))
+        return ReadState(fresh, warning, sound_points(blob))
     points = _points(blob)
     if blob.get(_SCOPE, scope) != scope:
         return ReadState(fresh, _OTHER_SCOPE, points)
@@ -136,6 +136,14 @@ def jobs_named(blob: Mapping[str, object] | None) -> frozenset[str]:
     if not isinstance(entries, list):
         return frozenset()
     return frozenset(str(entry["job"]) for entry in entries if isinstance(entry, Mapping) and "job" in entry)
+
+
+def sound_points(blob: Mapping[str, object]) -> tuple[ResumePoint, ...]:
+    """The points of a state that counts for nothing else: only good for naming jobs that nobody will read."""
+    try:
+        return _points(blob)
+    except StateError:
+        return ()
 
 
 _OTHER_SCOPE = (
@@ -175,14 +183,6 @@ def _points(blob: Mapping[str, object]) -> tuple[ResumePoint, ...]:
     if not isinstance(entries, list):
         raise StateError("its resume is not a list")
     return tuple(_point(entry) for entry in entries)
-
-
-def _points_if_sound(blob: Mapping[str, object]) -> tuple[ResumePoint, ...]:
-    """The points of a state that counts for nothing else: only good for naming jobs that nobody will read."""
-    try:
-        return _points(blob)
-    except StateError:
-        return ()
 
 
 def _point(entry: object) -> ResumePoint:

@@ -63,7 +63,8 @@ class DynamoDbStates:
             answer = self._client.update_item(
                 TableName=self._table,
                 Key=_key(key, _PROGRESS),
-                UpdateExpression="SET #owner = :owner, claim = :claim, expires = :until ADD fence :one",
+                UpdateExpression="SET held_by = if_not_exists(#owner, :nobody), #owner = :owner, claim = :claim, "
+                "expires = :until ADD fence :one",
                 ConditionExpression="attribute_not_exists(expires) OR expires < :now OR claim = :claim",
                 ExpressionAttributeNames={"#owner": "owner"},
                 ExpressionAttributeValues={
@@ -72,6 +73,7 @@ class DynamoDbStates:
                     ":until": {"N": str(now + LEASE_SECONDS)},
                     ":now": {"N": str(now)},
                     ":one": {"N": "1"},
+                    ":nobody": {"S": ""},
                 },
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -91,11 +93,13 @@ class DynamoDbStates:
             raise
         return lease
 
-    def state(self, organization_id: str, object_name: str) -> State:
-        """See ``StateRegistry.state``."""
+    def progress(self, organization_id: str, object_name: str) -> Progress:
+        """See ``StateRegistry.progress``."""
         key = f"{organization_id}#{object_name}"
         answer = self._client.get_item(TableName=self._table, Key=_key(key, _PROGRESS), ConsistentRead=True)
-        return _state_in(answer.get("Item", {}), key, self._table)
+        item = answer.get("Item", {})
+        first, following = _number(item, "first_file"), _number(item, "next_file")
+        return _progress_in(item, key, self._table, _files(self._client, self._table, key, range(first, following)))
 
     def check(self) -> None:
         """See ``StateRegistry.check``. Asks for an item that nobody writes."""
@@ -117,6 +121,7 @@ class DynamoDbLease:
         self._first = _number(item, "first_file")
         self._next = _number(item, "next_file")
         self._progress = Progress()
+        self._taken_over = bool(_text(item, "held_by"))
         self._renewed_at = clock.monotonic()
         self._released = False
 
@@ -125,20 +130,17 @@ class DynamoDbLease:
         """See ``Lease.progress``."""
         return self._progress
 
+    @property
+    def taken_from(self) -> str | None:
+        """See ``Lease.taken_from``."""
+        return str(self._fence) if self._taken_over else None
+
     def load(self, item: Mapping[str, Any]) -> None:
         """Read what the registry holds, once the lease is ours; raises ``UnreadableProgress``."""
-        files = self._files()
-        open_from = _number(item, "open_file") - self._first
-        state = _state_in(item, self._key, self._table)
+        files = _files(self._client, self._table, self._key, range(self._first, self._next))
         if len(files) != self._next - self._first:
             raise UnreadableProgress(f"The item {self._key} in the table {self._table} does not hold what it lists.")
-        self._progress = Progress(
-            state=state,
-            closed=tuple(files[:open_from]),
-            open=tuple(files[open_from:]),
-            destination=_text(item, "destination"),
-            closing=_text(item, "closing") or None,
-        )
+        self._progress = _progress_in(item, self._key, self._table, files)
 
     def commit(self, progress: Progress) -> None:
         """See ``Lease.commit``.
@@ -160,10 +162,14 @@ class DynamoDbLease:
             ":next": {"N": str(following + len(added))},
             ":destination": {"S": progress.destination},
             ":closing": {"S": progress.closing or ""},
+            ":format": {"S": progress.file_format},
+            ":named": {"N": str(progress.named_rows)},
+            ":begun": {"S": progress.begun_by},
         }
         self._write(
             "#state = :state, first_file = :first, open_file = :open, next_file = :next, "
-            "destination = :destination, closing = :closing",
+            "destination = :destination, closing = :closing, file_format = :format, named_rows = :named, "
+            "begun_by = :begun",
             values,
             {"#state": "state"},
             [(following + index, file) for index, file in enumerate(added)],
@@ -181,7 +187,7 @@ class DynamoDbLease:
         if self._released:
             return
         self._released = True
-        with suppress(ClientError):  # it expires by itself
+        with suppress(Exception):  # the lease expires by itself, and nothing may keep a run from its other clean-up
             self._client.update_item(
                 TableName=self._table,
                 Key=_key(self._key, _PROGRESS),
@@ -223,22 +229,6 @@ class DynamoDbLease:
             raise
         self._renewed_at = self._clock.monotonic()
 
-    def _files(self) -> list[DataFile]:
-        """The files that count, in order."""
-        if self._first == self._next:
-            return []
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            ConsistentRead=True,
-            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
-            ExpressionAttributeValues={
-                ":pk": {"S": self._key},
-                ":first": {"S": _file_key(self._first)},
-                ":last": {"S": _file_key(self._next - 1)},
-            },
-        )
-        return [DataFile.from_json(json.loads(_text(item, "file"))) for page in pages for item in page["Items"]]
-
     def _forget(self, numbers: range) -> None:
         """Delete file items that count no more. What is left after a crash here costs a few bytes and nothing else."""
         for start in range(numbers.start, numbers.stop, 25):
@@ -249,6 +239,38 @@ class DynamoDbLease:
                 )
             except ClientError:
                 return
+
+
+def _files(client: DynamoDBClient, table: str, key: str, numbers: range) -> list[DataFile]:
+    """The files of these numbers, in order; those that are not there are left out."""
+    if not numbers:
+        return []
+    pages = client.get_paginator("query").paginate(
+        TableName=table,
+        ConsistentRead=True,
+        KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+        ExpressionAttributeValues={
+            ":pk": {"S": key},
+            ":first": {"S": _file_key(numbers.start)},
+            ":last": {"S": _file_key(numbers.stop - 1)},
+        },
+    )
+    return [DataFile.from_json(json.loads(_text(item, "file"))) for page in pages for item in page["Items"]]
+
+
+def _progress_in(item: Mapping[str, Any], key: str, table: str, files: list[DataFile]) -> Progress:
+    """The progress that an item holds, with the files that it lists."""
+    open_from = _number(item, "open_file") - _number(item, "first_file")
+    return Progress(
+        state=_state_in(item, key, table),
+        closed=tuple(files[:open_from]),
+        open=tuple(files[open_from:]),
+        destination=_text(item, "destination"),
+        closing=_text(item, "closing") or None,
+        file_format=_text(item, "file_format"),
+        named_rows=_number(item, "named_rows"),
+        begun_by=_text(item, "begun_by"),
+    )
 
 
 def _state_in(item: Mapping[str, Any], key: str, table: str) -> State:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from source_salesforce_bulk.registries.durable_files import replace_file
-from source_salesforce_bulk.registries.state import LeaseHeld, LeaseLost, Progress, State, UnreadableProgress
+from source_salesforce_bulk.registries.state import LeaseHeld, LeaseLost, Progress, UnreadableProgress
 
 
 class LocalStates:
@@ -43,9 +43,9 @@ class LocalStates:
             lock.close()
             raise
 
-    def state(self, organization_id: str, object_name: str) -> State:
-        """See ``StateRegistry.state``."""
-        return _read(self._path(organization_id, object_name)).state
+    def progress(self, organization_id: str, object_name: str) -> Progress:
+        """See ``StateRegistry.progress``."""
+        return _read(self._path(organization_id, object_name))
 
     def check(self) -> None:
         """See ``StateRegistry.check``. Makes the folder."""
@@ -68,6 +68,11 @@ class LocalLease:
     def progress(self) -> Progress:
         """See ``Lease.progress``."""
         return self._progress
+
+    @property
+    def taken_from(self) -> None:
+        """See ``Lease.taken_from``. A lock ends with its process, so no earlier run can still be writing."""
+        return
 
     def commit(self, progress: Progress) -> None:
         """See ``Lease.commit``."""

@@ -68,8 +68,10 @@ class Progress:
 
     ``closed`` are the files of windows that were read to their end; the next manifest names exactly those. ``open`` are
     those of the window under way: should its job be lost, they are dropped and its rows come again in other files.
-    ``destination`` is where all these files are. ``closing`` is the run whose manifest was about to name ``closed``
-    when this was written.
+    ``destination`` and ``file_format`` say where all rows went since the object was begun, and as what; empty where an
+    earlier version or Airbyte wrote the state. ``closing`` is the manifest that was about to name ``closed`` when this
+    was written. ``named_rows`` counts the rows that manifests have named. ``begun_by`` is the run that last started the
+    object over; empty where none has.
     """
 
     state: State = field(default_factory=dict)
@@ -77,6 +79,14 @@ class Progress:
     open: tuple[DataFile, ...] = ()
     destination: str = ""
     closing: str | None = None
+    file_format: str = ""
+    named_rows: int = 0
+    begun_by: str = ""
+
+    @property
+    def rows(self) -> int:
+        """The rows that were written since the object was begun, as far as it is known."""
+        return self.named_rows + sum(file.rows for file in (*self.closed, *self.open))
 
     def to_json(self) -> dict[str, object]:
         """As a local registry keeps it."""
@@ -86,6 +96,9 @@ class Progress:
             "open": [file.to_json() for file in self.open],
             "destination": self.destination,
             "closing": self.closing,
+            "file_format": self.file_format,
+            "named_rows": self.named_rows,
+            "begun_by": self.begun_by,
         }
 
     @classmethod
@@ -98,11 +111,21 @@ class Progress:
                 "open": list(open_),
                 "destination": str(destination),
                 "closing": None | str() as run,
+                **later,
             }:
                 closed_files, open_files = ([DataFile.from_json(entry) for entry in files] for files in (closed, open_))
-                return cls(state, tuple(closed_files), tuple(open_files), destination, run)
+                return cls(state, tuple(closed_files), tuple(open_files), destination, run, *_later_facts(later))
             case _:
                 raise UnreadableProgress("it lacks one of state, closed, open, destination and closing")
+
+
+def _later_facts(payload: Mapping[object, object]) -> tuple[str, int, str]:
+    """Format, named rows and beginner, which version 0.1.0 did not write; raises :class:`UnreadableProgress`."""
+    match payload.get("file_format", ""), payload.get("named_rows", 0), payload.get("begun_by", ""):
+        case str(file_format), int(named_rows), str(begun_by):
+            return file_format, named_rows, begun_by
+        case _:
+            raise UnreadableProgress("its file_format, named_rows or begun_by has the wrong type")
 
 
 class Lease(Protocol):
@@ -111,6 +134,14 @@ class Lease(Protocol):
     @property
     def progress(self) -> Progress:
         """As it was when the lease was taken, and after each commit."""
+        ...
+
+    @property
+    def taken_from(self) -> str | None:
+        """A label, new each time, where the run that held the lease before did not release it; else None.
+
+        That run may still be writing files, so the names of new ones have to differ from its own.
+        """
         ...
 
     def commit(self, progress: Progress) -> None:
@@ -136,7 +167,7 @@ class StateRegistry(Protocol):
         """
         ...
 
-    def state(self, organization_id: str, object_name: str) -> State:
+    def progress(self, organization_id: str, object_name: str) -> Progress:
         """How far the object is, without a lease; raises :class:`UnreadableProgress`."""
         ...
 

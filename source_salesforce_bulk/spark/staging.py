@@ -43,17 +43,21 @@ class StagedDestination:
         self._staging = staging
         self.url = destination.url
 
+    def holds_files(self, object_name: str) -> bool:
+        """See ``Destination``."""
+        return self._destination.holds_files(object_name)
+
     def put(self, file: Path, path: str) -> None:
         """See ``Destination``; ``file`` is the staged file's path."""
         self._staging.put(file.as_posix(), path)
 
-    def create_manifest(self, run_id: str, manifest: Mapping[str, Any]) -> str:
+    def create_manifest(self, name: str, manifest: Mapping[str, Any]) -> str:
         """See ``Destination``."""
-        return self._destination.create_manifest(run_id, manifest)
+        return self._destination.create_manifest(name, manifest)
 
-    def manifest(self, run_id: str) -> Mapping[str, Any] | None:
+    def manifest(self, name: str) -> Mapping[str, Any] | None:
         """See ``Destination``."""
-        return self._destination.manifest(run_id)
+        return self._destination.manifest(name)
 
 
 class Staging:

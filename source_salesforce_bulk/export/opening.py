@@ -1,0 +1,86 @@
+"""Prepares what a registry holds of an object for a run: settled manifests, one destination, and where to go on.
+
+Called once an object's lease is held. Each change is committed before a page is read, so that a run which dies right
+after it leaves the next one with nothing to guess.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from source_salesforce_bulk.export.begin import Target, Wish, adopted, objection
+from source_salesforce_bulk.export.destination import Destination, ManifestExists, canonical_url
+from source_salesforce_bulk.export.manifest import abandoned_manifest, files_named
+from source_salesforce_bulk.export.outcomes import ExportFailed
+from source_salesforce_bulk.registries.state import Lease, Progress
+from source_salesforce_bulk.salesforce.failures import Consequence
+
+LOGGER = logging.getLogger("salesforce_bulk.export")
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What all objects of a run are opened with. ``file_format`` is the extension of the files that it writes."""
+
+    run_id: str
+    destination: Destination
+    file_format: str
+    wish: Wish
+
+    @property
+    def target(self) -> Target:
+        """Where the run's rows go."""
+        return Target(self.destination.url, self.file_format)
+
+    def objection(self, name: str, progress: Progress) -> str | None:
+        """Why the object must not be exported there; None where it may."""
+        spelled = replace(progress, destination=canonical_url(progress.destination))
+        holds_files = not progress.rows or self.destination.holds_files(name)
+        return objection(name, spelled, self.target, self.wish, holds_files=holds_files)
+
+    def open(self, name: str, lease: Lease) -> tuple[Progress, Mapping[str, object]]:
+        """The progress to go on from, and the state that was given up for it (else an empty one).
+
+        Raises ``ExportFailed`` where the destination is not the object's, and what registry and destination raise.
+        """
+        problem = self.objection(name, lease.progress)
+        if problem is not None:
+            raise ExportFailed(Consequence.CONFIG, problem)
+        progress = self._settled(lease)
+        if self.wish.start_over and progress.begun_by != self.run_id:
+            fresh = Progress(destination=self.target.url, file_format=self.target.file_format, begun_by=self.run_id)
+            lease.commit(fresh)
+            self._log(f"{name}: started over; all its rows are read again", name)
+            return fresh, progress.state
+        spelled = replace(progress, destination=canonical_url(progress.destination))
+        progress, news = adopted(name, spelled, self.target)
+        if progress != lease.progress:
+            lease.commit(progress)
+        if news is not None:
+            self._log(news, name)
+        return progress, {}
+
+    def _settled(self, lease: Lease) -> Progress:
+        """What is kept, once the manifest that a dead run was about to write is there or never will be."""
+        progress = lease.progress
+        if progress.closing is None or (
+            self.wish.start_over and canonical_url(progress.destination) != self.target.url
+        ):
+            return progress
+        manifest = self.destination.manifest(progress.closing)
+        if manifest is None:
+            try:
+                self.destination.create_manifest(progress.closing, abandoned_manifest(progress.closing))
+            except ManifestExists:
+                manifest = self.destination.manifest(progress.closing)
+        named = files_named(manifest or {})
+        awaited = tuple(file for file in progress.closed if file.path not in named)
+        rows = progress.rows - sum(file.rows for file in (*awaited, *progress.open))
+        progress = replace(progress, closed=awaited, closing=None, named_rows=rows)
+        lease.commit(progress)
+        return progress
+
+    def _log(self, message: str, name: str) -> None:
+        LOGGER.info("%s", message, extra={"run_id": self.run_id, "object": name})

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+
+from source_salesforce_bulk.export.begin import Target, Wish, adopted, all_objections, objection
+from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER
+from source_salesforce_bulk.registries.state import DataFile, Progress
+
+HERE = Target("s3://lake/salesforce", "parquet")
+STATE = {"SystemModstamp": "2026-11-23T02:00:00.000Z", "scope": "sha256:x"}
+FILE = DataFile("Account/run=r/w00000-p000000.parquet", 10, 2000, "750A", None)
+
+
+def progress(**changes) -> Progress:
+    facts = {"state": STATE, "destination": HERE.url, "file_format": "parquet", "named_rows": 7, **changes}
+    return Progress(**facts)
+
+
+def problem(kept: Progress, wish: Wish | None = None, *, holds_files: bool = True) -> str | None:
+    return objection("Account", kept, HERE, wish or Wish(), holds_files=holds_files)
+
+
+def test_the_destination_that_the_state_knows_is_taken():
+    assert problem(progress()) is None
+
+
+@pytest.mark.parametrize("url", ["s3://lake/other", "s3://other/salesforce", "file:///data/salesforce"])
+def test_another_destination_is_refused_with_both_ways(url):
+    text = problem(progress(destination=url))
+    assert text is not None
+    assert f"--destination {url}" in text
+    assert "--start-over" in text
+
+
+def test_another_format_is_refused_with_both_ways():
+    text = problem(progress(file_format="jsonl"))
+    assert text is not None
+    assert "--format jsonl" in text
+    assert "--start-over" in text
+
+
+def test_a_destination_that_was_emptied_is_refused_where_rows_were_written():
+    text = problem(progress(), holds_files=False)
+    assert text is not None
+    assert "7 rows" in text
+    assert "--start-over" in text
+    assert problem(progress(named_rows=0), holds_files=False) is None
+    assert problem(progress(named_rows=0, open=(FILE,)), holds_files=False) is not None
+
+
+@pytest.mark.parametrize("changes", [{"destination": "s3://old"}, {"file_format": "jsonl"}])
+def test_starting_over_may_go_anywhere(changes):
+    assert problem(progress(**changes), Wish(start_over=True), holds_files=False) is None
+
+
+def test_files_that_the_user_has_moved_are_gone_on_from():
+    wish = Wish(continue_here=True)
+    assert problem(progress(destination="s3://old"), wish) is None
+    assert problem(progress(), wish, holds_files=False) is None
+    assert problem(progress(file_format="jsonl"), wish) is not None, "one table has one format"
+    assert problem(progress(destination="s3://old", closed=(FILE,)), wish) is not None, "files await their manifest"
+
+
+def test_an_object_that_is_read_whole_misses_nothing_elsewhere():
+    assert problem(progress(state=COMPLETE_MARKER, destination="s3://old")) is None
+    assert problem(progress(state=COMPLETE_MARKER, destination="s3://old", closed=(FILE,))) is not None
+
+
+def test_what_was_never_read_belongs_nowhere():
+    assert problem(Progress()) is None
+    assert problem(Progress(destination="s3://old", begun_by="r1")) is None
+
+
+def test_a_state_of_an_earlier_version_is_adopted_with_a_line():
+    kept, news = adopted("Account", Progress(STATE), HERE)
+    assert (kept.destination, kept.file_format) == (HERE.url, "parquet")
+    assert news is not None
+    assert "where its rows went" in news
+    kept, news = adopted("Account", progress(file_format=""), HERE)
+    assert kept == progress()
+    assert news is not None
+    assert "which format" in news
+    assert adopted("Account", progress(), HERE) == (progress(), None)
+    assert adopted("Account", Progress(), HERE) == (Progress({}, (), (), HERE.url, file_format="parquet"), None)
+
+
+def test_several_objects_are_one_sentence_and_a_list():
+    assert all_objections({"Account": "Account: no."}) == "Account: no."
+    many = {f"Object{number:02}__c": f"Object{number:02}__c: no." for number in range(14)}
+    assert all_objections(many).startswith("Object00__c: no. The same goes for Object01__c, Object02__c")
+    assert all_objections(many).endswith("Object10__c and 3 more.")
