@@ -332,10 +332,12 @@ class FakeSalesforce:
     def _select(self, soql: str) -> tuple[list[str], list[list[str | None]], str]:
         match = _QUERY.fullmatch(soql)
         assert match is not None, f"not a query of ours: {soql}"
-        columns = match["fields"].split(", ")
+        known = {name.lower(): name for name in self.columns_of(match["object"])}
+        columns = [known.get(name.lower(), name) for name in match["fields"].split(", ")]
         rows = [row for row in self.objects[match["object"]] if _holds(match["where"], row)]
         if match["order"]:
-            rows.sort(key=lambda row: row[match["order"]] or "", reverse=match["way"] == "DESC")
+            by = known.get(match["order"].lower(), match["order"])
+            rows.sort(key=lambda row: row[by] or "", reverse=match["way"] == "DESC")
         rows = rows[: int(match["limit"])] if match["limit"] else rows
         return columns, [[row[column] for column in columns] for row in rows], match["object"]
 
@@ -345,8 +347,8 @@ def _error(status: int, code: str, message: str = "m") -> Answer:
 
 
 def _type_of(field_name: str) -> str:
-    known = {"Id": "id", "IsDeleted": "boolean", "SystemModstamp": "datetime", "Amount": "double"}
-    return known.get(field_name, "string")
+    known = {"id": "id", "isdeleted": "boolean", "systemmodstamp": "datetime", "amount": "double"}
+    return known.get(field_name.lower(), "string")
 
 
 def _page(job: Job, begin: int, size: int, fate: str) -> Answer:
@@ -392,7 +394,7 @@ def _holds(where: str | None, row: Row) -> bool:
 
 
 def _compare(row: Row, name: str, operator: str, literal: str) -> bool:
-    value = row[name]
+    value = next(value for field, value in row.items() if field.lower() == name.lower())
     wanted = None if literal == "null" else literal.strip("'")
     if operator in ("=", "!="):
         return (value == wanted) is (operator == "=")

@@ -268,3 +268,21 @@ def test_a_state_of_another_scope_starts_over_with_a_warning(changes):
 @pytest.mark.parametrize("changes", [{"wanted": {"Name"}}, {"lookback_window": "PT1H"}, {"page_size": 7}])
 def test_what_does_not_change_which_rows_were_read_keeps_the_scope(changes):
     assert scope(**changes) == scope()
+
+
+@pytest.mark.parametrize("was", ["systemmodstamp", "SYSTEMMODSTAMP"])
+def test_a_state_whose_cursor_differs_in_letter_case_is_gone_on_with(was):
+    readable = readable_object(sobject().spelled_as([was]), config())
+    plan, _ = plan_object(readable, None, Mode.INCREMENTAL, {}, config(), ORG)
+    blob = {was: "2026-11-20T00:00:00.000Z", "scope": plan.state.scope}
+    renamed = readable_object(sobject(), config())
+    plan, incoming = plan_object(renamed, None, Mode.INCREMENTAL, blob, config(), ORG)
+    assert incoming.warning is None
+    assert plan.state.cursor == datetime(2026, 11, 20, tzinfo=UTC)
+    assert plan.state.to_json("SystemModstamp")["scope"] == plan.state.scope != blob["scope"]
+
+
+def test_the_plan_knows_the_objects_key():
+    readable = readable_object(sobject(), config(object_overrides=[{"object": "Account", "primary_key": ["name"]}]))
+    plan, _ = plan_object(readable, None, Mode.INCREMENTAL, {}, config(), ORG)
+    assert plan.primary_key == ("Name",)

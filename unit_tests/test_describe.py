@@ -179,7 +179,43 @@ def read_or_refused(payload: object) -> None:
 
 def test_id_is_the_key_where_describe_shows_it():
     assert choose_primary_key(sample("Account")) == ("Id",)
-    assert choose_primary_key(sample("Account"), ["Name"]) == ("Id",)
+
+
+def test_the_users_key_outweighs_the_id():
+    assert choose_primary_key(sample("Account"), ["Name"]) == ("Name",)
+
+
+@pytest.mark.parametrize(
+    ("name", "identifier"),
+    [
+        ("LightningUriEvent", "EventIdentifier"),
+        ("LoginEvent", "eventidentifier"),
+        ("EntityDefinition", "DurableId"),
+        ("FlowVersionView", "DurableId"),
+    ],
+)
+def test_an_object_whose_id_may_be_empty_is_keyed_by_the_field_that_identifies_its_rows(name, identifier):
+    sobject = SObject(name, name, custom=False, fields=(Field("Id", "id"), Field(identifier, "string")))
+    assert choose_primary_key(sobject) == (identifier,)
+    assert choose_primary_key(sobject, ["Id"]) == ("Id",)
+
+
+# Letter case
+
+
+def test_a_field_is_spelled_as_it_was_asked_for():
+    sobject = SObject("A", "A", custom=False, fields=(Field("AMOUNT__c", "double"), Field("Id", "id")))
+    spelled = sobject.spelled_as(["Amount__c", "Gone__c"])
+    assert [field.name for field in spelled.fields] == ["Amount__c", "Id"]
+    assert spelled.spelled_as(["AMOUNT__c", "Amount__c"]) == spelled
+
+
+@pytest.mark.parametrize("name", ["SystemModstamp", "systemmodstamp", "SYSTEMMODSTAMP"])
+def test_a_cursor_sees_updates_however_it_is_spelled(name):
+    sobject = SObject("A", "A", custom=False, fields=(Field(name, "datetime"),))
+    cursor = choose_cursor(sobject)
+    assert cursor is not None
+    assert (cursor.field, cursor.sees_updates) == (name, True)
 
 
 def test_without_an_id_the_user_names_the_key():
@@ -191,8 +227,9 @@ def test_a_key_is_spelled_as_describe_spells_it_and_named_once():
 
 
 @pytest.mark.parametrize("override", [None, [], ()])
-def test_without_id_and_override_there_is_no_key(override):
-    assert choose_primary_key(sample("AppDefinition"), override) == ()
+def test_without_a_field_that_identifies_and_override_there_is_no_key(override):
+    sobject = SObject("A", "A", custom=False, fields=(Field("Label", "string"),))
+    assert choose_primary_key(sobject, override) == ()
 
 
 @pytest.mark.parametrize("name", ["Nowhere__c", "BillingAddress"])

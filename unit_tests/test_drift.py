@@ -45,6 +45,13 @@ def changes(before: tuple[FieldSchema, ...], after: tuple[FieldSchema, ...]) -> 
         ((AMOUNT,), (replace(AMOUNT, calculated=True),), [("Amount__c", ChangeKind.BECAME_FORMULA, True)]),
         ((replace(AMOUNT, calculated=True),), (AMOUNT,), [("Amount__c", ChangeKind.NO_LONGER_FORMULA, False)]),
         ((NAME, AMOUNT), (AMOUNT, NAME), []),
+        ((NAME, AMOUNT), (replace(NAME, name="NAME"), replace(AMOUNT, name="AMOUNT__c")), []),
+        ((NAME,), (replace(NAME, name="name", length=255),), [("Name", ChangeKind.LENGTH, True)]),
+        (
+            (NAME,),
+            (replace(NAME, name="Name__c"),),
+            [("Name", ChangeKind.LOST_TO_FIELD_SECURITY, True), ("Name__c", ChangeKind.ADDED, False)],
+        ),
     ],
 )
 def test_each_change_is_named_and_classed(before, after, expected):
@@ -115,4 +122,13 @@ def test_a_retyped_and_an_added_field_are_told():
     assert compare_catalog(configured, described(CREATED, CITY)) == (
         Change("City", ChangeKind.ADDED, "", "string", breaking=False),
         Change("CreatedDate", ChangeKind.RETYPED, "string date", "string date-time", breaking=True),
+    )
+
+
+@pytest.mark.parametrize("name", ["Amount__c", "AMOUNT__c", "amount__C"])
+def test_a_field_whose_letter_case_alone_has_changed_is_the_same_field(name):
+    sobject = parse_describe({"name": "Account", "fields": [{"name": name, "type": "currency"}]})
+    assert compare_catalog({"properties": {"Amount__c": {"type": ["null", "number"]}}}, sobject) == ()
+    assert schema_of(sobject).same_as(
+        ObjectSchema("Account", (replace(schema_of(sobject).fields[0], name="aMOUNT__c"),))
     )

@@ -225,3 +225,26 @@ def test_rows_and_pages_are_counted(rig):
     read_one(rig, "Account", INCREMENTAL)
     counts = rig.metrics.of("Account")
     assert (counts.records, counts.batches, counts.jobs, counts.errors, counts.retries) == (5, 2, 1, 0, 0)
+
+
+# Rows that their Id does not identify
+
+
+@pytest.mark.parametrize("empty", ["000000000000000AAA", "000000000000000"])
+def test_rows_with_the_empty_id_are_reported_once_per_object_and_all_of_them_read(tmp_path, caplog, empty):
+    events = [{**row, "Id": empty} for row in rows(8)]
+    rig = ExtractionRig(tmp_path, {"UriEvent": events, "Account": rows(8)})
+    for name in ("UriEvent", "Account"):
+        rig.add(name, FULL_REFRESH, primary_key=("Id",))
+    rig.read_all()
+    assert [len(run.rows) for run in rig.runs] == [8, 8]
+    (warning,) = [record.getMessage() for record in caplog.records if "empty Id" in record.getMessage()]
+    assert warning.startswith("UriEvent: ")
+
+
+@pytest.mark.parametrize("key", [("Name",), ("Id", "Name"), ()], ids=str)
+def test_an_empty_id_that_is_not_the_key_is_no_news(tmp_path, caplog, key):
+    rig = ExtractionRig(tmp_path, {"UriEvent": [{**row, "Id": "000000000000000AAA"} for row in rows(2)]})
+    rig.add("UriEvent", FULL_REFRESH, primary_key=key)
+    rig.read_all()
+    assert not [record for record in caplog.records if "empty Id" in record.getMessage()]

@@ -130,7 +130,7 @@ def test_an_object_that_the_org_does_not_have_fails_alone(rig):
 
 
 def test_an_object_that_has_none_of_its_selected_fields_any_more_fails_alone_and_says_what_to_do(monkeypatch):
-    rig = SourceRig(monkeypatch, {"Account": rows(1), "Definition": [{"DurableId": "d"}]})
+    rig = SourceRig(monkeypatch, {"Account": rows(1), "Definition": [{"Label": "d"}]})
     messages = rig.read(configured("Definition", "full_refresh", ["Old__c"]), configured("Account"))
     error = errors_in(messages)["Definition"]
     assert error["failure_type"] == "config_error"

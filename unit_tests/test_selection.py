@@ -53,6 +53,19 @@ def test_a_field_that_is_gone_is_named_and_not_selected():
     assert selection.vanished == ("Hidden__c", "Old__c")
 
 
+@pytest.mark.parametrize("asked_for", ["name", "NAME", "nAMe"])
+def test_a_field_is_found_in_any_letter_case_and_read_under_the_name_asked_for(asked_for):
+    selection = select_fields(ACCOUNT, [asked_for, "SIZE__C"], {"Id"})
+    assert names(selection.columns) == ["Id", asked_for, "SIZE__C"]
+    assert selection.vanished == ()
+
+
+@pytest.mark.parametrize("flag", ["IsDeleted", "ISDELETED", "isdeleted"])
+def test_a_selected_deletion_flag_is_known_in_any_letter_case(flag):
+    columns = select_fields(ACCOUNT, [flag], {"Id"}).columns
+    assert not object_query(ACCOUNT, columns, None, where=None, include_deleted=True).exclude_deleted
+
+
 DEFINITION = sobject(("DurableId", "string"), ("Label", "string"))
 """An object as some metadata objects are: no Id, nothing to cut windows by."""
 

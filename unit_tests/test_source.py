@@ -177,3 +177,26 @@ def test_the_disk_is_given_back_however_the_run_ends(rig, tmp_path, monkeypatch)
     rig.salesforce.script("results", "", *["broken"] * 4)
     rig.read(configured("Account"), configured("User"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("now", ["AMOUNT__c", "amount__c", "Amount__C"])
+@pytest.mark.parametrize("mode", ["incremental", "full_refresh"])
+def test_a_field_whose_letter_case_has_changed_is_read_under_the_catalogs_name(monkeypatch, caplog, now, mode):
+    rig = SourceRig(monkeypatch, {"Account": [{**ACCOUNT[0], now: "7"}]})
+    messages = rig.read(configured("Account", mode, ["Id", "Amount__c"]))
+    (row,) = rows_of(messages, "Account")
+    assert row["Amount__c"] == "7"
+    assert not [record for record in caplog.records if "no longer in the object" in record.getMessage()]
+
+
+def test_key_and_cursor_are_read_under_the_catalogs_names(monkeypatch):
+    account = {name.upper(): value for name, value in ACCOUNT[0].items()}
+    rig = SourceRig(monkeypatch, {"Account": [account]})
+    messages = rig.read(configured("Account", properties=["Id", "SystemModstamp"]))
+    assert rows_of(messages, "Account") == [{name: ACCOUNT[0][name] for name in ("Id", "SystemModstamp")}]
+    assert "SystemModstamp" in states_in(messages, "Account")[-1]
+
+
+def test_a_key_of_the_users_is_offered_in_place_of_the_id(rig):
+    rig.config["object_overrides"] = [{"object": "Account", "primary_key": ["Name"]}]
+    assert {stream.name: stream.primary_key for stream in rig.source.streams(rig.config)}["Account"] == ["Name"]

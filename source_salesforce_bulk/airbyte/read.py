@@ -209,6 +209,7 @@ class CatalogRead:
         name = configured.stream.name
         if isinstance(described, SalesforceError):
             raise described
+        described = described.spelled_as(selected_fields(configured.stream.json_schema) or ())
         try:
             readable = readable_object(described, self.connection.config)
         except ValueError as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from source_salesforce_bulk.config import Config
@@ -151,8 +152,8 @@ def plan_object(
     if query.exclude_deleted:
         LOGGER.info("%s: IsDeleted is not selected, so deleted rows are left out", sobject.name)
     start = config.start_date if cursor else None
-    scope = _scope(query.operation, readable, start, organization_id)
-    incoming = read_state(blob, mode, cursor.field if cursor else None, scope)
+    scope = partial(_scope, query.operation, readable, start, organization_id)
+    incoming = read_state(_spelled(blob, readable.cursor_field, scope), mode, readable.cursor_field, scope())
     plan = ObjectPlan(
         query=query,
         columns=selection.columns,
@@ -162,16 +163,34 @@ def plan_object(
         lookback=config.lookback_window,
         api_version=config.api_version,
         page_size=config.page_size,
+        primary_key=readable.primary_key,
         rows=rows if readable.where is None else None,
     )
     return plan, incoming
 
 
-def _scope(operation: str, readable: ReadableObject, start: datetime | None, organization_id: str | None) -> str:
+def _scope(
+    operation: str,
+    readable: ReadableObject,
+    start: datetime | None,
+    organization_id: str | None,
+    cursor_field: str | None = None,
+) -> str:
     return scope_hash(
         organization_id=organization_id,
         operation=operation,
         where=readable.where,
-        cursor_field=readable.cursor_field,
+        cursor_field=cursor_field or readable.cursor_field,
         start=start,
     )
+
+
+def _spelled(blob: Mapping[str, Any], cursor_field: str | None, scope: Callable[..., str]) -> Mapping[str, Any]:
+    """The state with its cursor under the field's present spelling, where only the letter case has changed since."""
+    if cursor_field is None or cursor_field in blob:
+        return blob
+    was = next((key for key in blob if key.lower() == cursor_field.lower()), None)
+    if was is None:
+        return blob
+    renamed = {cursor_field if key == was else key: value for key, value in blob.items()}
+    return renamed | ({"scope": scope()} if blob.get("scope") == scope(cursor_field=was) else {})

@@ -29,9 +29,11 @@ from source_salesforce_bulk.extraction.reader import PageBounds, PageReader
 from source_salesforce_bulk.extraction.scheduler import JobScheduler, SchedulerPolicy
 from source_salesforce_bulk.extraction.sizing import find_pieces
 from source_salesforce_bulk.extraction.windows import PlannedWindow
+from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.pages.walk import End
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Failure, SalesforceError
+from source_salesforce_bulk.salesforce.ids import EMPTY_KEY, is_empty_key
 from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE
 
 LOGGER = logging.getLogger("airbyte.salesforce.extraction")
@@ -81,6 +83,7 @@ class Extraction:
             org, calls, clock.sleep, page_bounds or PageBounds(), self._scheduler.apply, self._scheduler.log
         )
         self._reads: list[ObjectRead] = []
+        self._without_key: set[str] = set()
         self._reads_at_once = READS_PER_SLOT * policy.max_concurrent_jobs
         self.others_wait = False
         self.stop_failure: Failure | None = None
@@ -145,6 +148,7 @@ class Extraction:
         self._metrics.count(read.plan.object_name, records=ready.page.rows, batches=1, errors=again, retries=again)
         batch = ready.page.address.locator or FIRST_PAGE
         self._scheduler.log(read, window, "page emitted", batch=batch, rows=ready.page.rows)
+        self._warn_of_empty_key(read, ready.page)
         read.hand_on(ready)
         if isinstance(ready.after, End):
             self._scheduler.apply(read, window, PagesRead())
@@ -199,6 +203,19 @@ class Extraction:
                 window.drop_pages()
         self._ledger.close(keep, seconds)
         self._calls.close()
+
+    def _warn_of_empty_key(self, read: ObjectRead, page: Page) -> None:
+        """Say once per object that its rows have no Id, where that is their key: a destination would keep one row."""
+        name = read.plan.object_name
+        keyed_by_id = [key.lower() for key in read.plan.primary_key] == ["id"]
+        if keyed_by_id and is_empty_key(page.first_id) and name not in self._without_key:
+            self._without_key.add(name)
+            LOGGER.warning(
+                "%s: its rows have the empty Id %s, which identifies none of them, so deduplication would keep a "
+                "single row. Name a field that identifies a row as primary_key in object_overrides, or append.",
+                name,
+                EMPTY_KEY,
+            )
 
     def _size(self, read: ObjectRead) -> None:
         """Ask where to cut the windows that may be too large for one job; until then they get none."""

@@ -15,6 +15,8 @@ from source_salesforce_bulk.salesforce.soql import ObjectQuery
 class ObjectPlan:
     """One object's read. ``columns`` are the SELECT's fields in order; ``state`` is the incoming one, checked.
 
+    ``primary_key`` names a row; it is empty where nothing does.
+
     ``rows`` is Salesforce's estimate for the whole object; None where it is not known or says nothing, because a filter
     of the user's leaves rows out.
 
@@ -29,6 +31,7 @@ class ObjectPlan:
     lookback: timedelta
     api_version: str
     page_size: int
+    primary_key: tuple[str, ...] = ()
     rows: int | None = None
     encoder: PageEncoder | None = None
 

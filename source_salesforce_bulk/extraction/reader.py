@@ -25,6 +25,7 @@ from source_salesforce_bulk.pages.fetch import Page, PageAddress
 from source_salesforce_bulk.pages.walk import End, Lost, Onward, WrongTotal, step
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
+from source_salesforce_bulk.salesforce.ids import is_empty_key
 from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE
 from source_salesforce_bulk.salesforce.retry import REFETCH_BACKOFF
 
@@ -98,7 +99,8 @@ class PageReader:
             self._page_lost(read, window, slot)
             return None
         page = slot.page
-        match step(window.walk, page.headers, page.rows, page.first_id):
+        first_id = None if is_empty_key(page.first_id) else page.first_id
+        match step(window.walk, page.headers, page.rows, first_id):
             case (Onward() | End()) as after:
                 return ReadyPage(page, after)
             case Lost() if window.walk.counted and window.walk.page > 0:

@@ -144,7 +144,8 @@ class SalesforceOrg:
     def _first(self, soql: str, field: str, query: ObjectQuery, version: str) -> str | None:
         records = self._query(soql, query, version).get("records")
         first = records[0] if isinstance(records, list) and records else None
-        value = first.get(field) if isinstance(first, Mapping) else None
+        cells = first.items() if isinstance(first, Mapping) else ()
+        value = next((value for name, value in cells if name.lower() == field.lower()), None)
         return value if isinstance(value, str) else None
 
     def _created_by_us(self, version: str, user_id: str | None, object_name: str) -> bool:

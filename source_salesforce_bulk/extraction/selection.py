@@ -18,7 +18,7 @@ _NAMES_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The fields of a SELECT in describe's order; ``vanished`` were asked for and the object has them no more."""
+    """The fields of a SELECT in describe's order; ``vanished`` were asked for and the object no longer has them."""
 
     columns: tuple[Column, ...]
     vanished: tuple[str, ...]
@@ -27,15 +27,18 @@ class Selection:
 def select_fields(sobject: SObject, wanted: Collection[str] | None, always: Collection[str]) -> Selection:
     """The wanted fields that the object has (None: all), with those that are ``always`` read: key and cursor.
 
-    Raises ``SalesforceError`` where none is left: a SELECT of nothing is no query.
+    Names are compared as Salesforce does, ignoring case; a column bears the name by which it was asked for. Raises
+    ``SalesforceError`` where none is left: a SELECT of nothing is no query.
     """
-    chosen = [field for field in sobject.fields if wanted is None or field.name in wanted or field.name in always]
+    spelled = sobject.spelled_as(wanted or ())
+    asked_for = {name.lower() for name in (*(wanted or ()), *always)}
+    chosen = [field for field in spelled.fields if wanted is None or field.name.lower() in asked_for]
     if not chosen:
         raise SalesforceError(_nothing_left(wanted))
-    known = {field.name for field in sobject.fields}
+    known = {field.name.lower() for field in sobject.fields}
     return Selection(
         columns=tuple(Column(field.name, field_type(field.type).kind) for field in chosen),
-        vanished=tuple(sorted(name for name in wanted or () if name not in known)),
+        vanished=tuple(sorted(name for name in wanted or () if name.lower() not in known)),
     )
 
 
@@ -61,7 +64,8 @@ def object_query(
     A deleted row never arrives looking alive.
     """
     fields = tuple(column.name for column in columns)
-    has_flag = any(field.name == _IS_DELETED for field in sobject.fields)
+    flag = sobject.field(_IS_DELETED)
+    read = {name.lower() for name in fields}
     return ObjectQuery(
         object_name=sobject.name,
         fields=fields,
@@ -69,5 +73,5 @@ def object_query(
         cursor_field=cursor.field if cursor else None,
         cursor_nillable=cursor.nillable if cursor else False,
         where=where,
-        exclude_deleted=include_deleted and has_flag and _IS_DELETED not in fields,
+        exclude_deleted=include_deleted and flag is not None and flag.name.lower() not in read,
     )

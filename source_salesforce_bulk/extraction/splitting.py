@@ -50,7 +50,7 @@ def _by_date(org: Org, plan: ObjectPlan, bounds: Bounds) -> Halves | None:
 
 
 def _by_id(org: Org, plan: ObjectPlan, bounds: Bounds) -> Halves | None:
-    if "Id" not in plan.query.fields:
+    if "id" not in {name.lower() for name in plan.query.fields}:
         return None
     for asked in dict.fromkeys((bounds, replace(bounds, start=None, end=None))):
         try:

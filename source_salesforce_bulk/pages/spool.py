@@ -15,8 +15,6 @@ from typing import BinaryIO, Protocol, cast
 from source_salesforce_bulk.pages.csv_page import PageRejected, PageShape, inspect_page, page_digest, read_rows
 from source_salesforce_bulk.pages.encoded_page import EncodedPage, PageEncoder
 
-_EMPTY_KEY = "000000000000000"
-
 
 class EncodeFile(Protocol):
     """:func:`encode_file`, or something that has it done elsewhere."""
@@ -45,16 +43,13 @@ def digest_of_file(page: Path, gzipped: bool) -> str:
 
 
 def first_id_in_file(page: Path, gzipped: bool, columns: Sequence[str]) -> str | None:
-    """The Id in the first row of a proven page; None where it has no row, or no Id is among its ``columns``.
-
-    The empty key, which every row of some metadata objects has (EntityDefinition), tells no row from another.
-    """
-    if "Id" not in columns:
+    """The Id in the first row of a proven page; None where it has no row, or no Id is among its ``columns``."""
+    place = next((index for index, name in enumerate(columns) if name.lower() == "id"), None)
+    if place is None:
         return None
     with decoded(page, gzipped) as source:
         row = next(read_rows(source, columns), None)
-    first = row[columns.index("Id")] if row is not None else None
-    return None if first is not None and first.startswith(_EMPTY_KEY) else first
+    return row[place] if row is not None else None
 
 
 @contextmanager

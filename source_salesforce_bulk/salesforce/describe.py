@@ -8,8 +8,8 @@ person names, can be selected and stays.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from source_salesforce_bulk.salesforce.field_types import CellKind, field_type, is_known
@@ -18,6 +18,10 @@ from source_salesforce_bulk.salesforce.soql import check_name
 from source_salesforce_bulk.salesforce.wire import UnreadableBody
 
 PRIMARY_KEY = "Id"
+
+# Objects that have one of these may show the empty Id 000000000000000AAA in every row: event stores (LightningUriEvent)
+# and views of metadata (EntityDefinition).
+_IDENTIFIERS = ("EventIdentifier", "DurableId")
 
 # In order of preference. The first two change with a row, the others only say when it came to be.
 _CHANGE_STAMPS = ("SystemModstamp", "LastModifiedDate")
@@ -75,6 +79,19 @@ class SObject:
         """The field of this name in any letter case, as SOQL takes it."""
         return next((field for field in self.fields if field.name.lower() == name.lower()), None)
 
+    def spelled_as(self, names: Iterable[str]) -> SObject:
+        """The object with its fields spelled as in ``names``, where they differ from these in letter case alone.
+
+        An admin may change a field's case (``Amount__c`` to ``AMOUNT__c``): to Salesforce it is the same field.
+        """
+        exact = set(names)
+        spelling = {name.lower(): name for name in sorted(exact)}
+        fields = tuple(
+            field if field.name in exact else replace(field, name=spelling.get(field.name.lower(), field.name))
+            for field in self.fields
+        )
+        return replace(self, fields=fields)
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -122,13 +139,16 @@ def choose_cursor(sobject: SObject, override: str | None = None) -> Cursor | Non
 
 
 def choose_primary_key(sobject: SObject, override: Sequence[str] | None = None) -> tuple[str, ...]:
-    """The key: ``Id`` where the object has it, else the user's choice, else none (design section 2).
+    """The key: the user's choice, else the field that identifies a row, else none.
 
-    The choice must name fields of the object even where ``Id`` outweighs it. Raises :class:`UnusableOverride`.
+    That is ``Id``, but for objects in which it may be empty: those show ``EventIdentifier`` or ``DurableId``. Raises
+    :class:`UnusableOverride` where the choice names a field that the object does not have.
     """
     chosen = dict.fromkeys(_overriding_field(sobject, name, "primary_key").name for name in override or ())
-    own = sobject.field(PRIMARY_KEY)
-    return (own.name,) if own is not None else tuple(chosen)
+    if chosen:
+        return tuple(chosen)
+    fields = (sobject.field(name) for name in (*_IDENTIFIERS, PRIMARY_KEY))
+    return next(((field.name,) for field in fields if field is not None), ())
 
 
 def json_schema(sobject: SObject, cursor: Cursor | None = None) -> dict[str, Any]:
@@ -181,10 +201,10 @@ def _left_out(described: Sequence[Field]) -> tuple[LeftOut, ...]:
     parts: defaultdict[str, list[str]] = defaultdict(list)
     for field in described:
         if field.compound_field_name is not None and field_type(field.type).bulk:
-            parts[field.compound_field_name].append(field.name)
+            parts[field.compound_field_name.lower()].append(field.name)
     reasons = ((field.name, field_type(field.type).not_in_bulk) for field in described)
     return tuple(
-        LeftOut(name, f"{reason}; read instead: {', '.join(parts[name])}" if name in parts else reason)
+        LeftOut(name, f"{reason}; read instead: {', '.join(parts[name.lower()])}" if name.lower() in parts else reason)
         for name, reason in reasons
         if reason is not None
     )
@@ -221,7 +241,11 @@ def _can_be_cursor(field: Field) -> bool:
 
 
 def _cursor(field: Field) -> Cursor:
-    return Cursor(field.name, field.nillable, sees_updates=field.name in _CHANGE_STAMPS)
+    return Cursor(field.name, field.nillable, sees_updates=_is_among(field.name, _CHANGE_STAMPS))
+
+
+def _is_among(name: str, stamps: Sequence[str]) -> bool:
+    return name.lower() in {stamp.lower() for stamp in stamps}
 
 
 def _overriding_cursor(sobject: SObject, name: str) -> Cursor:
@@ -270,7 +294,7 @@ def _cursor_sentence(cursor: Cursor | None) -> str:
         return "Full refresh only: it has no field that shows every change and can be filtered on."
     if cursor.sees_updates:
         return f"Incremental by {cursor.field}."
-    if cursor.field in _BIRTH_STAMPS:
+    if _is_among(cursor.field, _BIRTH_STAMPS):
         return f"Incremental by {cursor.field}, which sees new rows only: a later change of a row may not be read."
     # Only the user knows what moves a field of their own choice.
     return f"Incremental by {cursor.field}: a change of a row is read only where {cursor.field} moved with it."

@@ -54,12 +54,12 @@ class ObjectSchema:
 
     @property
     def by_name(self) -> Mapping[str, FieldSchema]:
-        """The fields by name."""
-        return {one.name: one for one in self.fields}
+        """The fields by name in lower case: to Salesforce, names that differ in case alone are the same."""
+        return {one.name.lower(): one for one in self.fields}
 
     def same_as(self, other: ObjectSchema) -> bool:
-        """Whether both promise the same, in whatever order."""
-        return self.by_name == other.by_name
+        """Whether both promise the same, in whatever order and letter case."""
+        return not compare(self, other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def schema_of(sobject: SObject) -> ObjectSchema:
 def compare(before: ObjectSchema, after: ObjectSchema) -> tuple[Change, ...]:
     """Every change from one schema to the next, by field name; empty where both promise the same."""
     old, new = before.by_name, after.by_name
-    return tuple(change for name in sorted({*old, *new}) for change in _changes(name, old.get(name), new.get(name)))
+    return tuple(change for name in sorted({*old, *new}) for change in _changes(old.get(name), new.get(name)))
 
 
 def compare_catalog(configured: Mapping[str, object], sobject: SObject) -> tuple[Change, ...]:
@@ -117,11 +117,12 @@ def compare_catalog(configured: Mapping[str, object], sobject: SObject) -> tuple
     if not isinstance(properties, Mapping) or not properties:
         return ()
     changes = []
+    known = {str(name).lower(): schema for name, schema in properties.items()}
     for one in sorted(sobject.fields, key=lambda field: field.name):
         now = _kinds(field_type(one.type).json_schema)
-        if one.name not in properties:
+        if one.name.lower() not in known:
             changes.append(Change(one.name, ChangeKind.ADDED, "", one.type, breaking=False))
-        elif (was := _kinds(properties[one.name])) and was != now:
+        elif (was := _kinds(known[one.name.lower()])) and was != now:
             changes.append(Change(one.name, ChangeKind.RETYPED, " ".join(was), " ".join(now), breaking=True))
     return tuple(changes)
 
@@ -136,14 +137,14 @@ def _kinds(schema: object) -> tuple[str, ...]:
     return (*sorted(str(one) for one in named if one != "null"), *extra)
 
 
-def _changes(name: str, old: FieldSchema | None, new: FieldSchema | None) -> Iterator[Change]:
+def _changes(old: FieldSchema | None, new: FieldSchema | None) -> Iterator[Change]:
     if old is None and new is not None:
-        yield Change(name, ChangeKind.ADDED, "", new.type, breaking=False)
+        yield Change(new.name, ChangeKind.ADDED, "", new.type, breaking=False)
     elif new is None and old is not None:
         # Nobody can delete a standard field: where one is gone, this user may no longer see it. A custom one may have
         # been deleted or hidden; describe does not tell the two apart.
-        kind = ChangeKind.REMOVED if _CUSTOM in name else ChangeKind.LOST_TO_FIELD_SECURITY
-        yield Change(name, kind, old.type, "", breaking=True)
+        kind = ChangeKind.REMOVED if _CUSTOM in old.name else ChangeKind.LOST_TO_FIELD_SECURITY
+        yield Change(old.name, kind, old.type, "", breaking=True)
     elif old is not None and new is not None:
         yield from _changes_of(old, new)
 

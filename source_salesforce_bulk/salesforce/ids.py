@@ -15,6 +15,15 @@ _ID = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?", re.ASCII)
 _STEM = 15
 
 
+EMPTY_KEY = "000000000000000AAA"
+"""The Id in every row of objects that have none: event stores, views of metadata."""
+
+
+def is_empty_key(record_id: str | None) -> bool:
+    """Whether an Id, of 15 or 18 characters, is the empty key, which tells no row from another."""
+    return record_id is not None and record_id[:_STEM] == EMPTY_KEY[:_STEM]
+
+
 def is_id(text: str) -> bool:
     """Whether ``text`` has the form of an Id, of 15 or 18 characters."""
     return _ID.fullmatch(text) is not None

@@ -103,7 +103,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         rule="A deleted row never arrives looking alive",
         file="extraction/selection.py",
-        old="exclude_deleted=include_deleted and has_flag and _IS_DELETED not in fields",
+        old="exclude_deleted=include_deleted and flag is not None and flag.name.lower() not in read",
         new="exclude_deleted=False",
         tests=("test_selection.py::test_a_deleted_row_never_arrives_looking_alive",),
     ),
