@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import lru_cache
 
 from integration_tests.simulated_org.clock import record_stamp
 from integration_tests.simulated_org.fields import Field
-from integration_tests.simulated_org.ids import record_id
 from integration_tests.simulated_org.objects import SObject
 
 Cell = str | None
@@ -28,13 +28,13 @@ _DAYS = 4 * 365
 _LONGEST_TEXT = 131_072  # of a long text area; such fields hold texts of a few thousand characters
 _NULL_SHARE = 0.15
 
-_id = lru_cache(100_000)(record_id)
+_id = lru_cache(100_000)(SObject.row_id)
 
 
 def cell_maker(field: Field, declared: SObject, until: datetime, targets: Callable[[str], SObject | None]) -> Maker:
     """Give what makes the field's cells: about one in seven is null where null is allowed."""
     if field.name == "Id":
-        return lambda n, rng: _id(declared.prefix, n)
+        return lambda n, rng: _id(declared, n)
     if field.kind == "compound":
         return lambda n, rng: None
     make = _maker(field, declared, until, targets)
@@ -66,7 +66,7 @@ def _pick(choices: tuple[str, ...], rng: random.Random) -> str:
 def _reference(targets: list[SObject]) -> Maker:
     def make(n: int, rng: random.Random) -> Cell:
         target = targets[int(rng.random() * len(targets))]
-        return _id(target.prefix, int(rng.random() * target.volume))
+        return _id(target, int(rng.random() * target.volume))
 
     return make if targets else lambda n, rng: None
 
@@ -118,6 +118,7 @@ _BY_NAME: dict[str, Maker] = {
     "CaseNumber": lambda n, rng: f"{n + 1:08d}",
     "OrderNumber__c": lambda n, rng: f"{n:08d}",
     "Username": lambda n, rng: f"user{n}@example.org",
+    "EventIdentifier": lambda n, rng: str(uuid.UUID(int=rng.getrandbits(128), version=4)),
     "Alias": lambda n, rng: f"u{n}",
 }
 _BY_ENDING: dict[str, Maker] = {

@@ -48,7 +48,7 @@ def object_summary(declared: SObject, version: str) -> dict[str, Any]:
         "name": declared.name,
         "queryable": declared.queryable,
         "replicateable": declared.replicateable,
-        "retrieveable": declared.queryable,
+        "retrieveable": declared.queryable and declared.retrieveable,
         "searchable": writable,
         "triggerable": writable,
         "undeletable": writable and declared.soft_deletes,

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from integration_tests.simulated_org.catalog.awkward import pools
 from integration_tests.simulated_org.cells import Cell, Maker, cell_maker
 from integration_tests.simulated_org.clock import parse_stamp, record_stamp
-from integration_tests.simulated_org.ids import record_id
 from integration_tests.simulated_org.objects import SObject
 from integration_tests.simulated_org.settings import OrgSettings
 
@@ -46,7 +45,7 @@ class RowMaker:
     def row(self, n: int) -> Row:
         """Make the n-th row."""
         rng = random.Random(f"{self._seed}:{self._declared.name}:{n}")
-        row: Row = {"Id": record_id(self._declared.prefix, n)}
+        row: Row = {"Id": self._declared.row_id(n)}
         for name, make in self._makers:
             row[name] = make(n, rng)
         self._stamp(row, n, rng)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from integration_tests.simulated_org.errors import ErrorTemplate
 from integration_tests.simulated_org.fields import Field, parse_fields
+from integration_tests.simulated_org.ids import EMPTY_ID, record_id, uneven_id
 
 Audit = Literal["full", "undeleted", "modified", "created", "login", "none"]
 
@@ -43,16 +44,25 @@ class SObject:
     label: str = ""
     queryable: bool = True
     replicateable: bool = True
+    retrieveable: bool = True  # False with queryable: a virtual object
     hidden: bool = False  # deprecatedAndHidden
     custom_setting: bool = False
     associate: str | None = None  # History, Share, Feed, ChangeEvent
     parent: str | None = None
     soft_deletes: bool = True
+    empty_ids: bool = False  # every row has the Id 000000000000000AAA
+    uneven_ids: bool = False  # Ids lie in clumps and not in the order of creation
     chunkable: bool = True
     bulk_refusal: ErrorTemplate | None = None  # what job creation answers
     rest_refusal: ErrorTemplate | None = None  # what the query resource answers
     filter_required: tuple[str, ...] = ()  # one of these must stand in the WHERE
     filter_refusal: ErrorTemplate | None = None
+
+    def row_id(self, n: int) -> str:
+        """Give the Id of the n-th row ever made."""
+        if self.empty_ids:
+            return EMPTY_ID
+        return uneven_id(self.prefix, n, self.volume) if self.uneven_ids else record_id(self.prefix, n)
 
     @property
     def custom(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from integration_tests.simulated_org.clock import csv_stamp, parse_stamp, record_stamp
 from integration_tests.simulated_org.fields import Field
-from integration_tests.simulated_org.ids import record_id
+from integration_tests.simulated_org.ids import EMPTY_ID, record_id
 from integration_tests.simulated_org.objects import SObject
 from integration_tests.simulated_org.org import Org
 
@@ -134,7 +134,8 @@ class RowChanges:
     def _complete(self, declared: SObject, row: Mapping[str, Any], stamp: str) -> dict[str, str | None]:
         number = declared.volume + self._inserted.get(declared.name, 0)
         self._inserted[declared.name] = self._inserted.get(declared.name, 0) + 1
-        complete: dict[str, str | None] = {"Id": record_id(declared.prefix, number)}
+        new_id = EMPTY_ID if declared.empty_ids else record_id(declared.prefix, number)
+        complete: dict[str, str | None] = {"Id": new_id}
         for field in declared.fields:
             if field.kind == "boolean" and not field.nillable:
                 complete[field.name] = "false"

@@ -125,7 +125,8 @@ class RowStore:
     def _create(self, declared: SObject) -> None:
         names = [field.name for field in declared.fields if field.kind != "compound"]
         names += [name for name in HIDDEN_COLUMNS if name not in names]
-        keyed = ['"Id" TEXT PRIMARY KEY' if name == "Id" else f'"{name}" TEXT' for name in names]
+        key = None if declared.empty_ids else "Id"
+        keyed = [f'"{name}" TEXT PRIMARY KEY' if name == key else f'"{name}" TEXT' for name in names]
         self._connection.execute(f'CREATE TABLE "{declared.name}" ({",".join(keyed)})')
         self._columns[declared.name] = names
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from integration_tests.simulated_org.catalog import awkward, special, standard
+from integration_tests.simulated_org.catalog import awkward, filtered, keyless, special, standard
 from integration_tests.simulated_org.ids import ALPHABET
 from integration_tests.simulated_org.objects import SObject, declare
 from integration_tests.simulated_org.settings import OrgSettings
@@ -41,11 +41,14 @@ def build_catalog(settings: OrgSettings) -> list[SObject]:
         *special.cursor_variants(),
         _wide(settings.wide_fields),
         *special.refused_by_bulk(),
-        *special.filter_required(),
+        *filtered.filter_required(),
+        *((*keyless.event_stores(), *keyless.virtual_objects()) if settings.keyless_objects else ()),
         *special.not_queryable(),
     ]
     scaled = [replace(one, volume=_scaled(one, settings.rows)) for one in objects]
     scaled.append(declare("Ties__c", "a0I", "Name string(80) name; Batch__c string(20)", volume=settings.ties))
+    uneven = declare("Uneven__c", "a0U", "Name string(80) name", volume=settings.uneven_rows, uneven_ids=True)
+    scaled.append(uneven)
     if settings.bench_rows:
         scaled.append(declare("Bench__c", "a0B", BENCH_FIELDS, volume=settings.bench_rows))
     return [*scaled, *(_extra(n) for n in range(1, settings.extra_objects + 1))]

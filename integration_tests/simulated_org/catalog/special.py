@@ -91,9 +91,11 @@ def cursor_variants() -> list[SObject]:
         declare(
             "ContentVersion",
             "068",
-            "Title string(255) required name; PathOnClient string(500); VersionData base64; ContentSize int(9,0)",
+            "Title string(255) required name; PathOnClient string(500); VersionData base64; ContentSize int(9,0);"
+            "ContentDocumentId reference(ContentDocument:ContentDocument) required",
             volume=30,
         ),
+        declare("ContentDocument", "069", "Title string(255) required name; FileType string(20)", volume=20),
         declare(
             "Region__mdt",
             "m00",
@@ -163,56 +165,6 @@ def refused_by_bulk() -> list[SObject]:
         _refused("DatacloudCompany", "0R7", API_ERRORS["DATACLOUD_API_DISABLED_EXCEPTION"]),
         _refused("UserRecordAccess", "0R8", restricted),
         _refused("ActivityHistory", "0R9", API_ERRORS["INVALID_TYPE_FOR_OPERATION"]),
-    ]
-
-
-def filter_required() -> list[SObject]:
-    """Give objects that must be filtered by certain columns."""
-
-    def restricted(name: str, prefix: str, columns: tuple[str, ...], message: str, text: str) -> SObject:
-        return declare(
-            name,
-            prefix,
-            text,
-            audit="none",
-            volume=40,
-            soft_deletes=False,
-            chunkable=False,
-            filter_required=columns,
-            filter_refusal=ErrorTemplate(400, "MALFORMED_QUERY", message),
-        )
-
-    return [
-        restricted(
-            "ContentDocumentLink",
-            "06A",
-            ("ContentDocumentId", "LinkedEntityId"),
-            "Implementation restriction: ContentDocumentLink requires a filter by a single Id on ContentDocumentId or "
-            "LinkedEntityId using the equals operator or multiple Id's using the IN operator.",
-            "ContentDocumentId reference(ContentVersion) required; LinkedEntityId reference(Account) required;"
-            "ShareType picklist(V|C|I); SystemModstamp datetime required",
-        ),
-        restricted(
-            "ContentFolderItem",
-            "07H",
-            ("Id", "ParentContentFolderId"),
-            "Implementation restriction: ContentFolderItem requires a filter by Id or ParentContentFolderId.",
-            "ParentContentFolderId reference(Account); Title string(255); SystemModstamp datetime required",
-        ),
-        restricted(
-            "IdeaComment",
-            "00a",
-            ("CommunityId", "Id", "IdeaId"),
-            "Implementation restriction: IdeaComment requires a filter by CommunityId, Id, IdeaId.",
-            "CommunityId reference(Account); IdeaId reference(Account); CommentBody textarea(4000)",
-        ),
-        restricted(
-            "FieldDefinition",
-            "0R0",
-            ("DurableId", "EntityDefinitionId"),
-            "FieldDefinition: a filter on a reified column is required [EntityDefinitionId,DurableId]",
-            "DurableId string(255); EntityDefinitionId string(255); QualifiedApiName string(80)",
-        ),
     ]
 
 
