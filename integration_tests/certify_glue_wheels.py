@@ -33,8 +33,12 @@ asked = json.load(sys.stdin)
 columns = tuple(Column(name, CellKind(kind)) for name, kind in asked["columns"])
 address = PageAddress("Contact", asked["job"], None, "v66.0", None, tuple(name for name, _ in asked["columns"]))
 
+class Source:
+    def session(self):
+        return Session(asked["token"], asked["url"])
+
 class Given:
-    value = pickle.loads(pickle.dumps((Session(asked["token"], asked["url"]), columns, (PageTask(0, address),))))
+    value = pickle.loads(pickle.dumps((Source(), columns, (PageTask(0, address),))))
 
 outcomes = []
 numbers = iter([pa.record_batch({"id": pa.array([0], pa.int64())})])

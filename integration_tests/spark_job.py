@@ -19,6 +19,7 @@ from integration_tests.exporter import Exporter
 from integration_tests.simulated_org import SimulatedOrg
 
 ROOT = Path(__file__).parents[1]
+SESSION_SECRET = "prod/session"
 PYTHON = os.environ.get("GLUE_PYTHON", "")
 """The interpreter of an environment with Spark, awsglue and the job's wheels; `make certify-glue` makes it."""
 
@@ -63,7 +64,9 @@ class SparkJob(Exporter):
         self.stub = stub
         self.cores = 2
         folder.mkdir(parents=True, exist_ok=True)
-        aws.client("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps(self.config))
+        secrets = aws.client("secretsmanager")
+        secrets.create_secret(Name=SECRET, SecretString=json.dumps(self.config))
+        secrets.create_secret(Name=SESSION_SECRET)
 
     def command(self, objects: Sequence[str], *more: str) -> list[str]:
         """As Glue calls the script: its own arguments before and behind the user's."""
@@ -73,6 +76,7 @@ class SparkJob(Exporter):
             *("--master", f"local[{self.cores},4]", "--jars", str(self.stub), "--driver-class-path", str(self.stub)),
             *("--conf", "spark.ui.enabled=false", "--conf", "spark.driver.host=127.0.0.1"),
             *("--conf", "spark.driver.bindAddress=127.0.0.1", "--conf", "spark.driver.memory=1g"),
+            *("--conf", "spark.io.encryption.enabled=true"),  # as deploy/glue/template.yaml has it
         ]
         glues = [
             *("--JOB_ID", "j_0123456789", "--JOB_RUN_ID", f"jr_{self.runs:04d}", "--JOB_NAME", "backfill"),
@@ -80,7 +84,8 @@ class SparkJob(Exporter):
             *("--enable-metrics", "true", "--custom-logGroup-prefix", "/aws-glue/backfill"),
         ]
         ours = [
-            *("--secret-id", SECRET, "--objects", ",".join(objects), "--destination", self.destination.as_uri()),
+            *("--secret-id", SECRET, "--session-secret", SESSION_SECRET),
+            *("--objects", ",".join(objects), "--destination", self.destination.as_uri()),
             *("--state", f"dynamodb://{TABLE}", "--schemas", f"glue://{REGISTRY}", *more),
         ]
         submit = Path(PYTHON).with_name("spark-submit")

@@ -117,8 +117,7 @@ def test_the_plan_in_the_network_is_one_that_the_console_script_takes(tmp_path: 
     assert run[:2] == ["ecs", "run-task"]
     network = run[run.index("--network-configuration") + 1]
     assert network == (
-        "awsvpcConfiguration={subnets=[PrivateSubnet,PrivateSubnetB],securityGroups=[TaskSecurityGroup],"
-        "assignPublicIp=DISABLED}"
+        "awsvpcConfiguration={subnets=[Subnets],securityGroups=[TaskSecurityGroup],assignPublicIp=DISABLED}"
     )
     (override,) = json.loads(run[run.index("--overrides") + 1])["containerOverrides"]
     assert override["name"] == FARGATE["Resources"]["Task"]["Properties"]["ContainerDefinitions"][0]["Name"]
@@ -147,3 +146,24 @@ def test_links_between_the_pages_lead_somewhere() -> None:
             headings = re.findall(r"^#+ (.+)$", there, re.MULTILINE)
             anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
             assert not anchor or anchor in anchors, (page, file, anchor)
+
+
+def test_the_months_cost_is_the_sum_of_its_parts() -> None:
+    table = re.search(r"(?ms)^\| NAT gateway \|.*?^\| \*\*sum\*\*.*?$", PAGES["export"])
+    assert table
+    rows = [[cell.strip(" *") for cell in line.strip("|").split("|")[2:]] for line in table[0].splitlines()]
+    *parts, sums = [[float(cell) for cell in row] for row in rows]
+    assert len(parts) == 6
+    assert [round(sum(column), 2) for column in zip(*parts, strict=True)] == sums
+
+
+def test_the_first_export_is_started_as_the_schedule_starts_the_others(tmp_path: Path) -> None:
+    start, logs = pasted(commands("export", "start-execution"), tmp_path)[-2:]
+    assert start == ["stepfunctions", "start-execution", "--state-machine-arn", "ExportMachine"]
+    assert logs == ["logs", "tail", "LogGroup", "--follow"]
+
+
+def test_the_hours_without_success_that_the_page_tells_are_the_templates() -> None:
+    hours = {name: row["WithoutSuccess"] for name, row in FARGATE["Mappings"]["Schedules"].items()}
+    told = f"{hours['nightly']} hours where it is nightly, {hours['weekdays']} on weekdays, {hours['six-hourly']} and "
+    assert f"{told}{hours['hourly']} otherwise" in " ".join(PAGES["export"].split())

@@ -15,6 +15,7 @@ import pytest
 SCRIPT = Path(__file__).parents[1] / "deploy" / "glue" / "job.py"
 ARGUMENTS = [
     *("job.py", "--JOB_NAME", "backfill", "--JOB_RUN_ID", "jr_0123", "--secret-id", "prod/salesforce"),
+    *("--session-secret", "prod/session"),
     *("--destination", "s3://data/salesforce", "--state", "dynamodb://state", "--schemas", "glue://salesforce"),
 ]
 
@@ -58,8 +59,8 @@ class Glue:
             def getOrCreate(self) -> str:  # noqa: N802 - Spark's name
                 return "spark"
 
-        def run_backfill(spark: object, options: Any) -> int:
-            assert spark == "spark"
+        def run_backfill(spark: object, options: Any, session_secret: str) -> int:
+            assert (spark, session_secret) == ("spark", "prod/session")
             did.append("backfill")
             self.options = options
             return self.code

@@ -24,6 +24,7 @@ TRIED_BY = {
     "export/run": "integration_tests/test_export",
     "export/export_command": "integration_tests/test_export",
     "spark/glue": "unit_tests/test_glue_job",
+    "spark/shared_session": "integration_tests/test_shared_session",
     "export/logs": "unit_tests/test_export_logs",
     "export/object_export": "integration_tests/test_export_kills",
     "export/outcomes": "unit_tests/test_manifest",

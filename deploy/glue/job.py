@@ -2,14 +2,15 @@
 
 Job arguments, as ``salesforce-bulk export`` has them (docs/glue.md):
 
-    --secret-id     name or ARN of the secret with the connector's configuration; the secret itself never stands here
-    --objects       objects to take, by name or pattern, separated by commas
-    --destination   s3://BUCKET/PREFIX
-    --state         dynamodb://TABLE
-    --schemas       glue://REGISTRY
-    --on-drift      warn (where it is not given) or fail
-    --event-bus     the EventBridge bus that hears of schema changes; may be left out
-    --metrics       none (where it is not given) or emf
+    --secret-id       name or ARN of the secret with the connector's configuration; the secret itself never stands here
+    --session-secret  name or ARN of a secret through which executors are handed the Salesforce session
+    --objects         objects to take, by name or pattern, separated by commas
+    --destination     s3://BUCKET/PREFIX
+    --state           dynamodb://TABLE
+    --schemas         glue://REGISTRY
+    --on-drift        warn (where it is not given) or fail
+    --event-bus       the EventBridge bus that hears of schema changes; may be left out
+    --metrics         none (where it is not given) or emf
 
 No name begins with ``conf``: Glue's own ``--conf`` would be taken for its abbreviation.
 """
@@ -27,7 +28,7 @@ from pyspark.sql import SparkSession
 from source_salesforce_bulk.export.export_command import ExportOptions
 from source_salesforce_bulk.spark.glue import run_backfill
 
-REQUIRED = ("JOB_NAME", "secret-id", "destination", "state", "schemas")
+REQUIRED = ("JOB_NAME", "secret-id", "session-secret", "destination", "state", "schemas")
 OPTIONAL = ("objects", "on-drift", "event-bus", "metrics")
 
 # Exit codes of the export, as the last line of a failed run tells them.
@@ -73,7 +74,7 @@ def main() -> None:
     spark = SparkSession.builder.getOrCreate()
     job = Job(spark)
     job.init(arguments["JOB_NAME"], arguments)
-    code = run_backfill(spark, options)
+    code = run_backfill(spark, options, arguments["session_secret"])
     if code:
         ending = ENDINGS.get(code, "The run was stopped. Run the job again, and it continues where it stopped.")
         raise BackfillFailed(f"{ending} The log says which object, why, and what to do (exit code {code}).")

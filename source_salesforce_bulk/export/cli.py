@@ -80,7 +80,12 @@ def _config_options(command: F) -> F:
 @click.option("--schemas", required=True, metavar="file:///DIR|glue://REGISTRY", help="Where schemas are kept.")
 @click.option("--on-drift", type=click.Choice(["warn", "fail"]), default="warn", show_default=True)
 @click.option("--event-bus", metavar="NAME|ARN", help="The EventBridge bus that hears of schema changes.")
-@click.option("--run-id", metavar="ID", help="Default: the UTC time and six characters.")
+@click.option(
+    "--run-id",
+    envvar="SALESFORCE_BULK_RUN_ID",
+    metavar="ID",
+    help="Default: the UTC time and six characters.",
+)
 @click.option("--start-over", is_flag=True, help="Read everything again, whatever the state says.")
 @click.option("--continue-here", is_flag=True, help="Go on although the files were moved to this --destination.")
 @click.option("--metrics", default="none", show_default=True, metavar="none|emf|json:PATH", help="Where metrics go.")

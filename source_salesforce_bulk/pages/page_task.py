@@ -112,12 +112,20 @@ class _Counting:
         self.so_far = replace(self.so_far, retries=self.so_far.retries + 1)
 
 
+class SessionSource(Protocol):
+    """Where a partition finds its session. It is pickled and sent to every machine, and holds no secret itself."""
+
+    def session(self) -> Session:
+        """The session to read pages with."""
+        ...
+
+
 class Given(Protocol):
     """What every partition of a wave is given; a Spark broadcast is one."""
 
     @property
-    def value(self) -> tuple[Session, tuple[Column, ...], tuple[PageTask, ...]]:
-        """The session, the columns, and the tasks of all partitions."""
+    def value(self) -> tuple[SessionSource, tuple[Column, ...], tuple[PageTask, ...]]:
+        """Where the session is, the columns, and the tasks of all partitions."""
         ...
 
 
@@ -134,8 +142,8 @@ class PartitionReader:
 
     def __call__(self, numbers: Iterator[Any]) -> Iterator[Any]:
         """See the class."""
-        session, columns, tasks = self._given.value
-        runner = PageTaskRunner(session, columns)
+        source, columns, tasks = self._given.value
+        runner = PageTaskRunner(source.session(), columns)
         schema = spark_schema(columns)
         for batch in numbers:
             for number in batch.column(0).to_pylist():

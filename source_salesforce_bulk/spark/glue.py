@@ -29,6 +29,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from source_salesforce_bulk.export.aws_clients import secrets_manager
 from source_salesforce_bulk.export.destination import Destination
 from source_salesforce_bulk.export.export_command import ExportOptions, run_export
 from source_salesforce_bulk.export.page_files import FileMaker, columns_of
@@ -38,6 +39,7 @@ from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.signals import Stop
+from source_salesforce_bulk.spark.shared_session import SessionSecret
 from source_salesforce_bulk.spark.spark_pages import SparkFiles
 from source_salesforce_bulk.spark.staging import STAGING, StagedDestination, Staging
 from source_salesforce_bulk.spark.waves import Wave, WaveResult
@@ -71,16 +73,17 @@ _TYPES: Mapping[CellKind, DataType] = {
 }
 
 
-def run_backfill(spark: SparkSession, options: ExportOptions) -> int:
+def run_backfill(spark: SparkSession, options: ExportOptions, session_secret: str) -> int:
     """Run an export whose pages are read by ``spark``; the exit code of ``salesforce-bulk export``.
 
+    Executors are handed the session through ``session_secret``, the name or ARN of a secret of AWS Secrets Manager.
     What it leaves below ``_staging`` of the destination is removed at its end. The signals are Spark's own here.
     """
     made: list[SparkWaves] = []
 
     def make_files(destination: Destination, run_id: str) -> tuple[FileMaker, Destination]:
         staging = Staging(options.destination, run_id)
-        waves = SparkWaves(spark, staging)
+        waves = SparkWaves(spark, staging, SessionSecret(secrets_manager(session_secret), session_secret))
         made.append(waves)
         return SparkFiles(waves), StagedDestination(destination, staging)
 
@@ -94,9 +97,10 @@ def run_backfill(spark: SparkSession, options: ExportOptions) -> int:
 class SparkWaves:
     """Runs a wave as one Spark job. See ``waves.WaveRunner``."""
 
-    def __init__(self, spark: SparkSession, staging: Staging) -> None:
+    def __init__(self, spark: SparkSession, staging: Staging, sessions: SessionSecret) -> None:
         self._spark = spark
         self._staging = staging
+        self._sessions = sessions
         self._changed = threading.Condition()
         self._running = 0
         for name, value in _WRITER.items():
@@ -112,7 +116,7 @@ class SparkWaves:
         with self._under_way():
             context = self._spark.sparkContext
             columns = tuple(columns_of(wave.tasks[0].address, wave.sobject))
-            given = context.broadcast((wave.session, columns, wave.tasks))
+            given = context.broadcast((self._sessions.share(wave.session), columns, wave.tasks))
             outcomes = context.accumulator({}, _Outcomes())
             pages = self._spark.range(0, len(wave.tasks), 1, len(wave.tasks))
             rows = pages.mapInArrow(PartitionReader(given, outcomes.add), spark_struct(columns, wave.sobject))
