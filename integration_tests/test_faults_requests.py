@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from integration_tests.fault_trial import Complete, Fails, Trial, on_account, tr
 from integration_tests.simulated_org import Fault
 from source_salesforce_bulk.airbyte import source
 from source_salesforce_bulk.airbyte.http import CdkHttp
+from source_salesforce_bulk.salesforce.http_client import HttpRequest
 
 READING = ("createJob", "jobInfo", "results", "delete")
 PASSING = {
@@ -198,11 +200,11 @@ def test_refusal(trial: Trial, jobs: int) -> None:
 class HurriedHttp(CdkHttp):
     """Waits for a byte no longer than a moment, where the product waits for minutes."""
 
-    def send(self, method: str, url: str, *, timeout: tuple[float, float], **request: Any) -> Any:
+    def send(self, request: HttpRequest) -> Any:
         """See ``salesforce.http_client.Http``."""
-        assert 0 < timeout[0] <= 10
-        assert 10 <= timeout[1] <= 300
-        return super().send(method, url, timeout=(timeout[0], 0.4), **request)
+        assert 0 < request.timeouts.connect <= 10
+        assert 10 <= request.timeouts.head <= 300
+        return super().send(replace(request, timeouts=replace(request.timeouts, head=0.4)))
 
 
 SILENCES = {

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: a flag first, and then a patience that ends (design section 3.10).
+"""SIGTERM, SIGINT and SIGHUP: a flag first, and then a patience that ends (design section 3.10).
 
     signal                 grace                          patience
       |--------------------->|------------------------------>|
@@ -10,7 +10,7 @@ What can hold it is a stdout that nobody reads, or an answer that does not come.
 away from its reader for good: a line that was cut there is followed by nothing. Until :meth:`Stop.be_patient` there is
 nothing to save, and the process ends at once.
 
-No handler of SIGTERM or SIGINT does anything. Python notes the signal's number in a pipe, and a thread reads it there:
+No handler of these signals does anything. Python notes the signal's number in a pipe, and a thread reads it there:
 code that ran between any two instructions of the main thread could meet a lock that the main thread holds.
 """
 
@@ -23,7 +23,7 @@ import time
 from contextlib import suppress
 from typing import Protocol
 
-STOPPING = (signal.SIGTERM, signal.SIGINT)
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _TEAR_OUT = signal.SIGALRM
 """Sent by this process to its own main thread; nothing else in it uses alarms."""
@@ -60,16 +60,21 @@ class Stop:
 
     @property
     def exit_code(self) -> int:
-        """128 and the signal's number, as a shell reports it; 0 without a signal."""
-        return 128 + self.signal if self.signal else 0
+        """128 and the signal's number, as a shell reports it, SIGHUP's as SIGTERM's; 0 without a signal."""
+        number = signal.SIGTERM if self.signal == signal.SIGHUP else self.signal
+        return 128 + number if number else 0
 
     def install(self) -> None:
-        """Heed SIGTERM and SIGINT from now on. Called once, by the main thread."""
+        """Heed the signals from now on. Called once, by the main thread.
+
+        A SIGHUP that was ignored when the process began stays ignored: ``nohup`` means it so.
+        """
         read_end, write_end = os.pipe()
         os.set_blocking(write_end, False)
         signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
         for number in STOPPING:
-            signal.signal(number, _nothing)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, _nothing)
         signal.signal(_TEAR_OUT, self._tear_out)
         threading.Thread(target=self._watch, args=(read_end,), name="signals", daemon=True).start()
 

@@ -24,7 +24,8 @@ from typing import Self
 
 import requests
 
-from unit_tests.fakes import Answer, FakeClock, Sent, http_response
+from source_salesforce_bulk.salesforce.http_client import HttpRequest
+from unit_tests.fakes import Answer, FakeClock, http_response
 
 Row = Mapping[str, str | None]
 
@@ -73,7 +74,7 @@ class FakeSalesforce:
     creator: str = USER
     jobs: dict[str, Job] = field(default_factory=dict)
     wrongs: list[str] = field(default_factory=list)
-    sent: list[Sent] = field(default_factory=list)
+    sent: list[HttpRequest] = field(default_factory=list)
     _scripts: dict[str, deque[str]] = field(default_factory=lambda: defaultdict(deque))
     _logins: int = 0
 
@@ -105,20 +106,7 @@ class FakeSalesforce:
 
     # The Http seam
 
-    def send(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        params: Mapping[str, str] | None = None,
-        json: object = None,
-        data: Mapping[str, str] | None = None,
-        stream: bool,
-        timeout: tuple[float, float],
-    ) -> requests.Response:
-        """Answer one request, or raise what the HTTP library would."""
-        sent = Sent(method, url, headers, params, json, data, stream, timeout)
+    def send(self, sent: HttpRequest) -> requests.Response:
         self.sent.append(sent)
         operation, job_id = self._operation(sent)
         fates = self._scripts[operation]
@@ -126,7 +114,7 @@ class FakeSalesforce:
         answer = self._trouble(fate) or getattr(self, f"_{operation}")(sent, job_id, fate)
         return http_response(replace(answer, headers={"Date": self._date(operation), **answer.headers}))
 
-    def _operation(self, sent: Sent) -> tuple[str, str]:
+    def _operation(self, sent: HttpRequest) -> tuple[str, str]:
         match = _PATH.fullmatch(sent.url)
         path = match[1].strip("/").split("/") if match else []
         match sent.method, path:
@@ -178,7 +166,7 @@ class FakeSalesforce:
 
     # Resources
 
-    def _token(self, sent: Sent, _: str, fate: str) -> Answer:
+    def _token(self, sent: HttpRequest, _: str, fate: str) -> Answer:
         self._logins += 1
         identity = f"https://login.salesforce.com/id/{ORGANIZATION}/{USER}"
         issued = str(int((self.clock.now() + self.ahead).timestamp() * 1000))
@@ -186,25 +174,25 @@ class FakeSalesforce:
         reply = {"access_token": token, "instance_url": INSTANCE, "id": identity, "issued_at": issued}
         return Answer(200, reply | ({"refresh_token": f"grant-{self._logins}"} if fate == "rotated" else {}))
 
-    def _versions(self, sent: Sent, _: str, fate: str) -> Answer:
+    def _versions(self, sent: HttpRequest, _: str, fate: str) -> Answer:
         return Answer(200, [{"version": "66.0"}])
 
-    def _limits(self, sent: Sent, _: str, fate: str) -> Answer:
+    def _limits(self, sent: HttpRequest, _: str, fate: str) -> Answer:
         left = {"Max": 10000, "Remaining": 9000}
         names = ("DailyApiRequests", "DailyBulkV2QueryJobs", "DailyBulkV2QueryFileStorageMB")
         return Answer(200, dict.fromkeys(names, left))
 
-    def _counts(self, sent: Sent, _: str, fate: str) -> Answer:
+    def _counts(self, sent: HttpRequest, _: str, fate: str) -> Answer:
         assert sent.params is not None
         names = sent.params["sObjects"].split(",")
         return Answer(
             200, {"sObjects": [{"name": n, "count": len(self.objects[n])} for n in names if n in self.objects]}
         )
 
-    def _sobjects(self, sent: Sent, _: str, fate: str) -> Answer:
+    def _sobjects(self, sent: HttpRequest, _: str, fate: str) -> Answer:
         return Answer(200, {"sobjects": [{"name": name, "label": name, "queryable": True} for name in self.objects]})
 
-    def _describe(self, sent: Sent, name: str, fate: str) -> Answer:
+    def _describe(self, sent: HttpRequest, name: str, fate: str) -> Answer:
         if name not in self.objects or fate == "gone":
             return _error(404, "NOT_FOUND")
         fields = [
@@ -217,12 +205,12 @@ class FakeSalesforce:
         """An object's fields, as its first row has them."""
         return list(self.objects[name][0]) if self.objects[name] else ["Id", "Name", "SystemModstamp"]
 
-    def _query(self, sent: Sent, _: str, fate: str) -> Answer:
+    def _query(self, sent: HttpRequest, _: str, fate: str) -> Answer:
         assert sent.params is not None
         columns, rows, _ = self._select(sent.params["q"])
         return Answer(200, {"records": [dict(zip(columns, row, strict=True)) for row in rows], "done": True})
 
-    def _create(self, sent: Sent, _: str, fate: str) -> Answer:
+    def _create(self, sent: HttpRequest, _: str, fate: str) -> Answer:
         assert isinstance(sent.json, dict)
         match fate:
             case "refused":
@@ -237,7 +225,7 @@ class FakeSalesforce:
             return Answer(200, [b'{"id": "750', requests.exceptions.ChunkedEncodingError()])
         return Answer(200, self._info_of(job, "UploadComplete"))
 
-    def _info(self, sent: Sent, job_id: str, fate: str) -> Answer:
+    def _info(self, sent: HttpRequest, job_id: str, fate: str) -> Answer:
         job = self._known(job_id, "asked about")
         if job is None or fate == "gone":
             self._vanish(job)
@@ -260,7 +248,7 @@ class FakeSalesforce:
                 job.state = "JobComplete"
         return Answer(200, self._info_of(job))
 
-    def _results(self, sent: Sent, job_id: str, fate: str) -> Answer:
+    def _results(self, sent: HttpRequest, job_id: str, fate: str) -> Answer:
         job = self._known(job_id, "read")
         if job is None or fate == "gone":
             self._vanish(job)
@@ -279,7 +267,7 @@ class FakeSalesforce:
             self.wrongs.append(f"{job_id} was asked for a locator that it never gave: {locator}")
         return _page(job, int(locator.rpartition("-")[2]) if locator else 0, size, fate)
 
-    def _abort(self, sent: Sent, job_id: str, fate: str) -> Answer:
+    def _abort(self, sent: HttpRequest, job_id: str, fate: str) -> Answer:
         job = self._known(job_id, "aborted")
         if job is None:
             return _error(404, "NOT_FOUND")
@@ -288,7 +276,7 @@ class FakeSalesforce:
         job.state = "Aborted"
         return Answer(200, self._info_of(job))
 
-    def _delete(self, sent: Sent, job_id: str, fate: str) -> Answer:
+    def _delete(self, sent: HttpRequest, job_id: str, fate: str) -> Answer:
         job = self._known(job_id, "deleted")
         if job is None:
             return _error(404, "NOT_FOUND")

@@ -14,6 +14,7 @@ import urllib3
 
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Failure, SalesforceError
+from source_salesforce_bulk.salesforce.http_client import HttpRequest
 from source_salesforce_bulk.salesforce.oauth import Session
 
 
@@ -46,20 +47,6 @@ class FakeClock:
         with self._lock:
             self._elapsed += seconds
             self._now += timedelta(seconds=seconds)
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A request as it reached the HTTP library."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    params: Mapping[str, str] | None
-    json: object
-    data: Mapping[str, str] | None
-    stream: bool
-    timeout: tuple[float, float]
 
 
 @dataclass
@@ -166,37 +153,26 @@ class ScriptedHttp:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._script: list[tuple[str, str, Answer, Callable[[Sent], None] | None]] = []
-        self.sent: list[Sent] = []
+        self._script: list[tuple[str, str, Answer, Callable[[HttpRequest], None] | None]] = []
+        self.sent: list[HttpRequest] = []
 
     def expect(
-        self, method: str, url_end: str, answer: Answer, check: Callable[[Sent], None] | None = None
+        self, method: str, url_end: str, answer: Answer, check: Callable[[HttpRequest], None] | None = None
     ) -> ScriptedHttp:
         """Script the next answer, to a request whose URL (without its query) ends with ``url_end``."""
         self._script.append((method, url_end, answer, check))
         return self
 
-    def send(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        params: Mapping[str, str] | None = None,
-        json: object = None,
-        data: Mapping[str, str] | None = None,
-        stream: bool,
-        timeout: tuple[float, float],
-    ) -> requests.Response:
-        sent = Sent(method, url, headers, params, json, data, stream, timeout)
+    def send(self, request: HttpRequest) -> requests.Response:
+        method, url = request.method, request.url
         with self._lock:
-            self.sent.append(sent)
+            self.sent.append(request)
             assert self._script, f"nothing more is scripted, but {method} {url} came"
             expected_method, url_end, answer, check = self._script.pop(0)
         assert method == expected_method, f"expected {expected_method} {url_end}, but {method} {url} came"
         assert url.endswith(url_end), f"expected {expected_method} {url_end}, but {method} {url} came"
         if check is not None:
-            check(sent)
+            check(request)
         return http_response(answer)
 
     def __enter__(self) -> Self:

@@ -13,7 +13,7 @@ import urllib3
 
 from source_salesforce_bulk.salesforce import exception_kinds
 from source_salesforce_bulk.salesforce.failures import Kind, classify_exception
-from source_salesforce_bulk.salesforce.wire import Operation
+from source_salesforce_bulk.salesforce.wire import Operation, ProxyRefused, UnusableSetting
 
 
 @dataclass
@@ -91,6 +91,11 @@ RAISED = [
         ),
         EVERYWHERE(Kind.CERTIFICATE_REFUSED),
     ),
+    Raised("too many open files", requests.ConnectionError(OSError(24, "x")), EVERYWHERE(Kind.TOO_MANY_FILES)),
+    Raised("the system's files", OSError(23, "Too many open files in system"), EVERYWHERE(Kind.TOO_MANY_FILES)),
+    Raised("a bad setting", UnusableSetting("HTTPS_PROXY is x"), EVERYWHERE(Kind.NETWORK_SETTING)),
+    Raised("proxy wants a password", ProxyRefused("http://p", "acme", 407), EVERYWHERE(Kind.PROXY_REFUSED)),
+    Raised("proxy cannot reach it", ProxyRefused("http://p", "acme", 502), EVERYWHERE(Kind.CONNECTION)),
     Raised("tls breaks", requests.exceptions.SSLError(ssl.SSLEOFError(8, "EOF occurred")), IN_DOUBT),
     Raised("read timeout", requests.ReadTimeout("x"), IN_DOUBT),
     Raised(

@@ -352,10 +352,11 @@ def test_a_rejected_page_is_fetched_again_unless_the_caller_has_given_up():
         (errno.EACCES, Kind.DISK_ERROR),
         (errno.EROFS, Kind.DISK_ERROR),
         (errno.EIO, Kind.DISK_ERROR),
-        (errno.EMFILE, Kind.DISK_ERROR),
+        (errno.EMFILE, Kind.TOO_MANY_FILES),
+        (errno.ENFILE, Kind.TOO_MANY_FILES),
     ],
 )
-def test_only_a_full_disk_is_called_one(number, kind):
+def test_a_full_disk_and_too_many_open_files_are_called_by_their_names(number, kind):
     failure = page_not_kept(OSError(number, "the reason", "/the/path"))
     assert (failure.kind, failure.action) == (kind, Action.STOP_RUN)
     assert "the reason." in failure.summary

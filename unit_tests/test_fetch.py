@@ -17,7 +17,7 @@ from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import CellKind
-from source_salesforce_bulk.salesforce.retry import BODY_DEADLINE, PAGE_RETRIES
+from source_salesforce_bulk.salesforce.retry import PAGE_RETRIES
 from source_salesforce_bulk.salesforce.transport import Transport
 from unit_tests.fakes import Answer, FakeClock, FakeTokens, ScriptedHttp
 
@@ -179,11 +179,6 @@ def test_every_attempt_is_logged_with_its_object_job_and_page(rig, caplog):
     (line,) = [record.getMessage() for record in caplog.records if record.name == "airbyte.salesforce.pages"]
     for word in ("Account", "750A", "MTAw", "2 rows", "3"):
         assert word in line
-
-
-def test_a_body_that_takes_too_long_is_given_up_before_salesforce_cuts_it(rig):
-    slow = answer([WHOLE[:5], lambda: rig.clock.advance(BODY_DEADLINE + 1), WHOLE[5:]])
-    assert rig.answers(slow, answer()).fetch().retries == 1
 
 
 # A page that does not prove its own end

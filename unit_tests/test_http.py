@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +11,7 @@ import requests_mock
 from requests.adapters import HTTPAdapter
 
 from source_salesforce_bulk.airbyte.http import CdkHttp
+from source_salesforce_bulk.salesforce.http_client import HttpRequest, Timeouts
 from unit_tests.fakes import Answer, http_response
 
 URL = "https://acme.my.salesforce.com/services/data/v66.0/jobs/query"
@@ -23,15 +25,7 @@ def org():
 
 
 def send(http: CdkHttp, method: str = "GET", url: str = URL, **more) -> requests.Response:
-    arguments = {
-        "headers": HEADERS,
-        "params": None,
-        "json": None,
-        "data": None,
-        "stream": True,
-        "timeout": (10.0, 60.0),
-    }
-    return http.send(method, url, **{**arguments, **more})
+    return http.send(HttpRequest(method, url, Timeouts(10.0, 60.0, 60.0), HEADERS, **more))
 
 
 def test_a_request_goes_out_as_it_was_given(org):
@@ -46,7 +40,7 @@ def test_a_request_goes_out_as_it_was_given(org):
 
 def test_a_form_goes_out_as_a_form(org):
     org.post(URL, json={})
-    send(CdkHttp(4), "POST", data={"grant_type": "refresh_token"})
+    send(CdkHttp(4), "POST", form={"grant_type": "refresh_token"})
     assert org.request_history[0].text == "grant_type=refresh_token"
 
 
@@ -129,8 +123,8 @@ def test_debug_logging_shows_nothing_of_requests_and_answers(org, caplog):
     http = CdkHttp(4)
     for logger in (None, "airbyte", "airbyte.salesforce.http"):
         caplog.set_level(logging.DEBUG, logger=logger)
-    send(http, "POST", data={"client_secret": "S3CRET"}, stream=False)
-    send(http, "POST", data={"client_secret": "S3CRET"})
+    send(http, "POST", form={"client_secret": "S3CRET"})
+    send(http, "POST", form={"client_secret": "S3CRET"})
     shown = caplog.text + "".join(str(vars(record)) for record in caplog.records)
     assert "S3CRET" not in shown
     assert "T0K3N" not in shown
@@ -141,7 +135,10 @@ def test_the_pool_is_mounted_for_both_schemes_with_keep_alive():
     for url in ("https://acme.my.salesforce.com", "http://127.0.0.1:8080"):
         adapter = session.get_adapter(url)
         assert adapter._pool_maxsize == 17
-        assert "socket_options" in adapter.poolmanager.connection_pool_kw
+        options = adapter.poolmanager.connection_pool_kw["socket_options"]
+        assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in options
+        proxied = adapter.proxy_manager_for("http://proxy.example:3128")
+        assert proxied.connection_pool_kw["socket_options"] == options
         assert adapter.max_retries.total == 0
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from source_salesforce_bulk.airbyte.http import CdkHttp
 from source_salesforce_bulk.salesforce.failures import Kind, SalesforceError
-from source_salesforce_bulk.salesforce.http_client import Body, Http, RequestsHttp
+from source_salesforce_bulk.salesforce.http_client import Body, Http, HttpRequest, RequestsHttp, Timeouts
 from source_salesforce_bulk.salesforce.wire import Operation
 from unit_tests.fakes import FakeClock
 
@@ -130,16 +130,9 @@ def http(request) -> Http:
 @pytest.fixture
 def get(server: Server, http: Http) -> Callable[..., Body]:
     def open_body(path: str, operation: Operation = Operation.RESULTS, read_timeout: float = 10.0) -> Body:
-        response = http.send(
-            "GET",
-            f"http://127.0.0.1:{server.server.server_port}/{path}",
-            headers={"Accept-Encoding": "gzip"},
-            params=None,
-            json=None,
-            data=None,
-            stream=True,
-            timeout=(10.0, read_timeout),
-        )
+        url = f"http://127.0.0.1:{server.server.server_port}/{path}"
+        timeouts = Timeouts(10.0, read_timeout, 10.0)
+        response = http.send(HttpRequest("GET", url, timeouts, {"Accept-Encoding": "gzip"}))
         return Body(operation, response, FakeClock(), lambda body: None)
 
     return open_body
@@ -223,3 +216,14 @@ def test_redirects_are_not_followed(get):
 def test_what_is_left_of_an_errors_broken_body_is_enough(get):
     with get("cut_chunk", Operation.JOB_INFO) as body:
         assert body.read_error().body in (b"only this", b"")
+
+
+def test_a_result_page_is_given_up_before_salesforce_cuts_it_and_anything_else_sooner():
+    cut = 20 * 60
+    assert cut / 2 < Timeouts.of(Operation.RESULTS).body < cut
+    assert all(Timeouts.of(operation).body <= 300 for operation in Operation if operation is not Operation.RESULTS)
+
+
+def test_no_repr_of_a_request_shows_its_secrets():
+    request = HttpRequest("POST", "https://x", Timeouts(1, 1, 1), {"Authorization": "S3CRET"}, form={"x": "S3CRET"})
+    assert "S3CRET" not in repr(request)

@@ -5,8 +5,9 @@ import pytest
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.pages.listing import JobResult, PageLister, PageListing
 from source_salesforce_bulk.salesforce.failures import Action, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.http_client import HttpRequest
 from source_salesforce_bulk.salesforce.transport import Transport
-from unit_tests.fakes import Answer, FakeClock, FakeTokens, ScriptedHttp, Sent
+from unit_tests.fakes import Answer, FakeClock, FakeTokens, ScriptedHttp
 
 PATH = "/services/data/v66.0/jobs/query/750x"
 PAGE_SIZE = 1000
@@ -26,7 +27,7 @@ def page(rows: int | None, following: str | None) -> Answer:
 
 
 def asks_for(locator: str | None):
-    def check(sent: Sent) -> None:
+    def check(sent: HttpRequest) -> None:
         assert sent.params is not None
         assert (sent.params.get("locator"), sent.params["maxRecords"]) == (locator, str(PAGE_SIZE))
 

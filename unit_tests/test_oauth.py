@@ -16,6 +16,7 @@ from source_salesforce_bulk.salesforce.oauth import (
     JwtBearer,
     RefreshToken,
     Session,
+    audiences,
     build_token_request,
     is_loopback,
     parse_token_reply,
@@ -46,9 +47,9 @@ def key():
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def replied(reply: object, status: int = 200) -> Session | Failure:
+def replied(reply: object, status: int = 200, login_url: str = LOGIN) -> Session | Failure:
     body = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
-    return parse_token_reply(ApiResponse(status, {}, body), lambda text: text)
+    return parse_token_reply(ApiResponse(status, {}, body), login_url, lambda text: text)
 
 
 def test_the_refresh_token_flow_sends_its_four_parameters():
@@ -93,12 +94,37 @@ def test_the_jwt_flow_signs_who_for_whom_and_until_when(key):
         ("https://acme.my.salesforce.com", "https://acme.my.salesforce.com"),
         ("https://acme--uat.sandbox.my.salesforce.com", "https://test.salesforce.com"),
         ("https://acme--uat.my.salesforce.com", "https://test.salesforce.com"),
+        ("https://acme--uat.cs42.my.salesforce.com", "https://test.salesforce.com"),
+        ("https://power-ocean-1234-dev-ed.scratch.my.salesforce.com", "https://test.salesforce.com"),
+        ("https://acme.cs42.my.salesforce.com", "https://test.salesforce.com"),
+        ("https://cs42.salesforce.com", "https://test.salesforce.com"),
+        ("https://na123.salesforce.com", "https://na123.salesforce.com"),
+        ("https://acme-dev-ed.develop.my.salesforce.com", "https://acme-dev-ed.develop.my.salesforce.com"),
+        ("https://csi42.my.salesforce.com", "https://csi42.my.salesforce.com"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
     ],
 )
 def test_the_assertion_is_for_the_login_host_and_of_a_sandbox_for_the_common_one(key, login_url, audience):
     form = build_token_request(JwtBearer("id", "user", pem(key)), login_url, NOW).form
     assert jwt.decode(form["assertion"], options={"verify_signature": False})["aud"] == audience
+
+
+@pytest.mark.parametrize(
+    ("login_url", "others"),
+    [
+        (LOGIN, ("https://test.salesforce.com",)),
+        ("https://cs42.salesforce.com", (LOGIN,)),
+        ("https://acme.my.salesforce.com/", (LOGIN, "https://test.salesforce.com")),
+    ],
+)
+def test_the_standard_audiences_stand_behind_the_likeliest_one(login_url, others):
+    assert audiences(login_url)[1:] == others
+
+
+def test_an_assertion_is_for_the_audience_that_is_asked_for(key):
+    form = build_token_request(JwtBearer("id", "user", pem(key)), LOGIN, NOW, "https://test.salesforce.com").form
+    claims = jwt.decode(form["assertion"], options={"verify_signature": False})
+    assert claims["aud"] == "https://test.salesforce.com"
 
 
 @pytest.mark.parametrize("text", ["", "no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"])
@@ -184,7 +210,7 @@ def test_the_time_of_issue_may_be_a_number(issued_at):
     ],
 )
 def test_instance_url_is_cut_to_scheme_and_host(given, base):
-    session = replied({**REPLY, "instance_url": given})
+    session = replied({**REPLY, "instance_url": given}, login_url=base)
     assert isinstance(session, Session)
     assert session.instance_url == base
 
@@ -198,6 +224,9 @@ def test_instance_url_is_cut_to_scheme_and_host(given, base):
         "https://user@acme.my.salesforce.com",
         "https://acme:99999999",
         "https://[",
+        "https://acme\x1b[31m.com",
+        "https://acme.com\ud800",
+        "https://acme com",
         "ftp://acme",
         "acme.my.salesforce.com",
         "",
@@ -209,6 +238,14 @@ def test_an_address_that_may_not_be_given_the_token_opens_no_session(url):
     failure = replied({**REPLY, "instance_url": url})
     assert isinstance(failure, Failure)
     assert failure.kind is Kind.UNREADABLE_ANSWER
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:8080"])
+@pytest.mark.parametrize("login_url", [LOGIN, "https://localhost:8443", "https://127.0.0.1"])
+def test_a_login_over_tls_opens_no_session_without_it(url, login_url):
+    failure = replied({**REPLY, "instance_url": url}, login_url=login_url)
+    assert isinstance(failure, Failure)
+    assert "its instance_url is not an https address" in failure.summary
 
 
 @pytest.mark.parametrize("token", ["", "a b", "a\nHost: evil", "é", 7, None])

@@ -21,9 +21,10 @@ from source_salesforce_bulk.pages.page_task import (
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
 from source_salesforce_bulk.salesforce.field_types import CellKind
+from source_salesforce_bulk.salesforce.http_client import HttpRequest
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.wire import ApiUsage
-from unit_tests.fakes import Answer, FakeClock, ScriptedHttp, Sent
+from unit_tests.fakes import Answer, FakeClock, ScriptedHttp
 
 SESSION = Session("T0K3N-of-the-driver", "https://acme.my.salesforce.com")
 COLUMNS = (Column("Id", CellKind.STRING), Column("Amount", CellKind.NUMBER))
@@ -58,7 +59,7 @@ def test_a_page_becomes_batches_and_then_its_outcome():
 
 
 def test_the_page_is_asked_for_by_its_locator_with_the_session_it_was_given():
-    def check(sent: Sent) -> None:
+    def check(sent: HttpRequest) -> None:
         assert sent.params == {"locator": "MDox"}
         assert sent.headers["Authorization"] == "Bearer T0K3N-of-the-driver"
 

@@ -10,9 +10,10 @@ from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
 from source_salesforce_bulk.pages.fetch import PageAddress
 from source_salesforce_bulk.salesforce.bulk_api import JobState
 from source_salesforce_bulk.salesforce.failures import Kind, SalesforceError
+from source_salesforce_bulk.salesforce.http_client import HttpRequest
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql
 from source_salesforce_bulk.salesforce.transport import Transport
-from unit_tests.fakes import Answer, FakeClock, FakeTokens, ScriptedHttp, Sent
+from unit_tests.fakes import Answer, FakeClock, FakeTokens, ScriptedHttp
 
 VERSION = "v66.0"
 USER = "005A00000012345AAA"
@@ -116,7 +117,7 @@ def test_where_no_job_can_be_created_another_users_job_is_left_alone(rig):
     assert rig.org.confirm(VERSION, "750A", "Account", ("queryAll",)) is None
 
 
-def asks_for_one_row(sent: Sent) -> None:
+def asks_for_one_row(sent: HttpRequest) -> None:
     assert sent.json["query"] == "SELECT Id FROM Account LIMIT 1"
 
 

@@ -41,13 +41,16 @@ def ended(body: str, number: int = signal.SIGTERM) -> tuple[int, bytes, list[str
         return process.wait(PATIENT), stdout, stderr.decode().split("\n")[:-1]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+CODES = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 143)]
+
+
+@pytest.mark.parametrize(("number", "code"), CODES)
 def test_before_there_is_anything_to_save_the_process_ends_at_once(number, code):
     body = f"stop = Stop(patience={PATIENT}); stop.install(); say('ready'); wait_for_ever()"
     assert ended(body, number) == (code, b"", [])
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), CODES)
 def test_a_main_thread_that_heeds_the_flag_is_left_alone(number, code):
     body = f"""
 stop = Stop(patience={PATIENT})
@@ -147,6 +150,23 @@ say("ready")
 wait_for_ever()
 """
     assert ended(body) == (143, b"a line that is whole\n", [])
+
+
+def test_a_hangup_that_the_process_was_started_to_ignore_stays_ignored():
+    """As ``nohup`` starts it."""
+    body = f"""
+import signal
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+stop = Stop(patience={PATIENT})
+stop.install()
+stop.be_patient({PATIENT}, threading.Lock())
+os.kill(os.getpid(), signal.SIGHUP)
+say("ready")
+stop.event.wait()
+os._exit(stop.exit_code)
+"""
+    assert ended(body, signal.SIGTERM) == (143, b"", [])
+    assert ended(body, signal.SIGINT) == (130, b"", [])
 
 
 def test_without_a_signal_the_exit_code_is_0():

@@ -34,6 +34,13 @@ def test_a_disk_means_the_same_for_a_page_as_for_a_file_of_the_export(number):
     assert failed.consequence is page_not_kept(error).consequence
 
 
+def test_too_many_open_files_are_not_blamed_on_a_path():
+    failed = storage_failure(OSError(errno.EMFILE, "Too many open files", "/tmp/page"), "Account")
+    assert failed is not None
+    assert "ulimit -n" in failed.message
+    assert "/tmp" not in failed.message
+
+
 def test_anything_else_is_no_trouble_with_storage():
     assert storage_failure(ValueError("x"), "Account") is None
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.http_client import Timeouts
 from source_salesforce_bulk.salesforce.oauth import JwtBearer, RefreshToken
 from source_salesforce_bulk.salesforce.token import TokenProvider
 from unit_tests.fakes import Answer, FakeClock, ScriptedHttp
@@ -48,7 +49,7 @@ class Rig:
         return self
 
     def forms(self) -> list:
-        return [sent.data for sent in self.http.sent]
+        return [sent.form for sent in self.http.sent]
 
 
 @pytest.fixture
@@ -64,8 +65,8 @@ def test_the_first_call_logs_in_and_the_next_ones_do_not(rig):
     assert rig.tokens.session().instance_url == "https://acme.my.salesforce.com"
     sent = rig.http.sent[0]
     assert sent.url == "https://login.salesforce.com/services/oauth2/token"
-    assert sent.data["refresh_token"] == "refresh-0"
-    assert sent.timeout == (10.0, 30.0)
+    assert sent.form["refresh_token"] == "refresh-0"
+    assert sent.timeouts == Timeouts(connect=10.0, head=30.0, body=30.0)
 
 
 def test_a_refresh_replaces_the_session_it_was_asked_for(rig):

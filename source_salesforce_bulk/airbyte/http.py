@@ -11,62 +11,50 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
-from typing import Any
+import time
 
 import requests
 from airbyte_cdk.sources.streams.call_rate import APIBudget, LimiterSession
 from airbyte_cdk.sources.streams.http import HttpClient
 from airbyte_cdk.sources.streams.http.error_handlers import ErrorHandler, ErrorResolution, ResponseAction
-from airbyte_cdk.sources.streams.http.tcp_keepalive import TcpKeepaliveHTTPAdapter
 
-from source_salesforce_bulk.salesforce.http_client import prepare_session
+from source_salesforce_bulk.salesforce.connections import DeadlineAdapter, Monotonic, limit_body
+from source_salesforce_bulk.salesforce.http_client import HttpRequest, prepare_session
 
-_HOSTS = 10
 _SUCCESS = ErrorResolution(ResponseAction.SUCCESS)
 
 
 class CdkHttp:
     """One ``HttpClient`` for all threads, with up to ``connections`` kept-alive connections per host."""
 
-    def __init__(self, connections: int) -> None:
-        adapter = TcpKeepaliveHTTPAdapter(pool_connections=_HOSTS, pool_maxsize=connections)
-        session = prepare_session(LimiterSession(api_budget=APIBudget(policies=[])), adapter)
+    def __init__(self, connections: int, monotonic: Monotonic = time.monotonic) -> None:
+        session = LimiterSession(api_budget=APIBudget(policies=[]))
         self._raised = _Raised()
         self._client = HttpClient(
             name="salesforce",
             logger=_QuietLogger("airbyte.salesforce.http"),
             error_handler=self._raised,
-            session=session,
+            session=prepare_session(session, DeadlineAdapter(connections, monotonic)),
             disable_retries=True,
         )
 
-    def send(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        params: Mapping[str, str] | None,
-        json: Mapping[str, Any] | None,
-        data: Mapping[str, str] | None,
-        stream: bool,
-        timeout: tuple[float, float],
-    ) -> requests.Response:
+    def send(self, request: HttpRequest) -> requests.Response:
         """See ``salesforce.http_client.Http``."""
         self._raised.clear()
+        timeout = (request.timeouts.connect, request.timeouts.head)
         _, response = self._client.send_request(
-            http_method=method,
-            url=url,
-            request_kwargs={"stream": stream, "timeout": timeout, "allow_redirects": False},
-            headers=headers,
-            params=params,
-            json=json,
-            data=data,
+            http_method=request.method,
+            url=request.url,
+            request_kwargs={"stream": True, "timeout": timeout, "allow_redirects": False},
+            headers=request.headers,
+            params=request.params,
+            json=request.json,
+            data=request.form,
         )
         error = self._raised.take()
         if error is not None:
             raise error
+        limit_body(response, request.timeouts.body)
         return response
 
 

@@ -45,6 +45,8 @@ def _disk_failure(error: OSError, about: str) -> ExportFailed:
     kind = disk_kind(error)
     if kind is Kind.NO_DISK_SPACE:
         text = f"{about}: no space is left on the disk. Nothing is lost; make room, then run again."
+    elif kind is Kind.TOO_MANY_FILES:
+        text = f"{about}: {MEANINGS[kind].what}. {MEANINGS[kind].guidance}"
     else:
         text = f"{about}: {error.strerror or type(error).__name__}: {error.filename}. Check the path and its rights."
     return ExportFailed(MEANINGS[kind].consequence, text)

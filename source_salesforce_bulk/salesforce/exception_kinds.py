@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from source_salesforce_bulk.salesforce.error_bodies import QUOTE_LENGTH, one_line
-from source_salesforce_bulk.salesforce.failure_kinds import Kind
-from source_salesforce_bulk.salesforce.wire import Operation
+from source_salesforce_bulk.salesforce.failure_kinds import TOO_MANY_OPEN, Kind
+from source_salesforce_bulk.salesforce.wire import Operation, ProxyRefused, UnusableSetting
 
 _CERTIFICATE = frozenset({"SSLCertVerificationError", "CertificateError"})
 _BAD_ADDRESS = frozenset({"InvalidURL", "MissingSchema", "InvalidSchema", "LocationParseError"})
@@ -30,6 +30,8 @@ _BROKE_OFF = frozenset(
 _NETWORK = frozenset({"OSError", "HTTPError", "RequestException", "HTTPException", "EOFError"})
 # getaddrinfo's "no such host" (EAI_NONAME, EAI_NODATA) on Linux, macOS and Windows; EAI_AGAIN is another matter.
 _NO_SUCH_HOST = frozenset({-2, -5, 8, 11001, 11004})
+# What a proxy answers that cannot reach the host at the moment, or has too much to do. All else is a refusal.
+_PROXY_IN_TROUBLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 def exception_kind(operation: Operation, error: BaseException) -> Kind:
@@ -40,7 +42,13 @@ def exception_kind(operation: Operation, error: BaseException) -> Kind:
     """
     if not isinstance(error, Exception):
         return Kind.UNEXPECTED
+    if isinstance(error, UnusableSetting):
+        return Kind.NETWORK_SETTING
+    if isinstance(error, ProxyRefused):
+        return Kind.CONNECTION if error.status in _PROXY_IN_TROUBLE else Kind.PROXY_REFUSED
     chain = list(_chain(error))
+    if any(isinstance(link, OSError) and link.errno in TOO_MANY_OPEN for link in chain):
+        return Kind.TOO_MANY_FILES
     names = frozenset(cls.__name__ for link in chain for cls in type(link).__mro__)
     first = frozenset(cls.__name__ for cls in type(error).__mro__)
     if first & _BAD_ADDRESS:
@@ -76,10 +84,16 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def exception_words(error: BaseException) -> str:
-    """The exception's class and the operating system's words; its own text may hold addresses and queries."""
+    """The exception's class, the operating system's words, and where it happened, which a note may say.
+
+    Its own text may hold addresses and queries.
+    """
+    if isinstance(error, (ProxyRefused, UnusableSetting)):
+        return one_line(str(error), QUOTE_LENGTH)
     chain = list(_chain(error))
     last = chain[-1]
     outer, inner = type(chain[0]).__name__, type(last).__name__
     words = getattr(last, "strerror", None) if isinstance(last, OSError) else None
     named = outer if outer == inner else f"{outer}, {inner}"
-    return one_line(f"{named}: {words}" if isinstance(words, str) else named, QUOTE_LENGTH)
+    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    return one_line((f"{named}: {words}" if isinstance(words, str) else named) + notes, QUOTE_LENGTH)

@@ -88,16 +88,25 @@ class Kind(Enum):
     CONNECTION = "connection"
     HOST_NOT_FOUND = "host not found"
     CERTIFICATE_REFUSED = "certificate refused"
+    NETWORK_SETTING = "network setting"
+    PROXY_REFUSED = "proxy refused"
     REDIRECTED = "redirected"
     REQUEST_TOO_LARGE = "request too large"
     UNREADABLE_ANSWER = "unreadable answer"
     CLOCKS_DISAGREE = "clocks disagree"
+    TOKEN_NOT_KEPT = "token not kept"
+    TOO_MANY_FILES = "too many files"
     NO_DISK_SPACE = "no disk space"
     DISK_ERROR = "disk error"
     INTERRUPTED = "interrupted"
     UNEXPECTED = "unexpected"
 
 
+TOO_MANY_OPEN = frozenset({errno.EMFILE, errno.ENFILE})
+
+
 def disk_kind(cause: OSError) -> Kind:
     """What an error of the file system is, whichever file it concerns: a full disk or quota, or anything else."""
+    if cause.errno in TOO_MANY_OPEN:
+        return Kind.TOO_MANY_FILES
     return Kind.NO_DISK_SPACE if cause.errno in (errno.ENOSPC, errno.EDQUOT) else Kind.DISK_ERROR

@@ -237,7 +237,21 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.STOP_RUN,
             _C,
             "The TLS certificate of the other side cannot be trusted",
-            "If a proxy inspects TLS, set REQUESTS_CA_BUNDLE to its certificate authority; else check login_url.",
+            "If a proxy inspects TLS, set REQUESTS_CA_BUNDLE or SSL_CERT_FILE to its certificate authority; else check "
+            "login_url.",
+        ),
+        Kind.NETWORK_SETTING: Meaning(
+            Action.STOP_RUN,
+            _C,
+            "A network setting of the environment cannot be used",
+            "Correct it where this program is started, or remove it.",
+        ),
+        Kind.PROXY_REFUSED: Meaning(
+            Action.STOP_RUN,
+            _C,
+            "The proxy does not let this program through to Salesforce",
+            "Have the proxy allow the host, put a user and a password that it accepts into HTTPS_PROXY "
+            "(http://user:password@host:port), or name the host in NO_PROXY.",
         ),
         Kind.REDIRECTED: Meaning(
             Action.RETRY,
@@ -260,6 +274,20 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             _T,
             "Salesforce sent an answer that cannot be read",
             f"{_AGAIN} If it stays, check that login_url is a Salesforce login host and that no proxy answers for it.",
+        ),
+        Kind.TOKEN_NOT_KEPT: Meaning(
+            Action.STOP_RUN,
+            _C,
+            "Salesforce has replaced the refresh token, and the new one could be kept nowhere",
+            "The old one no longer works: authenticate again to get a new refresh token, and see that the "
+            "configuration can be written by this user before the next run.",
+        ),
+        Kind.TOO_MANY_FILES: Meaning(
+            Action.STOP_RUN,
+            _C,
+            "This process may not open any more files or connections",
+            "Nothing is lost. Raise the limit of open files (`ulimit -n`, of a container --ulimit nofile) to 1,024 or "
+            "more, or lower max_concurrent_jobs. Then run the sync again.",
         ),
         # Other programs fill a disk, too, and the next run may be on another machine: it is worth a try.
         Kind.NO_DISK_SPACE: Meaning(

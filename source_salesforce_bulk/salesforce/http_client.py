@@ -9,23 +9,27 @@ Retries here: none.
 
 from __future__ import annotations
 
+import os
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from source_salesforce_bulk.salesforce.clock import Clock
+from source_salesforce_bulk.salesforce.connections import DeadlineAdapter, Monotonic, limit_body
 from source_salesforce_bulk.salesforce.failures import SalesforceError, broken_body
-from source_salesforce_bulk.salesforce.retry import BODY_DEADLINE
-from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation, parse_http_date
+from source_salesforce_bulk.salesforce.network_settings import certificates
+from source_salesforce_bulk.salesforce.retry import BODY_DEADLINE, CONNECT_TIMEOUT, READ_TIMEOUTS
+from source_salesforce_bulk.salesforce.wire import NO_ITEMS, ApiResponse, Operation, parse_http_date
 
 SEND_ERRORS = (OSError, HTTPError)
 """What sending may raise: every ``requests.RequestException`` is an OSError; urllib3 lets a few of its own through."""
@@ -42,58 +46,63 @@ _CHUNK = 1 << 16
 _BLOCKING_READ = 1 << 13
 
 
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds: for a connection, for the head of an answer, and for its body. ``head`` also bounds any one read."""
+
+    connect: float
+    head: float
+    body: float
+
+    @classmethod
+    def of(cls, operation: Operation) -> Timeouts:
+        """The timeouts of an operation. Only a result page has a body that is worth waiting for longer."""
+        head = READ_TIMEOUTS[operation]
+        return cls(CONNECT_TIMEOUT, head, BODY_DEADLINE if operation is Operation.RESULTS else head)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request as it goes to the library, its secrets in place: they are in ``headers`` and ``form``."""
+
+    method: str
+    url: str
+    timeouts: Timeouts
+    headers: Mapping[str, str] = field(repr=False)
+    params: Mapping[str, str] = field(default_factory=lambda: NO_ITEMS)
+    json: Mapping[str, object] | None = None
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+
+
 class Http(Protocol):
     """An HTTP library, reduced to what is needed. It neither retries nor follows redirects nor keeps cookies."""
 
-    def send(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        params: Mapping[str, str] | None,
-        json: Mapping[str, Any] | None,
-        data: Mapping[str, str] | None,
-        stream: bool,
-        timeout: tuple[float, float],
-    ) -> requests.Response:
-        """Send one request, from any thread; raises ``requests.RequestException``.
-
-        With ``stream`` the body is left on the wire. ``timeout`` is for the connection, and between any two bytes.
-        """
+    def send(self, request: HttpRequest) -> requests.Response:
+        """Send one request, from any thread, and leave the answer's body on the wire; raises ``SEND_ERRORS``."""
         ...
 
 
 class RequestsHttp:
     """:class:`Http` on a plain requests session with up to ``connections`` kept-alive connections per host."""
 
-    def __init__(self, connections: int) -> None:
-        self._session = prepare_session(requests.Session(), HTTPAdapter(10, connections))
+    def __init__(self, connections: int, monotonic: Monotonic = time.monotonic) -> None:
+        self._session = prepare_session(requests.Session(), DeadlineAdapter(connections, monotonic))
 
-    def send(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        params: Mapping[str, str] | None,
-        json: Mapping[str, Any] | None,
-        data: Mapping[str, str] | None,
-        stream: bool,
-        timeout: tuple[float, float],
-    ) -> requests.Response:
+    def send(self, request: HttpRequest) -> requests.Response:
         """See :class:`Http`."""
-        return self._session.request(
-            method,
-            url,
-            headers=dict(headers),
-            params=dict(params or {}),
-            json=json,
-            data=data,
-            stream=stream,
-            timeout=timeout,
+        response = self._session.request(
+            request.method,
+            request.url,
+            headers=dict(request.headers),
+            params=dict(request.params),
+            json=request.json,
+            data=request.form,
+            stream=True,
+            timeout=(request.timeouts.connect, request.timeouts.head),
             allow_redirects=False,
         )
+        limit_body(response, request.timeouts.body)
+        return response
 
 
 class OwnAuthorization(AuthBase):
@@ -104,8 +113,9 @@ class OwnAuthorization(AuthBase):
         return request
 
 
-def prepare_session(session: requests.Session, adapter: HTTPAdapter) -> requests.Session:
+def prepare_session(session: requests.Session, adapter: DeadlineAdapter) -> requests.Session:
     """Make a session fit for many threads: one pool for both schemes, and nothing of one call left for the next."""
+    session.verify = certificates(os.environ) or True
     session.mount("https://", adapter)
     session.mount("http://", adapter)  # ignore-https-check: config takes it for loopback hosts alone
     session.auth = OwnAuthorization()
@@ -123,8 +133,8 @@ class Body:
     """An answer whose body is still on the wire; a context manager that gives the connection back.
 
     ``headers`` have lower-case names. ``received`` counts the body's bytes as they came, still encoded. A body that
-    ends early, stalls, or takes longer than ``BODY_DEADLINE`` in all raises ``SalesforceError``, as ``broken_body`` of
-    the operation says: for a result page ``BODY_BROKEN``.
+    ends early, stalls, or takes longer than it may raises ``SalesforceError``, as ``broken_body`` of the operation
+    says: for a result page ``BODY_BROKEN``.
     """
 
     def __init__(
@@ -136,7 +146,6 @@ class Body:
         self._operation = operation
         self._response = response
         self._clock = clock
-        self._deadline = clock.monotonic() + BODY_DEADLINE
         self._on_close: Callable[[Body], None] | None = on_close
 
     def __enter__(self) -> Self:
@@ -210,8 +219,6 @@ class Body:
             yield piece
 
     def _read(self, size: int) -> bytes:
-        if self._clock.monotonic() > self._deadline:
-            raise self._broken(f"it took longer than {BODY_DEADLINE:.0f} seconds")
         raw = self._response.raw
         try:
             if hasattr(raw, "read1"):

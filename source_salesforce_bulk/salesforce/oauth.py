@@ -29,12 +29,16 @@ from source_salesforce_bulk.salesforce.failures import (
 from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation, UnreadableBody, whole_number
 
 TOKEN_PATH = "/services/oauth2/token"
+PRODUCTION_LOGIN = "https://login.salesforce.com"
 SANDBOX_LOGIN = "https://test.salesforce.com"
 
 _ASSERTION_LIFE = timedelta(minutes=3)
 # Printable, no blanks: anything else is no token, and would break (or forge) the header it is put into.
 _TOKEN_TEXT = re.compile(r"[\x21-\x7e]+")
-_SANDBOX_HOST = re.compile(r"--[^.]+\.(sandbox\.)?my\.salesforce\.|\.sandbox\.my\.", re.IGNORECASE)
+# My Domain hosts of sandboxes and scratch orgs, with and without their instance (cs42), and bare instances.
+_SANDBOX_HOST = re.compile(r"--[^.]+\.my\.salesforce\.|\.(sandbox|scratch|cs\d+)\.my\.|^cs\d+\.salesforce\.")
+# What a host name may consist of: an address of the org's is shown, and put into a header.
+_AUTHORITY = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", re.ASCII)
 _IDENTITY = re.compile(r"/id/(00D\w{12,15})/(005\w{12,15})/?$", re.ASCII)
 
 
@@ -92,8 +96,13 @@ class Session:
     received: float | None = None
 
 
-def build_token_request(credentials: Credentials, login_url: str, now: datetime) -> TokenRequest:
-    """The login for these credentials. Raises ``SalesforceError`` where the private key cannot sign."""
+def build_token_request(
+    credentials: Credentials, login_url: str, now: datetime, audience: str | None = None
+) -> TokenRequest:
+    """The login for these credentials. Raises ``SalesforceError`` where the private key cannot sign.
+
+    ``audience`` is a JWT's; without one it is the first of :func:`audiences`.
+    """
     url = login_url.rstrip("/") + TOKEN_PATH
     match credentials:
         case RefreshToken(client_id, client_secret, refresh_token):
@@ -103,15 +112,36 @@ def build_token_request(credentials: Credentials, login_url: str, now: datetime)
         case ClientCredentials(client_id, client_secret):
             form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
         case JwtBearer():
-            assertion = _assertion(credentials, login_url, now)
+            assertion = _assertion(credentials, audience or audiences(login_url)[0], now)
             form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
         case _:
             assert_never(credentials)
     return TokenRequest(url, form)
 
 
-def parse_token_reply(response: ApiResponse, redact: Callable[[str], str]) -> Session | Failure:
-    """The session a token reply opens, or why it opens none."""
+def audiences(login_url: str) -> tuple[str, ...]:
+    """The audiences that a JWT for this login host may need, the likeliest first.
+
+    Salesforce accepts its two common login hosts and, from a My Domain, its own URL; of sandboxes and scratch orgs only
+    the sandboxes' common host (CumulusCI issue 2017). A host's name does not always tell which.
+
+    >>> audiences("https://acme--uat.sandbox.my.salesforce.com")
+    ('https://test.salesforce.com', 'https://login.salesforce.com')
+    >>> audiences("https://acme.my.salesforce.com")
+    ('https://acme.my.salesforce.com', 'https://login.salesforce.com', 'https://test.salesforce.com')
+    """
+    url = login_url.rstrip("/")
+    parts = _split(url)
+    host = parts.hostname if parts is not None and parts.hostname else ""
+    first = SANDBOX_LOGIN if _SANDBOX_HOST.search(host) else url
+    return tuple(dict.fromkeys((first, PRODUCTION_LOGIN, SANDBOX_LOGIN)))
+
+
+def parse_token_reply(response: ApiResponse, login_url: str, redact: Callable[[str], str]) -> Session | Failure:
+    """The session a token reply opens, or why it opens none.
+
+    A login over TLS opens no session at an address without TLS, not even one of this machine.
+    """
     failure = classify_response(Operation.TOKEN, response, redact)
     if failure is not None:
         return failure
@@ -122,6 +152,8 @@ def parse_token_reply(response: ApiResponse, redact: Callable[[str], str]) -> Se
     token, base = _text(reply, "access_token"), _base(_text(reply, "instance_url"))
     if token is None or base is None or not _TOKEN_TEXT.fullmatch(token):
         return unreadable_answer(Operation.TOKEN, response)
+    if base.startswith("http:") and not login_url.startswith("http:"):  # ignore-https-check: refused here
+        return Failure.of(Kind.UNREADABLE_ANSWER, Operation.TOKEN, "its instance_url is not an https address")
     organization_id, user_id = _identity(_text(reply, "id"))
     return Session(
         access_token=token,
@@ -165,11 +197,11 @@ def secrets_of(credentials: Credentials) -> tuple[str, ...]:
             return private_key, *lines
 
 
-def _assertion(credentials: JwtBearer, login_url: str, now: datetime) -> str:
+def _assertion(credentials: JwtBearer, audience: str, now: datetime) -> str:
     claims = {
         "iss": credentials.client_id,
         "sub": credentials.username,
-        "aud": _audience(login_url),
+        "aud": audience,
         "exp": int((now + _ASSERTION_LIFE).timestamp()),
     }
     try:
@@ -187,16 +219,10 @@ def _assertion(credentials: JwtBearer, login_url: str, now: datetime) -> str:
         ) from None
 
 
-def _audience(login_url: str) -> str:
-    """Who shall accept the assertion: the login host, but for a sandbox's My Domain the sandboxes' common one."""
-    url = login_url.rstrip("/")
-    return SANDBOX_LOGIN if _SANDBOX_HOST.search(url) else url
-
-
 def _base(instance_url: str | None) -> str | None:
     """Scheme and host of an address that may be given the token: https, or http on this machine."""
     parts = _split(instance_url)
-    if parts is None or not parts.hostname or "@" in parts.netloc:
+    if parts is None or not _AUTHORITY.fullmatch(parts.netloc):
         return None
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
         return None

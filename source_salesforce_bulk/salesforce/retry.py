@@ -118,7 +118,10 @@ READ_TIMEOUTS: Mapping[Operation, float] = MappingProxyType(
         Operation.DELETE_JOB: 10.0,
     }
 )
-"""Seconds without a byte, before an answer and between any two bytes of it."""
+"""Seconds for the whole head of an answer from when its request is out, and between any two bytes of its body.
+
+A body that is not a result page's has as many again.
+"""
 
 _BACKOFF = Backoff(initial=1.0, factor=2.0, maximum=30.0, jitter=0.25)
 _ATTEMPTS = 5
@@ -130,7 +133,7 @@ LOGIN_RETRIES = REQUEST_RETRIES
 """One login, by ``token``: as any request."""
 
 BODY_DEADLINE = 900.0
-"""One body, from its first byte to its last. Salesforce cuts a download after 20 minutes; ours must be over before."""
+"""One result page's body, to its last byte. Salesforce cuts a download after 20 minutes; ours must be over before."""
 
 REFETCH_BACKOFF = _BACKOFF
 """Before an accepted page that does not fit behind the others is fetched again, by the extraction's reader."""

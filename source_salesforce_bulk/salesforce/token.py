@@ -21,7 +21,7 @@ import tenacity
 
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Action, Failure, SalesforceError, asked_pause, classify_exception
-from source_salesforce_bulk.salesforce.http_client import SEND_ERRORS, Body, Http
+from source_salesforce_bulk.salesforce.http_client import SEND_ERRORS, Body, Http, HttpRequest, Timeouts
 from source_salesforce_bulk.salesforce.oauth import (
     Credentials,
     RefreshToken,
@@ -32,7 +32,7 @@ from source_salesforce_bulk.salesforce.oauth import (
     rotated_refresh_token,
     secrets_of,
 )
-from source_salesforce_bulk.salesforce.retry import CONNECT_TIMEOUT, LOGIN_RETRIES, READ_TIMEOUTS
+from source_salesforce_bulk.salesforce.retry import LOGIN_RETRIES
 from source_salesforce_bulk.salesforce.secret_mask import SecretMask
 from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation
 
@@ -145,7 +145,7 @@ class TokenProvider:
             self._announce(request.form["assertion"])
         response = self._exchange(request)
         self._keep_rotated(rotated_refresh_token(response))
-        reply = parse_token_reply(response, self.redact)
+        reply = parse_token_reply(response, self._login_url, self.redact)
         if isinstance(reply, Failure):
             raise SalesforceError(reply)
         self._announce(reply.access_token)
@@ -154,14 +154,7 @@ class TokenProvider:
     def _exchange(self, request: TokenRequest) -> ApiResponse:
         try:
             response = self._http.send(
-                "POST",
-                request.url,
-                headers=_HEADERS,
-                params=None,
-                json=None,
-                data=request.form,
-                stream=True,
-                timeout=(CONNECT_TIMEOUT, READ_TIMEOUTS[Operation.TOKEN]),
+                HttpRequest("POST", request.url, Timeouts.of(Operation.TOKEN), _HEADERS, form=request.form)
             )
         except SEND_ERRORS as error:
             raise SalesforceError(classify_exception(Operation.TOKEN, error)) from error

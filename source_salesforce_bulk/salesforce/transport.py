@@ -33,10 +33,10 @@ from source_salesforce_bulk.salesforce.failures import (
     classify_exception,
     classify_response,
 )
-from source_salesforce_bulk.salesforce.http_client import SEND_ERRORS, Body, Http
+from source_salesforce_bulk.salesforce.http_client import SEND_ERRORS, Body, Http, HttpRequest, Timeouts
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.org_clock import AGREE_WITHIN, Disagreement, Moment, OrgClock, Sighting
-from source_salesforce_bulk.salesforce.retry import CONNECT_TIMEOUT, READ_TIMEOUTS, REQUEST_RETRIES
+from source_salesforce_bulk.salesforce.retry import REQUEST_RETRIES
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiResponse, ApiUsage, Operation, parse_limit_info
 
 LOGGER = logging.getLogger("airbyte.salesforce.transport")
@@ -171,16 +171,7 @@ class Transport:
         """One request on its way; its answer, if it is no error. Every attempt is reported once."""
         began = self._clock.monotonic()
         try:
-            response = self._http.send(
-                request.method,
-                _address(request, session),
-                headers=_headers(request, session),
-                params=dict(request.params),
-                json=dict(request.json) if request.json is not None else None,
-                data=None,
-                stream=True,
-                timeout=(CONNECT_TIMEOUT, READ_TIMEOUTS[request.operation]),
-            )
+            response = self._http.send(_http_request(request, session))
         except SEND_ERRORS as error:
             self._observer.on_answer(request, None, self._clock.monotonic() - began, 0, None)
             raise SalesforceError(classify_exception(request.operation, error)) from error
@@ -235,6 +226,17 @@ def _report_disagreement(before: Disagreement | None, now: Disagreement | None) 
 
 def _refused_again(failure: Failure) -> Failure:
     return Failure.of(Kind.SESSION_REFUSED, failure.operation, status=failure.status, error_codes=failure.error_codes)
+
+
+def _http_request(request: ApiRequest, session: Session) -> HttpRequest:
+    return HttpRequest(
+        request.method,
+        _address(request, session),
+        Timeouts.of(request.operation),
+        _headers(request, session),
+        request.params,
+        request.json,
+    )
 
 
 def _address(request: ApiRequest, session: Session) -> str:

@@ -40,6 +40,23 @@ class UnreadableBody(ValueError):
     """A body that should be JSON is not."""
 
 
+class UnusableSetting(OSError):
+    """The environment names a proxy or certificates that cannot be used. The text says so, and is safe to show."""
+
+
+class ProxyRefused(OSError):
+    """A proxy answered CONNECT with ``status`` and made no connection to ``host``. ``proxy`` is without a password."""
+
+    def __init__(self, proxy: str, host: str, status: int) -> None:
+        super().__init__(proxy, host, status)
+        self.proxy = proxy
+        self.host = host
+        self.status = status
+
+    def __str__(self) -> str:
+        return f"the proxy {self.proxy} answered {self.status} when asked for {self.host}"
+
+
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
     """One call. ``path`` starts at the instance's root; ``object_name`` only labels counts and log lines."""
@@ -73,6 +90,15 @@ class ApiResponse:
     def date(self) -> datetime | None:
         """The org's own clock when it answered (``Date`` header, whole seconds, UTC); None where it cannot be read."""
         return parse_http_date(self.headers.get("date"))
+
+
+def printable(text: str) -> str:
+    r"""``text`` with a question mark for all that a terminal or a log would not show as it is.
+
+    >>> printable("750\x1b[2J\ud800")
+    '750?[2J?'
+    """
+    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
 
 
 def parse_http_date(text: str | None) -> datetime | None:

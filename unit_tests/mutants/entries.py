@@ -690,11 +690,32 @@ MUTANTS: tuple[Mutant, ...] = (
         tests=("test_fetch.py::test_a_page_that_cannot_be_written_says_so_and_stops_the_run",),
     ),
     Mutant(
+        rule="A head that drips is given up",
+        file="salesforce/connections.py",
+        old="            if left <= 0:\n",
+        new="            if left <= -1e9:\n",
+        tests=("test_connections.py::test_a_head_that_drips_is_given_up_after_the_read_timeout_in_all",),
+    ),
+    Mutant(
+        rule="A request to this machine uses no proxy",
+        file="salesforce/connections.py",
+        old="proxy = None if is_loopback(host) else select_proxy(url, proxies)",
+        new="proxy = select_proxy(url, proxies)",
+        tests=("test_connections.py::test_a_request_to_this_machine_uses_no_proxy",),
+    ),
+    Mutant(
+        rule="A login over TLS opens no session without it",
+        file="salesforce/oauth.py",
+        old='if base.startswith("http:") and not login_url.startswith("http:"):',
+        new="if False:",
+        tests=("test_oauth.py::test_a_login_over_tls_opens_no_session_without_it",),
+    ),
+    Mutant(
         rule="Only a full disk is called one",
         file="salesforce/failure_kinds.py",
         old="if cause.errno in (errno.ENOSPC, errno.EDQUOT) else",
         new="if cause.errno else",
-        tests=("test_failures.py::test_only_a_full_disk_is_called_one",),
+        tests=("test_failures.py::test_a_full_disk_and_too_many_open_files_are_called_by_their_names",),
     ),
     Mutant(
         rule="A selection of which nothing is left is no query",

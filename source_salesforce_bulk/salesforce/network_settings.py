@@ -1,0 +1,72 @@
+"""The environment's word on proxies and certificates, looked at before it is used, so that a bad one is named.
+
+requests reads ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, and of certificates ``REQUESTS_CA_BUNDLE`` and
+``CURL_CA_BUNDLE``. ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, which OpenSSL and most other programs know, come after them.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import ssl
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from source_salesforce_bulk.salesforce.wire import printable
+
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_PROXY_SCHEMES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+", re.ASCII)
+_USER = re.compile(r"(^|//)[^/]*@")
+
+
+def certificates(environment: Mapping[str, str]) -> str | None:
+    """The file or folder of certificates that OpenSSL's variables name; None where they name none."""
+    return next((path for name in _CERTIFICATES if (path := environment.get(name))), None)
+
+
+@functools.cache
+def certificates_problem(path: str) -> str | None:
+    """What keeps a file or folder of certificates from being used, in a sentence that names it; None where nothing."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if Path(path).is_dir():
+            context.load_verify_locations(capath=path)
+        else:
+            context.load_verify_locations(cafile=path)
+    except OSError as error:
+        reason = "it holds no certificate in PEM form" if isinstance(error, ssl.SSLError) else error.strerror
+        return f"{_named(path)} is {printable(path)}, which cannot be read as certificates ({reason})"
+    return None
+
+
+def proxy_problem(proxy: str) -> str | None:
+    """What keeps a proxy's address from being used, in a sentence without its password; None where nothing."""
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")  # ignore-https-check: of a proxy
+        usable = parts.scheme in _PROXY_SCHEMES and parts.port != 0 and _HOST.fullmatch(parts.hostname or "")
+    except ValueError:
+        usable = None
+    if not usable:
+        return f"{_named(proxy)} is {without_password(proxy)}, which is not the address of a proxy (http://host:port)"
+    if parts.scheme.startswith("socks") and find_spec("socks") is None:
+        return f"{_named(proxy)} is {without_password(proxy)}, and SOCKS proxies need the Python package PySocks"
+    return None
+
+
+def without_password(proxy: str) -> str:
+    """A proxy's address as it may be shown.
+
+    >>> without_password("http://user:secret@proxy.example:3128")
+    'http://proxy.example:3128'
+    """
+    return printable(_USER.sub(r"\1", proxy))
+
+
+def _named(value: str) -> str:
+    """The variables of the environment that hold this value."""
+    names = [name for name, known in os.environ.items() if known == value]
+    return " and ".join(sorted(names)) or "A network setting"
