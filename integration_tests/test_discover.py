@@ -54,7 +54,7 @@ def test_a_stream_has_schema_key_cursor_and_can_be_resumed(shared_org: Simulated
     assert opportunity["default_cursor_field"] == ["SystemModstamp"]
     assert opportunity["is_resumable"] is True
     assert application["supported_sync_modes"] == ["full_refresh"]
-    assert "source_defined_primary_key" not in application
+    assert application["source_defined_primary_key"] == [["DurableId"]]
     assert "default_cursor_field" not in application
     assert application["is_resumable"] is True
 
@@ -135,7 +135,7 @@ def test_overrides_choose_key_and_cursor(shared_org: SimulatedOrg) -> None:
     streams = catalog(Connector(shared_org, object_overrides=overrides).discover(objects=["AppDefinition", "Opp*ity"]))
 
     assert streams["AppDefinition"]["source_defined_primary_key"] == [["DurableId"]]
-    assert streams["Opportunity"]["source_defined_primary_key"] == [["Id"]], "Salesforce's own key outweighs another"
+    assert streams["Opportunity"]["source_defined_primary_key"] == [["Name"]]
     assert streams["Opportunity"]["default_cursor_field"] == ["CreatedDate"]
     assert "read only where CreatedDate moved" in streams["Opportunity"]["json_schema"]["description"] or (
         "sees new rows only" in streams["Opportunity"]["json_schema"]["description"]
@@ -226,9 +226,19 @@ def test_patterns_filter_before_anything_is_described(org: SimulatedOrg) -> None
     assert org.control.requests() == {"token": 1, "sobjects": 1, "describe": 3}
 
 
+@pytest.mark.parametrize("status", [500, 503])
+def test_an_object_that_alone_is_not_described_is_left_out_with_a_warning(org: SimulatedOrg, status: int) -> None:
+    org.control.fault("http_error", on="describe", object="Lead", status=status, times=None)
+
+    output = Connector(org, objects=["Account", "Contact", "Lea*"]).discover()
+
+    assert set(catalog(output)) == {"Account", "Contact"}
+    assert "exclude_objects" in reason(output, "Lead")
+
+
 def test_an_outage_is_no_smaller_org(org: SimulatedOrg) -> None:
-    """A describe that fails for the time being fails discovery: a missing stream would be dropped downstream."""
-    org.control.fault("http_error", on="describe", object="Lead", status=500, times=None)
+    """An outage of all describes fails discovery: a missing stream would be dropped downstream."""
+    org.control.fault("http_error", on="describe", status=500, times=None)
 
     output = Connector(org, objects=["Account", "Lead"]).discover()
 

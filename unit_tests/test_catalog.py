@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,9 +47,16 @@ def sobject(*fields: tuple[str, str], name: str = "Account") -> SObject:
 class FakeOrg:
     """An org of objects: a describe each, or the failure of asking for it."""
 
-    def __init__(self, *objects: dict[str, Any], **failures: Kind) -> None:
+    def __init__(
+        self,
+        *objects: dict[str, Any],
+        fails_after: tuple[int, Kind] | None = None,
+        until: int | None = None,
+        **failures: Kind,
+    ) -> None:
         self._objects = {one["name"]: one for one in objects}
         self._failures = failures
+        self._outage = (range(fails_after[0], until or sys.maxsize), fails_after[1]) if fails_after else None
         self.described: list[str] = []
 
     def call(self, request: ApiRequest) -> ApiResponse:
@@ -59,6 +67,8 @@ class FakeOrg:
             assert request.operation is Operation.DESCRIBE, request
             name = request.object_name or ""
             self.described.append(name)
+            if self._outage and len(self.described) - 1 in self._outage[0]:
+                raise SalesforceError(Failure.of(self._outage[1], Operation.DESCRIBE))
             if name in self._failures:
                 raise SalesforceError(Failure.of(self._failures[name], Operation.DESCRIBE))
             payload = self._objects[name]
@@ -96,13 +106,74 @@ def test_an_object_that_the_user_may_not_see_is_left_out_with_its_reason(caplog)
     assert any("Secret__c" in record.getMessage() for record in caplog.records)
 
 
-@pytest.mark.parametrize("kind", [Kind.UNAVAILABLE, Kind.CONNECTION, Kind.UNEXPECTED, Kind.API_CALLS_EXHAUSTED])
-def test_an_outage_is_no_org_with_fewer_objects(kind):
+PASSING = [Kind.UNAVAILABLE, Kind.CONNECTION, Kind.UNEXPECTED, Kind.UNREADABLE_ANSWER]
+
+
+@pytest.mark.parametrize("kind", PASSING)
+@pytest.mark.parametrize("broken", [["Contact"], ["Contact", "Lead"]])
+def test_an_object_that_alone_is_not_described_is_left_out_with_a_warning(kind, broken, caplog):
+    org = FakeOrg(describe("Account"), **dict.fromkeys(broken, kind))
+    assert [one.sobject.name for one in discover(org)] == ["Account"]
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert [sentence.startswith(f"Not offered: {name}: ") for name, sentence in zip(broken, said, strict=True)]
+    assert all("exclude_objects" in sentence for sentence in said)
+
+
+def test_an_object_that_is_not_described_is_missed_though_a_pattern_shows_it():
+    survey = survey_objects(Discovery(FakeOrg(describe("Account"), Contact=Kind.UNAVAILABLE), "v66.0", 1), config())
+    assert [one.name for one in survey.missed] == ["Contact"]
+
+
+@pytest.mark.parametrize("kind", PASSING)
+def test_an_outage_of_all_describes_is_a_failure(kind):
     with pytest.raises(SalesforceError) as raised:
-        discover(FakeOrg(describe("Account"), Contact=kind))
+        discover(FakeOrg(Contact=kind, Lead=kind))
     assert raised.value.failure.kind is kind
-    about_one = kind is not Kind.API_CALLS_EXHAUSTED
-    assert raised.value.failure.summary.startswith("Contact: ") is about_one
+    assert raised.value.failure.summary.startswith("Contact: ")
+
+
+@pytest.mark.parametrize("kind", PASSING)
+def test_an_outage_that_begins_between_two_describes_is_a_failure(kind):
+    org = FakeOrg(describe("Account"), describe("Contact"), describe("Lead"), fails_after=(1, kind))
+    with pytest.raises(SalesforceError) as raised:
+        discover(org)
+    assert raised.value.failure.kind is kind
+
+
+def test_an_outage_that_is_over_costs_no_object():
+    org = FakeOrg(
+        describe("Account"), describe("Contact"), describe("Lead"), fails_after=(1, Kind.UNAVAILABLE), until=3
+    )
+    assert [one.sobject.name for one in discover(org)] == ["Account", "Contact", "Lead"]
+
+
+def test_a_failure_of_every_object_ends_the_discovery():
+    with pytest.raises(SalesforceError) as raised:
+        discover(FakeOrg(describe("Account"), Contact=Kind.API_CALLS_EXHAUSTED))
+    assert raised.value.failure.kind is Kind.API_CALLS_EXHAUSTED
+
+
+@pytest.mark.parametrize(
+    ("name", "override"),
+    [
+        ("ContentDocumentLink", {"where": "LinkedEntityId = '001A0000006Vm9r'"}),
+        ("FeedItem", {"cursor_field": "SystemModstamp"}),
+        ("CaseStatus", {"primary_key": ["Id"]}),
+    ],
+)
+def test_an_override_of_an_object_offers_it(name, override):
+    org = FakeOrg(describe("Account"), describe(name))
+    assert [one.sobject.name for one in discover(org)] == ["Account"]
+    offered = discover(org, object_overrides=[{"object": name.lower(), **override}])
+    assert [one.sobject.name for one in offered] == ["Account", name]
+
+
+def test_an_override_of_a_misspelt_object_is_refused_by_a_survey_and_a_warning_of_a_discovery(caplog):
+    org, overrides = FakeOrg(describe("Account")), [{"object": "Acount", "where": "Name != null"}]
+    with pytest.raises(ValueError, match=r"^Acount: .*did you mean Account\?"):
+        survey_objects(Discovery(org, "v66.0", 1), config(objects=["Account"], object_overrides=overrides))
+    assert [one.sobject.name for one in discover(org, object_overrides=overrides)] == ["Account"]
+    assert [record.getMessage() for record in caplog.records if "did you mean Account?" in record.getMessage()]
 
 
 def test_an_object_of_which_bulk_can_select_nothing_is_left_out_with_its_reason(caplog):
@@ -131,7 +202,7 @@ def test_a_survey_leaves_it_to_the_caller_to_tell_what_was_named(caplog):
     org = FakeOrg(describe("Account"), Secret__c=Kind.MISSING_PERMISSION, Other__c=Kind.MISSING_PERMISSION)
     survey = survey_objects(Discovery(org, "v66.0", 1), config(objects=["Acc*", "Other*", "Secret__c", "Gone__c"]))
     assert [one.name for one in survey.missed] == ["Gone__c", "Secret__c"]
-    assert [one.name for one in survey.left_out if not one.named] == ["Other__c"]
+    assert [one.name for one in survey.left_out if not one.wanted] == ["Other__c"]
     said = " ".join(record.getMessage() for record in caplog.records)
     assert "Other__c" in said
     assert "Secret__c" not in said

@@ -64,6 +64,14 @@ def test_bulk_access_is_tried_with_a_job_for_one_row_at_most_which_is_ended():
     assert [sent.method for sent in rig.http.sent][-2:] == ["PATCH", "DELETE"]
 
 
+@pytest.mark.parametrize("objects", [["*"], ["Account"]])
+def test_an_override_of_a_misspelt_object_fails_the_check(objects):
+    rig = ended(checking(objects=objects, object_overrides=[{"object": "Acount", "where": "Name != null"}]))
+    rig.http.expect("GET", "/services/data/v66.0/sobjects", Answer(200, {"sobjects": [{"name": "Account"}]}))
+    with pytest.raises(ValueError, match=r"Acount: .*did you mean Account"):
+        check(rig)
+
+
 def test_a_create_whose_answer_is_lost_is_sent_once_more(caplog):
     rig = checking(create=LOST)
     rig.http.expect("POST", JOBS, CREATED)
@@ -153,7 +161,7 @@ def test_an_object_that_is_named_and_not_there_is_a_warning(caplog):
     objects = [{"name": name, "label": name, "queryable": True} for name in ("Account", "Opportunity")]
     assert "Connected" in check(named(Answer(200, {"sobjects": objects})))
     (said,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert said.startswith("Oportunity will not be offered, though objects names it: ")
+    assert said.startswith("Oportunity will not be offered, though the configuration names it: ")
     assert "did you mean Opportunity?" in said
 
 

@@ -112,16 +112,16 @@ def test_an_object_given_by_its_own_name_is_offered_in_spite_of_the_hints():
 
 
 @pytest.mark.parametrize(
-    ("include", "exclude", "reason"),
+    ("include", "exclude", "reason", "meant"),
     [
-        (["Nobody"], [], "the org shows this user no object of that name"),
-        (["acount"], [], "the org shows this user no object of that name (did you mean Account?)"),
-        (["Order"], [], "the org shows this user no object of that name (did you mean Order__c?)"),
-        (["*", "Account"], ["acc*"], "exclude_objects leaves it out"),
-        (["Hidden__c", "*"], [], "describe says that it cannot be queried"),
+        (["Nobody"], [], "the org shows this user no object of that name", None),
+        (["acount"], [], "the org shows this user no object of that name (did you mean Account?)", "Account"),
+        (["Order"], [], "the org shows this user no object of that name (did you mean Order__c?)", "Order__c"),
+        (["*", "Account"], ["acc*"], "exclude_objects leaves it out", None),
+        (["Hidden__c", "*"], [], "describe says that it cannot be queried", None),
     ],
 )
-def test_an_object_given_by_its_own_name_is_offered_or_left_out_with_the_reason(include, exclude, reason):
+def test_an_object_given_by_its_own_name_is_offered_or_left_out_with_the_reason(include, exclude, reason, meant):
     org = ScriptedOrg(
         sobjects={
             "sobjects": [
@@ -131,8 +131,56 @@ def test_an_object_given_by_its_own_name_is_offered_or_left_out_with_the_reason(
         }
     )
     (named,) = [entry for entry in include if entry != "*"]
-    (left_out,) = [one for one in discovery(org).list_objects(include, exclude).left_out if one.named]
-    assert left_out == LeftOutObject(named, reason, named=True)
+    (left_out,) = [one for one in discovery(org).list_objects(include, exclude).left_out if one.wanted]
+    assert left_out == LeftOutObject(named, reason, True, meant)
+
+
+@pytest.mark.parametrize("name", ["ContentDocumentLink", "feeditem", "Vote", "Announcement", "EntityDefinition"])
+def test_an_override_offers_an_object_that_the_patterns_cover(name):
+    org = ScriptedOrg(
+        sobjects={
+            "sobjects": [
+                *listed("Account", "ContentDocumentLink", "FeedItem", "Vote", "Announcement")["sobjects"],  # type: ignore[misc]
+                *listed("EntityDefinition", retrieveable=False)["sobjects"],  # type: ignore[misc]
+            ]
+        }
+    )
+    assert selected(discovery(org).list_objects(["*"], [])) == ["Account"]
+    listing = discovery(org).list_objects(["*"], [], [name])
+    assert [one.lower() for one in selected(listing)] == ["account", name.lower()]
+    assert name not in [one.name for one in listing.left_out]
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude"), [(["*"], ["contentdocumentlink"]), (["Account"], []), (["Acc*"], ["*Link"])]
+)
+def test_an_override_offers_nothing_that_the_patterns_do_not_show(include, exclude):
+    org = ScriptedOrg(sobjects=listed("Account", "ContentDocumentLink"))
+    listing = discovery(org).list_objects(include, exclude, ["ContentDocumentLink"])
+    assert selected(listing) == ["Account"]
+    assert listing.left_out == ()
+
+
+@pytest.mark.parametrize("include", [["*"], ["Account"], ["Contact", "Acc*"]])
+@pytest.mark.parametrize("written", ["Acount", "Acounts", "acc_ount"])
+def test_an_override_of_a_misspelt_object_is_reported_whatever_the_patterns(include, written):
+    (missed,) = (
+        discovery(ScriptedOrg(sobjects=listed("Account", "Contact"))).list_objects(include, [], [written]).left_out
+    )
+    assert (missed.name, missed.wanted, missed.meant) == (written, True, "Account")
+
+
+def test_an_override_of_an_object_that_another_org_has_is_reported_where_the_patterns_cover_it():
+    org = discovery(ScriptedOrg(sobjects=listed("Account")))
+    assert [one.name for one in org.list_objects(["*"], [], ["Invoice__c"]).left_out] == ["Invoice__c"]
+    assert org.list_objects(["Account"], [], ["Invoice__c"]).left_out == ()
+
+
+def test_a_list_of_objects_as_long_as_real_ones_is_read():
+    names = [f"Object{number}__c" for number in range(1293)]
+    listing = discovery(ScriptedOrg(sobjects=listed(*names, "Account"))).list_objects(["*", "Acount"], ["*7__c"])
+    assert len(listing.selected) == 1294 - 129
+    assert [one.meant for one in listing.left_out] == ["Account"]
 
 
 def test_a_name_that_is_given_twice_is_left_out_once():

@@ -5,8 +5,8 @@ from source_salesforce_bulk.export.outcomes import ExitCode, exit_code, failure_
 from source_salesforce_bulk.extraction.catalog import Survey
 from source_salesforce_bulk.salesforce.discovery import LeftOutObject
 
-GONE = LeftOutObject("Gone__c", "the org shows this user no object of that name", named=True)
-REFUSED = LeftOutObject("Secret__c", "The user may not see it (describe, HTTP 403).", named=True)
+GONE = LeftOutObject("Gone__c", "the org shows this user no object of that name", wanted=True)
+REFUSED = LeftOutObject("Secret__c", "The user may not see it (describe, HTTP 403).", wanted=True)
 HINTED = LeftOutObject("CaseStatus", "the Bulk API does not support it")
 
 

@@ -9,10 +9,18 @@ from source_salesforce_bulk.salesforce.object_hints import (
     REFUSED,
     REFUSED_PATTERNS,
     filters_cursor,
+    is_named,
+    is_pattern,
+    matches,
+    names_in,
+    nearest,
+    patterns_without_match,
     sees_only_new_rows,
     why_left_out,
 )
 from source_salesforce_bulk.salesforce.rest_api import ObjectListing
+
+NAMES = ["Account", "AccountShare", "Opportunity", "Order__c"]
 
 
 def listed(name: str) -> ObjectListing:
@@ -31,6 +39,10 @@ def listed(name: str) -> ObjectListing:
         "Order__b",
         "Faq__kav",
         "X__mdt",
+        "Event",
+        "LiveChatTranscriptEvent",
+        "Rainy__Event__c",
+        "ApiAnomalyEventStore",
     ],
 )
 def test_what_nobody_warned_of_is_offered(name):
@@ -84,6 +96,25 @@ def test_a_name_of_the_users_own_outweighs_a_hint(name):
     assert why_left_out(replace(listed(name), hidden=True), asked_for=True) is None
 
 
+@pytest.mark.parametrize(
+    "name",
+    """
+    Announcement CollaborationGroupRecord FieldHistoryArchive NetworkUserHistoryRecent NetworkUserHistoryMonthly
+    ContentHubItem DataType DatacloudAddress AIPredictionEvent AsyncOperationEvent BatchApexErrorEvent
+    FlowExecutionErrorEvent PlatformStatusAlertEvent ConcurLongRunApexErrEvent ProcessExceptionEvent
+    """.split(),
+)
+def test_an_object_that_other_extractors_were_refused_is_not_offered(name):
+    assert why_left_out(listed(name)) is not None
+
+
+@pytest.mark.parametrize("name", ["EntityDefinition", "Publisher", "OauthToken", "DatacloudContact", "FormulaFunction"])
+def test_a_virtual_object_is_offered_only_by_its_own_name(name):
+    virtual = replace(listed(name), retrieveable=False)
+    assert "retrieveable" in (why_left_out(virtual) or "")
+    assert why_left_out(virtual, asked_for=True) is None
+
+
 def test_a_name_of_the_users_own_makes_nothing_queryable():
     assert why_left_out(replace(listed("Account"), queryable=False), asked_for=True) is not None
 
@@ -122,3 +153,41 @@ def test_other_objects_are_filtered_by_their_dates(name):
 )
 def test_which_objects_have_new_rows_only(name, expected):
     assert sees_only_new_rows(name) is expected
+
+
+@pytest.mark.parametrize("entry", ["*", "Acc*", "?ccount", "[ao]*", "Order__[!c]"])
+def test_what_has_one_of_fnmatchs_characters_is_a_pattern(entry):
+    assert is_pattern(entry)
+    assert names_in([entry]) == ()
+
+
+@pytest.mark.parametrize("entry", ["Account", "Order__c", "ns__Order__c"])
+def test_what_has_none_is_a_name(entry):
+    assert not is_pattern(entry)
+    assert names_in([entry, entry.upper()]) == (entry,)
+    assert patterns_without_match([entry], []) == ()
+
+
+def test_letter_case_is_nothing():
+    assert matches("Account", ["ACC*"])
+    assert is_named("Account", ["aCCOUNT"])
+
+
+def test_a_pattern_names_nothing_by_its_own_name():
+    assert not is_named("Account", ["Accoun?", "*"])
+
+
+def test_patterns_that_fit_nothing_are_told_in_their_order():
+    assert patterns_without_match(["z*", "order*", "a?", "Gone__c"], NAMES) == ("z*", "a?")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("Oportunity", "Opportunity"), ("acounts", "Account"), ("Order", "Order__c"), ("Lead", None), ("", None)],
+)
+def test_the_nearest_name_is_the_one_that_was_meant(written, meant):
+    assert nearest(written, NAMES) == meant
+
+
+def test_nothing_is_near_where_nothing_is():
+    assert nearest("Account", []) is None

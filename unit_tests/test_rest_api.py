@@ -122,6 +122,14 @@ def test_a_listing_is_read():
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "retrieveable"), [({}, True), ({"retrieveable": True}, True), ({"retrieveable": False}, False)]
+)
+def test_an_object_is_virtual_where_the_org_says_so(said, retrieveable):
+    (listing,) = rest_api.parse_sobjects({"sobjects": [{"name": "DataType", "queryable": True, **said}]})
+    assert listing.retrieveable is retrieveable
+
+
 def test_an_object_of_which_nothing_is_said_can_be_queried():
     payload = {"sobjects": [{"name": "A"}, {"name": "B", "queryable": None}, {"name": "C", "queryable": False}]}
     assert [listing.queryable for listing in rest_api.parse_sobjects(payload)] == [True, False, False]

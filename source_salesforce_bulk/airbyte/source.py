@@ -109,6 +109,8 @@ class SourceSalesforceBulk(AbstractSource):
                 return AirbyteConnectionStatus(status=Status.SUCCEEDED, message=check_connection(connection))
         except SalesforceError as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
+        except ValueError as error:
+            return AirbyteConnectionStatus(status=Status.FAILED, message=f"object_overrides: {error}")
 
     def check_connection(self, logger: logging.Logger, config: Mapping[str, Any]) -> tuple[bool, Any]:
         """:meth:`check` in the CDK's older form."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 from source_salesforce_bulk.config import Config
 from source_salesforce_bulk.extraction.plan import ObjectPlan
@@ -22,11 +22,12 @@ from source_salesforce_bulk.salesforce.describe import (
 )
 from source_salesforce_bulk.salesforce.discovery import Discovery, LeftOutObject
 from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
-from source_salesforce_bulk.salesforce.object_patterns import is_named, patterns_without_match
+from source_salesforce_bulk.salesforce.object_hints import is_named, patterns_without_match
 
 LOGGER = logging.getLogger("airbyte.salesforce.catalog")
 
 _NOT_OFFERED = "Not offered: %s: %s"
+_EXCLUDE = "If that lasts, leave the object out with exclude_objects."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Survey:
     @property
     def missed(self) -> tuple[LeftOutObject, ...]:
         """What the user has named and cannot have."""
-        return tuple(one for one in self.left_out if one.named)
+        return tuple(one for one in self.left_out if one.wanted)
 
 
 def discover_objects(discovery: Discovery, config: Config) -> list[ReadableObject]:
@@ -79,35 +80,56 @@ def discover_objects(discovery: Discovery, config: Config) -> list[ReadableObjec
     What is left out is logged with its reason. Raises ``SalesforceError`` where the org cannot be described at all, and
     ValueError for a bad override.
     """
-    survey = survey_objects(discovery, config)
+    survey = _survey(discovery, config)
     for one in survey.missed:
         LOGGER.warning(_NOT_OFFERED, one.name, one.reason)
     return list(survey.objects)
 
 
 def survey_objects(discovery: Discovery, config: Config) -> Survey:
-    """:func:`discover_objects`, with what is left out. What the user has named there is the caller's to tell."""
-    listing = discovery.list_objects(config.objects, config.exclude_objects)
+    """:func:`discover_objects` for commands that act on what they find: what is missed is theirs to report.
+
+    Raises ValueError as :func:`check_overrides` does, too.
+    """
+    survey = _survey(discovery, config)
+    check_overrides(config, survey.missed)
+    return survey
+
+
+def check_overrides(config: Config, missed: Iterable[LeftOutObject]) -> None:
+    """Raise ValueError for an override of an object that the org does not have, where another one was probably meant.
+
+    Without its override, that other object would be read whole.
+    """
+    for one in missed:
+        if one.meant and config.override_for(one.name):
+            raise ValueError(f"{one.name}: {one.reason}")
+
+
+def _survey(discovery: Discovery, config: Config) -> Survey:
+    overridden = [override.object for override in config.overrides.values()]
+    listing = discovery.list_objects(config.objects, config.exclude_objects, overridden)
+    named = [*config.objects, *overridden]
     left_out: list[LeftOutObject] = []
 
     def leave_out(one: LeftOutObject, level: int = logging.INFO) -> None:
         left_out.append(one)
-        if not one.named:
+        if not one.wanted:
             LOGGER.log(level, _NOT_OFFERED, one.name, one.reason)
 
     for one in listing.left_out:
         leave_out(one)
-    described = discovery.describe([selected.name for selected in listing.selected])
     objects = []
-    for name, result in sorted(described.items()):
-        named = is_named(name, config.objects)
+    for name, result in sorted(_described(discovery, [selected.name for selected in listing.selected]).items()):
         if isinstance(result, SalesforceError):
-            if result.failure.consequence is not Consequence.CONFIG:
-                # An outage must not look like an org with fewer objects.
-                raise SalesforceError(replace(result.failure, summary=f"{name}: {result.failure.summary}")) from result
-            leave_out(LeftOutObject(name, result.failure.summary, named), logging.WARNING)
+            failure, wanted = result.failure, is_named(name, named)
+            if failure.consequence is Consequence.CONFIG:
+                leave_out(LeftOutObject(name, failure.summary, wanted), logging.WARNING)
+            else:
+                reason = f"Salesforce describes other objects, but not this one: {failure.summary} {_EXCLUDE}"
+                leave_out(LeftOutObject(name, reason, wanted=True))
         elif not result.fields:
-            leave_out(LeftOutObject(name, "Bulk can select none of its fields", named))
+            leave_out(LeftOutObject(name, "Bulk can select none of its fields", is_named(name, named)))
         else:
             for unknown in result.unknown_types:
                 LOGGER.info("%s has fields of the unknown type %s; they are read as text", name, unknown)
@@ -115,6 +137,28 @@ def survey_objects(discovery: Discovery, config: Config) -> Survey:
     for pattern in patterns_without_match(config.objects, [one.sobject.name for one in objects]):
         LOGGER.warning("%s matches no object that can be read", pattern)
     return Survey(tuple(objects), tuple(left_out))
+
+
+def _described(discovery: Discovery, names: Sequence[str]) -> Mapping[str, SObject | SalesforceError]:
+    """Every describe; what is still a failure concerns its object alone.
+
+    An outage must not look like an org with fewer objects. So describes that failed are asked for once more, and one
+    that was answered with them: it has to be answered again. Raises the first failure otherwise.
+    """
+    described = discovery.describe(names)
+    failed = {name: error for name, error in described.items() if _unanswered(error)}
+    if not failed:
+        return described
+    witness = next((name for name in described if name not in failed), None)
+    again = discovery.describe([witness, *failed]) if witness else {}
+    if witness is None or _unanswered(again[witness]):
+        name, error = next(iter(failed.items()))
+        raise SalesforceError(replace(error.failure, summary=f"{name}: {error.failure.summary}")) from error
+    return {**described, **again}
+
+
+def _unanswered(result: SObject | SalesforceError) -> TypeGuard[SalesforceError]:
+    return isinstance(result, SalesforceError) and result.failure.consequence is not Consequence.CONFIG
 
 
 def selected_fields(configured_schema: Mapping[str, Any] | None) -> Collection[str] | None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 
+from source_salesforce_bulk.extraction.catalog import check_overrides
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
 from source_salesforce_bulk.salesforce.bulk_api import QUERY, JobInfo
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import Session
-from source_salesforce_bulk.salesforce.object_patterns import names_in
+from source_salesforce_bulk.salesforce.object_hints import names_in
 
 LOGGER = logging.getLogger("airbyte.salesforce.check")
 
@@ -24,10 +25,11 @@ _NOBODY = "005000000000000AAA"
 
 
 def check_connection(connection: Connection) -> str:
-    """A sentence that says who is connected to what. Raises ``SalesforceError`` for what stands in the way.
+    """Return a sentence that says who is connected to what. Raises ``SalesforceError`` for what stands in the way.
 
-    Costs five calls beside the login: versions, limits, and a job that is created for at most one row, aborted and
-    deleted; one more, the list of objects, where the configuration names some.
+    Raises ValueError for an override of a misspelt object. Costs five calls beside the login: versions, limits, and a
+    job that is created for at most one row, aborted and deleted; one more, the list of objects, where the configuration
+    names some.
     """
     session = connection.log_in()
     _check_version(connection)
@@ -35,7 +37,7 @@ def check_connection(connection: Connection) -> str:
     if failure is not None:
         raise SalesforceError(failure)
     _try_bulk(connection, session)
-    if names_in(connection.config.objects):
+    if names_in(connection.config.objects) or connection.config.overrides:
         _look_for_objects(connection)
     who = (
         f"Connected to organization {session.organization_id or 'unknown'} as user {session.user_id or 'unknown'} "
@@ -61,13 +63,15 @@ def _check_version(connection: Connection) -> None:
 def _look_for_objects(connection: Connection) -> None:
     config = connection.config
     try:
-        listing = connection.discovery.list_objects(config.objects, config.exclude_objects)
+        overridden = [override.object for override in config.overrides.values()]
+        listing = connection.discovery.list_objects(config.objects, config.exclude_objects, overridden)
     except SalesforceError as error:
         LOGGER.warning("The org does not say which objects it has: %s", error.failure.summary)
         return
-    for one in listing.left_out:
-        if one.named:
-            LOGGER.warning("%s will not be offered, though objects names it: %s", one.name, one.reason)
+    missed = [one for one in listing.left_out if one.wanted]
+    check_overrides(config, missed)
+    for one in missed:
+        LOGGER.warning("%s will not be offered, though the configuration names it: %s", one.name, one.reason)
 
 
 def _try_bulk(connection: Connection, session: Session) -> None:

@@ -14,8 +14,7 @@ from typing import Protocol, TypeVar
 from source_salesforce_bulk.salesforce import rest_api
 from source_salesforce_bulk.salesforce.describe import SObject, parse_describe
 from source_salesforce_bulk.salesforce.failures import Action, SalesforceError, unreadable_answer
-from source_salesforce_bulk.salesforce.object_hints import why_left_out
-from source_salesforce_bulk.salesforce.object_patterns import is_named, matches, names_in, nearest
+from source_salesforce_bulk.salesforce.object_hints import is_named, matches, names_in, nearest, why_left_out
 from source_salesforce_bulk.salesforce.rest_api import Limits, ObjectListing
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiResponse, UnreadableBody
 
@@ -37,12 +36,14 @@ class Caller(Protocol):
 class LeftOutObject:
     """An object that the patterns name and discovery does not offer, and why.
 
-    ``named``: the user gave its own name and no pattern, and the org need not have it at all.
+    ``wanted``: a run without it is not complete. The user gave its own name and no pattern (the org need not have it at
+    all), or Salesforce lists it and fails to describe it. ``meant`` is the org's object that a misspelt name resembles.
     """
 
     name: str
     reason: str
-    named: bool = False
+    wanted: bool = False
+    meant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +66,27 @@ class Discovery:
         """The API versions that the org offers, as ``v66.0``; raises ``SalesforceError``."""
         return self._ask(rest_api.versions(), rest_api.parse_versions)
 
-    def list_objects(self, include: Sequence[str], exclude: Sequence[str]) -> Listing:
-        """What the patterns name: fnmatch, in any letter case; ``exclude`` wins. Raises ``SalesforceError``.
+    def list_objects(self, include: Sequence[str], exclude: Sequence[str], overridden: Sequence[str] = ()) -> Listing:
+        """Return what the patterns name: fnmatch, in any letter case; ``exclude`` wins. Raises ``SalesforceError``.
 
-        An object that ``include`` gives by its own name, with no pattern, is offered whatever the hints say of it.
-        Where it cannot be offered, it is left out with the reason, even if the org does not have it.
+        An object that ``include`` gives by its own name, with no pattern, is offered whatever the hints say of it; so
+        is one that ``include`` covers and ``overridden`` names. Where such an object cannot be offered, it is left out
+        with the reason, even if the org does not have it. A misspelt name in ``overridden`` is always reported.
         """
         org = self._ask(rest_api.sobjects(self._version), rest_api.parse_sobjects)
         selected, left_out = [], []
         for listing in org:
             if not matches(listing.name, include) or matches(listing.name, exclude):
                 continue
-            named = is_named(listing.name, include)
+            named = is_named(listing.name, [*include, *overridden])
             reason = why_left_out(listing, asked_for=named)
             if reason is None:
                 selected.append(listing)
             else:
                 left_out.append(LeftOutObject(listing.name, reason, named))
-        return Listing(tuple(selected), (*left_out, *_missing([one.name for one in org], include, exclude)))
+        names = [one.name for one in org]
+        missing = _missing(names, names_in([*include, *overridden]), include, exclude)
+        return Listing(tuple(selected), (*left_out, *missing))
 
     def describe(self, names: Sequence[str]) -> dict[str, SObject | SalesforceError]:
         """Each object, or why it could not be described, in the order of ``names``.
@@ -170,15 +174,20 @@ class Describes:
             raise
 
 
-def _missing(names: Sequence[str], include: Sequence[str], exclude: Sequence[str]) -> Iterator[LeftOutObject]:
-    """The objects that ``include`` gives by their own names, and that nobody looks at."""
-    for wanted in names_in(include):
-        if matches(wanted, exclude):
-            yield LeftOutObject(wanted, "exclude_objects leaves it out", named=True)
-        elif not is_named(wanted, names):
-            near = nearest(wanted, names)
+def _missing(
+    names: Sequence[str], wanted: Sequence[str], include: Sequence[str], exclude: Sequence[str]
+) -> Iterator[LeftOutObject]:
+    """The objects among ``wanted`` that the org does not have or that are excluded."""
+    for name in wanted:
+        included = matches(name, include)
+        if matches(name, exclude):
+            if is_named(name, include):
+                yield LeftOutObject(name, "exclude_objects leaves it out", wanted=True)
+        elif not is_named(name, names):
+            near = nearest(name, names)
             hint = f" (did you mean {near}?)" if near else ""
-            yield LeftOutObject(wanted, f"the org shows this user no object of that name{hint}", named=True)
+            if included or near:
+                yield LeftOutObject(name, f"the org shows this user no object of that name{hint}", True, near)
 
 
 def _in_short_urls(names: Iterable[str]) -> Iterator[list[str]]:

@@ -1,13 +1,19 @@
-"""What experience says of single objects, where describe does not.
+"""Which objects discovery offers: what the user names, and what is known of single objects. Pure.
 
-The lists were collected from error messages that users of several connectors met; they depend on the API version and
-on the org, and describe knows nothing of them. So they are hints: discovery does not offer what they name, unless the
-user names it too, and at read time Salesforce's own answer decides.
+The user names objects in ``objects``, ``exclude_objects``, ``object_overrides`` and ``--object``. An entry is an API
+name or a pattern of fnmatch's; case does not matter. API names contain none of fnmatch's characters, so the two cannot
+be confused. An object that is named explicitly is wanted, and a user is told where it is missing; a pattern takes what
+the org has.
+
+The lists of objects below were collected from error messages that users of several connectors met. They depend on the
+API version and the org, and describe does not show them. So they are hints: discovery does not offer these objects
+unless the user names them, and Salesforce's own answer decides when they are read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
@@ -17,6 +23,8 @@ _NOT_BULK = "the Bulk API does not support it"
 _NO_QUERY = "Salesforce does not support querying it"
 _NEEDS_FILTER = "Salesforce answers only queries that filter on certain fields (see object_overrides, where)"
 _OUTSIDE = "its data lies outside the org's tables, where Bulk cannot read"
+_PLATFORM_EVENT = "it is a platform event, which is streamed and not queried"
+_VIRTUAL = "describe says that it is not retrieveable: Salesforce computes its rows, and Bulk is likely to refuse it"
 
 
 def _listed(reason: str, names: str) -> dict[str, str]:
@@ -48,7 +56,19 @@ REFUSED: Mapping[str, str] = MappingProxyType(
         _OUTSIDE,
         """
         DataStatistics FlexQueueItem DatacloudCompany DatacloudDandBCompany ListViewChartInstance PlatformAction
-        OutgoingEmail OutgoingEmailRelation ColorDefinition IconDefinition AppTabMember
+        OutgoingEmail OutgoingEmailRelation ColorDefinition IconDefinition AppTabMember DatacloudAddress DataType
+        """,
+    )
+    | _listed(
+        # Standard events have no suffix, and names such as LiveChatTranscriptEvent belong to ordinary objects.
+        _PLATFORM_EVENT,
+        """
+        AIPredictionEvent AIUpdateRecordEvent AppointmentSchedulingEvent AsyncOperationEvent BatchApexErrorEvent
+        CommerceDiagnosticEvent ConcurLongRunApexErrEvent ConsentEvent DataObjectDataChgEvent
+        ExternalAccountHierarchyEvent FlowExecutionErrorEvent FlowOrchestrationEvent FOStatusChangedEvent
+        FulfillmentOrderStatusEvent MobileEmailEvent MobileEnforcedPolicyEvent MobileScreenshotEvent
+        MobileTelephonyEvent OmniTrackingEvent OrderSummaryCreatedEvent OrderSumStatusChangedEvent
+        PlatformStatusAlertEvent ProcessExceptionEvent RemoteKeyCalloutEvent
         """,
     )
 )
@@ -62,7 +82,8 @@ NEEDS_FILTER: Mapping[str, str] = MappingProxyType(
         RelationshipInfo RelationshipDomain OwnerChangeOptionInfo PicklistValueInfo SearchLayout SiteDetail
         UserEntityAccess UserFieldAccess FlowVersionView FlowVariableView FlowTestView RelatedListDefinition
         RelatedListColumnDefinition ApexTypeImplementor FeedItem FeedRevision ActivityMetric ActivityMetricRollup
-        UserRecordAccess
+        UserRecordAccess Announcement CollaborationGroupRecord ContentHubItem FieldHistoryArchive
+        NetworkUserHistoryRecent NetworkUserHistoryMonthly
         """,
     )
 )
@@ -71,7 +92,7 @@ NEEDS_FILTER: Mapping[str, str] = MappingProxyType(
 REFUSED_PATTERNS: Mapping[str, str] = MappingProxyType(
     {
         "*changeevent": "it is a change data capture event, which is streamed and not queried",
-        "*__e": "it is a platform event, which is streamed and not queried",
+        "*__e": _PLATFORM_EVENT,
         "*eventstream": "it is an event stream, which is not queried",
         "*__tag": _NOT_BULK,
         "*__x": _OUTSIDE,
@@ -90,12 +111,72 @@ _REFUSES_CURSOR_FILTER = frozenset(
 
 _ONLY_NEW_ROWS = ("*history", "*feed", "setupaudittrail")
 
+_WILDCARDS = frozenset("*?[")
+_NEAR = 0.75
+"""How alike a name must be to be suggested: ``Order`` is to ``Order__c`` (0.77), and ``Lead`` to ``Load`` (0.75)."""
+
+
+def is_pattern(entry: str) -> bool:
+    """Return whether an entry stands for any number of objects.
+
+    >>> is_pattern("*__c"), is_pattern("Account")
+    (True, False)
+    """
+    return not _WILDCARDS.isdisjoint(entry)
+
+
+def matches(name: str, entries: Iterable[str]) -> bool:
+    """Return whether any entry names the object or has a pattern that fits it."""
+    return any(fnmatchcase(name.lower(), entry.lower()) for entry in entries)
+
+
+def is_named(name: str, entries: Iterable[str]) -> bool:
+    """Return whether an entry is the object's own name.
+
+    >>> is_named("Account", ["account", "*__c"]), is_named("Order__c", ["account", "*__c"])
+    (True, False)
+    """
+    return any(entry.lower() == name.lower() for entry in entries)
+
+
+def names_in(entries: Iterable[str]) -> tuple[str, ...]:
+    """The entries that are names, each once, as first written.
+
+    >>> names_in(["*__c", "Account", "ACCOUNT"])
+    ('Account',)
+    """
+    first: dict[str, str] = {}
+    for entry in entries:
+        if not is_pattern(entry):
+            first.setdefault(entry.lower(), entry)
+    return tuple(first.values())
+
+
+def patterns_without_match(entries: Iterable[str], names: Sequence[str]) -> tuple[str, ...]:
+    """The patterns that fit none of ``names``, in their order.
+
+    >>> patterns_without_match(["*__c", "Acc*", "Lead"], ["Account"])
+    ('*__c',)
+    """
+    return tuple(entry for entry in entries if is_pattern(entry) and not any(matches(name, [entry]) for name in names))
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The one of ``names`` that was probably meant by ``name``; None where no name is near.
+
+    >>> nearest("Oportunity", ["Account", "Opportunity"])
+    'Opportunity'
+    """
+    known = {one.lower(): one for one in names}
+    found = get_close_matches(name.lower(), known, n=1, cutoff=_NEAR)
+    return known[found[0]] if found else None
+
 
 def why_left_out(listing: ObjectListing, *, asked_for: bool = False) -> str | None:
     """Why discovery should not offer an object, or None.
 
     ``asked_for``: the user gave the object's own name and no pattern, which outweighs all but ``queryable``. So an
-    object that wants a filter can be had with a ``where``, and one that Bulk has learnt to read since at all.
+    object that needs a filter can be read with a ``where``, and one that Bulk has come to support can be read at all.
     """
     if not listing.queryable:
         return "describe says that it cannot be queried"
@@ -104,7 +185,8 @@ def why_left_out(listing: ObjectListing, *, asked_for: bool = False) -> str | No
     if listing.hidden:
         return "it is deprecated and hidden"
     name = listing.name.lower()
-    return REFUSED.get(name) or NEEDS_FILTER.get(name) or _refused_by_pattern(name)
+    known = REFUSED.get(name) or NEEDS_FILTER.get(name) or _refused_by_pattern(name)
+    return known or (None if listing.retrieveable else _VIRTUAL)
 
 
 def filters_cursor(name: str) -> bool:

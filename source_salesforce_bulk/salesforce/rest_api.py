@@ -58,11 +58,15 @@ def query(version: str, soql: str, include_deleted: bool) -> ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class ObjectListing:
-    """What the global describe says of one object, as far as it decides. ``hidden`` is ``deprecatedAndHidden``."""
+    """What the global describe says of one object, as far as it decides. ``hidden`` is ``deprecatedAndHidden``.
+
+    ``retrieveable`` is false of virtual objects, whose rows Salesforce computes when it is asked.
+    """
 
     name: str
     queryable: bool
     hidden: bool = False
+    retrieveable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,7 @@ def _listing(entry: Mapping[str, object]) -> ObjectListing:
         name=name,
         queryable=entry.get("queryable", True) is True,
         hidden=entry.get("deprecatedAndHidden") is True,
+        retrieveable=entry.get("retrieveable") is not False,
     )
 
 

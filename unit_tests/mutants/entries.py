@@ -423,9 +423,12 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         rule="An outage is no org with fewer objects",
         file="extraction/catalog.py",
-        old="if result.failure.consequence is not Consequence.CONFIG:",
+        old="if witness is None or _unanswered(again[witness]):",
         new="if False:",
-        tests=("test_catalog.py::test_an_outage_is_no_org_with_fewer_objects",),
+        tests=(
+            "test_catalog.py::test_an_outage_of_all_describes_is_a_failure",
+            "test_catalog.py::test_an_outage_that_begins_between_two_describes_is_a_failure",
+        ),
     ),
     # 1.5: records
     Mutant(
