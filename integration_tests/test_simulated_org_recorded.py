@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Literal
 
 import jwt
 import pytest
@@ -11,7 +11,8 @@ import requests
 
 from integration_tests.org_client import OrgClient
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
-from integration_tests.simulated_org.errors import JOB_FAILURES
+from integration_tests.simulated_org.errors import API_ERRORS, JOB_FAILURES
+from integration_tests.simulated_org.translations import translate
 
 
 def fields(client: OrgClient, name: str) -> dict[str, dict[str, Any]]:
@@ -177,3 +178,79 @@ def test_a_page_without_a_wish_may_hold_far_more_than_50000_rows() -> None:
         client = OrgClient(org)
         (page,) = client.pages(client.finished("SELECT Id FROM Bench__c"))
         assert page.headers["Sforce-NumberOfRecords"] == "51000"
+
+
+# -- languages ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("language", "text"), [("de", "Die Spalte 'Nope__c' ist in"), ("ja", "列 'Nope__c' が存在しません")]
+)
+def test_messages_follow_the_language_and_codes_do_not(
+    org: SimulatedOrg, client: OrgClient, language: str, text: str
+) -> None:
+    org.control.configure(language=language)
+    (error,) = client.create("SELECT Nope__c FROM Contact").json()
+    assert error["errorCode"] == "INVALID_FIELD"
+    assert text in error["message"]
+    assert "'Contact'" in error["message"]
+    assert "ERROR at Row:1:Column:8" in error["message"]
+    assert client.get("limits").status_code == 200
+
+
+@pytest.mark.parametrize("language", ["de", "ja"])
+@pytest.mark.parametrize("name", sorted(API_ERRORS))
+def test_every_known_message_is_another_in_another_language(name: str, language: Literal["de", "ja"]) -> None:
+    message = API_ERRORS[name].api_error("Thing__c").message
+    translated = translate(message, language)
+    assert translated != message
+    assert ("Thing__c" in translated) is ("Thing__c" in message)
+
+
+def test_a_refused_filter_is_told_in_the_users_words(org: SimulatedOrg, client: OrgClient) -> None:
+    org.control.configure(language="ja")
+    said = [
+        client.create(f"SELECT Id FROM {name}").json()[0] for name in ("ContentDocumentLink", "Vote", "FieldDefinition")
+    ]
+    assert {one["errorCode"] for one in said} == {"MALFORMED_QUERY"}
+    assert all("filter" not in one["message"] for one in said)
+
+
+# -- hosts and clocks --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_moved_org_redirects_and_the_next_login_names_the_new_instance(
+    org: SimulatedOrg, client: OrgClient, status: int
+) -> None:
+    old = org.instance_url
+    job = client.finished("SELECT Id FROM Account")
+    org.control.move_instance(status=status)
+    answer = client.session.get(f"{client.jobs}/{job}?x=1", allow_redirects=False, timeout=20)
+    assert answer.status_code == status
+    assert answer.headers["Location"] == f"{org.instance_url}/services/data/v66.0/jobs/query/{job}?x=1"
+    there = client.session.get(answer.headers["Location"], timeout=20)
+    assert there.json()[0]["errorCode"] == "INVALID_SESSION_ID"
+    again = OrgClient(org)
+    assert again.token_answer["instance_url"] == org.instance_url != old
+    assert again.info(job).json()["state"] == "JobComplete"
+
+
+def test_a_moved_org_may_keep_its_sessions(org: SimulatedOrg, client: OrgClient) -> None:
+    org.control.move_instance(sessions_end=False)
+    there = org.instance_url + "/services/data/v66.0/limits"
+    assert client.session.get(there, timeout=20).status_code == 200
+
+
+def test_one_answer_of_a_fast_clock(org: SimulatedOrg, client: OrgClient) -> None:
+    org.control.freeze_clock("2026-07-01T10:00:00Z")
+    org.control.fault("date_skew", on="limits", seconds=3_600)
+    assert client.get("limits").headers["Date"] == "Wed, 01 Jul 2026 11:00:00 GMT"
+    assert client.get("limits").headers["Date"] == "Wed, 01 Jul 2026 10:00:00 GMT"
+
+
+def test_each_host_has_a_clock_of_its_own(org: SimulatedOrg, client: OrgClient) -> None:
+    org.control.freeze_clock("2026-07-01T10:00:00Z")
+    org.control.configure(login_date_skew=-120, instance_date_skew=300)
+    assert client.login().headers["Date"] == "Wed, 01 Jul 2026 09:58:00 GMT"
+    assert client.get("limits").headers["Date"] == "Wed, 01 Jul 2026 10:05:00 GMT"

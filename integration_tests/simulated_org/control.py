@@ -236,6 +236,12 @@ class Control:
         """Change settings of `OrgSettings` while the org runs: latency, page_size, quoting and so on."""
         self._org.configure(**settings)
 
+    def move_instance(self, status: int = 302, sessions_end: bool = True) -> None:
+        """Move the org to another instance: the old host redirects with `status`, the next login names the new one."""
+        self._org.configure(moved=True, moved_status=status)
+        if sessions_end:
+            self._org.sessions.end()
+
     def set_limit(self, name: str, remaining: float | None = None, maximum: int | None = None) -> None:
         """Set a daily counter; without `remaining` it is full."""
         self._org.limits.set(name, maximum=maximum, remaining=remaining)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["before", "after", "job", "page", "delivery"]
+Stage = Literal["before", "after", "job", "page", "delivery", "attack"]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of fault; `before` a request is processed, `after` it, on a `job` when it is made, on a result `page`'s
-    text, or on the `delivery` of bytes."""
+    text, on the `delivery` of bytes, or an `attack` in its place."""
 
     stage: Stage
     on: str
@@ -44,6 +44,10 @@ KINDS: dict[str, Kind] = {
     "json_without": Kind("after", "jobInfo", "the JSON answer lacks key `name`"),
     "json_set": Kind("after", "jobInfo", "key `name` of the JSON answer is `value`"),
     "query_done_early": Kind("after", "query", "REST query says done although rows are left"),
+    "date_skew": Kind("after", "*", "the answer's `Date` is `seconds` ahead of the org's clock"),
+    "endless_result_pages": Kind(
+        "after", "resultPages", "the list of pages is never done: the same pages again, or none if `value` is 'empty'"
+    ),
     # The job goes another way; decided when it is made.
     "job_failed": Kind(
         "job",
@@ -115,4 +119,12 @@ KINDS: dict[str, Kind] = {
     "gzip_two_members": Kind("delivery", "results", "the body is two gzip members, which is legal"),
     "gzip_junk": Kind("delivery", "results", "bytes after the end of the gzip stream"),
     "gzip_no_trailer": Kind("delivery", "results", "the gzip stream lacks its last eight bytes"),
+    # An answer that hurts; it takes the place of the delivery.
+    "gzip_bomb": Kind("attack", "*", "gzip of `value` megabytes of blanks (1,000) and then the right JSON body"),
+    "huge_line": Kind("attack", "results", "gzip of a page whose first row is `value` megabytes long (1,000)"),
+    "drip_status_line": Kind("attack", "*", "the status line never ends: a byte every `seconds` (0.2)"),
+    "drip_headers": Kind("attack", "*", "a header never ends: a byte every `seconds` (0.2)"),
+    "drip_continue": Kind("attack", "*", "`100 Continue` every `seconds` (0.2) and nothing else"),
+    "drip_chunk_extension": Kind("attack", "*", "a chunk's extension never ends: a byte every `seconds` (0.2)"),
+    "drip_body": Kind("attack", "*", "a body of blanks that never ends: a byte every `seconds` (0.2)"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 from integration_tests.simulated_org.oauth import refused
@@ -13,9 +14,9 @@ from integration_tests.simulated_org.wire import Answer
 
 
 class OAuthResources:
-    """Handlers by request kind. `login_url` and `instance_url` are the two addresses of the server."""
+    """Handlers by request kind. `instance_url` gives where the org lives now."""
 
-    def __init__(self, org: Org, login_url: str, instance_url: str) -> None:
+    def __init__(self, org: Org, login_url: str, instance_url: Callable[[], str]) -> None:
         self._org = org
         self._login_url = login_url
         self._instance_url = instance_url
@@ -40,7 +41,7 @@ class OAuthResources:
                 form,
                 self._org.settings,
                 login_url=self._login_url,
-                instance_url=self._instance_url,
+                instance_url=self._instance_url(),
                 generic_host=call.headers.get("Host", "").startswith("127.0.0.1"),
             )
         finally:
@@ -50,7 +51,7 @@ class OAuthResources:
     async def identity(self, call: Call) -> Answer:
         """`GET /services/oauth2/userinfo` and the identity URL of a token answer."""
         org = self._org
-        rest = f"{self._instance_url}/services/data/v{{version}}"
+        rest = f"{self._instance_url()}/services/data/v{{version}}"
         return Answer.of_json(
             200,
             {

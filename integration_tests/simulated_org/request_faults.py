@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
+from integration_tests.simulated_org.attacks import endless_result_pages
+from integration_tests.simulated_org.clock import http_date
 from integration_tests.simulated_org.errors import API_ERRORS, OAUTH_ERRORS
 from integration_tests.simulated_org.faults import Fault
 from integration_tests.simulated_org.org import Org
@@ -58,7 +61,7 @@ async def answer_instead(fault: Fault, call: Call, org: Org) -> Answer | None:
             return error_answer(fault, call)
 
 
-async def answer_changed(fault: Fault, answer: Answer, call: Call) -> Answer:
+async def answer_changed(fault: Fault, answer: Answer, call: Call, org: Org) -> Answer:
     """Give the answer that an `after` fault makes of the right one.
 
     :raises ConnectionClosed: the fault ended the connection.
@@ -77,6 +80,10 @@ async def answer_changed(fault: Fault, answer: Answer, call: Call) -> Answer:
             return Answer(200, _HTML.format(status=200).encode(), {"Content-Type": "text/html"})
         case "empty_object_array":
             return Answer.of_json(fault.status or 400, [{}])
+        case "date_skew":
+            answer.headers["Date"] = http_date(org.clock.now() + timedelta(seconds=fault.seconds or 0))
+        case "endless_result_pages" if answer.status == 200:
+            answer.json = endless_result_pages(fault, answer.json, org.jobs[call.parts["job"]], call.path)
         case "drop_header":
             answer.headers.pop(fault.name or "", None)
         case "set_header":

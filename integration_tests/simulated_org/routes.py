@@ -60,6 +60,11 @@ class Call:
     number: int = 0  # of all requests to the server, from 1
 
     @property
+    def address(self) -> str:
+        """The path with its query, as the client sent it."""
+        return self.path if self.request is None else str(self.request.rel_url)
+
+    @property
     def version(self) -> str:
         """The API version in the path."""
         return self.parts.get("version", "")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
 
+from integration_tests.simulated_org.attacks import attack
 from integration_tests.simulated_org.bulk_resources import BulkResources, parsed_json
 from integration_tests.simulated_org.clock import http_date
 from integration_tests.simulated_org.control_http import ControlResources
@@ -19,6 +21,7 @@ from integration_tests.simulated_org.org import Org
 from integration_tests.simulated_org.request_faults import answer_changed, answer_instead
 from integration_tests.simulated_org.rest_resources import Handler, RestResources
 from integration_tests.simulated_org.routes import OPEN_KINDS, Call, match
+from integration_tests.simulated_org.translations import translated_body
 from integration_tests.simulated_org.wire import Answer, ConnectionClosed, code_body, deliver, plan_delivery
 
 _MAX_URI = 16_384
@@ -37,20 +40,26 @@ class OrgServer:
         self._handlers: dict[str, Handler] = {}
         self._web: web.ServerRunner | None = None
         self._requests = 0
+        self._instances = ("", "")  # where the org lives, and where it moves to
         self.url = ""
-        self.instance_url = ""
+
+    @property
+    def instance_url(self) -> str:
+        """The instance URL of token answers."""
+        return self._instances[self._org.settings.moved]
 
     async def start(self, port: int = 0) -> None:
         """Listen; afterwards `url` and `instance_url` are known."""
         server = web.Server(self._handle, max_line_size=4 * _MAX_URI, max_field_size=4 * _MAX_URI, access_log=None)
         self._web = web.ServerRunner(server, shutdown_timeout=0.1)
         await self._web.setup()
-        site = web.TCPSite(self._web, "127.0.0.1", port)
-        await site.start()
-        port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+        port = await _listen(self._web, port)
         self.url = f"http://127.0.0.1:{port}"
-        self.instance_url = f"http://localhost:{port}" if self._org.settings.split_hosts else self.url
-        oauth = OAuthResources(self._org, self.url, self.instance_url)
+        self._instances = (
+            f"http://localhost:{port}" if self._org.settings.split_hosts else self.url,
+            f"http://localhost:{await _listen(self._web, 0)}",
+        )
+        oauth = OAuthResources(self._org, self.url, lambda: self.instance_url)
         bulk = BulkResources(self._org, self._runner)
         self._handlers = oauth.handlers | RestResources(self._org).handlers | bulk.handlers
 
@@ -105,12 +114,14 @@ class OrgServer:
             answer = Answer.of_json(error.status, error.body())
         answer = self._finished(answer, call)
         for fault in self._org.faults.strike(["after"], call.target):
-            changed = await answer_changed(fault, answer, call)
+            changed = await answer_changed(fault, answer, call, self._org)
             answer = answer if changed is answer else self._finished(changed, call)
         return answer
 
     async def _processed(self, call: Call) -> Answer:
         settings = self._org.settings
+        if settings.moved and self._at_old_instance(call):
+            return Answer(settings.moved_status, b"", {"Location": self.instance_url + call.address})
         if settings.request_seconds:
             await asyncio.sleep(settings.request_seconds)
         refusal = _too_long(call)
@@ -129,6 +140,15 @@ class OrgServer:
             call.json = parsed_json(call.body)
         return await self._handlers[call.kind](call)
 
+    def _at_old_instance(self, call: Call) -> bool:
+        host = call.headers.get("Host", "")
+        return host == self._instances[0].removeprefix("http://") and call.kind not in ("token", "revoke")
+
+    def _skew(self, call: Call) -> timedelta:
+        login = "http://" + call.headers.get("Host", "") == self.url
+        settings = self._org.settings
+        return timedelta(seconds=settings.login_date_skew if login else settings.instance_date_skew)
+
     def _check_version(self, call: Call) -> None:
         if not call.version or call.version in self._org.settings.versions:
             return
@@ -137,7 +157,8 @@ class OrgServer:
         raise NOT_FOUND.api_error(None)
 
     def _finished(self, answer: Answer, call: Call) -> Answer:
-        answer.headers.setdefault("Date", http_date(self._org.clock.now()))
+        answer.json = translated_body(answer.json, self._org.settings.language)
+        answer.headers.setdefault("Date", http_date(self._org.clock.now() + self._skew(call)))
         answer.headers.setdefault("Vary", "Accept-Encoding")
         answer.headers.setdefault("Cache-Control", "no-cache,must-revalidate,max-age=0,no-store,private")
         answer.headers.setdefault("Set-Cookie", "BrowserId=fakeBrowserId; domain=localhost; path=/")
@@ -152,6 +173,8 @@ class OrgServer:
         settings = self._org.settings
         if answer.json is not None:
             answer.body = json.dumps(answer.json, ensure_ascii=False).encode()
+        for fault in self._org.faults.strike(["attack"], call.target):
+            await attack(fault, answer, call.request)
         faults = self._org.faults.strike(["delivery"], call.target)
         answer.may_gzip = settings.gzip_results if call.kind == "results" else settings.gzip_json
         accept = call.headers.get("Accept-Encoding", "") if answer.status not in (204, 304) else ""
@@ -173,6 +196,13 @@ class OrgServer:
         }
         self._org.request_log.append(entry)
         return entry
+
+
+async def _listen(runner: web.ServerRunner, port: int) -> int:
+    """Listen on a loopback port, 0 for a free one; give the port."""
+    site = web.TCPSite(runner, "127.0.0.1", port)
+    await site.start()
+    return int(site._server.sockets[0].getsockname()[1])  # type: ignore[union-attr]
 
 
 def _too_long(call: Call) -> Answer | None:

@@ -50,6 +50,12 @@ class OrgSettings:
     versions: tuple[str, ...] = tuple(f"{number}.0" for number in range(31, 68))
     min_version: str = "31.0"  # below: 410
 
+    moved: bool = False  # the org lives on another instance: its old host answers `moved_status`, logins name the new
+    moved_status: int = 302
+    login_date_skew: float = 0.0  # seconds that the `Date` of the login host is ahead of the org's clock
+    instance_date_skew: float = 0.0
+    language: Literal["en", "de", "ja"] = "en"  # of the login user: messages of data endpoints
+
     # OAuth and sessions.
     rotate_refresh_tokens: bool = False
     concurrent_refresh: Literal["allow", "fail"] = "allow"
