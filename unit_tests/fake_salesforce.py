@@ -146,7 +146,10 @@ class FakeSalesforce:
         return format_datetime(self.clock.now() + self.ahead + self.fast.get(operation, timedelta(0)), usegmt=True)
 
     def _trouble(self, fate: str) -> Answer | None:
-        """What can happen to any request."""
+        """What can happen to any request; a fate like ``403 FORBIDDEN`` is that status with that code."""
+        if re.fullmatch(r"4\d\d \w+", fate):
+            status, code = fate.split()
+            return _error(int(status), code)
         match fate:
             case "unavailable":
                 return _error(503, "SERVER_UNAVAILABLE")
@@ -243,7 +246,8 @@ class FakeSalesforce:
                 return Answer(200, {**self._info_of(job), "numberRecordsProcessed": None})
             case "too many" | "too few" if job.state == "InProgress":
                 job.state, job.honest = "JobComplete", False
-                job.reported = max(0, len(job.rows) + (1 if fate == "too many" else -1))
+                # Never 0 where there are rows: that count is believed without a look at the pages.
+                job.reported = max(min(1, len(job.rows)), len(job.rows) + (1 if fate == "too many" else -1))
             case _ if job.state == "InProgress":
                 job.state = "JobComplete"
         return Answer(200, self._info_of(job))

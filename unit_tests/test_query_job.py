@@ -165,8 +165,8 @@ def test_a_legal_event_leads_where_the_drawing_says_and_any_other_is_refused(pha
     assert job == untouched
 
 
-@pytest.mark.parametrize("phase", [phase for phase in Phase if phase is not Phase.WAITING])
-def test_outside_waiting_passing_time_changes_nothing(phase):
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase not in (Phase.WAITING, Phase.CREATING)])
+def test_where_no_answer_is_due_passing_time_changes_nothing(phase):
     assert move(IN_PHASE[phase], TimePassed(), T0 + 100 * TIMEOUT) == (IN_PHASE[phase], ())
 
 
@@ -399,7 +399,20 @@ def test_a_job_that_was_not_created_has_no_deadline():
     with pytest.raises(IllegalMove):
         deadline(QueryJob(), POLICY)
     with pytest.raises(IllegalMove):
-        deadline(IN_PHASE[Phase.CREATING], POLICY)
+        deadline(IN_PHASE[Phase.PROBING], POLICY)
+
+
+def test_a_create_that_is_not_answered_in_time_is_sent_once_more_and_then_fails():
+    creating = IN_PHASE[Phase.CREATING]
+    assert deadline(creating, POLICY) == T0 + TIMEOUT
+    assert move(creating, TimePassed(), T0 + TIMEOUT - 1) == (creating, ())
+    again, commands = move(creating, TimePassed(), T0 + TIMEOUT)
+    assert (again.phase, again.lost_answers, commands) == (Phase.CREATING, 1, (CreateJob(),))
+    assert deadline(again, POLICY) == T0 + 2 * TIMEOUT
+    failed, commands = move(again, TimePassed(), T0 + 2 * TIMEOUT)
+    assert (failed.phase, commands) == (Phase.FAILED, ())
+    assert failed.failure is not None
+    assert failed.failure.kind is Kind.ANSWER_LOST
 
 
 def test_the_deadline_is_the_jobs_own_or_the_end_of_the_windows_budget():

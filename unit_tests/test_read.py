@@ -3,12 +3,14 @@ from __future__ import annotations
 import logging
 from itertools import islice
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from source_salesforce_bulk.airbyte import source as source_module
 from source_salesforce_bulk.airbyte.read import LOG_AGAIN, STATE_AGAIN
 from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER
 from source_salesforce_bulk.salesforce.ids import id_18
 from unit_tests.fakes import HeldCalls
 from unit_tests.source_rig import (
@@ -140,13 +142,35 @@ def test_an_object_that_has_none_of_its_selected_fields_any_more_fails_alone_and
     assert [job.object_name for job in rig.salesforce.jobs.values()] == ["Account"]
 
 
-def test_a_mode_that_the_object_lacks_is_refused_with_what_to_choose(monkeypatch):
+def test_a_stream_without_a_cursor_is_read_in_full_every_time(monkeypatch, caplog):
     rig = without_cursor(monkeypatch)
-    messages = rig.read(configured("Setting", "incremental"), configured("Account"))
-    error = errors_in(messages)["Setting"]
-    assert error["failure_type"] == "config_error"
-    assert "full refresh" in error["message"]
-    assert statuses_of(messages, "Account") == COMPLETE
+    states: dict[str, Any] = {}
+    for _ in range(3):
+        messages = rig.read(configured("Setting", "incremental"), configured("Account"), states=states)
+        assert [row["Name"] for row in rows_of(messages, "Setting")] == ["x"]
+        assert statuses_of(messages, "Setting") == statuses_of(messages, "Account") == COMPLETE
+        states = {"Setting": states_in(messages, "Setting")[-1]}
+        assert states == {"Setting": COMPLETE_MARKER}
+    lines = [record.getMessage() for record in caplog.records if "no cursor field" in record.getMessage()]
+    assert lines == ["Setting has no cursor field, so every sync reads it in full"] * 3
+
+
+def test_a_full_refresh_that_is_asked_for_as_such_ends_for_good(monkeypatch):
+    rig = without_cursor(monkeypatch)
+    messages = rig.read(configured("Setting", "full_refresh"), states={"Setting": COMPLETE_MARKER})
+    assert rows_of(messages, "Setting") == []
+    assert states_in(messages, "Setting")[-1] == COMPLETE_MARKER
+
+
+def test_an_interrupted_read_in_full_is_gone_on_with_where_it_was_asked_for_incrementally(monkeypatch):
+    rig = SourceRig(monkeypatch, {"Setting": [{"Id": row["Id"], "Name": row["Name"]} for row in rows(5)]}, page_size=2)
+    rig.salesforce.script("results", "", "forbidden")
+    first = rig.read(configured("Setting", "incremental"))
+    state = states_in(first, "Setting")[-1]
+    assert len(rows_of(first, "Setting")) == 2
+    second = rig.read(configured("Setting", "incremental"), states={"Setting": state})
+    assert len(rows_of(first, "Setting") + rows_of(second, "Setting")) == 5
+    assert len(rig.salesforce.jobs) == 1
 
 
 @pytest.mark.parametrize("blob", [{"SystemModstamp": 7}, {"resume": "x", **CURSOR}, {"LastModifiedDate": "2026"}])

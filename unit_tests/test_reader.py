@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from source_salesforce_bulk.extraction.reader import MAX_REFETCHES, PageBounds
-from source_salesforce_bulk.extraction.stream_state import Mode
+from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode
 from source_salesforce_bulk.extraction.windows import WHOLE, PlannedWindow
 from source_salesforce_bulk.salesforce.failures import Kind
 from source_salesforce_bulk.salesforce.ids import id_18
 from source_salesforce_bulk.salesforce.retry import PAGE_RETRIES
-from unit_tests.extraction_rig import ExtractionRig, ObjectRun, read_one
+from source_salesforce_bulk.salesforce.soql import format_instant
+from unit_tests.extraction_rig import SCOPE, UPPER, ExtractionRig, ObjectRun, read_one
 from unit_tests.fakes import HeldCalls
 
 FULL_REFRESH = Mode.FULL_REFRESH
@@ -206,26 +207,34 @@ def test_a_row_that_a_page_lacked_once_comes_when_the_page_is_fetched_again(rig)
     assert names(read_one(rig, "Account", FULL_REFRESH)) == all_of(8)
 
 
-@pytest.mark.parametrize("answers", [["no content"], ["nothing there", "nothing there"]])
-def test_a_job_without_a_row_is_complete_whether_its_page_is_empty_or_not_there(tmp_path, answers):
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_job_that_has_found_no_row_is_complete_without_a_look_at_its_pages(tmp_path, mode):
     rig = ExtractionRig(tmp_path, {"Account": []})
-    rig.salesforce.script("results", *answers)
+    run = read_one(rig, "Account", mode)
+    assert (run.failure, run.rows) == (None, [])
+    assert run.state == {"SystemModstamp": format_instant(UPPER), "scope": SCOPE} or run.state == COMPLETE_MARKER
+    assert rig.salesforce.count("results") == 0
+    assert rig.salesforce.left() == set()
+    rig.salesforce.close()
+
+
+def test_an_empty_window_behind_one_with_rows_waits_for_it_without_a_look_at_its_pages(tmp_path):
+    rig = ExtractionRig(tmp_path, {"Account": rows(4)})
+    run = two_windows(rig, 4)
+    rig.read_all()
+    rig.close()
+    assert names(run) == all_of(4)
+    assert run.state == COMPLETE_MARKER
+    assert rig.salesforce.count("results") == 2
+
+
+@pytest.mark.parametrize("answers", [["no content"], ["nothing there"]])
+def test_a_job_that_does_not_say_how_many_rows_it_has_is_asked_for_its_pages(tmp_path, answers):
+    rig = ExtractionRig(tmp_path, {"Account": []})
+    rig.salesforce.script("info", *["no count"] * 4).script("results", *answers)
     run = read_one(rig, "Account", Mode.INCREMENTAL)
-    again = read_one(ExtractionRig(tmp_path, {"Account": []}), "Account", Mode.INCREMENTAL)
-    assert (run.failure, run.rows, run.state) == (None, [], again.state)
-    assert "SystemModstamp" in run.state
+    assert (run.failure, run.rows) == (None, [])
     rig.salesforce.close()
-
-
-def test_a_job_that_denied_its_rows_and_is_gone_is_no_job_without_rows(tmp_path):
-    rig = ExtractionRig(tmp_path, {"Account": rows(1)})
-    rig.salesforce.script("info", "too few").script("results", "gone")
-    run = read_one(rig, "Account", FULL_REFRESH)
-    assert names(run) == all_of(1)
-    rig.salesforce.close()
-
-
-# Results that cannot be had
 
 
 def test_a_job_whose_results_are_not_ready_after_all_is_polled_again(rig):

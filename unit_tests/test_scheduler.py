@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -13,6 +14,7 @@ from source_salesforce_bulk.salesforce.failures import Kind
 from source_salesforce_bulk.salesforce.ids import id_18
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql, format_instant, query_hash
 from unit_tests.extraction_rig import SCOPE, UPPER, ExtractionRig, object_plan, read_one
+from unit_tests.fakes import FakeClock, HeldCalls
 
 INCREMENTAL, FULL_REFRESH = Mode.INCREMENTAL, Mode.FULL_REFRESH
 STAMPS = ["2026-11-20T00:00:00.000Z", "2026-11-21T00:00:00.000Z", "2026-11-22T00:00:00.000Z"]
@@ -93,10 +95,12 @@ def test_while_another_object_waits_one_takes_half_of_the_slots_at_most(rig):
 
 
 def test_an_object_has_no_more_unread_jobs_than_its_state_may_name(rig):
+    rig.salesforce.script("info", *["running"] * 40)
     rig.add("Account", FULL_REFRESH, windows=ranges(9))
     for _ in range(9):
         rig.extraction.wait(1.0)
     assert len(rig.salesforce.jobs) == 4
+    rig.salesforce._scripts.clear()
 
 
 def test_jobs_of_an_object_are_created_in_the_order_of_its_windows(rig):
@@ -208,6 +212,49 @@ def test_a_create_that_was_lost_twice_fails_the_object_and_no_third_is_sent(rig)
     assert rig.salesforce.count("create") == 2
 
 
+class SlowCreates(HeldCalls):
+    """Calls of which the first create answers only after 90 seconds."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.creates = 0
+        self.slow: list[tuple[float, Callable[[], None]]] = []
+
+    def submit(self, call, done, failed) -> None:
+        super().submit(call, done, failed)
+        if "_create_job" in repr(call):
+            self.creates += 1
+            if self.creates == 1:
+                self.slow.append((self._clock.monotonic() + 90, self.held.pop()))
+
+    def drain(self, timeout: float) -> bool:
+        for until, answer in self.slow.copy():
+            if not self.held and self._clock.monotonic() + timeout >= until:
+                self._clock.advance(max(0.0, until - self._clock.monotonic()))
+                self.held.append(answer)
+                self.slow.clear()
+        return super().drain(timeout)
+
+
+def test_a_create_that_is_not_answered_within_the_timeout_is_replaced_and_its_late_job_ended(tmp_path):
+    rig = ExtractionRig(tmp_path, {"Account": rows()}, calls=SlowCreates, job_timeout=60.0)
+    rig.salesforce.script("info", *["running"] * 18)
+    run = read_one(rig, "Account", INCREMENTAL)
+    assert (run.failure, names(run)) == (None, all_of())
+    assert rig.salesforce.count("create") == 2
+    assert rig.salesforce.left() == set()
+
+
+def test_a_create_that_is_answered_after_its_object_was_read_leaves_no_job(tmp_path):
+    rig = ExtractionRig(tmp_path, {"Account": rows()}, calls=SlowCreates, job_timeout=60.0)
+    run = rig.add("Account", INCREMENTAL)
+    rig.read_all()
+    assert names(run) == all_of()
+    rig.extraction.close(rig.named(), 600.0)
+    assert rig.salesforce.count("create") == 2
+    assert rig.salesforce.left() == set()
+
+
 # A job that the state names
 
 
@@ -281,6 +328,52 @@ def test_a_job_is_continued_in_an_org_that_names_another_creator_than_its_login_
     assert run.read.repeated_rows == 0
     assert [one.soql for one in rig.salesforce.jobs.values() if one is not job] == ["SELECT Id FROM Account LIMIT 1"]
     assert rig.salesforce.left() == set()
+
+
+REFUSALS = [
+    "403 INSUFFICIENT_ACCESS",
+    "403 FORBIDDEN",
+    "400 INSUFFICIENT_ACCESS_OR_READONLY",
+    "400 SOME_NEW_CODE",
+    "405 METHOD_NOT_ALLOWED",
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_an_earlier_runs_job_that_may_not_be_seen_costs_its_window(rig, caplog, refusal):
+    job = rig.salesforce.add_job("750old000000000AAA", SOQL, "queryAll")
+    rig.salesforce.script("info", refusal)
+    run = read_one(rig, "Account", INCREMENTAL, blob=state(locator=f"{job.id}-2", page=1, rows=2))
+    assert (run.failure, names(run)) == (None, all_of())
+    assert [sent.method for sent in rig.salesforce.sent if job.id in sent.url] == ["GET"]
+    assert "750old" not in str(run.state)
+    assert any("may not be seen" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS[:4])
+def test_an_earlier_runs_job_whose_pages_may_not_be_seen_is_replaced_by_a_new_one(rig, refusal):
+    job = rig.salesforce.add_job("750old000000000AAA", SOQL, "queryAll")
+    rig.salesforce.script("results", refusal)
+    run = read_one(rig, "Account", INCREMENTAL, blob=state(locator=f"{job.id}-2", page=1, rows=2))
+    assert (run.failure, names(run)) == (None, all_of())
+    assert rig.salesforce.count("create") == 1
+    assert rig.salesforce.left() == set()
+
+
+def test_a_job_of_this_run_whose_pages_may_not_be_seen_fails_its_object(rig):
+    rig.salesforce.script("results", "403 INSUFFICIENT_ACCESS")
+    run = read_one(rig, "Account", INCREMENTAL)
+    assert run.failure is not None
+    assert rig.salesforce.count("create") == 1
+
+
+@pytest.mark.parametrize("stop", ["403 REQUEST_LIMIT_EXCEEDED", "403 API_DISABLED_FOR_ORG"])
+def test_what_concerns_the_whole_org_is_no_refusal_of_the_job(rig, stop):
+    rig.salesforce.add_job("750old000000000AAA", SOQL, "queryAll")
+    rig.salesforce.script("info", stop)
+    run = read_one(rig, "Account", INCREMENTAL, blob=state())
+    assert run.failure is not None
+    assert run.read.state.resume[0].job == "750old000000000AAA"
 
 
 @pytest.mark.parametrize("ours", [True, False])

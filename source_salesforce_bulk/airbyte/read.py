@@ -7,6 +7,7 @@ the word to one stream after another, reports each stream's fate, and cleans up 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import logging
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from airbyte_cdk.models import (
     ConfiguredAirbyteCatalog,
     ConfiguredAirbyteStream,
     StreamDescriptor,
+    SyncMode,
     Type,
 )
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
@@ -33,7 +35,7 @@ from source_salesforce_bulk.extraction.extraction import CLEAN_UP, CLEAN_UP_STOP
 from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver, interleave
 from source_salesforce_bulk.extraction.limits_watch import LimitsWatch
 from source_salesforce_bulk.extraction.planner import wants_count
-from source_salesforce_bulk.extraction.stream_state import StateError, jobs_named
+from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, StateError, jobs_named
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.discovery import Describes
@@ -140,6 +142,8 @@ class CatalogRead:
 
     def _wants_count(self, configured: ConfiguredAirbyteStream) -> bool:
         incoming = self._incoming(configured.stream.name)
+        if configured.sync_mode is SyncMode.incremental and incoming == COMPLETE_MARKER:
+            return True  # a stream without a cursor, read in full again
         return wants_count(incoming, self.connection.clock.now())
 
     def _rows(self, name: str) -> int | None:
@@ -178,7 +182,7 @@ class CatalogRead:
                 return
             stream = self._stream(configured, described, extraction)
             yield status_message(configured.stream, AirbyteStreamStatus.STARTED)
-            for message in self.read_stream(stream, configured):
+            for message in self.read_stream(stream, self._as_it_can_be_read(configured, stream)):
                 if message is TURN:
                     self._count_waiting(name, progress)
                     yield from self._again(name, progress)
@@ -215,17 +219,17 @@ class CatalogRead:
         except ValueError as error:
             raise traced_config_error(f"object_overrides for {name}: {error}") from error
         _tell_of_changes(name, configured.stream.json_schema or {}, described)
-        stream = stream_of(
+        return stream_of(
             StreamShape(name, readable.json_schema, readable.primary_key, readable.cursor_field),
             self._reading(configured, readable, extraction),
         )
-        mode = configured.sync_mode.value
-        if mode == "incremental" and readable.cursor is None:
-            raise traced_config_error(
-                f"{name} has no cursor field, so it cannot be read incrementally. Choose full refresh for it, or name "
-                "a filterable datetime field as cursor_field in object_overrides."
-            )
-        return stream
+
+    def _as_it_can_be_read(self, configured: ConfiguredAirbyteStream, stream: BulkStream) -> ConfiguredAirbyteStream:
+        """The configured stream, in full refresh where it has no cursor; clients ask every stream for incremental."""
+        if configured.sync_mode is not SyncMode.incremental or stream.supports_incremental:
+            return configured
+        LOGGER.info("%s has no cursor field, so every sync reads it in full", configured.stream.name)
+        return dataclasses.replace(configured, sync_mode=SyncMode.full_refresh)
 
     def _reading(
         self, configured: ConfiguredAirbyteStream, readable: ReadableObject, extraction: Extraction
@@ -246,6 +250,7 @@ class CatalogRead:
             upper_bound=connection.upper_bound,
             now=connection.clock.now,
             batches=self.batches,
+            ends_for_good=configured.sync_mode is not SyncMode.incremental,
         )
 
     def _not_begun(self, configured: ConfiguredAirbyteStream, failure: Failure) -> Iterator[AirbyteMessage]:

@@ -44,7 +44,7 @@ from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.stream_state import Mode, ReadState, ResumePoint
+from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, ReadState, ResumePoint
 from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental
 from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.pages.json_cells import json_value
@@ -72,7 +72,8 @@ class Reading:
 
     ``plan_for`` makes the plan of a mode from the incoming state, and raises where that state cannot be read.
     ``upper_bound`` gives T, and is asked just before the first job is created. ``batches`` says whether whoever reads
-    takes :class:`RecordBatch` messages.
+    takes :class:`RecordBatch` messages. ``ends_for_good`` says whether a full refresh that an earlier run has completed
+    is not to be repeated; it is repeated where the platform wanted an incremental sync.
     """
 
     extraction: Extraction
@@ -81,6 +82,7 @@ class Reading:
     upper_bound: Callable[[], datetime]
     now: Callable[[], datetime]
     batches: bool = False
+    ends_for_good: bool = True
 
 
 class BulkStream(HttpStream):
@@ -132,7 +134,8 @@ class BulkStream(HttpStream):
 
     @state.setter
     def state(self, value: MutableMapping[str, Any]) -> None:
-        self._incoming = value
+        again = value == COMPLETE_MARKER and self._reading is not None and not self._reading.ends_for_good
+        self._incoming = {} if again else value
 
     # Reading
 

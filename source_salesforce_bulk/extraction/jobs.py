@@ -12,7 +12,7 @@ from source_salesforce_bulk.salesforce import bulk_api
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Action, SalesforceError, unreadable_answer
-from source_salesforce_bulk.salesforce.job_log import job_facts, job_line
+from source_salesforce_bulk.salesforce.job_log import JobFacts, log_job
 from source_salesforce_bulk.salesforce.transport import Transport
 from source_salesforce_bulk.salesforce.wire import ApiRequest, UnreadableBody
 
@@ -64,8 +64,6 @@ class BulkJobs:
             if error.failure.action is Action.IGNORE:
                 return True
             what = f"could not {request.operation.value}: {error}"
-            line = job_line(what, run_id=self._run_id, object_name=request.object_name, job_id=job_id)
-            facts = job_facts(run_id=self._run_id, object_name=request.object_name, job_id=job_id)
-            LOGGER.warning("%s", line, extra=facts)
+            log_job(LOGGER, JobFacts(self._run_id, request.object_name, job_id), what, level=logging.WARNING)
             return False
         return True

@@ -44,9 +44,9 @@ class PageSlot:
 class WindowRead:
     """A window under way. ``walk`` stands behind the last page whose rows were handed on.
 
-    ``unconfirmed``: its job is an earlier run's and was not asked for yet. ``probe``: it is
-    asked about before it gets a job. ``sizing``: the org is being asked where to cut it. ``expected``: the planner's
-    guess of its rows. ``indivisible``: no way to cut it was found.
+    ``inherited``: its job is an earlier run's, and none of its pages was handed on yet; ``unconfirmed``: the job was
+    not asked for either. ``probe``: the window is asked about before it gets a job. ``sizing``: the org is being asked
+    where to cut it. ``expected``: the planner's guess of its rows. ``indivisible``: no way to cut it was found.
     """
 
     bounds: Bounds
@@ -58,6 +58,7 @@ class WindowRead:
     walk: Walk = field(default_factory=lambda: Walk(total=None))
     slots: deque[PageSlot] = field(default_factory=deque)
     calling: bool = False
+    inherited: bool = False
     unconfirmed: bool = False
     probe: bool = False
     sizing: bool = False
@@ -149,6 +150,7 @@ class ObjectRead:
         self.emitted_rows += ready.page.rows
         ready.page.discard()
         window.refetches = 0
+        window.inherited = False
         if isinstance(ready.after, Onward):
             window.walk = ready.after.walk
             self._drop_misled(window)
@@ -209,6 +211,7 @@ class ObjectRead:
         repeated = window.walk.rows
         self.repeated_rows += repeated
         window.drop_pages()
+        window.inherited = False
         window.walk = Walk(total=None)
         window.api_version, window.page_size = self.plan.api_version, self.plan.page_size
         return repeated
@@ -255,7 +258,7 @@ class ObjectRead:
         window.api_version, window.page_size = point.api_version, point.page_size
         window.walk = Walk(total=None, locator=point.locator, page=point.page, rows=point.rows)
         window.job = QueryJob(job_id=point.job)
-        window.unconfirmed = True
+        window.inherited = window.unconfirmed = True
         return window
 
     def _fresh(self, bounds: Bounds) -> WindowRead:

@@ -12,6 +12,8 @@ asked for again; when that does not help, the window is split and its halves beg
                             |
                             +--> SPLITTING (6x)      +--> FAILED
 
+A create that is not answered within ``job_timeout`` counts as one whose answer was lost: it is sent once more.
+
 A window that may well be empty is PROBING first: a synchronous query with its exact WHERE. An empty answer is DONE,
 anything else goes on to CREATING (docs/contracts.md, "What may never happen", 12).
 
@@ -56,6 +58,7 @@ from source_salesforce_bulk.extraction.job_events import (
 from source_salesforce_bulk.salesforce.bulk_api import JobState
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, classify_job_state
 from source_salesforce_bulk.salesforce.retry import JOB_BACKOFF
+from source_salesforce_bulk.salesforce.wire import Operation
 
 
 class Phase(Enum):
@@ -109,7 +112,8 @@ class QueryJob:
     """One window's query. Times are monotonic seconds; ``next_poll`` is None while no poll is wanted.
 
     ``job_id`` is the newest job this run or its state was told of; it stays after that job has died, so that a state
-    written meanwhile still names the window. ``spent`` are the seconds that the windows it was cut from took.
+    written meanwhile still names the window. ``asked`` is when its present create was sent, ``spent`` are the seconds
+    that the windows it was cut from took.
     """
 
     phase: Phase = Phase.PLANNED
@@ -122,6 +126,7 @@ class QueryJob:
     not_ready: int = 0
     spent: float = 0.0
     started: float | None = None
+    asked: float | None = None
     created: float | None = None
     next_poll: float | None = None
     records: int | None = None
@@ -147,6 +152,11 @@ def half_of(parent: QueryJob, policy: JobPolicy) -> QueryJob:
     return QueryJob(creates=policy.max_creates - 1, halvings=parent.halvings + 1, spent=parent.spent)
 
 
+def is_refusal(failure: Failure) -> bool:
+    """Whether Salesforce answered, and will answer the same for good."""
+    return failure.action is Action.FAIL_STREAM and failure.status is not None
+
+
 def pause_before_create(job: QueryJob, random01: float) -> float:
     """Seconds before a job in ``CREATING`` is asked for: none for the first one, more after each that came to nothing.
 
@@ -162,7 +172,9 @@ def pause_before_create(job: QueryJob, random01: float) -> float:
 
 
 def deadline(job: QueryJob, policy: JobPolicy) -> float:
-    """When the present job is given up, in monotonic seconds."""
+    """When the present job, or the create that is still unanswered, is given up, in monotonic seconds."""
+    if job.phase is Phase.CREATING and job.asked is not None:
+        return job.asked + policy.job_timeout
     if job.started is None or job.created is None:
         raise IllegalMove("a job that was not created has no deadline")
     return min(job.created + policy.job_timeout, job.started + policy.budget - job.spent)
@@ -197,7 +209,14 @@ def advance(job: QueryJob, event: Event, now: float, policy: JobPolicy, random01
 def _start(job: QueryJob, event: Start, at: _Circumstances) -> Move:
     started = at.now if job.started is None else job.started
     creating = replace(
-        job, phase=Phase.CREATING, started=started, creates=job.creates + 1, lost_answers=0, uncounted=0, not_ready=0
+        job,
+        phase=Phase.CREATING,
+        started=started,
+        asked=at.now,
+        creates=job.creates + 1,
+        lost_answers=0,
+        uncounted=0,
+        not_ready=0,
     )
     return creating, (CreateJob(),)
 
@@ -238,8 +257,15 @@ def _created(job: QueryJob, event: Created, at: _Circumstances) -> Move:
 
 def _create_failed(job: QueryJob, event: CreateFailed, at: _Circumstances) -> Move:
     if event.failure.action is Action.SEND_ONCE_MORE and job.lost_answers == 0:
-        return replace(job, lost_answers=1), (CreateJob(),)
+        return replace(job, lost_answers=1, asked=at.now), (CreateJob(),)
     return _trouble(job, event.failure, at)
+
+
+def _unanswered(job: QueryJob, event: TimePassed, at: _Circumstances) -> Move:
+    if at.now < deadline(job, at.policy):
+        return job, ()
+    detail = f"it was not answered within {at.policy.job_timeout:.0f} seconds"
+    return _create_failed(job, CreateFailed(Failure.of(Kind.ANSWER_LOST, Operation.CREATE_JOB, detail)), at)
 
 
 def _polled(job: QueryJob, event: Polled, at: _Circumstances) -> Move:
@@ -342,7 +368,7 @@ _MOVES: dict[tuple[Phase, type], Callable[..., Move]] = {
     (Phase.PROBING, TimePassed): _nothing,
     (Phase.CREATING, Created): _created,
     (Phase.CREATING, CreateFailed): _create_failed,
-    (Phase.CREATING, TimePassed): _nothing,
+    (Phase.CREATING, TimePassed): _unanswered,
     (Phase.WAITING, Polled): _polled,
     (Phase.WAITING, PollFailed): _poll_failed,
     (Phase.WAITING, TimePassed): _time_passed,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from source_salesforce_bulk.extraction.calls import Calls, failure_in
 from source_salesforce_bulk.extraction.job_events import Event, NotReady, PagesLost, PagesRead
 from source_salesforce_bulk.extraction.object_read import ObjectRead, PageSlot, ReadyPage, WindowRead
 from source_salesforce_bulk.extraction.org import Org
-from source_salesforce_bulk.extraction.query_job import Phase
+from source_salesforce_bulk.extraction.query_job import Phase, is_refusal
 from source_salesforce_bulk.pages.encoded_page import PageEncoder
 from source_salesforce_bulk.pages.fetch import Page, PageAddress
 from source_salesforce_bulk.pages.walk import End, Lost, Onward, WrongTotal, step
@@ -186,8 +186,11 @@ class PageReader:
             return
         if _nothing_is_left(window, slot.failure):
             self._end(read, window)
-        elif slot.failure.action is Action.NOT_READY or _is_to_be_asked_for(window, slot.failure):
+        elif slot.failure.action is Action.NOT_READY:
             self._apply(read, window, NotReady())
+        elif window.inherited and is_refusal(slot.failure):
+            # Who may not read an earlier run's result can still read its window, by a job of this run.
+            self._apply(read, window, PagesLost(replace(slot.failure, action=Action.NEW_JOB)))
         else:
             self._apply(read, window, PagesLost(slot.failure))
 
@@ -211,16 +214,6 @@ class PageReader:
 def _nothing_is_left(window: WindowRead, failure: Failure) -> bool:
     """Whether a page that cannot be had is no loss, because every row that the job reports was handed on.
 
-    Some orgs answer 204 or 404 for the results of a job that is complete without a row; a locator behind the last row
-    leads to nothing. A 404 is believed once the job was asked for again and is still there.
+    A locator behind the last row leads to nothing.
     """
-    if not window.walk.counted:
-        return False
-    if failure.kind is Kind.JOB_GONE and window.walk.page == 0:
-        return window.job.not_ready > 0
-    return failure.action is Action.NOT_READY or (failure.action is Action.NEW_JOB and window.walk.page > 0)
-
-
-def _is_to_be_asked_for(window: WindowRead, failure: Failure) -> bool:
-    """Whether a job without a row whose results are not there may be gone: then its count says nothing any more."""
-    return window.walk.counted and window.walk.page == 0 and failure.kind is Kind.JOB_GONE
+    return window.walk.counted and window.walk.page > 0 and failure.action in (Action.NOT_READY, Action.NEW_JOB)

@@ -21,6 +21,7 @@ from source_salesforce_bulk.extraction.job_events import (
     CreateJob,
     DeleteJob,
     Event,
+    PagesRead,
     Polled,
     PollFailed,
     Probe,
@@ -42,6 +43,7 @@ from source_salesforce_bulk.extraction.query_job import (
     advance,
     deadline,
     half_of,
+    is_refusal,
     pause_before_create,
 )
 from source_salesforce_bulk.extraction.quota import jobs_used_up
@@ -50,7 +52,7 @@ from source_salesforce_bulk.extraction.windows import Halves
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
-from source_salesforce_bulk.salesforce.job_log import job_facts, job_line
+from source_salesforce_bulk.salesforce.job_log import JobFacts, log_job
 
 LOGGER = logging.getLogger("airbyte.salesforce.extraction")
 
@@ -122,10 +124,11 @@ class JobScheduler:
         """Poll the jobs whose time has come; give up those whose deadline has."""
         now = self._clock.monotonic()
         for read in reads:
-            for window in [window for window in read.windows if window.job.phase is Phase.WAITING]:
-                if now >= deadline(window.job, self._policy.jobs):
+            for window in [window for window in read.windows if window.job.phase in (Phase.CREATING, Phase.WAITING)]:
+                job = window.job
+                if now >= deadline(job, self._policy.jobs):
                     self.apply(read, window, TimePassed())
-                elif not window.calling and window.job.next_poll is not None and now >= window.job.next_poll:
+                elif not window.calling and job.next_poll is not None and now >= job.next_poll:
                     self._poll(read, window)
 
     def start_jobs(self, reads: Sequence[ObjectRead], *, others_wait: bool) -> None:
@@ -181,26 +184,9 @@ class JobScheduler:
     ) -> None:
         """One line about a job; its seconds run from the first create of the job's query."""
         started = window.job.started
-        line = job_line(
-            what,
-            run_id=self._run_id,
-            object_name=read.plan.object_name,
-            job_id=window.job.job_id,
-            batch_id=batch,
-            rows=rows,
-            seconds=0.0 if started is None else self._clock.monotonic() - started,
-        )
-        LOGGER.log(
-            level,
-            "%s",
-            line,
-            extra=job_facts(
-                run_id=self._run_id,
-                object_name=read.plan.object_name,
-                job_id=window.job.job_id,
-                batch_id=batch,
-            ),
-        )
+        facts = JobFacts(self._run_id, read.plan.object_name, window.job.job_id, batch)
+        seconds = 0.0 if started is None else self._clock.monotonic() - started
+        log_job(LOGGER, facts, what, rows=rows, seconds=seconds, level=level)
 
     def _next_job(self, reads: Sequence[ObjectRead], others_wait: bool) -> tuple[ObjectRead, WindowRead] | None:
         """The window whose job comes next: of the object with the fewest unfinished ones, then in catalog order.
@@ -273,6 +259,7 @@ class JobScheduler:
         self._start_over(read, window)
         window.unconfirmed = False
         if self._ledger.aborting:
+            self._creates_held = [held for held in self._creates_held if held[1] is not window]
             self._creates_held.append((read, window))
         else:
             self._send_create(read, window)
@@ -281,11 +268,12 @@ class JobScheduler:
         if read.failure is not None:
             return
         self._ledger.expect()
+        asked = window.job
         pause = pause_before_create(window.job, self._random01())
         self._calls.submit(
             partial(self._create_job, read, window, pause),
-            partial(self._created, read, window),
-            partial(self._create_failed, read, window),
+            partial(self._created, read, window, asked),
+            partial(self._create_failed, read, window, asked),
         )
 
     def _create_job(self, read: ObjectRead, window: WindowRead, pause: float) -> JobInfo:
@@ -294,18 +282,21 @@ class JobScheduler:
         query = read.plan.query
         return self._org.create(window.api_version, window.soql, query.operation, query.object_name)
 
-    def _created(self, read: ObjectRead, window: WindowRead, info: JobInfo) -> None:
+    def _created(self, read: ObjectRead, window: WindowRead, asked: QueryJob, info: JobInfo) -> None:
         self._ledger.answered()
         self._ledger.note(info.id, window.api_version, read.plan.object_name)
         self._metrics.count(read.plan.object_name, jobs=1)
-        if read.failure is None:
+        if window.job is not asked:
+            # It was given up before its answer came, and another job has its place.
+            self._ledger.discard(info.id)
+        elif read.failure is None:
             self.apply(read, window, Created(info))
             self.log(read, window, "query job created")
 
-    def _create_failed(self, read: ObjectRead, window: WindowRead, error: Exception) -> None:
+    def _create_failed(self, read: ObjectRead, window: WindowRead, asked: QueryJob, error: Exception) -> None:
         self._ledger.answered()
         failure = failure_in(error)
-        if failure is None:
+        if failure is None or window.job is not asked:
             return
         if failure.action is Action.SEND_ONCE_MORE:
             self._metrics.count(read.plan.object_name, orphans=1)
@@ -330,7 +321,7 @@ class JobScheduler:
         if info is None:
             window.calling = False
             if waited_for:
-                self._leave_alone(read, window)
+                self._leave_alone(read, window, "the job that the state names is not this stream's")
             return
         if waited_for:
             self._ledger.note(job_id, window.api_version, read.plan.object_name)
@@ -345,19 +336,30 @@ class JobScheduler:
             window.walk = replace(window.walk, total=window.job.records)
             self._ledger.completed(job_id)
             self.log(read, window, "query job complete", rows=window.job.records)
+            if window.walk.counted and window.walk.page == 0:
+                self._nothing_to_fetch(read, window)
+
+    def _nothing_to_fetch(self, read: ObjectRead, window: WindowRead) -> None:
+        """The job has found no row, so none of its pages is asked for."""
+        self.apply(read, window, PagesRead())
+        if window is read.front:
+            read.close_front(self._org.now())
 
     def _poll_failed(self, read: ObjectRead, window: WindowRead, job_id: str, error: Exception) -> None:
         window.calling = False
         failure = failure_in(error)
         if failure is None or window.job.phase is not Phase.WAITING or window.job.job_id != job_id:
             return
+        if window.unconfirmed and is_refusal(failure):
+            self._leave_alone(read, window, f"the job that the state names may not be seen ({failure.summary})")
+            return
         if failure.kind is Kind.JOB_GONE:
             self._ledger.forget(job_id)
         self.apply(read, window, PollFailed(failure))
 
-    def _leave_alone(self, read: ObjectRead, window: WindowRead) -> None:
-        """The state names somebody else's job: it is not touched, and its window is read with a job of our own."""
-        self.log(read, window, "the job that the state names is not this stream's", level=logging.WARNING)
+    def _leave_alone(self, read: ObjectRead, window: WindowRead, why: str) -> None:
+        """The state names a job that may be somebody else's: it is not touched, and a new job reads its window."""
+        self.log(read, window, why, level=logging.WARNING)
         self._start_over(read, window)
         window.unconfirmed = False
         window.job = QueryJob()

@@ -34,7 +34,7 @@ from source_salesforce_bulk.salesforce import bulk_api
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Action, Failure, SalesforceError, page_not_kept, page_rejected
-from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE, job_facts, job_line
+from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE, JobFacts, log_job
 from source_salesforce_bulk.salesforce.retry import PAGE_RETRIES
 from source_salesforce_bulk.salesforce.transport import Transport
 
@@ -237,21 +237,13 @@ class PageFetcher:
     def _pause_or_give_up(self, address: PageAddress, failure: Failure, tried: int, began: float) -> None:
         spent = self._clock.monotonic() - began > PAGE_RETRIES.budget
         last = spent or tried + 1 >= PAGE_RETRIES.attempts
-        line = job_line(
+        log_job(
+            LOGGER,
+            JobFacts(self._run_id, address.object_name, address.job_id, address.locator or FIRST_PAGE),
             f"{failure.summary} {'No attempt is left' if last else 'It is fetched again'}",
-            run_id=self._run_id,
-            object_name=address.object_name,
-            job_id=address.job_id,
-            batch_id=address.locator or FIRST_PAGE,
             seconds=self._clock.monotonic() - began,
+            level=logging.WARNING,
         )
-        facts = job_facts(
-            run_id=self._run_id,
-            object_name=address.object_name,
-            job_id=address.job_id,
-            batch_id=address.locator or FIRST_PAGE,
-        )
-        LOGGER.warning("%s", line, extra=facts)
         if last:
             raise SalesforceError(page_rejected(failure.summary, action=Action.NEW_JOB))
         self._clock.sleep(PAGE_RETRIES.backoff.delay(tried, self._random01()))

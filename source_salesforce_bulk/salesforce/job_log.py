@@ -8,35 +8,49 @@ none. What does not apply is "-".
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
+
 FIRST_PAGE = "first"
 _NONE = "-"
 
 
-def job_facts(
-    *, run_id: str | None, object_name: str | None, job_id: str | None, batch_id: str | None = None
-) -> dict[str, str | None]:
-    """The same facts as attributes of the log record, for handlers that write JSON."""
-    return {"run_id": run_id, "object": object_name, "job_id": job_id, "batch_id": batch_id}
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """The run, object, job and page that a line is about; None where that does not apply."""
+
+    run_id: str | None
+    object_name: str | None
+    job_id: str | None
+    batch_id: str | None = None
+
+    @property
+    def attributes(self) -> dict[str, str | None]:
+        """The facts as attributes of the log record, for handlers that write JSON."""
+        return {"run_id": self.run_id, "object": self.object_name, "job_id": self.job_id, "batch_id": self.batch_id}
+
+    def line(self, what: str, *, rows: int | None = None, seconds: float | None = None) -> str:
+        """The line. ``what`` must be safe to show; ``seconds`` count from the beginning of what it describes.
+
+        >>> JobFacts("r", "Lead", "750x").line("query job created", seconds=0.04)
+        'query job created; run id r, object Lead, jobId 750x, batchId -, rows -, seconds 0.0'
+        """
+        took = _NONE if seconds is None else f"{seconds:.1f}"
+        counted = _NONE if rows is None else str(rows)
+        return (
+            f"{what}; run id {self.run_id or _NONE}, object {self.object_name or _NONE}, jobId {self.job_id or _NONE}, "
+            f"batchId {self.batch_id or _NONE}, rows {counted}, seconds {took}"
+        )
 
 
-def job_line(
+def log_job(
+    logger: logging.Logger,
+    facts: JobFacts,
     what: str,
     *,
-    run_id: str | None,
-    object_name: str | None,
-    job_id: str | None,
-    batch_id: str | None = None,
     rows: int | None = None,
     seconds: float | None = None,
-) -> str:
-    """The line. ``what`` must be safe to show; ``seconds`` since what is described began.
-
-    >>> job_line("query job created", run_id="r", object_name="Lead", job_id="750x", seconds=0.04)
-    'query job created; run id r, object Lead, jobId 750x, batchId -, rows -, seconds 0.0'
-    """
-    took = _NONE if seconds is None else f"{seconds:.1f}"
-    counted = _NONE if rows is None else str(rows)
-    return (
-        f"{what}; run id {run_id or _NONE}, object {object_name or _NONE}, jobId {job_id or _NONE}, "
-        f"batchId {batch_id or _NONE}, rows {counted}, seconds {took}"
-    )
+    level: int = logging.INFO,
+) -> None:
+    """Log one line about a job, with its facts as the record's attributes."""
+    logger.log(level, "%s", facts.line(what, rows=rows, seconds=seconds), extra=facts.attributes)

@@ -368,11 +368,18 @@ MUTANTS: tuple[Mutant, ...] = (
         file="extraction/query_job.py",
         old="""    if at.now < deadline(job, at.policy):
         return job, ()
+    return _timed_out(job, at)
 """,
-        new="""    if at.now < 10**9:
-        return job, ()
+        new="""    return job, ()
 """,
         tests=("test_query_job.py::test_a_job_whose_time_is_over_is_aborted_and_asked_for_again",),
+    ),
+    Mutant(
+        rule="An earlier run's job that may not be seen costs its window, not the stream",
+        file="extraction/scheduler.py",
+        old="if window.unconfirmed and is_refusal(failure):",
+        new="if False:",
+        tests=("test_scheduler.py::test_an_earlier_runs_job_that_may_not_be_seen_costs_its_window",),
     ),
     # Sessions, secrets, failures
     Mutant(
@@ -416,8 +423,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         rule="Clean-up that fails does not fail the sync",
         file="extraction/jobs.py",
-        old='            LOGGER.warning("%s", line, extra=facts)',
-        new='            raise\n            LOGGER.warning("%s", line, extra=facts)',
+        old="log_job(LOGGER, JobFacts(self._run_id, request.object_name, job_id), what, level=logging.WARNING)",
+        new="raise",
         tests=("test_jobs.py::test_clean_up_that_fails_is_logged_and_raises_nothing",),
     ),
     Mutant(
@@ -496,11 +503,11 @@ MUTANTS: tuple[Mutant, ...] = (
         tests=("test_read.py::test_a_stopped_run_ends_at_its_next_turn_with_its_state_out_and_the_named_jobs_alive",),
     ),
     Mutant(
-        rule="A mode that the stream lacks is refused",
-        file="airbyte/read.py",
-        old='if mode == "incremental" and readable.cursor is None:',
-        new="if False:",
-        tests=("test_read.py::test_a_mode_that_the_object_lacks_is_refused_with_what_to_choose",),
+        rule="A stream without a cursor that is asked for incrementally is read in full, every time",
+        file="airbyte/streams.py",
+        old="again = value == COMPLETE_MARKER and self._reading is not None and not self._reading.ends_for_good",
+        new="again = False",
+        tests=("test_read.py::test_a_stream_without_a_cursor_is_read_in_full_every_time",),
     ),
     Mutant(
         rule="A reader that is gone ends the run with 141",
