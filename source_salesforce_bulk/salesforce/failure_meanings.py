@@ -251,7 +251,7 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             _C,
             "The proxy does not let this program through to Salesforce",
             "Have the proxy allow the host, put a user and a password that it accepts into HTTPS_PROXY "
-            "(http://user:password@host:port), or name the host in NO_PROXY.",
+            "(http://user:password@host:port), or name the host in NO_PROXY.",  # ignore-https-check: a proxy's address
         ),
         Kind.REDIRECTED: Meaning(
             Action.RETRY,

