@@ -98,3 +98,8 @@ def test_an_expired_session_is_recognised(org: SimulatedOrg, salesforce: Salesfo
     org.control.expire_sessions()
     with pytest.raises(SalesforceExpiredSession):
         salesforce.limits()
+
+
+def test_query_all_walks_every_batch(org: SimulatedOrg, salesforce: Salesforce) -> None:
+    records = list(salesforce.query_all_iter("SELECT Id FROM Uneven__c ORDER BY Id", include_deleted=True))
+    assert [one["Id"] for one in records] == [row["Id"] for row in org.control.rows("Uneven__c", fields=["Id"])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import uuid
 from collections.abc import Callable
@@ -133,7 +134,7 @@ _BY_TYPE: dict[str, Maker] = {
     "email": lambda n, rng: f"person{n}@example.com",
     "phone": lambda n, rng: f"+1 555 {int(rng.random() * 10_000_000):07d}",
     "url": lambda n, rng: f"https://www.example.com/{n}?a=1,2",
-    "base64": lambda n, rng: "aGVsbG8gd29ybGQ=",
+    "base64": lambda n, rng: base64.b64encode(b"hello world %d\n" % n * (1 + n % 7)).decode(),
     "complexvalue": lambda n, rng: '{"recordTypes":[]}',
     "json": lambda n, rng: f'{{"n": {n}}}',
 }

@@ -196,6 +196,12 @@ class Control:
             snapshot.gzip_page(start, snapshot.fitting(start, page_rows, self._org.settings.page_bytes_cap))
         return snapshot.rows
 
+    def expire_cursors(self) -> int:
+        """Let every cursor of a REST query pass its two days; give how many there were."""
+        count = len(self._org.cursors)
+        self._org.cursors.clear()
+        return count
+
     # -- traffic -----------------------------------------------------------------------------------------------------
 
     def requests(self) -> dict[str, int]:

@@ -5,6 +5,8 @@ Ids are a pure function of the key prefix and n, so a row can refer to a parent 
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import random
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -95,6 +97,11 @@ class RowMaker:
         """Make dependent cells agree with each other."""
         if "LastName" in self._names:
             row["Name"] = " ".join(filter(None, (row.get("FirstName"), row["LastName"])))
+        for body, size in (("VersionData", "ContentSize"), ("Body", "BodyLength")):
+            if row.get(body) is not None and size in self._names:
+                row[size] = str(len(base64.b64decode(row[body] or "")))
+        if row.get("VersionData") is not None:
+            row["Checksum"] = hashlib.md5(base64.b64decode(row["VersionData"] or ""), usedforsecurity=False).hexdigest()
         if row.get("TotalPrice") is not None and row.get("UnitPrice") is not None:
             row["TotalPrice"] = str(round(float(row["Quantity"] or 0) * float(row["UnitPrice"] or 0), 2))
 

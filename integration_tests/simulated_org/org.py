@@ -59,6 +59,8 @@ class Org:
         self.request_counts: Counter[str] = Counter()
         self.request_log: list[dict[str, Any]] = []
         self.peak_unfinished_jobs = 0
+        self.cursors: dict[str, list[dict[str, Any]]] = {}  # of REST queries: the records each found
+        self.cursors_made = 0
         self.closing = False
         self._large_results: dict[tuple[object, ...], Snapshot] = {}
         self.private_key = self._register_apps()
@@ -88,9 +90,17 @@ class Org:
         return declared
 
     def compile(
-        self, soql: str, *, all_rows: bool, dialect: Dialect = "bulk", alphabetical: bool = False
+        self,
+        soql: str,
+        *,
+        all_rows: bool,
+        dialect: Dialect = "bulk",
+        alphabetical: bool = False,
+        with_extras: bool = False,
     ) -> CompiledQuery:
         """Compile a statement and make the tables it reads ready.
+
+        `with_extras` adds what REST's records show beside the selected fields: Ids of parents, parts of compounds.
 
         :raises ApiError: what the resource answers for this statement.
         """
@@ -102,6 +112,7 @@ class Org:
             all_rows,
             late=frozenset(self.store.late),
             alphabetical=alphabetical,
+            with_extras=with_extras,
         )
         compiled = compile_query(parse_soql(soql), context)
         for declared in compiled.tables:

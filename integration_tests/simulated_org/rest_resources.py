@@ -11,12 +11,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 from integration_tests.simulated_org.clock import http_date
 from integration_tests.simulated_org.describe import describe_global, describe_object
-from integration_tests.simulated_org.errors import API_ERRORS, NOT_FOUND, ApiError
+from integration_tests.simulated_org.errors import NOT_FOUND, ApiError
 from integration_tests.simulated_org.faults import Target
 from integration_tests.simulated_org.org import Org
-from integration_tests.simulated_org.rest_values import compound_value, json_value, record
+from integration_tests.simulated_org.rest_query import QueryResources
 from integration_tests.simulated_org.routes import Call, match
-from integration_tests.simulated_org.soql import CompiledQuery
 from integration_tests.simulated_org.wire import Answer
 
 Handler = Callable[[Call], Awaitable[Answer]]
@@ -28,7 +27,6 @@ class RestResources:
 
     def __init__(self, org: Org) -> None:
         self._org = org
-        self._cursors: dict[str, tuple[CompiledQuery, list[dict[str, Any]]]] = {}
         self.handlers: dict[str, Handler] = {
             "versions": self.versions,
             "resources": self.resources,
@@ -36,10 +34,8 @@ class RestResources:
             "describe": self.describe,
             "limits": self.limits,
             "recordCount": self.record_count,
-            "query": self.query,
-            "queryAll": self.query,
-            "queryMore": self.query_more,
             "compositeBatch": self.composite_batch,
+            **QueryResources(org).handlers,
         }
 
     async def versions(self, call: Call) -> Answer:
@@ -94,59 +90,6 @@ class RestResources:
         counts = await asyncio.to_thread(lambda: [self._org.count(name) for name in known])
         counted = [{"count": int(count * bias), "name": name} for name, count in zip(known, counts, strict=True)]
         return Answer.of_json(200, {"sObjects": counted})
-
-    async def query(self, call: Call) -> Answer:
-        """`GET …/query?q=` and `…/queryAll?q=`."""
-        soql = call.query.get("q")
-        if not soql:
-            raise ApiError(400, "MALFORMED_QUERY", "unexpected token: <EOF>")
-        compiled, rows = await asyncio.to_thread(self._select, soql, call.kind == "queryAll")
-        if compiled.count_only:
-            return Answer.of_json(200, {"totalSize": int(rows[0][0] or 0), "done": True, "records": []})
-        records = [record(compiled, row, call.version) for row in rows]
-        self._add_compounds(compiled, rows, records)
-        cursor = f"01g{len(self._cursors):015d}"
-        self._cursors[cursor] = (compiled, records)
-        return self._batch(cursor, 0, call)
-
-    def _select(self, soql: str, all_rows: bool) -> tuple[CompiledQuery, list[tuple[str | None, ...]]]:
-        compiled = self._org.compile(soql, all_rows=all_rows, dialect="rest")
-        return compiled, self._org.store.select(compiled.sql, compiled.parameters)
-
-    async def query_more(self, call: Call) -> Answer:
-        """`GET …/query/{cursor}`: the next batch."""
-        cursor, _, start = call.parts["cursor"].partition("-")
-        if cursor not in self._cursors or not start.isdigit():
-            raise API_ERRORS["INVALID_QUERY_LOCATOR"].api_error(None)
-        return self._batch(cursor, int(start), call)
-
-    def _batch(self, cursor: str, start: int, call: Call) -> Answer:
-        records = self._cursors[cursor][1]
-        stop = start + self._org.settings.rest_batch
-        body: dict[str, Any] = {"totalSize": len(records), "done": stop >= len(records)}
-        if not body["done"]:
-            body["nextRecordsUrl"] = f"/services/data/v{call.version}/query/{cursor}-{stop}"
-        return Answer.of_json(200, body | {"records": records[start:stop]})
-
-    def _add_compounds(
-        self, compiled: CompiledQuery, rows: list[tuple[str | None, ...]], records: list[dict[str, Any]]
-    ) -> None:
-        """Fill selected compound fields of the object itself from its rows' components."""
-        compounds = [
-            column.field for column in compiled.columns if column.field.kind == "compound" and "." not in column.header
-        ]
-        at = next((at for at, column in enumerate(compiled.columns) if column.header == "Id"), None)
-        if not compounds or at is None:
-            return
-        for compound in compounds:
-            parts = [field for field in compiled.declared.fields if field.compound == compound.name]
-            names = ",".join(f'"{part.name}"' for part in parts)
-            for row, body in zip(rows, records, strict=True):
-                found = self._org.store.select(
-                    f'SELECT {names} FROM "{compiled.declared.name}" WHERE "Id"=?', (row[at],)
-                )
-                values = {part.name: json_value(part, cell) for part, cell in zip(parts, found[0], strict=True)}
-                body[compound.name] = compound_value(compound, values)
 
     async def composite_batch(self, call: Call) -> Answer:
         """`POST …/composite/batch`: up to 25 GETs, one after the other, each counting as a call."""

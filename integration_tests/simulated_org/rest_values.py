@@ -1,13 +1,26 @@
-"""Stored cells as REST JSON shows them: typed numbers, `+0000` instants, compounds as objects, parents nested."""
+"""Stored cells as REST JSON shows them: numbers digit by digit, `+0000` instants, compounds as objects, parents nested,
+binary fields as the address of their bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from integration_tests.simulated_org.fields import Field
-from integration_tests.simulated_org.objects import SObject
 from integration_tests.simulated_org.soql import CompiledQuery
+
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z")
+# A number is carried as marked text, so that its digits reach the wire as they are stored.
+_FIRST, _LAST = "\ue000", "\ue001"
+_ADDRESS_KEYS = ("street", "city", "state", "postalCode", "country", "latitude", "longitude", "geocodeAccuracy")
+
+
+def dump_json(value: Any) -> bytes:
+    """Write an answer's JSON, numbers with the digits they were stored with."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text.replace(f'"{_FIRST}', "").replace(f'{_LAST}"', "").encode()
 
 
 def json_value(field: Field, cell: str | None) -> Any:
@@ -21,54 +34,81 @@ def json_value(field: Field, cell: str | None) -> Any:
             return _number(field, cell)
         case "datetime":
             return cell[:-1] + "+0000" if cell.endswith("Z") else cell
-        case "base64":
-            return "/services/data/blob"
+        case "complex":
+            return json.loads(cell)
         case _:
             return cell
 
 
-def _number(field: Field, cell: str) -> float | int:
-    value = float(cell)
-    if field.type in ("int", "long") and value.is_integer():
+def _number(field: Field, cell: str) -> float | int | str:
+    if field.type in ("int", "long") and (value := float(cell)).is_integer():
         return int(cell) if cell.lstrip("-").isdigit() else int(value)
-    return value
+    return f"{_FIRST}{cell}{_LAST}" if _JSON_NUMBER.match(cell) else float(cell)
 
 
 def record(compiled: CompiledQuery, row: Sequence[str | None], version: str) -> dict[str, Any]:
     """Give one record of a query answer."""
     if compiled.aggregate:
-        attributes: dict[str, Any] = {"type": "AggregateResult"}
         values = {
             column.header: json_value(column.field, _text(cell))
             for column, cell in zip(compiled.columns, row, strict=True)
         }
-        return {"attributes": attributes, **values}
-    body: dict[str, Any] = {"attributes": _attributes(compiled.declared, row, compiled, version)}
-    for column, cell in zip(compiled.columns, row, strict=True):
-        *parents, name = column.header.split(".")
-        place = body
-        for parent in parents:
-            place = place.setdefault(parent, {"attributes": {"type": parent}})
-        place[name] = None if column.field.kind == "compound" else json_value(column.field, cell)
+        return {"attributes": {"type": "AggregateResult"}, **values}
+    cells = iter(row)
+    shown = [(column, next(cells)) for column in compiled.columns]
+    base = f"/services/data/v{version}/sobjects"
+    places = _places(compiled, cells, base)
+    parts = [(part, next(cells)) for part in compiled.parts]
+    for column, cell in shown:
+        parent, name = column.parent, column.field.name
+        place = places[parent]
+        if place is None:
+            continue
+        if column.field.kind == "compound":
+            place[name] = compound_value(
+                column.field,
+                {
+                    part.field.name: json_value(part.field, cell)
+                    for part, cell in parts
+                    if part.parent == parent and part.field.compound == name
+                },
+            )
+        elif column.field.kind == "base64":
+            place[name] = None if cell is None else f"{place['attributes']['url']}/{name}"
+        else:
+            place[name] = json_value(column.field, cell)
+    body = places[""]
+    assert body is not None
     return body
+
+
+def _places(compiled: CompiledQuery, cells: Iterator[str | None], base: str) -> dict[str, dict[str, Any] | None]:
+    """Give the record's own object and those of its parents, each in its place; a parent that is not there is null."""
+    places: dict[str, dict[str, Any] | None] = {}
+    for path, type_name in compiled.parents:
+        identifier = next(cells)
+        place = (
+            None
+            if identifier is None and path
+            else {"attributes": {"type": type_name, "url": f"{base}/{type_name}/{identifier}"}}
+        )
+        places[path] = place
+        above, _, own = path.rpartition(".")
+        holder = places[above] if path else None
+        if holder is not None:
+            holder[own] = place
+    return places
 
 
 def _text(cell: object) -> str | None:
     return None if cell is None else str(cell)
 
 
-def _attributes(declared: SObject, row: Sequence[str | None], compiled: CompiledQuery, version: str) -> dict[str, Any]:
-    attributes = {"type": declared.name}
-    for column, cell in zip(compiled.columns, row, strict=True):
-        if column.header == "Id":
-            attributes["url"] = f"/services/data/v{version}/sobjects/{declared.name}/{cell}"
-    return attributes
-
-
-def compound_value(compound: Field, components: dict[str, Any]) -> dict[str, Any] | None:
+def compound_value(compound: Field, components: Mapping[str, Any]) -> dict[str, Any] | None:
     """Give an address or location object from its components' JSON values, None when all are null."""
-    prefix = compound.name.removesuffix("__c").removesuffix("Address") if compound.type == "address" else compound.name
-    named = {}
+    address = compound.type == "address"
+    prefix = compound.name.removesuffix("__c").removesuffix("Address") if address else compound.name
+    named: dict[str, Any] = dict.fromkeys(_ADDRESS_KEYS) if address else {}
     for name, value in components.items():
         short = name.removeprefix(prefix.removesuffix("__c") + "__").removeprefix(prefix)
         short = short.removesuffix("__s").removesuffix("__c")

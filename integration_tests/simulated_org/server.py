@@ -20,6 +20,7 @@ from integration_tests.simulated_org.oauth_resources import OAuthResources
 from integration_tests.simulated_org.org import Org
 from integration_tests.simulated_org.request_faults import answer_changed, answer_instead
 from integration_tests.simulated_org.rest_resources import Handler, RestResources
+from integration_tests.simulated_org.rest_values import dump_json
 from integration_tests.simulated_org.routes import OPEN_KINDS, Call, match
 from integration_tests.simulated_org.translations import translated_body
 from integration_tests.simulated_org.wire import Answer, ConnectionClosed, code_body, deliver, plan_delivery
@@ -172,7 +173,7 @@ class OrgServer:
         assert call.request is not None
         settings = self._org.settings
         if answer.json is not None:
-            answer.body = json.dumps(answer.json, ensure_ascii=False).encode()
+            answer.body = dump_json(answer.json)
         for fault in self._org.faults.strike(["attack"], call.target):
             await attack(fault, answer, call.request)
         faults = self._org.faults.strike(["delivery"], call.target)

@@ -92,6 +92,7 @@ def cursor_variants() -> list[SObject]:
             "ContentVersion",
             "068",
             "Title string(255) required name; PathOnClient string(500); VersionData base64; ContentSize int(9,0);"
+            "Checksum string(50); FileExtension string(40); VersionNumber string(20); IsLatest boolean required;"
             "ContentDocumentId reference(ContentDocument:ContentDocument) required",
             volume=30,
         ),
@@ -129,6 +130,12 @@ def cursor_variants() -> list[SObject]:
     ]
 
 
+_ATTACHMENT = (
+    "Name string(255) required name; Body base64; BodyLength int(9,0); ContentType string(120);"
+    "ParentId reference(Account|Case:Parent) required"
+)
+
+
 def _refused(name: str, prefix: str, refusal: ErrorTemplate, text: str = "ApiName string(80) required") -> SObject:
     return declare(name, prefix, text, volume=8, bulk_refusal=refusal, soft_deletes=False)
 
@@ -153,7 +160,8 @@ def refused_by_bulk() -> list[SObject]:
         _refused("AcceptedEventRelation", "0R1", entity),
         _refused("RecentlyViewed", "0R2", entity),
         _refused("AccountFeed", "0D5", entity),
-        _refused("Attachment", "00A", entity, "Name string(255) required; Body base64; ParentId reference(Account)"),
+        _refused("Attachment", "00A", entity, _ATTACHMENT),
+        _refused("Document", "015", entity, "Name string(255) required name; Body base64; BodyLength int(9,0)"),
         _refused("Config__Tag", "a0T", opaque),
         _refused("AssetTokenEvent", "0R3", API_ERRORS["API_ERROR"]),
         _refused("OrgWideRole", "0R4", API_ERRORS["API_ERROR/view_all"]),

@@ -46,6 +46,8 @@ class CompiledQuery:
     aggregate: bool
     pk_chunking: bool
     limit: int | None
+    parents: tuple[tuple[str, str], ...] = ()  # with extras: paths and types, whose Ids follow the columns in the SQL
+    parts: tuple[Resolved, ...] = ()  # with extras: parts of selected compounds, which follow the Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class QueryContext:
     all_rows: bool = False  # queryAll
     late: frozenset[str] = frozenset()  # objects with rows that become visible later
     alphabetical: bool = False  # API versions below 50 sort the columns
+    with_extras: bool = False
 
 
 def compile_query(query: Query, context: QueryContext) -> CompiledQuery:
@@ -80,7 +83,14 @@ def compile_query(query: Query, context: QueryContext) -> CompiledQuery:
         and not (query.order or query.limit)
         and not any("id" in name.lower() for name in filtered_names(query.where))
     )
-    selected = ", ".join(column.sql for column in columns) or "COUNT(*)"
+    extras = context.with_extras and not (count_only or aggregate)
+    parts = _parts(columns, scope) if extras else ()
+    shown = [column.parent + "." for column in columns]
+    parents = [one for one in scope.parents() if any(path.startswith(one[0]) for path in shown)] if extras else []
+    selected = ", ".join(
+        [*(column.sql for column in columns), *(sql for _, _, sql in parents), *(part.sql for part in parts)]
+    )
+    selected = selected or "COUNT(*)"
     sql = f'SELECT {selected} FROM "{declared.name}" AS t0 {" ".join(scope.joins)} WHERE {where}'
     if not (count_only or aggregate):
         sql += f" ORDER BY {order} LIMIT {-1 if query.limit is None else query.limit} OFFSET {query.offset or 0}"
@@ -94,6 +104,8 @@ def compile_query(query: Query, context: QueryContext) -> CompiledQuery:
         aggregate,
         chunking,
         query.limit,
+        tuple((path, type_name) for path, type_name, _ in parents),
+        parts,
     )
 
 
@@ -182,6 +194,17 @@ def _selected(item: SelectItem, query: Query, declared: SObject, scope: Scope, c
         for field in declared.fields
         if group == "ALL" or field.custom == (group == "CUSTOM")
     ]
+
+
+def _parts(columns: tuple[Resolved, ...], scope: Scope) -> tuple[Resolved, ...]:
+    """Give the parts of the compound fields among the columns."""
+    found = []
+    for column in columns:
+        if column.field.kind == "compound":
+            above = column.parent.split(".") if column.parent else []
+            names = scope.part_names(column.parent, column.field.name)
+            found += [scope.resolve(Path((*above, name), 0)) for name in names]
+    return tuple(found)
 
 
 def _refuse_field(field: Field, context: QueryContext) -> None:

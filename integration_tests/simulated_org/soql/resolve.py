@@ -22,6 +22,11 @@ class Resolved:
     header: str
     sql: str
 
+    @property
+    def parent(self) -> str:
+        """The path of the parent that the field is of, empty for the object's own."""
+        return self.header.rpartition(".")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class _Table:
@@ -56,6 +61,22 @@ class Scope:
             name, tables = self._parent(tables, tuple(part.lower() for part in parts[:depth]), step, path)
             prefix += name + "."
         return self._leaf(tables, parts[-1], prefix, path)
+
+    def parents(self) -> list[tuple[str, str, str]]:
+        """Give the object itself, then every parent walked to: its path, its type, and the SQL of its Id."""
+        found = [("", self._base.declared.name, 't0."Id"')]
+        for key, (name, tables) in sorted(self._parents.items(), key=lambda item: len(item[0])):
+            above = next(path for path, _, _ in found if path.lower() == ".".join(key[:-1]))
+            ids = [f'{table.alias}."Id"' for table in tables]
+            sql = ids[0] if len(ids) == 1 else f"COALESCE({','.join(ids)})"
+            found.append((f"{above}.{name}".lstrip("."), tables[0].declared.name if len(tables) == 1 else "Name", sql))
+        return found
+
+    def part_names(self, parent: str, compound: str) -> list[str]:
+        """Give the names of the fields that a compound field of a parent consists of."""
+        key = tuple(parent.lower().split(".")) if parent else ()
+        tables = self._parents[key][1] if key else [self._base]
+        return [field.name for field in tables[0].declared.fields if field.compound == compound]
 
     def filterable(self, path: Path) -> Resolved:
         """Find the field of a path that stands in the WHERE.
