@@ -103,6 +103,14 @@ def test_an_object_that_is_named_and_not_there_is_left_out_with_the_reason(org: 
     assert "did you mean Opportunity?" in left_out["reason"]
 
 
+@pytest.mark.parametrize("typo", [{"start_dat": "2024-01-01"}, {"object_overrides": [{"object": "Acount"}]}])
+def test_a_typing_error_in_the_configuration_is_refused(org: SimulatedOrg, tmp_path: Path, typo: Any) -> None:
+    exporter = Exporter(org, tmp_path, **typo)
+    for done in (run_plan(exporter, ["Account"]), exporter.script(["Account"])):
+        assert done.returncode == 2
+        assert "start_date" in done.stderr or "did you mean Account?" in done.stderr
+
+
 def test_the_org_itself_can_be_asked(org: SimulatedOrg, tmp_path: Path) -> None:
     refused = next(one["name"] for one in org.control.objects() if one["refused_by_bulk"])
 

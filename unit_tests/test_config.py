@@ -56,14 +56,61 @@ def test_only_credentials_are_needed():
     assert (dict(config.overrides), config.warnings) == ({}, ())
 
 
-def test_unknown_keys_are_ignored_and_null_is_left_out():
-    credentials = {**REFRESH_TOKEN, "comment": 1}
-    overrides = [{"object": "Task", "where": None, "note": True}]
-    config = parse(
-        credentials=credentials, anything={"at": "all"}, start_date=None, page_size=None, object_overrides=overrides
-    )
+def test_null_is_left_out():
+    config = parse(start_date=None, page_size=None, object_overrides=[{"object": "Task", "where": None}])
     assert config.page_size == 50000
     assert config.override_for("task") == ObjectOverride("Task")
+    assert config.warnings == ()
+
+
+UNKNOWN = [
+    ({"start_dat": "2024-01-01"}, "start_dat is not a known key. Write start_date, or take it out."),
+    ({"include_objects": ["A"]}, "include_objects is not a known key. Write objects, or take it out."),
+    (
+        {"object_overrides": [{"object": "Task", "wher": "Name = 'x'"}]},
+        "object_overrides[0].wher is not a known key. Write where, or take it out.",
+    ),
+    (
+        {"credentials": {**REFRESH_TOKEN, TOKEN: ""}},
+        "credentials has a key that is not known. Take it out; known are auth_type, client_id, client_secret, ",
+    ),
+    ({"\x1b[2Jx": 1}, "\\u001b[2Jx is not a known key. Take it out; known are credentials, "),
+]
+
+
+@pytest.mark.parametrize(("keys", "sentence"), UNKNOWN)
+def test_an_unknown_key_is_a_warning_or_is_refused(keys, sentence):
+    raw = {"credentials": REFRESH_TOKEN, **keys}
+    (warning,) = parse_config(raw).warnings
+    assert warning.startswith(sentence)
+    with pytest.raises(ConfigError) as raised:
+        parse_config(raw, refuse_unknown_keys=True)
+    assert str(raised.value) == warning
+
+
+def test_an_unknown_key_is_named_before_what_is_missing_for_it():
+    with pytest.raises(ConfigError, match=r"^credential is not a known key\. Write credentials"):
+        parse_config({"credential": REFRESH_TOKEN}, refuse_unknown_keys=True)
+
+
+# Each as long as a configuration can hold it, and of the form that costs a careless pattern most.
+@pytest.mark.parametrize(
+    ("keys", "key"),
+    [
+        ({"lookback_window": "P" + "1" * 100_000}, "lookback_window"),
+        ({"job_timeout": "PT" + "1" * 100_000 + "S"}, "job_timeout"),
+        ({"start_date": "2024-01-01T00:00:00." + "0" * 100_000 + "Z"}, "start_date"),
+        ({"login_url": "https://" + "a." * 50_000}, "login_url"),
+        ({"api_version": "v66." + "0" * 100_000}, "api_version"),
+        ({"objects": ["*" * 100_000]}, "objects[0]"),
+        ({"object_overrides": [{"object": "A" * 100_000}]}, "object_overrides[0].object"),
+        ({"object_overrides": [{"object": "A", "where": "'" * 100_001}]}, "object_overrides[0].where"),
+    ],
+)
+def test_a_text_without_end_is_refused_before_it_is_looked_at(keys, key):
+    error = refusal(**keys)
+    assert error.key == key
+    assert error.problem.startswith("is longer than ")
 
 
 def test_no_secret_shows_in_the_repr(rsa_key):

@@ -56,6 +56,13 @@ def test_a_configuration_is_loaded(place):
     assert (config.page_size, config.credentials.refresh_token) == (7, "old")
 
 
+def test_an_unknown_key_is_refused(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**CONFIG, "start_dat": "2024-01-01"}))
+    with pytest.raises(ConfigError, match="Write start_date"):
+        KeptConfig(FileSource(path)).load()
+
+
 def test_a_rotated_refresh_token_is_written_back_and_nothing_else_changes(place):
     source, read_back = place
     KeptConfig(source).keep_refresh_token("new")

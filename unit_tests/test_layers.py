@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 # The floors, lowest first. A folder stands for everything in it; "" is the package's __init__.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"salesforce"}),
-    frozenset({"config", "form", "signals"}),
+    frozenset({"config", "config_keys", "config_values", "form", "signals"}),
     frozenset({"pages"}),
     frozenset({"extraction"}),
     frozenset({"registries"}),
@@ -33,6 +33,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 # Modules without socket, file, clock, chance or thread.
 PURE: frozenset[str] = frozenset(
     """
+    config config_keys config_values form
     export.attempts export.begin export.coverage export.manifest export.outcomes
     extraction.interleaving extraction.job_events extraction.plan extraction.planner extraction.query_job
     extraction.quota extraction.selection extraction.sizing extraction.splitting extraction.stream_state

@@ -15,6 +15,7 @@ TRIED_BY = {
     "export/main": "unit_tests/test_packaging",
     "extraction/org": "unit_tests/test_extraction",
     "form": "unit_tests/test_spec",
+    "config_values": "unit_tests/test_config",
     "pages/spool": "unit_tests/test_page_encoders",
     "airbyte/record_batch": "unit_tests/test_streams",
     "registries/dynamodb_state": "integration_tests/test_dynamodb_state",

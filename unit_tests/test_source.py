@@ -67,7 +67,41 @@ def test_a_bad_configuration_is_a_config_error_that_names_the_key(rig):
     assert rig.salesforce.sent == []
 
 
+def test_check_refuses_an_unknown_key_before_it_asks_the_org(rig):
+    with pytest.raises(AirbyteTracedException) as raised:
+        rig.source.check(rig.logger, {**rig.config, "start_dat": "2024-01-01"})
+    assert raised.value.failure_type.value == "config_error"
+    assert "Write start_date" in (raised.value.message or "")
+    assert rig.salesforce.sent == []
+
+
+def test_check_fails_for_an_override_of_a_misspelt_object(rig):
+    status = rig.source.check(rig.logger, {**rig.config, "object_overrides": [{"object": "Acount"}]})
+    assert status.status is Status.FAILED
+    assert "did you mean Account?" in (status.message or "")
+
+
 # discover
+
+
+def test_discovery_warns_of_an_unknown_key(rig, caplog):
+    assert rig.source.streams({**rig.config, "start_dat": "2024-01-01"})
+    assert [record.levelname for record in caplog.records if "Write start_date" in record.getMessage()] == ["WARNING"]
+
+
+@pytest.mark.parametrize(("streams", "fields"), [(2, 20_000), (1_000, 4), (2, 4)])
+def test_more_than_a_connection_can_hold_is_a_warning(rig, monkeypatch, caplog, streams, fields):
+    monkeypatch.setattr("source_salesforce_bulk.airbyte.source.MAX_STREAMS", streams)
+    monkeypatch.setattr("source_salesforce_bulk.airbyte.source.MAX_FIELDS", fields)
+    assert len(rig.source.streams(rig.config)) == 3
+    (said,) = [record.getMessage() for record in caplog.records if "connection" in record.getMessage()]
+    assert said.startswith("3 streams with ")
+    assert "exclude_objects" in said
+
+
+def test_what_a_connection_can_hold_is_no_warning(rig, caplog):
+    rig.source.streams(rig.config)
+    assert not [record for record in caplog.records if "connection" in record.getMessage()]
 
 
 def test_discovery_offers_every_object_with_the_modes_it_has(rig):

@@ -7,7 +7,7 @@ import logging
 import random
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, cast
 
 from airbyte_cdk.config_observation import create_connector_config_control_message
@@ -37,12 +37,15 @@ from source_salesforce_bulk.airbyte.spec import connector_specification
 from source_salesforce_bulk.airbyte.streams import StreamShape, stream_of
 from source_salesforce_bulk.config import Config, ConfigError, parse_config
 from source_salesforce_bulk.extraction.calls import Calls, ThreadedCalls
-from source_salesforce_bulk.extraction.catalog import discover_objects
+from source_salesforce_bulk.extraction.catalog import ReadableObject, discover_objects
 from source_salesforce_bulk.extraction.connection import CONNECTIONS, Connection, Surroundings
 from source_salesforce_bulk.extraction.connection_check import check_connection
 from source_salesforce_bulk.pages.page_encoders import usable_cores, workers_for
 from source_salesforce_bulk.salesforce.clock import Clock, SystemClock
 from source_salesforce_bulk.salesforce.failures import SalesforceError
+
+MAX_STREAMS, MAX_FIELDS = 1_000, 20_000
+"""What the platform accepts in one connection."""
 
 LOGGER = logging.getLogger("airbyte.salesforce.source")
 
@@ -105,7 +108,7 @@ class SourceSalesforceBulk(AbstractSource):
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Whether the org can be read, and as whom; FAILED carries a sentence that says what to do."""
         try:
-            with self._connected(config) as connection:
+            with self._connected(config, refuse_unknown_keys=True) as connection:
                 return AirbyteConnectionStatus(status=Status.SUCCEEDED, message=check_connection(connection))
         except SalesforceError as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
@@ -126,6 +129,7 @@ class SourceSalesforceBulk(AbstractSource):
                 raise traced(error.failure) from error
             except ValueError as error:
                 raise traced_config_error(f"object_overrides: {error}") from error
+        _warn_of_bounds(objects)
         return [
             stream_of(
                 StreamShape(readable.sobject.name, readable.json_schema, readable.primary_key, readable.cursor_field)
@@ -177,8 +181,8 @@ class SourceSalesforceBulk(AbstractSource):
         if self._batches:
             logger.info("Read %d records from %s stream", rows, configured_stream.stream.name)
 
-    def _connected(self, raw: Mapping[str, Any]) -> Connection:
-        config = self._config(raw)
+    def _connected(self, raw: Mapping[str, Any], *, refuse_unknown_keys: bool = False) -> Connection:
+        config = self._config(raw, refuse_unknown_keys)
         around = Surroundings(
             http=CdkHttp(CONNECTIONS),
             clock=self._clock,
@@ -190,14 +194,24 @@ class SourceSalesforceBulk(AbstractSource):
         )
         return Connection(config, around)
 
-    def _config(self, raw: Mapping[str, Any]) -> Config:
+    def _config(self, raw: Mapping[str, Any], refuse_unknown_keys: bool) -> Config:
         try:
-            config = parse_config(raw)
+            config = parse_config(raw, refuse_unknown_keys=refuse_unknown_keys)
         except ConfigError as error:
             raise traced_config_error(str(error)) from error
         for warning in config.warnings:
             LOGGER.warning(warning)
         return config
+
+
+def _warn_of_bounds(objects: Sequence[ReadableObject]) -> None:
+    fields = sum(len(readable.sobject.fields) for readable in objects)
+    if len(objects) > MAX_STREAMS or fields > MAX_FIELDS:
+        LOGGER.warning(
+            "%s streams with %s fields are offered. An Airbyte connection holds at most %s streams and %s fields: "
+            "select fewer, or narrow objects and exclude_objects.",
+            *(f"{number:,}" for number in (len(objects), fields, MAX_STREAMS, MAX_FIELDS)),
+        )
 
 
 class _WithoutCount(logging.LoggerAdapter[logging.Logger]):

@@ -134,8 +134,8 @@ class KeptConfig:
         self._source = source
 
     def load(self) -> Config:
-        """The configuration; raises ``ConfigError``, and what the source raises."""
-        config = parse_config(self._raw())
+        """Return the configuration; raises ``ConfigError``, for unknown keys too, and what the source raises."""
+        config = parse_config(self._raw(), refuse_unknown_keys=True)
         for warning in config.warnings:
             LOGGER.warning(warning)
         return config
