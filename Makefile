@@ -9,6 +9,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+READY := $(VENV)/.core
 PYAIRBYTE := .venv-pyairbyte
 PYTEST_JOBS ?= auto
 PYTEST_ARGS ?=
@@ -29,23 +30,28 @@ $(STAMP): pyproject.toml requirements/dev.txt requirements/setup.txt .ci/setup
 	@.ci/setup
 	@touch $@
 
+# With the native page core, where it can be built; see .ci/core.
+$(READY): $(STAMP) $(shell find core -type f) requirements/core.txt .ci/core
+	@.ci/core offer
+	@touch $@
+
 .PHONY: setup
-setup: $(STAMP) ## Set up .venv (the other targets do it by themselves)
+setup: $(READY) ## Set up .venv (the other targets do it by themselves)
 
 .PHONY: demo
-demo: $(STAMP) ## Watch two reads of a simulated org, the second of changed rows alone
+demo: $(READY) ## Watch two reads of a simulated org, the second of changed rows alone
 	@$(BIN)/python -m integration_tests.demo
 
 .PHONY: test
-test: $(STAMP) ## Run all tests
+test: $(READY) ## Run all tests
 	@$(BIN)/python -m pytest -n $(PYTEST_JOBS) $(PYTEST_ARGS)
 
 .PHONY: mutants
-mutants: $(STAMP) ## Break each important rule once and see the test fail that guards it (WORD=soql for some)
+mutants: $(READY) ## Break each important rule once and see the test fail that guards it (WORD=soql for some)
 	@$(BIN)/python -m unit_tests.mutants $(WORD)
 
 .PHONY: fuzz
-fuzz: $(STAMP) ## Feed the CSV readers and the classifier whatever bytes come (SECONDS=60)
+fuzz: $(READY) ## Feed the CSV readers and the classifier whatever bytes come (SECONDS=60)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
 	@$(BIN)/python -m unit_tests.fuzz --seconds $(SECONDS)
 
@@ -76,7 +82,7 @@ $(PYAIRBYTE)/.set-up: requirements/pyairbyte.txt .ci/setup
 
 KILLS ?= 200
 .PHONY: kill-test
-kill-test: $(STAMP) ## Kill reads KILLS times (SEED=n repeats one); half an hour
+kill-test: $(READY) ## Kill reads KILLS times (SEED=n repeats one); half an hour
 	@KILLS=$(KILLS) SEED=$(SEED) $(BIN)/python -m pytest -n 2 -rP integration_tests/test_kills.py $(PYTEST_ARGS)
 
 .PHONY: check
@@ -90,12 +96,27 @@ format: $(STAMP) ## Format the code and fix what can be fixed safely
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+.PHONY: core
+core: $(STAMP) ## Build the native page core and install it in .venv (needs cargo)
+	@.ci/core install
+	@touch $(READY)
+
+.PHONY: core-test
+core-test: ## Check the native page core: formatting, clippy, its own tests
+	@cd core && cargo fmt --check && cargo fmt --check --manifest-path fuzz/Cargo.toml
+	@cd core && cargo clippy --quiet --locked --all-targets --features python -- -D warnings
+	@cd core && cargo test --quiet --locked
+
+.PHONY: core-wheel
+core-wheel: $(STAMP) ## Put a wheel of the native page core into dist/ (TARGET=aarch64-unknown-linux-gnu)
+	@.ci/core wheel
+
 .PHONY: certify-fargate
-certify-fargate: $(STAMP) ## Show without AWS that exports run on Fargate (exit 3: a leg was skipped)
+certify-fargate: $(READY) ## Show without AWS that exports run on Fargate (exit 3: a leg was skipped)
 	@$(BIN)/python -m integration_tests.certify_fargate
 
 .PHONY: certify-glue
-certify-glue: $(STAMP) ## Show without AWS that backfills run on Glue, on a Spark of its own (exit 3: a leg was skipped)
+certify-glue: $(READY) ## Show without AWS that backfills run on Glue, on a Spark of its own (exit 3: a leg was skipped)
 	@$(BIN)/python -m integration_tests.certify_glue
 
 .PHONY: glue-wheels
@@ -119,6 +140,8 @@ lock: $(STAMP) ## Write requirements/*.txt anew from pyproject.toml
 	$(UV_COMPILE) requirements/setup.in -o requirements/setup.txt
 	$(UV_COMPILE) requirements/pyairbyte.in -o requirements/pyairbyte.txt
 	$(UV_COMPILE) requirements/fuzz.in -o requirements/fuzz.txt
+	$(UV_COMPILE) requirements/core.in -o requirements/core.txt
+	$(UV_COMPILE) requirements/core-wheel.in -c requirements/core.txt -o requirements/core-wheel.txt
 	$(UV_COMPILE) requirements/glue.in -c deploy/glue/constraints-5.1.txt -o requirements/glue.txt
 	$(UV_COMPILE) requirements/glue50.in -c deploy/glue/constraints-5.0.txt -o requirements/glue50.txt
 	$(UV_COMPILE) deploy/glue/requirements.in -c deploy/glue/constraints-5.0.txt -o deploy/glue/requirements.txt \
@@ -136,11 +159,11 @@ $(PEER)/.set-up:
 	@touch $@
 
 .PHONY: bench
-bench: $(STAMP) $(PEER)/.set-up ## Measure it against others on the same pages (ROWS=1000000; minutes)
+bench: $(READY) $(PEER)/.set-up ## Measure it against others on the same pages (ROWS=1000000; minutes)
 	@$(BIN)/python -m benchmarks --rows $(ROWS) --peer-rows $(PEER_ROWS) --rounds $(ROUNDS) --keep
 
 .PHONY: bench-overlap
-bench-overlap: $(STAMP) ## Measure how well waiting overlaps: jobs, pages, describes, a stuck job
+bench-overlap: $(READY) ## Measure how well waiting overlaps: jobs, pages, describes, a stuck job
 	@$(BIN)/python -m benchmarks.overlap
 
 .PHONY: clean

@@ -38,8 +38,8 @@ PURE: frozenset[str] = frozenset(
     extraction.interleaving extraction.job_events extraction.plan extraction.planner extraction.query_job
     extraction.quota extraction.selection extraction.sizing extraction.splitting extraction.stream_state
     extraction.windows
-    pages.arrow_pages pages.cells pages.csv_blocks pages.csv_page pages.date_columns pages.encoded_page
-    pages.json_cells pages.record_lines pages.records pages.walk
+    pages.arrow_pages pages.cells pages.core pages.csv_blocks pages.csv_page pages.date_columns
+    pages.encoded_page pages.json_cells pages.record_lines pages.records pages.walk
     salesforce salesforce.bulk_api salesforce.describe salesforce.drift salesforce.error_bodies
     salesforce.exception_kinds salesforce.failure_kinds salesforce.failure_meanings
     salesforce.failure_table salesforce.failures salesforce.field_types salesforce.ids salesforce.job_log

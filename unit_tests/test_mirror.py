@@ -11,6 +11,7 @@ PACKAGE = ROOT / "source_salesforce_bulk"
 
 # Tables and values are tried where they are used, and what is nothing without AWS or a whole run is tried with them.
 TRIED_BY = {
+    "pages/core": "unit_tests/test_core_lines",
     "pages/encoded_page": "unit_tests/test_record_lines",
     "export/main": "unit_tests/test_packaging",
     "extraction/org": "unit_tests/test_extraction",

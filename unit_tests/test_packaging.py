@@ -29,6 +29,7 @@ LOCKS = ("connector.txt", "export.txt", "dev.txt", "setup.txt", "pyairbyte.txt")
 
 # Import name -> distribution, where the two differ or one distribution stands for another.
 SPARKS = {"pyspark", "py4j", "awsglue"}  # Glue has them, and nobody else needs them
+CORE = "salesforce_bulk_core"  # the native page core: a wheel of its own, used where it is installed
 DISTRIBUTIONS = {
     "jwt": "pyjwt",
     "cryptography": "pyjwt",
@@ -194,7 +195,7 @@ def test_every_import_is_of_a_declared_dependency():
         for target in imports_of(module, modules):
             library = target.split(".")[0]
             for_types_alone = library.startswith("mypy_boto3_")
-            if not for_types_alone and library not in {*sys.stdlib_module_names, PACKAGE, *SPARKS}:
+            if not for_types_alone and library not in {*sys.stdlib_module_names, PACKAGE, CORE, *SPARKS}:
                 distribution = DISTRIBUTIONS.get(library, normal(library))
                 undeclared += [f"{name}: {library}"] if distribution not in allowed else []
     assert undeclared == []

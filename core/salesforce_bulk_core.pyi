@@ -1,0 +1,114 @@
+"""Proves and encodes result pages of Bulk API 2.0 query jobs.
+
+A :class:`PageDecoder` belongs to one page and is used by one thread at a time, any thread. Formats and proofs are
+immutable and may be shared. Every call that works on a page lets other Python threads run.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, Self
+
+API: int
+"""Grows with every change that a caller has to follow."""
+
+class PageRejected(ValueError):
+    """The page cannot be what Salesforce meant to send. The message says why and quotes no value of a row."""
+
+class PageChanged(RuntimeError):
+    """A page that was read a second time is not the page that was proven. What was taken of it is wrong."""
+
+class CoreDefect(RuntimeError):
+    """This module has a defect. The message says where, and quotes no value of a row."""
+
+class ExactPath(Protocol):
+    """Reads the cells that the core is not certain of. Called from the thread that takes rows; may raise."""
+
+    def json(self, column: int, cell: str, /) -> bytes | None:
+        """The value of a cell as JSON, without quotes around it; None where it cannot be its type."""
+
+class Proof:
+    """What a whole page turned out to be. Two proofs of the same bytes are equal in every attribute."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows it holds."""
+    @property
+    def size(self) -> int:
+        """Bytes of its text, the header line included."""
+    @property
+    def ended(self) -> bool:
+        """Whether a line feed closed its text, or the text is empty."""
+    @property
+    def first_key(self) -> str | None:
+        """The first row's cell of the key column; None where there is no row or no such column."""
+    @property
+    def digest(self) -> str:
+        """A fingerprint of its text (XXH3, 128 bits, as hexadecimal digits)."""
+
+class LineFormat:
+    """What the lines of a stream have in common. Made once, used for any number of pages."""
+
+    def __new__(cls, columns: Sequence[tuple[str, str]], stream: str | None = None) -> Self:
+        """``columns`` are names and kinds of cells in the order of the lines.
+
+        With ``stream`` the lines are RECORD messages of it, else objects alone. Raises ValueError for an unknown kind.
+        """
+
+class Lines:
+    """Finished lines. A read-only buffer: ``memoryview``, ``bytes``, ``os.write`` and files take it without a copy."""
+
+    @property
+    def rows(self) -> int:
+        """How many lines there are."""
+    @property
+    def unreadable(self) -> Mapping[str, int]:
+        """By column, how many cells are null because they cannot be its type."""
+    def __len__(self) -> int: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+class PageDecoder:
+    """Decodes one page. A call out of turn raises RuntimeError and changes nothing; any other failure is final."""
+
+    def __new__(
+        cls,
+        columns: Sequence[str],
+        *,
+        gzipped: bool,
+        key: int | None = None,
+        keep: int = 0,
+        most: int = ...,
+        proof: Proof | None = None,
+    ) -> Self:
+        """A page with ``columns``, in any order and letter case.
+
+        ``keep`` is how many bytes of text may stay in memory until they are taken. A page with more is proven all the
+        same, but its rows are dropped: it has to be read a second time, with its ``proof``. Rows of a second reading
+        may be taken as they come.
+
+        ``most`` bounds the text, whatever is kept of it (default: 16 GiB). ``key`` is the index of the column whose
+        first cell is part of the proof.
+        """
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes as they arrived; raises :class:`PageRejected` as soon as they cannot be a page."""
+
+    def finish(self, expected: int | None = None) -> Proof:
+        """The page has come to its end. ``expected`` is the number of rows it should have, where that is known.
+
+        Raises :class:`PageRejected` for a damaged page, :class:`PageChanged` where a second reading differs.
+        """
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether every row that has come is kept, or was taken."""
+    @property
+    def kept_size(self) -> int:
+        """Bytes of rows that are kept now. Taking rows gives their memory back."""
+    def forget(self) -> None:
+        """Drop what is kept, and keep nothing from now on."""
+
+    def lines(self, form: LineFormat, exact: ExactPath, *, emitted_at: int = 0, size: int = ...) -> Lines | None:
+        """The next rows as lines, about ``size`` bytes (default: 1 MiB).
+
+        None where no row is left, or none has come yet. ``emitted_at``, in milliseconds, is for RECORD messages.
+        Raises RuntimeError before the page is proven, and where its rows were not kept.
+        """

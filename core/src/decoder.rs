@@ -1,0 +1,173 @@
+//! One page from its first byte to its last block of lines or Arrow.
+//!
+//! ```text
+//!            feed          finish            lines, batch
+//! Reading ────────> Reading ──────> Proven ──────────────> Proven, until nothing is left
+//!    │
+//!    └── with the proof of an earlier reading: lines and batch may be taken at once, and finish compares
+//! ```
+//!
+//! Without a proof nothing is given out before the whole page is proven. Whatever fails ends the decoder.
+
+use crate::columns::ExactPath;
+use crate::gzip::{Inflater, copy};
+use crate::lines::{LineFormat, Lines};
+use crate::page::{PageText, Proof, Wanted};
+use crate::rejection::Rejection;
+use crate::rows::{BadRow, Rows};
+
+/// Why a call failed; the page is done for.
+#[derive(Debug)]
+pub enum Failure<E> {
+    /// The page is damaged.
+    Rejected(Rejection),
+    /// A page that was read again is not the one that was proven.
+    Changed,
+    /// The caller asked for something out of turn. The sentence says what.
+    Misused(&'static str),
+    /// The exact path failed.
+    Exact(E),
+}
+
+impl<E> From<Rejection> for Failure<E> {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl<E> From<BadRow> for Failure<E> {
+    fn from(bad: BadRow) -> Self {
+        Self::Rejected(bad.into())
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Reading,
+    Proven,
+    /// A call failed, or is running.
+    Done,
+}
+
+/// Decodes one page.
+pub struct Decoder {
+    state: State,
+    inflater: Option<Inflater>,
+    text: PageText,
+    earlier: Option<Proof>,
+    columns: usize,
+    rows: Option<Rows>,
+    order: Vec<usize>,
+}
+
+impl Decoder {
+    /// `earlier` is the proof of a page that is read once more.
+    pub fn new(wanted: Wanted, gzipped: bool, earlier: Option<Proof>) -> Self {
+        Self {
+            state: State::Reading,
+            inflater: gzipped.then(Inflater::default),
+            columns: wanted.columns.len(),
+            text: PageText::new(wanted),
+            earlier,
+            rows: None,
+            order: Vec::new(),
+        }
+    }
+
+    /// The page's text on its way.
+    pub fn text(&self) -> &PageText {
+        &self.text
+    }
+
+    /// Drops what is kept, and keeps nothing from now on.
+    pub fn forget(&mut self) {
+        self.text.forget();
+    }
+
+    /// Takes the next bytes of the page as they arrived.
+    pub fn feed<E>(&mut self, data: &[u8]) -> Result<(), Failure<E>> {
+        self.begin(State::Reading, "feed is only possible before finish")?;
+        match &mut self.inflater {
+            Some(inflater) => inflater.feed(data, &mut self.text)?,
+            None => copy(data, &mut self.text)?,
+        }
+        self.state = State::Reading;
+        Ok(())
+    }
+
+    /// The page has come to its end: the proof, or why there is none. `expected` is the number of rows it should have.
+    pub fn finish<E>(&mut self, expected: Option<u64>) -> Result<Proof, Failure<E>> {
+        self.begin(State::Reading, "finish is only possible once")?;
+        if let Some(inflater) = self.inflater.take() {
+            inflater.finish()?;
+        }
+        let proof = self.text.finish()?;
+        if let Some(expected) = expected
+            && expected != proof.rows
+        {
+            return Err(Rejection::Count { found: proof.rows, expected }.into());
+        }
+        if self.earlier.as_ref().is_some_and(|earlier| *earlier != proof) {
+            return Err(Failure::Changed);
+        }
+        self.state = State::Proven;
+        Ok(proof)
+    }
+
+    /// The next lines, about `size` bytes of them; None where no row is left, or none has come yet.
+    pub fn lines<E: ExactPath>(
+        &mut self,
+        format: &LineFormat,
+        emitted_at: i64,
+        size: usize,
+        exact: &mut E,
+    ) -> Result<Option<Lines>, Failure<E::Error>> {
+        let state = self.begin_taking(format.columns())?;
+        let mut next = self.text.take();
+        if next.is_none() {
+            self.state = state;
+            return Ok(None);
+        }
+        let rows = rows_of(&mut self.rows, &mut self.order, &self.text);
+        let mut writer = format.writer(&self.order, emitted_at, size);
+        while let Some(piece) = next {
+            rows.scan(&piece, true, |text, cells| writer.row(text, cells, exact).map_err(Failure::Exact))?;
+            next = if writer.size() < size { self.text.take() } else { None };
+        }
+        self.state = state;
+        Ok(Some(writer.finish()))
+    }
+
+    fn begin<E>(&mut self, state: State, refusal: &'static str) -> Result<(), Failure<E>> {
+        if self.state != state {
+            return Err(Failure::Misused(if self.state == State::Done { "the page has failed" } else { refusal }));
+        }
+        self.state = State::Done;
+        Ok(())
+    }
+
+    /// The state to return to; rows may be taken now.
+    fn begin_taking<E>(&mut self, columns: usize) -> Result<State, Failure<E>> {
+        let state = self.state;
+        if columns != self.columns {
+            return Err(Failure::Misused("the format is of another number of columns"));
+        }
+        if state == State::Reading && self.earlier.is_none() {
+            return Err(Failure::Misused("no row is given out before finish"));
+        }
+        if !self.text.is_kept() {
+            return Err(Failure::Misused("the text was not kept; read the page again with its proof"));
+        }
+        self.begin(state, "")?;
+        Ok(state)
+    }
+}
+
+/// Where a page's cells stand is known once its header has come, which is before the first row.
+fn rows_of<'a>(rows: &'a mut Option<Rows>, order: &mut Vec<usize>, text: &PageText) -> &'a mut Rows {
+    rows.get_or_insert_with(|| {
+        let header = text.header();
+        *order = header.map(|header| header.order.clone()).unwrap_or_default();
+        Rows::new(order.len(), header.is_some_and(|header| header.crlf))
+    })
+}

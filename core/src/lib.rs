@@ -1,0 +1,32 @@
+//! The page core: proves a result page of a Bulk API 2.0 query job while its bytes arrive, and makes lines of JSON or
+//! Arrow arrays of it.
+//!
+//! ```text
+//! bytes ── gzip ──> text ── page ──> proven pieces of whole rows ──> lines: RECORD messages, JSON lines
+//!                            │                                  └──> arrays: Arrow
+//!                 rows ── masks, machine
+//! ```
+//!
+//! The exact path in Python (`csv_page`, `cells`) says what a page holds; this crate comes to the same result faster,
+//! and asks it where it is not certain ([`columns::ExactPath`]).
+
+#![deny(unsafe_code)]
+
+pub mod columns;
+pub mod decoder;
+pub mod gzip;
+pub mod header;
+pub mod instants;
+pub mod lines;
+pub mod machine;
+mod masks;
+pub mod numbers;
+mod out;
+pub mod page;
+#[cfg(feature = "python")]
+mod python;
+#[cfg(feature = "python")]
+#[allow(unsafe_code)]
+mod python_buffer;
+pub mod rejection;
+pub mod rows;

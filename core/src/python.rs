@@ -1,0 +1,248 @@
+//! The Python module. Every call that works on a page lets other Python threads run meanwhile.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+
+use pyo3::create_exception;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::columns::{Column, ExactPath, Kind, Scalar};
+use crate::decoder::{Decoder, Failure};
+use crate::page::{Proof, Wanted};
+use crate::{lines, python_buffer};
+
+create_exception!(
+    salesforce_bulk_core,
+    PageRejected,
+    PyValueError,
+    "The page cannot be what Salesforce meant to send. The message says why and quotes no value of a row."
+);
+create_exception!(
+    salesforce_bulk_core,
+    PageChanged,
+    PyRuntimeError,
+    "A page that was read a second time is not the page that was proven. What was taken of it is wrong."
+);
+create_exception!(
+    salesforce_bulk_core,
+    CoreDefect,
+    PyRuntimeError,
+    "This module has a defect. The message says where, and quotes no value of a row."
+);
+
+/// What a whole page turned out to be. Immutable.
+#[pyclass(frozen, module = "salesforce_bulk_core", name = "Proof")]
+struct PyProof(Proof);
+
+#[pymethods]
+impl PyProof {
+    /// How many rows it holds.
+    #[getter]
+    fn rows(&self) -> u64 {
+        self.0.rows
+    }
+
+    /// Bytes of its text, the header line included.
+    #[getter]
+    fn size(&self) -> u64 {
+        self.0.size
+    }
+
+    /// Whether a line feed closed its text, or the text is empty.
+    #[getter]
+    fn ended(&self) -> bool {
+        self.0.ended
+    }
+
+    /// The first row's cell of the key column; None where there is no row or no such column.
+    #[getter]
+    fn first_key(&self) -> Option<&str> {
+        self.0.first_key.as_deref()
+    }
+
+    /// A fingerprint of its text.
+    #[getter]
+    fn digest(&self) -> String {
+        format!("{:032x}", self.0.digest)
+    }
+}
+
+/// What the lines of a stream have in common: made once, used by any number of threads.
+#[pyclass(frozen, module = "salesforce_bulk_core")]
+struct LineFormat {
+    format: lines::LineFormat,
+    names: Vec<String>,
+}
+
+#[pymethods]
+impl LineFormat {
+    /// `columns` are names and kinds in the order of the lines; `stream` makes them RECORD messages.
+    #[new]
+    #[pyo3(signature = (columns, stream=None))]
+    fn new(columns: Vec<(String, String)>, stream: Option<&str>) -> PyResult<Self> {
+        let columns = columns_of(columns)?;
+        let format = lines::LineFormat::new(&columns, stream);
+        Ok(Self { format, names: columns.into_iter().map(|column| column.name).collect() })
+    }
+}
+
+/// Decodes one page, by one thread at a time. See the type stub for the contract of each method.
+#[pyclass(module = "salesforce_bulk_core")]
+struct PageDecoder(Decoder);
+
+#[pymethods]
+impl PageDecoder {
+    #[new]
+    #[pyo3(signature = (columns, *, gzipped, key=None, keep=0, most=1 << 34, proof=None))]
+    fn new(
+        columns: Vec<String>,
+        gzipped: bool,
+        key: Option<usize>,
+        keep: usize,
+        most: u64,
+        proof: Option<&PyProof>,
+    ) -> PyResult<Self> {
+        if columns.is_empty() || key.is_some_and(|key| key >= columns.len()) {
+            return Err(PyValueError::new_err("a page has at least one column, and its key is one of them"));
+        }
+        let wanted = Wanted { columns, key, most, keep };
+        Ok(Self(Decoder::new(wanted, gzipped, proof.map(|proof| proof.0.clone()))))
+    }
+
+    /// Whether every row that has come is kept, or was taken.
+    #[getter]
+    fn is_kept(&self) -> bool {
+        self.0.text().is_kept()
+    }
+
+    /// Bytes of rows that are kept now.
+    #[getter]
+    fn kept_size(&self) -> usize {
+        self.0.text().kept_size()
+    }
+
+    fn forget(&mut self) {
+        self.0.forget();
+    }
+
+    fn feed(&mut self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
+        let decoder = &mut self.0;
+        detached(py, || decoder.feed(data))
+    }
+
+    #[pyo3(signature = (expected=None))]
+    fn finish(&mut self, py: Python<'_>, expected: Option<u64>) -> PyResult<PyProof> {
+        let decoder = &mut self.0;
+        detached(py, || decoder.finish(expected)).map(PyProof)
+    }
+
+    #[pyo3(signature = (form, exact, *, emitted_at=0, size=1 << 20))]
+    fn lines(
+        &mut self,
+        py: Python<'_>,
+        form: &LineFormat,
+        exact: Py<PyAny>,
+        emitted_at: i64,
+        size: usize,
+    ) -> PyResult<Option<python_buffer::Lines>> {
+        let decoder = &mut self.0;
+        let mut exact = Callback(exact);
+        let taken = detached(py, || decoder.lines(&form.format, emitted_at, size, &mut exact))?;
+        Ok(taken.map(|taken| {
+            let unreadable = counts(&form.names, &taken.unreadable);
+            python_buffer::Lines::new(taken.text, taken.rows, unreadable)
+        }))
+    }
+}
+
+/// The counts that are not zero, by column.
+fn counts(names: &[String], counts: &[u64]) -> BTreeMap<String, u64> {
+    names.iter().cloned().zip(counts.iter().copied()).filter(|(_, count)| *count > 0).collect()
+}
+
+fn columns_of(columns: Vec<(String, String)>) -> PyResult<Vec<Column>> {
+    let read = |(name, kind): (String, String)| match Kind::named(&kind) {
+        Some(kind) => Ok(Column { name, kind }),
+        None => Err(PyValueError::new_err(format!("{kind} is not a kind of cell"))),
+    };
+    columns.into_iter().map(read).collect()
+}
+
+/// A Python object with the methods `json` and `scalar`.
+struct Callback(Py<PyAny>);
+
+impl ExactPath for Callback {
+    type Error = PyErr;
+
+    fn json(&mut self, column: usize, cell: &str) -> PyResult<Option<Vec<u8>>> {
+        Python::attach(|py| {
+            let json: Option<Bound<'_, PyBytes>> = self.0.call_method1(py, "json", (column, cell))?.extract(py)?;
+            Ok(json.map(|json| json.as_bytes().to_vec()))
+        })
+    }
+
+    fn scalar(&mut self, column: usize, cell: &str) -> PyResult<(Scalar, bool)> {
+        Python::attach(|py| {
+            let answer = self.0.call_method1(py, "scalar", (column, cell))?;
+            let (value, inexact): (Option<Bound<'_, PyAny>>, bool) = answer.extract(py)?;
+            let scalar = match value {
+                None => Scalar::Unreadable,
+                Some(value) => match value.extract::<i64>() {
+                    Ok(integer) => Scalar::Integer(integer),
+                    Err(_not_an_integer) => Scalar::Double(value.extract()?),
+                },
+            };
+            Ok((scalar, inexact))
+        })
+    }
+}
+
+/// Runs `work` while other Python threads may run. A panic becomes a [`CoreDefect`].
+fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Failure<PyErr>> + Send) -> PyResult<T> {
+    let done = py.detach(|| catch_unwind(AssertUnwindSafe(work)));
+    done.unwrap_or_else(|_panic| defect()).map_err(|failure| match failure {
+        Failure::Rejected(rejection) => PageRejected::new_err(rejection.to_string()),
+        Failure::Changed => PageChanged::new_err("the page is not the one that was proven"),
+        Failure::Misused(refusal) => PyRuntimeError::new_err(refusal),
+        Failure::Exact(error) => error,
+    })
+}
+
+thread_local! {
+    /// Where this thread panicked last.
+    static PANICKED_AT: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+fn defect<T>() -> Result<T, Failure<PyErr>> {
+    Err(Failure::Exact(CoreDefect::new_err(format!("the page core has a defect: {}", PANICKED_AT.take()))))
+}
+
+/// Notes where a panic was. Its own report would go to stderr and may quote a row.
+fn note_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map_or(String::new(), |location| {
+        let file = location.file().rsplit(['/', '\\']).next().unwrap_or_default();
+        format!("{file}, line {}", location.line())
+    });
+    PANICKED_AT.set(place);
+}
+
+/// Proves and encodes result pages of Bulk API 2.0 query jobs.
+#[pymodule]
+mod salesforce_bulk_core {
+    #[pymodule_export]
+    use super::{CoreDefect, LineFormat, PageChanged, PageDecoder, PageRejected, PyProof};
+    #[pymodule_export]
+    use crate::python_buffer::Lines;
+
+    /// Grows with every change that a caller has to follow.
+    #[pymodule_export]
+    const API: u32 = 1;
+
+    #[pymodule_init]
+    fn silence_panics() {
+        std::panic::set_hook(Box::new(super::note_panic));
+    }
+}

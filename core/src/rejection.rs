@@ -1,0 +1,67 @@
+//! Why a page cannot be what Salesforce meant to send. The sentences are those of the exact path.
+
+use std::fmt;
+
+use crate::machine::NotCsv;
+use crate::page::LONGEST_ROW;
+use crate::rows::BadRow;
+
+/// The page is refused. No variant holds a value of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// The gzip stream is cut, or its checks fail.
+    Gzip,
+    NotUtf8,
+    NotCsv(NotCsv),
+    /// The header line does not name the selected fields.
+    Header {
+        columns: usize,
+    },
+    /// The header line stands again among the rows.
+    HeaderAgain,
+    Width {
+        found: usize,
+        width: usize,
+    },
+    /// The page holds another number of rows than its response header says.
+    Count {
+        found: u64,
+        expected: u64,
+    },
+    RowTooLong,
+    /// The text is larger than the caller allows.
+    TooLarge {
+        most: u64,
+    },
+}
+
+impl From<BadRow> for Rejection {
+    fn from(bad: BadRow) -> Self {
+        match bad {
+            BadRow::NotCsv(error) => Self::NotCsv(error),
+            BadRow::Width { found, width } => Self::Width { found, width },
+        }
+    }
+}
+
+impl From<NotCsv> for Rejection {
+    fn from(error: NotCsv) -> Self {
+        Self::NotCsv(error)
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Gzip => write!(out, "its gzip encoding is damaged or cut"),
+            Self::NotUtf8 => write!(out, "the page is not UTF-8"),
+            Self::NotCsv(error) => write!(out, "the page is not CSV: {}", error.message()),
+            Self::Header { columns } => write!(out, "the header line does not name the {columns} selected fields"),
+            Self::HeaderAgain => write!(out, "the header line stands again among the rows"),
+            Self::Width { found, width } => write!(out, "a row has {found} cells where the header has {width}"),
+            Self::Count { found, expected } => write!(out, "it holds {found} rows where its header says {expected}"),
+            Self::RowTooLong => write!(out, "a row is longer than {LONGEST_ROW} bytes"),
+            Self::TooLarge { most } => write!(out, "its text is larger than {most} bytes"),
+        }
+    }
+}

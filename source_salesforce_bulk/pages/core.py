@@ -1,0 +1,41 @@
+"""The native page core, where it is installed, and the cells that it leaves to Python.
+
+The core (``core/``, distribution ``source-salesforce-bulk-core``) proves and encodes pages many times faster than
+Python can. It is certain of nearly every cell. The others come here: numbers with more digits than a double keeps or
+with an exponent in their text, and instants that versions of Python disagree about. So :mod:`pages.cells` decides what
+a cell is, with the core and without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from source_salesforce_bulk.pages.cells import READERS, UNREADABLE
+from source_salesforce_bulk.pages.json_cells import json_number
+from source_salesforce_bulk.pages.records import Column
+
+API: Final = 1
+"""What the core's own ``API`` has to be; an older or newer build of it is not used."""
+
+try:
+    import salesforce_bulk_core
+except ImportError:
+    HAS_CORE = False
+else:
+    HAS_CORE = getattr(salesforce_bulk_core, "API", None) == API
+
+
+class ExactCells:
+    """The core's ``ExactPath`` for pages with ``columns``. Immutable."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = tuple(columns)
+
+    def json(self, column: int, cell: str) -> bytes | None:
+        """The cell's value as JSON, without quotes around it; None where it cannot be its type."""
+        value = READERS[self._columns[column].kind](cell)
+        if value is UNREADABLE:
+            return None
+        # Of texts the core only asks for instants, in which nothing is escaped.
+        return value.encode() if isinstance(value, str) else json_number(value)
