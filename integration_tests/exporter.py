@@ -52,6 +52,9 @@ class Unwatched:
     def look(self) -> None:
         """See ``Watcher``."""
 
+    def end(self) -> None:
+        """See ``Watcher``."""
+
 
 class Exporter:
     """Exports from one simulated org into ``folder``. Keyword arguments overlay the configuration."""

@@ -184,22 +184,31 @@ def test_an_object_that_is_named_and_cannot_be_had_fails_and_the_others_are_expo
     org.control.fault("http_error", on="describe", object="Contact", status=404, times=None)
     exporter = Exporter(org, tmp_path, max_concurrent_jobs=jobs)
 
-    done = exporter.script(["Account", "Contact", "Oportunity"], "--metrics", f"json:{tmp_path / 'metrics.json'}")
+    done = exporter.script(["Account", "Contact"], "--metrics", f"json:{tmp_path / 'metrics.json'}")
 
     assert done.returncode == 3, done.stderr
     (manifest,) = exporter.manifests()
     assert manifest["status"] == "partial"
     statuses = {entry["object"]: entry["status"] for entry in manifest["objects"]}
-    assert statuses == {"Account": "complete", "Contact": "failed", "Oportunity": "failed"}
+    assert statuses == {"Account": "complete", "Contact": "failed"}
     errors = {entry["object"]: entry.get("error", "") for entry in manifest["objects"]}
-    assert "did you mean Opportunity?" in errors["Oportunity"]
     assert "Contact cannot be exported" in errors["Contact"]
     lines = [json.loads(line) for line in done.stderr.splitlines()]
-    assert {line["object"] for line in lines if line["level"] == "ERROR"} == {"Contact", "Oportunity"}
-    assert [line.split()[-1] for line in done.stdout.splitlines() if line.startswith("Oportunity ")] == ["failed"]
+    assert {line["object"] for line in lines if line["level"] == "ERROR"} == {"Contact"}
+    assert [line.split()[-1] for line in done.stdout.splitlines() if line.startswith("Contact ")] == ["failed"]
     told = json.loads((tmp_path / "metrics.json").read_text())
-    assert (told["objects"]["Oportunity"]["status"], told["run"]["Failed"]) == ("failed", 1)
+    assert (told["objects"]["Contact"]["status"], told["run"]["Failed"]) == ("failed", 1)
     assert_complete(exporter, org, "Account")
+
+
+def test_a_misspelt_object_begins_nothing_and_is_answered_with_the_nearest_name(
+    still_org: SimulatedOrg, tmp_path: Path
+) -> None:
+    jobs = len(still_org.control.jobs())
+    failed = Exporter(still_org, tmp_path).failure(["Account", "Oportunity"])
+    assert failed.consequence is Consequence.CONFIG
+    assert "did you mean Opportunity?" in failed.message
+    assert len(still_org.control.jobs()) == jobs
 
 
 def test_metrics_that_cannot_be_written_change_nothing_of_how_the_run_ended(

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import io
 import json
 import logging
 
 import pytest
-from rich.console import Console
 
-from source_salesforce_bulk.export.logs import ConsoleHandler, JsonLog, Sentences, set_up_logging
+from source_salesforce_bulk.export.logs import JsonLog, LogOptions, Sentences, StderrHandler, set_up_logging
 from source_salesforce_bulk.salesforce.secret_mask import SecretMask
 
 
@@ -50,16 +48,31 @@ def test_a_person_reads_time_and_sentence():
     assert Sentences(str).format(record("Look.", level=logging.WARNING))[8:] == " warning: Look."
 
 
-def test_everything_goes_to_the_one_handler():
-    out = io.StringIO()
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        (LogOptions(), ["info", "warning"]),
+        (LogOptions(verbose=True), ["debug", "info", "warning"]),
+        (LogOptions(quiet=True), ["warning"]),
+    ],
+)
+def test_everything_goes_to_the_one_handler_from_the_level_on_that_is_wanted(options, shown, capsys):
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     try:
-        set_up_logging(ConsoleHandler(Console(file=out, width=20)), Sentences(str))
-        logging.getLogger("salesforce_bulk.x").info("a sentence longer than the console is wide [not markup]")
+        set_up_logging(StderrHandler(), Sentences(str), options.level)
+        ours = logging.getLogger("salesforce_bulk.x")
+        ours.debug("debug")
+        ours.info("info")
+        ours.warning("warning")
         logging.getLogger("botocore.x").info("chatter")
     finally:
         logging.captureWarnings(capture=False)
         root.handlers[:] = before
         root.setLevel(level)
-    assert out.getvalue()[8:] == " a sentence longer than the console is wide [not markup]\n"
+    assert [line.split()[-1] for line in capsys.readouterr().err.splitlines()] == shown
+
+
+def test_numbers_of_an_event_are_fields_of_its_line():
+    said = json.loads(JsonLog("r1", str).format(record("half", event="progress", facts={"rows": 5, "level": "no"})))
+    assert (said["event"], said["rows"], said["level"]) == ("progress", 5, "INFO")

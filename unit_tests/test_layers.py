@@ -34,7 +34,8 @@ FLOORS: tuple[frozenset[str], ...] = (
 PURE: frozenset[str] = frozenset(
     """
     config config_keys config_values form
-    export.attempts export.begin export.coverage export.manifest export.outcomes
+    export.attempts export.begin export.coverage export.manifest export.outcomes export.overview export.tables
+    export.verdict
     extraction.interleaving extraction.job_events extraction.plan extraction.planner extraction.query_job
     extraction.quota extraction.selection extraction.sizing extraction.splitting extraction.stream_state
     extraction.windows

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from source_salesforce_bulk.export.missed_objects import missed_outcomes, nothing_to_export
+from source_salesforce_bulk.export.missed_objects import missed_outcomes, misspelt, nothing_to_export
 from source_salesforce_bulk.export.outcomes import ExitCode, exit_code, failure_code
 from source_salesforce_bulk.extraction.catalog import Survey
 from source_salesforce_bulk.salesforce.discovery import LeftOutObject
 
-GONE = LeftOutObject("Gone__c", "the org shows this user no object of that name", wanted=True)
+GONE = LeftOutObject("Gone__c", "the org shows this user no object of that name", wanted=True, unknown=True)
 REFUSED = LeftOutObject("Secret__c", "The user may not see it (describe, HTTP 403).", wanted=True)
 HINTED = LeftOutObject("CaseStatus", "the Bulk API does not support it")
 
@@ -32,6 +32,29 @@ def test_a_run_without_any_object_is_the_users_to_mend():
     assert failed.message.endswith("ask for it no longer.")
 
 
-def test_where_only_patterns_were_given_the_plan_says_more():
-    failed = nothing_to_export(Survey((), (HINTED,)), ["Case*", "X*"])
-    assert failed.message == "No object that can be exported matches Case*, X*. See why with `plan`."
+def test_a_pattern_that_only_fits_what_is_left_out_says_why():
+    failed = nothing_to_export(Survey((), (HINTED,), ("CaseStatus",)), ["Case*"])
+    assert failed.message == (
+        "No object that can be exported matches Case*: CaseStatus: the Bulk API does not support it."
+    )
+    many = tuple(LeftOutObject(f"Case{number}", "no") for number in range(5))
+    assert nothing_to_export(Survey((), many), ["Case*"]).message.endswith("Case2: no, and 2 more.")
+
+
+def test_a_pattern_that_fits_nothing_is_answered_with_the_nearest_name():
+    known = ("Account", "Opportunity", "Order")
+    assert nothing_to_export(Survey((), (), known), ["Oportun*"]).message == (
+        "The org shows this user no object that matches Oportun*; did you mean Opportunity?"
+    )
+    assert "`discover` lists" in nothing_to_export(Survey((), (), known), ["Nope*"]).message
+
+
+def test_a_name_that_was_never_exported_is_misspelt_and_one_that_was_is_gone():
+    survey = Survey((), (GONE, REFUSED, HINTED))
+    assert misspelt(survey, lambda name: name == "Gone__c") is None
+    wrong = misspelt(survey, lambda _: False)
+    assert wrong is not None
+    assert failure_code(wrong) is ExitCode.USAGE
+    assert "Gone__c" in wrong.message
+    assert "Secret__c" not in wrong.message, "the org has it: it fails alone"
+    assert wrong.message.endswith("Nothing was begun.")

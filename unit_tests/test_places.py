@@ -51,6 +51,27 @@ def test_what_lies_on_this_machine_needs_no_aws(asked, option, text, kind):
     assert asked == []
 
 
+@pytest.mark.parametrize("written", ["out", "./out", "x/../out", "{here}/out", "file://{here}/out"])
+def test_a_folder_may_be_written_as_a_path(asked, tmp_path, written):
+    assert places.destination(written.format(here=tmp_path)).url == (tmp_path / "out").as_uri()
+    assert type(places.state_registry("state", FakeClock())) is LocalStates
+    assert type(places.schema_registry("~/schemas", FakeClock())) is LocalSchemas
+    assert places.destination("100% #1?").url.endswith("/100%25%20%231%3F")
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "near"),
+    [
+        ("destination", "s3a://b/x", "s3://"),
+        ("destination", "fil:///x", "file:///"),
+        ("state", "dynamo://t", "dynamodb://"),
+    ],
+)
+def test_a_misspelt_place_is_answered_with_the_nearest(asked, option, text, near):
+    with pytest.raises(UnknownPlace, match=f"Did you mean {near}"):
+        OPTIONS[option](text)
+
+
 @pytest.mark.parametrize(
     ("option", "url", "kind", "service", "about"),
     [
@@ -80,9 +101,13 @@ def test_a_destination_is_where_it_was_said_to_be(asked, written, url):
 @pytest.mark.parametrize(
     ("option", "texts", "instead"),
     [
-        ("destination", ["/out", "out", "", "gs://bucket", "s3://", "s3:///x"], "file:///directory or s3://"),
-        ("state", ["/state", "s3://bucket", "dynamodb://", "dynamodb://table/x"], "file:///directory or dynamodb://"),
-        ("schemas", ["schemas", "glue://", "glue://a/b", "dynamodb://t"], "file:///directory or glue://"),
+        ("destination", ["/", "", "gs://bucket", "s3://", "s3:///x", "s3a://bucket/x"], "file:///data, or s3://"),
+        (
+            "state",
+            ["s3://bucket", "dynamodb://", "dynamodb://table/x", "dynamodb:table"],
+            "file:///data, or dynamodb://",
+        ),
+        ("schemas", ["glue://", "glue://a/b", "dynamodb://t"], "file:///data, or glue://"),
         ("metrics", ["", "json", "json:", "cloudwatch", "file:///x"], "none, emf or json:PATH"),
     ],
 )
@@ -90,7 +115,8 @@ def test_what_is_no_place_is_named_with_what_to_write_instead(asked, option, tex
     for text in texts:
         with pytest.raises(UnknownPlace) as raised:
             OPTIONS[option](text)
-        assert str(raised.value).startswith(f"{text} is no ")
+        said = str(raised.value)
+        assert said.startswith((f"{text!r} is not a valid ", f"{text} is no place"))
         assert instead in str(raised.value)
     assert asked == []
 

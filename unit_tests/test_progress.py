@@ -1,124 +1,119 @@
 from __future__ import annotations
 
 import io
+import logging
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from rich.console import Console
 
+from source_salesforce_bulk.export.object_export import ObjectExport
 from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome
-from source_salesforce_bulk.export.progress import PLAIN_LINE_EVERY, LiveBars, PlainLines, print_summary
-from source_salesforce_bulk.export.run import ExportResult
+from source_salesforce_bulk.export.overview import ObjectView, Standing
+from source_salesforce_bulk.export.progress import LINE_EVERY, LiveBars, MinuteLines, Pulse, describe, summary
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.registries.state import DataFile
 from source_salesforce_bulk.salesforce.failures import Consequence
 
 
-def export_of(name: str, standing: str = "queued", records: int = 0, known_rows: int | None = None) -> SimpleNamespace:
-    """An object's export, as far as progress looks at it."""
-    return SimpleNamespace(
-        name=name,
-        standing=standing,
-        metrics=ObjectMetrics(records=records),
-        known_rows=known_rows,
-        outcome=ObjectOutcome(name),
-    )
+def view(name: str = "Account", standing: Standing = Standing.DOWNLOADING, rows: int = 0, **facts) -> ObjectView:
+    return ObjectView(name, standing, rows, facts.pop("known", None), **facts)
 
 
-class Lines:
-    """Plain lines, and the time at which they are written."""
+class Run:
+    """Objects that move, and the time at which they are looked at."""
 
-    def __init__(self, *objects: SimpleNamespace) -> None:
+    def __init__(self, *views: ObjectView) -> None:
         self.now = 100.0
-        self.lines: list[str] = []
-        self.progress = PlainLines(self.lines.append, lambda: self.now)
-        self.progress.begin(objects)
-        self.progress.look()
+        self.objects = [SimpleNamespace(view=one) for one in views]
+
+    def exports(self) -> list[ObjectExport]:
+        return cast(list[ObjectExport], self.objects)
+
+    def monotonic(self) -> float:
+        return self.now
 
 
-def test_what_an_object_does_is_said_when_it_changes():
-    account = export_of("Account", known_rows=1200)
-    said = Lines(account)
-    assert said.lines == []
-    account.standing = "running in Salesforce"
-    said.progress.look()
-    said.progress.look()
-    assert said.lines == ["Account: running in Salesforce, 0 of 1,200 rows"]
+def test_a_line_a_minute_and_no_more(caplog):
+    caplog.set_level(logging.INFO)
+    run = Run(view(rows=500))
+    lines = MinuteLines("r1", jobs_only=False, monotonic=run.monotonic)
+    lines.begin(run.exports())
+    for _ in range(int(3 * LINE_EVERY) + 1):
+        lines.look()
+        run.now += 1
+    assert len(caplog.records) == 3
+    assert "0 of 1 objects read, 1 running; 500 rows" in caplog.text
+    assert caplog.records[0].facts["rows"] == 500
+    assert caplog.records[0].event == "progress"
 
 
-def test_rows_are_said_now_and_then():
-    account = export_of("Account", "downloading")
-    said = Lines(account)
-    said.lines.clear()
-    account.metrics.records = 500
-    said.now += PLAIN_LINE_EVERY - 1
-    said.progress.look()
-    assert said.lines == []
-    said.now += 1
-    said.progress.look()
-    assert said.lines == ["Account: downloading, 500 rows, 50 rows/s"]
-    said.now += 2 * PLAIN_LINE_EVERY
-    said.progress.look()
-    assert len(said.lines) == 1, "nothing has moved"
+@pytest.mark.parametrize("jobs_only", [True, False])
+def test_a_stuck_job_is_told_every_minute(caplog, jobs_only):
+    caplog.set_level(logging.INFO)
+    run = Run(view(standing=Standing.WAITING, job="750A", waiting=200.0))
+    lines = MinuteLines("r1", jobs_only=jobs_only, monotonic=run.monotonic)
+    lines.begin(run.exports())
+    for _ in range(2):
+        run.now += LINE_EVERY
+        lines.look()
+    said = [record.getMessage() for record in caplog.records if "750A" in record.getMessage()]
+    assert said == ["Account: Salesforce has been working on query job 750A for 3 min 20 s"] * 2
+    assert len(caplog.records) == (2 if jobs_only else 4)
 
 
-def test_the_end_says_what_has_not_been_said():
-    account = export_of("Account", "downloading")
-    said = Lines(account)
-    account.standing, account.metrics.records = "done", 7
-    said.progress.end()
-    assert said.lines[-1] == "Account: done, 7 rows"
+def test_the_rate_is_that_of_the_last_minutes():
+    run = Run(view(rows=0))
+    pulse = Pulse(run.monotonic)
+    pulse.begin(run.exports())
+    assert pulse.take().rate is None
+    run.now += 10
+    run.objects[0].view = view(rows=500)
+    assert pulse.take().rate == 50.0
+    for _ in range(400):
+        run.now += 1
+        assert pulse.take().elapsed == run.now - 100.0
+    assert pulse.take().rate is None, "nothing has come for minutes"
 
 
-def test_bars_show_who_is_at_work_first():
+def test_what_an_object_does_is_said_with_what_is_known():
+    assert describe(view(standing=Standing.WAITING)) == "running in Salesforce"
+    assert describe(view(rows=500, known=1200)) == "downloading, 500 of 1,200 rows"
+    assert describe(view(standing=Standing.WAITING, known=0)) == "running in Salesforce, 0 of 0 rows"
+
+
+def test_bars_are_for_objects_under_way():
     screen = io.StringIO()
-    console = Console(file=screen, force_terminal=True, width=100)
-    queued = [export_of(f"Queued{number:02d}") for number in range(40)]
-    busy = export_of("Busy", "downloading", records=500, known_rows=1000)
-    bars = LiveBars(console)
-    bars.begin([*queued, busy])
+    run = Run(
+        *(view(f"Queued{number:02d}", Standing.QUEUED) for number in range(40)),
+        *(view(f"Busy{number:02d}", rows=500, known=1000) for number in range(30)),
+    )
+    bars = LiveBars(Console(file=screen, force_terminal=True, width=100), MinuteLines("r1", jobs_only=True))
+    bars.begin(run.exports())
     try:
         bars.look()
-        shown = [task.description for task in bars._progress.tasks if task.visible]
-        (task,) = [task for task in bars._progress.tasks if task.description == "Busy"]
+        assert {task.description for task in bars._progress.tasks if task.description != "all objects"} == {
+            f"Busy{number:02d}" for number in range(20)
+        }
+        run.objects[40].view = view("Busy00", Standing.READ, 1000)
+        bars.look()
+        names = [task.description for task in bars._progress.tasks]
+        assert "Busy00" not in names
+        assert "Busy20" in names
     finally:
         bars.end()
-    assert "Busy" in shown
-    assert len(shown) == 20
-    assert (task.completed, task.total, task.fields["standing"]) == (500, 1000, "downloading")
-    assert "500 of 1,000 rows" in screen.getvalue()
+    assert "0 of 70 objects read" in screen.getvalue()
 
 
-def test_bars_of_no_object_begin_and_end():
-    screen = io.StringIO()
-    bars = LiveBars(Console(file=screen, force_terminal=True))
-    bars.begin([])
-    began = bars._progress.live.is_started
-    bars.look()
-    bars.end()
-    assert (began, bars._progress.live.is_started) == (True, False)
-    assert "rows" not in screen.getvalue()
-
-
-def test_bars_that_never_began_end_without_a_word():
-    """A run may fail before its objects are known."""
-    screen = io.StringIO()
-    LiveBars(Console(file=screen, force_terminal=True)).end()
-    assert screen.getvalue().strip() == ""
-
-
-@pytest.mark.parametrize("manifest", [None, "s3://bucket/_manifests/r1.json"])
-def test_the_table_tells_what_became_of_each_object(manifest):
-    out = io.StringIO()
-    account, lead = export_of("Account", records=1200), export_of("Lead")
-    account.outcome.files = (DataFile("a", 1200, 10, "750A", None),)
-    account.outcome.rows = 1200
-    lead.outcome.failure = ExportFailed(Consequence.CONFIG, "no")
-    result = ExportResult(3, (account.outcome, lead.outcome), manifest)
-    print_summary(Console(file=out, width=100), result, {"Account": account.metrics, "Lead": lead.metrics}.__getitem__)
-    lines = out.getvalue().splitlines()
-    assert [line.split()[0] for line in lines[:3]] == ["object", "Account", "Lead"]
-    assert "1,200" in lines[1]
-    assert lines[1].rstrip().endswith("complete")
-    assert lines[2].rstrip().endswith("failed")
-    assert lines[3:] == ([f"Manifest: {manifest}"] if manifest else [])
+def test_the_table_says_what_became_of_each_object():
+    file = DataFile("Account/run=r/w00000-p000000.parquet", 7, 100, "750A", None)
+    outcomes = [
+        ObjectOutcome("Account", files=(file,), rows=7),
+        ObjectOutcome("Contact", ExportFailed(Consequence.CONFIG, "no")),
+        ObjectOutcome("Lead", stopped=True),
+    ]
+    lines = summary(outcomes, lambda _: ObjectMetrics(jobs=2, retries=1)).splitlines()
+    assert lines[0].split() == ["object", "rows", "files", "jobs", "API", "calls", "retries", "status"]
+    assert lines[1].split() == ["Account", "7", "1", "2", "0", "1", "complete"]
+    assert [line.split()[-1] for line in lines[2:]] == ["failed", "stopped"]

@@ -1,18 +1,23 @@
-"""The console script ``salesforce-bulk``: plan and export without Airbyte. Exit codes are in design section 1.3."""
+"""The console script ``salesforce-bulk``: its commands and their options. What a command does is loaded when it runs.
+
+Exit codes are in docs/contracts.md.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
+from importlib.metadata import version
 from typing import Any, NoReturn, TypeVar
 
 import click
 
-from source_salesforce_bulk.export.export_command import ExportOptions, run_export
+from source_salesforce_bulk.export import options as shared
+from source_salesforce_bulk.export.logs import LogOptions
+from source_salesforce_bulk.export.options import Word, option
 from source_salesforce_bulk.export.outcomes import ExitCode
-from source_salesforce_bulk.export.page_files import FORMATS
-from source_salesforce_bulk.export.plan_command import PlanOptions, run_plan
 from source_salesforce_bulk.signals import Overdue, Stop
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,72 +40,193 @@ def main() -> NoReturn:
         code = ExitCode.USAGE
     except (Overdue, click.Abort):
         code = stop.exit_code
-    sys.stdout.flush()
-    sys.stderr.flush()
+    code = _flushed(code)
     os._exit(stop.exit_code or code)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def _flushed(code: int) -> int:
+    """The exit code once stdout is out; that of a run to be repeated where its disk is full or its reader is gone."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            code = code or ExitCode.RUN_AGAIN
+    return code
+
+
+class Commands(click.Group):
+    """A group that answers a wrong command with the nearest right one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """See ``click.Group.resolve_command``."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1, cutoff=0.5)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            ctx.fail(f"There is no command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(version("source-salesforce-bulk"), prog_name="salesforce-bulk")
 def commands() -> None:
     """Export Salesforce objects with Bulk API 2.0, without Airbyte.
+
+    \b
+    A first export:
+      salesforce-bulk check    --config config.json
+      salesforce-bulk plan     --config config.json --object Account
+      salesforce-bulk export   --config config.json --object Account \\
+          --destination out --state state --schemas schemas
+      salesforce-bulk report   --state state --last
+
+    \b
+    Options come from the command line, else from the environment (SALESFORCE_BULK_CONFIG for --config),
+    else from a YAML file (--job), else they have the default shown.
 
     \b
     Exit codes:
       0        done
       1        a defect of this program
-      2        usage or configuration
+      2        usage or configuration; nothing was begun
       3        some objects failed for good, or were stopped by --on-drift fail
-      75       run again: a lost lease, a quota, trouble that passes
+      75       run again: a lost lease, a quota, a passing failure
       130/143  stopped by a signal; the next run continues
     """  # noqa: D301 - click wants the character, to keep the lines
 
 
-def _config_options(command: F) -> F:
-    config = click.option(
-        "--config",
-        required=True,
-        metavar="FILE|env:NAME|secretsmanager://NAME",
-        help="The connector's configuration.",
-    )
-    objects = click.option(
-        "--object",
-        "objects",
-        multiple=True,
-        metavar="PATTERN",
-        help="Objects to take, by name or pattern; may be repeated. Default: as the configuration says.",
-    )
-    return config(objects(command))
+def _command(*of: Callable[[Any], Any]) -> Callable[[F], Any]:
+    """A command with these options, a job file and the options of logs."""
+    decorators: tuple[Callable[[Any], Any], ...] = (shared.job_option, *of, shared.log_options)
+
+    def decorate(function: F) -> Any:
+        decorated: Any = click.pass_obj(function)
+        for one in reversed(decorators):
+            decorated = one(decorated)
+        return commands.command()(decorated)
+
+    return decorate
 
 
-@commands.command()
-@_config_options
-@click.option("--destination", required=True, metavar="file:///DIR|s3://BUCKET/PREFIX", help="Where the files go.")
-@click.option("--format", "format_name", type=click.Choice(sorted(FORMATS)), default="parquet", show_default=True)
-@click.option("--state", required=True, metavar="file:///DIR|dynamodb://TABLE", help="Where progress is kept.")
-@click.option("--schemas", required=True, metavar="file:///DIR|glue://REGISTRY", help="Where schemas are kept.")
-@click.option("--on-drift", type=click.Choice(["warn", "fail"]), default="warn", show_default=True)
-@click.option("--event-bus", metavar="NAME|ARN", help="The EventBridge bus that hears of schema changes.")
-@click.option(
-    "--run-id",
-    envvar="SALESFORCE_BULK_RUN_ID",
-    metavar="ID",
-    help="Default: the UTC time and six characters.",
+def _logs(options: dict[str, Any]) -> LogOptions:
+    """The options of logs, taken out of ``options``."""
+    return LogOptions(options.pop("log_format"), verbose=options.pop("verbose"), quiet=options.pop("quiet"))
+
+
+@_command(shared.config_option, shared.object_option, shared.json_option)
+def check(stop: Stop, /, **options: Any) -> int:
+    """Log in, try Bulk API 2.0, and say as whom and on which org."""
+    from source_salesforce_bulk.export.check_command import CheckOptions, run_check  # noqa: PLC0415
+
+    return run_check(CheckOptions(logs=_logs(options), **options), stop)
+
+
+@_command(
+    shared.config_option,
+    shared.object_option,
+    shared.json_option,
+    click.option("--catalog", metavar="FILE", help="Write a configured catalog for `source-salesforce-bulk read`."),
 )
-@click.option("--start-over", is_flag=True, help="Read everything again, whatever the state says.")
-@click.option("--continue-here", is_flag=True, help="Go on although the files were moved to this --destination.")
-@click.option("--metrics", default="none", show_default=True, metavar="none|emf|json:PATH", help="Where metrics go.")
-@click.pass_obj
-def export(stop: Stop, /, **options: Any) -> int:
-    """Export objects to Parquet or JSON lines, and continue where the last run stopped."""
-    return run_export(ExportOptions(**options), stop)
+def discover(stop: Stop, /, **options: Any) -> int:
+    """List the objects that can be exported, with key, cursor and number of fields."""
+    from source_salesforce_bulk.export.discover_command import DiscoverOptions, run_discover  # noqa: PLC0415
+
+    return run_discover(DiscoverOptions(logs=_logs(options), **options), stop)
 
 
-@commands.command()
-@_config_options
-@click.option("--state", metavar="file:///DIR|dynamodb://TABLE", help="Plan from where the objects stand there.")
-@click.option("--confirm", is_flag=True, help="Ask the org whether Bulk takes each object: one tiny job each.")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
-@click.pass_obj
+@_command(
+    shared.config_option,
+    shared.object_option,
+    shared.state_option(required=False),
+    click.option("--confirm", is_flag=True, help="Ask the org whether Bulk takes each object: one tiny job each."),
+    shared.json_option,
+)
 def plan(stop: Stop, /, **options: Any) -> int:
     """Say what an export would do, and what the org has left for it. Reads no row."""
-    return run_plan(PlanOptions(**options), stop)
+    from source_salesforce_bulk.export.plan_command import PlanOptions, run_plan  # noqa: PLC0415
+
+    return run_plan(PlanOptions(logs=_logs(options), **options), stop)
+
+
+@_command(
+    shared.config_option,
+    shared.object_option,
+    shared.destination_option,
+    option("--format", "format_name", type=Word(shared.FORMAT_NAMES), default="parquet", show_default=True),
+    shared.state_option(required=True),
+    shared.schemas_option,
+    option(
+        "--on-drift",
+        type=Word(shared.DRIFT_POLICIES),
+        default="warn",
+        show_default=True,
+        help="What a changed schema does to its object.",
+    ),
+    option("--event-bus", metavar="NAME|ARN", help="The EventBridge bus to which schema changes are sent."),
+    option("--run-id", metavar="ID", help="The same id again continues a run. Default: UTC time and six characters."),
+    option("--metrics", default="none", show_default=True, metavar="none|emf|json:PATH", help="Where metrics go."),
+    click.option("--start-over", is_flag=True, help="Read every row again, whatever the state says."),
+    option("--continue-here", is_flag=True, help="Go on although the files were moved to this --destination."),
+    shared.json_option,
+)
+def export(stop: Stop, /, **options: Any) -> int:
+    """Export objects to Parquet or JSON lines, and continue where the last run stopped."""
+    from source_salesforce_bulk.export.export_command import ExportOptions, run_export  # noqa: PLC0415
+
+    return run_export(ExportOptions(logs=_logs(options), **options), stop)
+
+
+@commands.group()
+def state() -> None:
+    """See how far objects are, or let one begin anew."""
+
+
+_organization = click.option("--organization", metavar="ID", help="Where the registry knows several organizations.")
+
+
+@state.command("list")
+@shared.job_option
+@shared.state_option(required=True)
+@shared.json_option
+@click.pass_obj
+def list_states(stop: Stop, /, **options: Any) -> int:
+    """List every object with how far it has been read."""
+    from source_salesforce_bulk.export.state_command import run_list  # noqa: PLC0415
+
+    return run_list(stop, **options)
+
+
+@state.command("show")
+@click.argument("name", metavar="OBJECT")
+@shared.job_option
+@shared.state_option(required=True)
+@_organization
+@click.pass_obj
+def show_state(stop: Stop, /, **options: Any) -> int:
+    """Show all that is kept of one object, as JSON."""
+    from source_salesforce_bulk.export.state_command import run_show  # noqa: PLC0415
+
+    return run_show(stop, **options)
+
+
+@state.command("reset")
+@click.argument("names", metavar="OBJECT...", nargs=-1, required=True)
+@shared.job_option
+@shared.state_option(required=True)
+@_organization
+@click.pass_obj
+def reset_state(stop: Stop, /, **options: Any) -> int:
+    """Forget objects: the next export reads them from their beginning."""
+    from source_salesforce_bulk.export.state_command import run_reset  # noqa: PLC0415
+
+    return run_reset(stop, **options)
+
+
+@commands.command()
+@click.option("--job", is_flag=True, help="Of a job file, in place of the configuration.")
+def spec(job: bool) -> int:
+    """Print the JSON Schema of the configuration, or of a job file."""
+    from source_salesforce_bulk.export.spec_command import run_spec  # noqa: PLC0415
+
+    return run_spec(job=job)

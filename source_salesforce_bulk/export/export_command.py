@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 import click
-from rich.console import Console
 
 from source_salesforce_bulk.export import places
 from source_salesforce_bulk.export.aws_clients import aws_client
 from source_salesforce_bulk.export.begin import Wish
 from source_salesforce_bulk.export.destination import Destination
+from source_salesforce_bulk.export.logs import LogOptions
 from source_salesforce_bulk.export.metrics import RunReport, counts_of, publish
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
 from source_salesforce_bulk.export.page_files import FORMATS, FileMaker, PageFiles
-from source_salesforce_bulk.export.progress import LiveBars, PlainLines, print_summary
-from source_salesforce_bulk.export.run import ExportPlaces, ExportRun
+from source_salesforce_bulk.export.progress import LiveBars, MinuteLines, summary
+from source_salesforce_bulk.export.run import ExportPlaces, ExportResult, ExportRun, Watcher
 from source_salesforce_bulk.export.schema_watch import EventBus, SchemaWatch
 from source_salesforce_bulk.export.session import Session, new_run_id
-from source_salesforce_bulk.extraction.metrics import RunMetrics
+from source_salesforce_bulk.extraction.metrics import ObjectMetrics, RunMetrics
 from source_salesforce_bulk.registries.state import organization_key
 from source_salesforce_bulk.salesforce.failures import Consequence
 from source_salesforce_bulk.signals import Stop
@@ -49,6 +51,8 @@ class ExportOptions:
     metrics: str
     start_over: bool = False
     continue_here: bool = False
+    as_json: bool = False
+    logs: LogOptions = field(default_factory=LogOptions)
 
 
 MakeFiles = Callable[[Destination, str], tuple[FileMaker, Destination]]
@@ -62,7 +66,7 @@ def run_export(options: ExportOptions, stop: Stop, make_files: MakeFiles | None 
     that hears nothing cannot ring.
     """
     run_id = options.run_id if options.run_id is not None else new_run_id(datetime.now(UTC))
-    session = Session(stop, run_id)
+    session = Session(stop, run_id, options.logs)
     session.begin()
     make = make_files or (lambda destination, _: (PageFiles(FORMATS[options.format_name]), destination))
     return session.ended(lambda: _with_metrics(options, _Command(options, session, make)))
@@ -98,7 +102,7 @@ class _Command:
             text = "--run-id takes letters, digits, points, dashes and underscores, beginning with a letter or digit."
             raise ExportFailed(Consequence.CONFIG, text)
         self.watch = _schema_watch(options, session)
-        watcher = LiveBars(session.console) if session.live else PlainLines(click.echo)
+        watcher = _watcher(options, session)
         page_files, destination = self.make_files(places.destination(options.destination), session.run_id)
         where = ExportPlaces(
             destination=destination,
@@ -115,7 +119,7 @@ class _Command:
             result = self.run.run()
         finally:
             watcher.end()
-        print_summary(Console(), result, self.run.connection.metrics.of)
+        _tell(options, result, self.run.connection.metrics.of)
         return session.stop.exit_code or result.code
 
     def report(self, code: int, seconds: float) -> RunReport:
@@ -134,6 +138,49 @@ class _Command:
             ],
             run_only=counts_of(metrics.of(None)),
         )
+
+
+def _watcher(options: ExportOptions, session: Session) -> Watcher:
+    live = session.live and not options.logs.quiet
+    lines = MinuteLines(session.run_id, jobs_only=live)
+    if not live:
+        return lines
+    from rich.console import Console  # noqa: PLC0415 - only on a terminal
+
+    console = Console(stderr=True)
+    session.stderr.write = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    return LiveBars(console, lines)
+
+
+def _tell(options: ExportOptions, result: ExportResult, metrics_of: Callable[[str], ObjectMetrics]) -> None:
+    """How the run has ended, on stdout."""
+    if options.as_json:
+        click.echo(json.dumps(result_as_json(result, metrics_of), indent=2))
+        return
+    click.echo(summary(result.outcomes, metrics_of))
+    if result.manifest:
+        click.echo(f"Manifest: {result.manifest}")
+
+
+def result_as_json(result: ExportResult, metrics_of: Callable[[str], ObjectMetrics]) -> dict[str, object]:
+    """The end of a run as JSON."""
+    return {
+        "code": int(result.code),
+        "manifest": result.manifest,
+        "objects": [
+            {
+                "object": outcome.object_name,
+                "status": outcome.status,
+                "error": outcome.failure.message if outcome.failure is not None else None,
+                "rows": outcome.rows,
+                "files": len(outcome.files),
+                "jobs": metrics_of(outcome.object_name).jobs,
+                "api_calls": metrics_of(outcome.object_name).calls.total(),
+                "retries": metrics_of(outcome.object_name).retries,
+            }
+            for outcome in result.outcomes
+        ],
+    }
 
 
 def _schema_watch(options: ExportOptions, session: Session) -> SchemaWatch:

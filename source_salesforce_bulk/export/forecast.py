@@ -134,6 +134,12 @@ def calls_without_polls(forecasts: list[ObjectForecast], asked: int) -> int | No
     return asked + jobs * CALLS_PER_JOB + sum(count or 0 for count in pages)
 
 
+def least_calls(forecast: ObjectForecast) -> float:
+    """The API calls that an object takes at least: jobs that are complete at once, and a page for each."""
+    pages = forecast.jobs if forecast.pages is None else forecast.pages
+    return float(forecast.jobs * (CALLS_PER_JOB + POLLS_PER_JOB[0]) + pages)
+
+
 def calls(without_polls: int | None, jobs: int) -> int | None:
     """All API calls, where polls cannot change the number by more than :data:`TOLERANCE`; else None."""
     if without_polls is None:

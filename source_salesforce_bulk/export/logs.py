@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-
-from rich.console import Console
 
 # Attributes that our own log calls attach, by the name that they have in a line.
 _FACTS = {
@@ -18,20 +18,48 @@ _FACTS = {
     "event": "event",
     "drift": "drift",
 }
+_OURS = ("salesforce_bulk", "airbyte")
 # Their informational lines are not about the export.
 _QUIET = ("boto3", "botocore", "py4j", "s3transfer", "urllib3")
 
 
-class ConsoleHandler(logging.Handler):
-    """Log lines above the live display of a terminal."""
+@dataclass(frozen=True, slots=True)
+class LogOptions:
+    """How the user wants the log. ``log_format``: text, json, or None for the one that suits stderr."""
 
-    def __init__(self, console: Console) -> None:
+    log_format: str | None = None
+    verbose: bool = False
+    quiet: bool = False
+
+    @property
+    def level(self) -> int:
+        """The lowest level that is shown."""
+        if self.quiet:
+            return logging.WARNING
+        return logging.DEBUG if self.verbose else logging.INFO
+
+
+class StderrHandler(logging.Handler):
+    """Writes lines to stderr, above a live display where one has been set up."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self._console = console
+        self.write: Callable[[str], object] = _to_stderr
 
     def emit(self, record: logging.LogRecord) -> None:
-        """See the class."""
-        self._console.print(self.format(record), markup=False, highlight=False, soft_wrap=True)
+        """See the class. A line that stderr does not take is dropped, because there is nowhere left to report it."""
+        try:
+            self.write(self.format(record))
+        except OSError:
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Nothing."""
+
+
+def _to_stderr(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 class JsonLog(logging.Formatter):
@@ -54,6 +82,7 @@ class JsonLog(logging.Formatter):
         for attribute, name in _FACTS.items():
             if (value := getattr(record, attribute, None)) is not None:
                 line[name] = value
+        line = {**getattr(record, "facts", {}), **line}
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
@@ -72,12 +101,18 @@ class Sentences(logging.Formatter):
         )
 
 
-def set_up_logging(handler: logging.Handler, formatter: logging.Formatter) -> None:
-    """Let everything that the package logs go to ``handler`` alone."""
+def set_up_logging(handler: logging.Handler, formatter: logging.Formatter, level: int = logging.INFO) -> None:
+    """Let everything that is logged go to ``handler`` alone, of the package's own what has ``level`` or more.
+
+    Loggers of the package let everything through, because further handlers may want more than a user does.
+    """
     handler.setFormatter(formatter)
+    handler.setLevel(level)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(logging.DEBUG)
     logging.captureWarnings(capture=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

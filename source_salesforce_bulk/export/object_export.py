@@ -22,6 +22,7 @@ from source_salesforce_bulk.export.coverage import Coverage
 from source_salesforce_bulk.export.manifest import highest_window, page_path
 from source_salesforce_bulk.export.opening import Opening
 from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome
+from source_salesforce_bulk.export.overview import ObjectView, Standing
 from source_salesforce_bulk.export.page_files import FileMaker
 from source_salesforce_bulk.export.schema_watch import SchemaWatch
 from source_salesforce_bulk.export.storage_failures import defect, storage_failure, unusable_state
@@ -29,7 +30,7 @@ from source_salesforce_bulk.extraction.catalog import ReadableObject, plan_objec
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
-from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
+from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage, WindowRead
 from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.query_job import Phase
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, StateError, jobs_named, sound_points
@@ -53,6 +54,14 @@ from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Sal
 
 LOGGER = logging.getLogger("salesforce_bulk.export")
 
+_STANDINGS: Mapping[Phase, Standing] = {
+    Phase.PLANNED: Standing.SLOT,
+    Phase.PROBING: Standing.PROBING,
+    Phase.CREATING: Standing.CREATING,
+    Phase.WAITING: Standing.WAITING,
+    Phase.READY: Standing.DOWNLOADING,
+    Phase.SPLITTING: Standing.CUTTING,
+}
 _AGAIN = "Nothing is lost; run again later."
 
 
@@ -76,6 +85,7 @@ class Export:
     states: StateRegistry
     schemas: SchemaWatch
     upper_bound: Callable[[], datetime]
+    monotonic: Callable[[], float]
 
     @property
     def run_id(self) -> str:
@@ -111,23 +121,42 @@ class ObjectExport:
         return self.readable.sobject.name
 
     @property
-    def standing(self) -> str:
-        """What it is doing now, in a word or two for the progress display."""
-        if self.outcome.failure is not None:
-            return self.outcome.status
-        if self._done or (self._read is not None and self._read.finished):
-            return "done"
+    def view(self) -> ObjectView:
+        """The object as it stands now, for whoever shows progress."""
         front = self._read.front if self._read is not None else None
-        if front is None or front.job.phase in (Phase.PLANNED, Phase.CREATING, Phase.SPLITTING):
-            return "queued"
-        return "downloading" if front.job.phase is Phase.READY else "running in Salesforce"
+        waits = front is not None and front.job.phase is Phase.WAITING and front.job.started is not None
+        return ObjectView(
+            name=self.name,
+            standing=self._standing(front),
+            rows=self.metrics.records,
+            known_rows=self._known_rows,
+            job=front.job.job_id if front is not None and waits else None,
+            waiting=self._export.monotonic() - (front.job.started or 0.0) if front is not None and waits else 0.0,
+        )
+
+    def _standing(self, front: WindowRead | None) -> Standing:
+        if self.outcome.failure is not None:
+            return Standing.AGAIN if self.outcome.failure.consequence is Consequence.TRANSIENT else Standing.FAILED
+        if self._done or (self._read is not None and self._read.finished):
+            return Standing.READ
+        if self._lease is None:
+            return Standing.QUEUED
+        return Standing.PREPARING if front is None else _STANDINGS.get(front.job.phase, Standing.PREPARING)
 
     @property
-    def known_rows(self) -> int | None:
-        """The rows this run will bring: what the org says of its jobs, else its estimate; None where nobody knows."""
-        if self._read is not None and (self._read.expected_rows or self._done):
-            return self._read.expected_rows
-        return self.expected
+    def _known_rows(self) -> int | None:
+        """The rows this run will bring, where its jobs or an estimate of the whole object say so."""
+        if self._done:
+            return self.metrics.records
+        if self._read is None:
+            return None
+        known = all(window.job.records is not None or window.expected is not None for window in self._read.windows)
+        return self._read.expected_rows if known else None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all its rows have been read and written."""
+        return self._done
 
     @property
     def jobs_named(self) -> frozenset[str]:

@@ -35,12 +35,14 @@ class ExportFailed(Exception):
 class ObjectOutcome:
     """One object of a run, as the manifest and the final table tell it.
 
-    ``busy``: another run was exporting it, and that is why this one has failed.
+    ``busy``: another run was exporting it, and that is why this one has failed. ``stopped``: the run was stopped before
+    a manifest could name the object's rows.
     """
 
     object_name: str
     failure: ExportFailed | None = None
     busy: bool = False
+    stopped: bool = False
     files: tuple[DataFile, ...] = ()
     rows: int = 0
     schema_version: int | None = None
@@ -49,9 +51,9 @@ class ObjectOutcome:
 
     @property
     def status(self) -> str:
-        """``complete``, or what an operator should do about it: ``run again`` or ``failed``."""
+        """``complete``, ``stopped``, or what an operator should do about it: ``run again`` or ``failed``."""
         if self.failure is None:
-            return "complete"
+            return "stopped" if self.stopped else "complete"
         return "run again" if self.failure.consequence is Consequence.TRANSIENT else "failed"
 
 

@@ -1,14 +1,18 @@
 """The places that the command line names, as the objects that keep them. boto3 is asked for clients only when needed.
 
---destination file:///dir | s3://bucket/prefix
---state       file:///dir | dynamodb://table
---schemas     file:///dir | glue://registry
+--destination dir | file:///dir | s3://bucket/prefix
+--state       dir | file:///dir | dynamodb://table
+--schemas     dir | file:///dir | glue://registry
 --metrics     none | emf | json:PATH
+
+A folder may be written as a path, relative or not.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +28,7 @@ from source_salesforce_bulk.registries.state import StateRegistry
 from source_salesforce_bulk.salesforce.clock import Clock
 
 _NO_PARTS = ("", "", "")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 class UnknownPlace(ValueError):
@@ -37,7 +42,7 @@ def destination(url: str) -> Destination:
         return LocalDestination(Path(path))
     if scheme == "s3" and name:
         return S3Destination(aws_client("s3", f"the bucket {name}"), name, path)
-    raise UnknownPlace(f"{url} is no destination. Write file:///directory or s3://bucket/prefix.")
+    raise _unknown(url, "destination", "s3://bucket/prefix")
 
 
 def state_registry(url: str, clock: Clock) -> StateRegistry:
@@ -47,7 +52,7 @@ def state_registry(url: str, clock: Clock) -> StateRegistry:
         return LocalStates(Path(path))
     if scheme == "dynamodb" and name and path in ("", "/"):
         return DynamoDbStates(aws_client("dynamodb", f"the table {name}"), name, clock)
-    raise UnknownPlace(f"{url} is no state registry. Write file:///directory or dynamodb://table.")
+    raise _unknown(url, "state registry", "dynamodb://table")
 
 
 def schema_registry(url: str, clock: Clock) -> SchemaRegistry:
@@ -57,7 +62,7 @@ def schema_registry(url: str, clock: Clock) -> SchemaRegistry:
         return LocalSchemas(Path(path))
     if scheme == "glue" and name and path in ("", "/"):
         return GlueSchemas(aws_client("glue", f"the schema registry {name}"), name, clock)
-    raise UnknownPlace(f"{url} is no schema registry. Write file:///directory or glue://registry.")
+    raise _unknown(url, "schema registry", "glue://registry")
 
 
 def metrics_sink(text: str, write_line: Callable[[str], object]) -> MetricsSink:
@@ -84,12 +89,22 @@ def _metrics_file(path: Path) -> MetricsFile:
     return MetricsFile(path)
 
 
+def _unknown(url: str, what: str, other: str) -> UnknownPlace:
+    text = f"{url!r} is not a valid {what}. Write a folder, such as data or file:///data, or {other}."
+    near = get_close_matches(url.partition(":")[0].lower(), ["file", other.partition(":")[0]], n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]}://{'/' if near[0] == 'file' else ''}...?" if near and ":" in url else ""
+    return UnknownPlace(text + hint)
+
+
 def _parts(url: str) -> tuple[str, str, str]:
     """Scheme, name and path, all empty where it has none. The name keeps its case and whatever AWS allows in it.
 
     A ``?`` or ``#`` would cut the path short, and files would lie where nobody looks for them: as ``%3F`` and ``%23``
     they are part of a folder's name.
     """
+    if url.strip() and not _SCHEME.match(url) and not url.startswith("//"):
+        folder = Path(url).expanduser().absolute()
+        return ("file", "", str(folder)) if folder.name else _NO_PARTS
     try:
         parts = urlsplit(url)
     except ValueError:

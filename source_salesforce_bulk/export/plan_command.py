@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -10,16 +11,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from source_salesforce_bulk.export import places
-from source_salesforce_bulk.export.forecast import ObjectForecast, calls, calls_without_polls, forecast_object
+from source_salesforce_bulk.export.forecast import (
+    ObjectForecast,
+    calls,
+    calls_without_polls,
+    forecast_object,
+    least_calls,
+)
+from source_salesforce_bulk.export.logs import LogOptions
 from source_salesforce_bulk.export.missed_objects import nothing_to_export
 from source_salesforce_bulk.export.outcomes import ExportFailed
 from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.export.storage_failures import unusable_state
+from source_salesforce_bulk.export.tables import number, table
+from source_salesforce_bulk.export.verdict import Ending, Use, Verdict, overall, plan_code, verdicts
 from source_salesforce_bulk.extraction.catalog import ReadableObject, survey_objects
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.org import Org
@@ -32,6 +39,8 @@ from source_salesforce_bulk.salesforce.rest_api import Limit
 from source_salesforce_bulk.salesforce.row_counts import RowCounts
 from source_salesforce_bulk.salesforce.soql import build_soql
 from source_salesforce_bulk.signals import Stop
+
+LOGGER = logging.getLogger("salesforce_bulk.plan")
 
 UNKNOWN = "unknown"
 
@@ -47,6 +56,7 @@ class PlanOptions:
     state: str | None
     confirm: bool
     as_json: bool
+    logs: LogOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,20 @@ class ExportPlan:
     calls: int | None
     calls_without_polls: int | None
     left: Mapping[str, Limit | None]
+    verdicts: tuple[Verdict, ...]
+    missed: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the whole run."""
+        missed = [Verdict(Ending.UNREADABLE, f"{name}: {self.left_out[name]}") for name in self.missed]
+        found = [
+            replace(verdict, reason=f"{one.object}: {verdict.reason}")
+            if verdict.ending is Ending.UNREADABLE
+            else verdict
+            for one, verdict in zip(self.objects, self.verdicts, strict=True)
+        ]
+        return overall([*found, *missed])
 
     @property
     def totals(self) -> dict[str, float | None]:
@@ -70,20 +94,22 @@ class ExportPlan:
 
 def run_plan(options: PlanOptions, stop: Stop) -> int:
     """Run the command; its exit code."""
-    session = Session(stop, new_run_id(datetime.now(UTC)))
+    session = Session(stop, new_run_id(datetime.now(UTC)), options.logs)
     session.begin()
     return session.ended(lambda: _plan(options, session))
 
 
 def _plan(options: PlanOptions, session: Session) -> int:
     states = places.state_registry(options.state, session.clock) if options.state else None
+    if states is not None and not states.entries():
+        LOGGER.warning("No state was found in %s: everything is read from its beginning.", options.state)
     with session.connect(options.config, options.objects) as connection:
         plan = make_plan(connection, states, confirm=options.confirm)
     if options.as_json:
         click.echo(json.dumps(as_json(plan), indent=2))
     else:
-        print_plan(Console(), plan)
-    return 0
+        click.echo(as_text(plan))
+    return plan_code(plan.verdict)
 
 
 def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: bool) -> ExportPlan:
@@ -110,13 +136,28 @@ def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: 
     if confirm:
         forecasts = _confirmed(connection, org, survey.objects, forecasts)
     daily = (limits.api_requests, limits.query_jobs, limits.query_result_mb) if limits else (None, None, None)
+    left = dict(zip(_LIMITS, daily, strict=True))
     return ExportPlan(
         objects=tuple(forecasts),
         left_out={one.name: one.reason for one in survey.left_out},
         calls=calls(without_polls, jobs),
         calls_without_polls=without_polls,
-        left=dict(zip(_LIMITS, daily, strict=True)),
+        left=left,
+        verdicts=tuple(verdicts(_uses(forecasts), left, connection.config.daily_limit_reserve_percent)),
+        missed=tuple(one.name for one in survey.missed),
     )
+
+
+def _uses(forecasts: Sequence[ObjectForecast]) -> list[Use]:
+    """What each object uses at least of the limits."""
+    return [
+        Use(
+            one.object,
+            dict(zip(_LIMITS, (least_calls(one), float(one.jobs), one.megabytes or 0.0), strict=True)),
+            one.refusal,
+        )
+        for one in forecasts
+    ]
 
 
 def _forecast(
@@ -164,9 +205,11 @@ def _confirmed(
 def as_json(plan: ExportPlan) -> dict[str, Any]:
     """The plan as JSON; what nobody knows is ``"unknown"``."""
     return {
+        "verdict": str(plan.verdict),
         "objects": [
             {
                 "object": one.object,
+                "verdict": str(verdict),
                 "readable": one.refusal is None,
                 "reason": one.refusal,
                 "primary_key": list(one.primary_key),
@@ -178,7 +221,7 @@ def as_json(plan: ExportPlan) -> dict[str, Any]:
                 "pages": _known(one.pages),
                 "megabytes": _known(None if one.megabytes is None else round(one.megabytes, 3)),
             }
-            for one in plan.objects
+            for one, verdict in zip(plan.objects, plan.verdicts, strict=True)
         ]
         + [{"object": name, "readable": False, "reason": reason} for name, reason in sorted(plan.left_out.items())],
         "totals": {
@@ -192,51 +235,39 @@ def as_json(plan: ExportPlan) -> dict[str, Any]:
     }
 
 
-def print_plan(console: Console, plan: ExportPlan) -> None:
+def as_text(plan: ExportPlan) -> str:
     """The plan as tables."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("object", "key", "cursor"):
-        table.add_column(name)
-    for name in ("windows", "rows", "pages", "MB, about"):
-        table.add_column(name, justify="right")
-    table.add_column("can be read")
-    for one in plan.objects:
-        table.add_row(
+    headings = ["object", "key", "cursor", ">windows", ">rows", ">pages", ">MB, about", "verdict"]
+    rows = [
+        [
             one.object,
             ", ".join(one.primary_key) or "-",
             one.cursor or "full refresh",
             f"{one.windows:,}",
-            _shown(one.rows),
-            _shown(one.pages),
-            _shown(one.megabytes, 1),
-            Text(one.refusal or "yes"),  # Salesforce's words may hold square brackets
-        )
-    console.print(table)
-    for name, reason in sorted(plan.left_out.items()):
-        console.print(f"Left out: {name}: {reason}", soft_wrap=True, highlight=False, markup=False)
-    console.print()
-    console.print(_use_of_limits(plan))
+            number(one.rows),
+            number(one.pages),
+            number(one.megabytes, 1),
+            str(verdict),
+        ]
+        for one, verdict in zip(plan.objects, plan.verdicts, strict=True)
+    ]
+    lines = [table(headings, rows)]
+    lines += [f"Left out: {name}: {reason}" for name, reason in sorted(plan.left_out.items())]
+    lines += ["", _use_of_limits(plan)]
     if plan.calls is None and plan.calls_without_polls is not None:
-        console.print(
-            f"API calls: {plan.calls_without_polls:,} and the polls, whose number depends on Salesforce's speed."
-        )
+        calls_known = f"{plan.calls_without_polls:,}"
+        lines.append(f"API calls: {calls_known} and the polls, whose number depends on Salesforce's speed.")
+    return "\n".join([*lines, "", f"This export {plan.verdict}."])
 
 
-def _use_of_limits(plan: ExportPlan) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("limit")
-    for name in ("this export", "left today", "a day"):
-        table.add_column(name, justify="right")
+def _use_of_limits(plan: ExportPlan) -> str:
+    rows = []
     for name, limit in plan.left.items():
         use = plan.totals[name]
-        left = (_shown(limit.remaining), _shown(limit.maximum)) if limit is not None else (UNKNOWN, UNKNOWN)
-        table.add_row(name, _shown(use, 1 if isinstance(use, float) else 0), *left)
-    return table
+        left = (limit.remaining, limit.maximum) if limit is not None else (None, None)
+        rows.append([name, number(use, 1 if isinstance(use, float) else 0), *map(number, left)])
+    return table(["limit", ">this export", ">left today", ">a day"], rows)
 
 
 def _known(value: float | None) -> float | str:
     return UNKNOWN if value is None else value
-
-
-def _shown(value: float | None, digits: int = 0) -> str:
-    return UNKNOWN if value is None else f"{value:,.{digits}f}"

@@ -1,60 +1,138 @@
-"""How an export gets on, for a person: live bars on a terminal, plain lines elsewhere, and a table at the end."""
+"""How an export gets on, for a person: bars on a terminal, a line a minute elsewhere, and a table at the end."""
 
 from __future__ import annotations
 
+import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
-from rich.table import Table
-from rich.text import Text
-
-from source_salesforce_bulk.export.object_export import ObjectExport
-from source_salesforce_bulk.export.run import ExportResult
+from source_salesforce_bulk.export.outcomes import ObjectOutcome
+from source_salesforce_bulk.export.overview import ObjectView, Overview, Standing
+from source_salesforce_bulk.export.tables import table
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 
-PLAIN_LINE_EVERY = 10.0
-"""Seconds between two plain lines about an object that has not changed what it does."""
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    from source_salesforce_bulk.export.object_export import ObjectExport
+
+LOGGER = logging.getLogger("salesforce_bulk.export")
+
+LINE_EVERY = 60.0
+"""Seconds between two lines about the run, and between two about a job that is waited for."""
+
+RATE_OVER = 300.0
+"""Seconds over which the rate is measured."""
+
 _BARS_AT_ONCE = 20
 
 
-class LiveBars:
-    """A bar per object on a terminal: what it does, rows, rate, expected rows. Those under way come first."""
+class Pulse:
+    """Takes the overview of a run now and then, and the rate from what it has taken. ``monotonic`` gives seconds."""
 
-    def __init__(self, console: Console) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            TextColumn("{task.fields[standing]}", style="cyan"),
-            BarColumn(bar_width=24),
-            _Rows(),
-            _Rate(),
-            console=console,
-            transient=True,
-        )
-        self._bars: list[tuple[ObjectExport, TaskID]] = []
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._started = monotonic()
+        self._objects: Sequence[ObjectExport] = ()
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def begin(self, objects: Sequence[ObjectExport]) -> None:
+        """These objects will be exported."""
+        self._objects = objects
+        self._seen.append((self._monotonic(), 0))
+
+    def take(self) -> Overview:
+        """The run as it is now."""
+        now = self._monotonic()
+        views: list[ObjectView] = [one.view for one in self._objects]
+        rows = sum(view.rows for view in views)
+        while len(self._seen) > 1 and now - self._seen[0][0] > RATE_OVER:
+            self._seen.popleft()
+        since, before = self._seen[0] if self._seen else (now, 0)
+        if self._seen and now - self._seen[-1][0] >= 1.0:
+            self._seen.append((now, rows))
+        rate = (rows - before) / (now - since) if now > since and rows > before else None
+        return Overview(views, now - self._started, rate)
+
+
+class MinuteLines:
+    """One line a minute about the run, and one about each job that Salesforce has been working on for long."""
+
+    def __init__(self, run_id: str, *, jobs_only: bool, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._run_id = run_id
+        self._jobs_only = jobs_only
+        self._monotonic = monotonic
+        self._pulse = Pulse(monotonic)
+        self._next = monotonic() + LINE_EVERY
 
     def begin(self, objects: Sequence[ObjectExport]) -> None:
         """See ``Watcher``."""
-        for one in objects:
-            bar = self._progress.add_task(one.name, total=one.known_rows, standing="queued", visible=False, start=False)
-            self._bars.append((one, bar))
+        self._pulse.begin(objects)
+        self._next = self._monotonic() + LINE_EVERY
+
+    def look(self) -> None:
+        """See ``Watcher``."""
+        if self._monotonic() < self._next:
+            return
+        self._next += LINE_EVERY
+        overview = self._pulse.take()
+        if not self._jobs_only:
+            extra = {"run_id": self._run_id, "event": "progress", "facts": overview.facts}
+            LOGGER.info("%s", overview, extra=extra)
+        for line in overview.stuck():
+            LOGGER.info("%s", line, extra={"run_id": self._run_id, "event": "job_waits"})
+
+    def end(self) -> None:
+        """See ``Watcher``."""
+
+
+class LiveBars:
+    """A line about the run and a bar for each object under way, on a terminal. ``show_above`` takes log lines."""
+
+    def __init__(self, console: Console, lines: MinuteLines) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - only on a terminal
+
+        self._lines = lines
+        self._pulse = Pulse()
+        self._progress: Progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[said]}", markup=False),
+            console=console,
+            transient=True,
+        )
+        self._run: TaskID | None = None
+        self._bars: dict[str, TaskID] = {}
+
+    def begin(self, objects: Sequence[ObjectExport]) -> None:
+        """See ``Watcher``."""
+        self._lines.begin(objects)
+        self._pulse.begin(objects)
+        self._run = self._progress.add_task("all objects", total=len(objects), said="")
         self._progress.start()
 
     def look(self) -> None:
         """See ``Watcher``."""
-        under_way = [one for one, _ in self._bars if one.standing not in ("queued", "done", "failed", "run again")]
-        queued = [one for one, _ in self._bars if one.standing == "queued"]
-        shown = {one.name for one in (under_way + queued)[:_BARS_AT_ONCE]}
-        for one, bar in self._bars:
-            if one.metrics.records and self._progress.tasks[bar].start_time is None:
-                self._progress.start_task(bar)
+        self._lines.look()
+        overview = self._pulse.take()
+        if self._run is None:
+            return
+        counts = overview.counts
+        self._progress.update(self._run, completed=counts["read"] + counts["failed"], said=str(overview))
+        shown = [one for one in overview.objects if not one.standing.is_over and one.standing is not Standing.QUEUED]
+        self._draw(shown[:_BARS_AT_ONCE])
+
+    def _draw(self, shown: Sequence[ObjectView]) -> None:
+        for name in self._bars.keys() - {one.name for one in shown}:
+            self._progress.remove_task(self._bars.pop(name))
+        for one in shown:
+            if one.name not in self._bars:
+                self._bars[one.name] = self._progress.add_task(one.name, total=None, said="")
             self._progress.update(
-                bar,
-                completed=one.metrics.records,
-                total=one.known_rows,
-                standing=one.standing,
-                visible=one.name in shown,
+                self._bars[one.name], completed=one.rows, total=one.known_rows or None, said=describe(one)
             )
 
     def end(self) -> None:
@@ -62,67 +140,19 @@ class LiveBars:
         self._progress.stop()
 
 
-class PlainLines:
-    """A line whenever an object does something else, and now and then while it goes on."""
-
-    def __init__(self, write: Callable[[str], object], monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._write = write
-        self._monotonic = monotonic
-        self._objects: Sequence[ObjectExport] = ()
-        self._said: dict[str, tuple[str, float, int]] = {}
-
-    def begin(self, objects: Sequence[ObjectExport]) -> None:
-        """See ``Watcher``."""
-        self._objects = objects
-
-    def look(self) -> None:
-        """See ``Watcher``."""
-        now = self._monotonic()
-        for one in self._objects:
-            standing, rows = one.standing, one.metrics.records
-            before, at, rows_then = self._said.get(one.name, ("queued", now, 0))
-            if standing == before and (rows == rows_then or now - at < PLAIN_LINE_EVERY):
-                self._said.setdefault(one.name, (before, at, rows_then))
-                continue
-            self._said[one.name] = (standing, now, rows)
-            rate = f", {(rows - rows_then) / (now - at):,.0f} rows/s" if rows > rows_then and now > at else ""
-            known = f" of {one.known_rows:,}" if one.known_rows else ""
-            self._write(f"{one.name}: {standing}, {rows:,}{known} rows{rate}")
-
-    def end(self) -> None:
-        """Say what has not been said yet."""
-        self.look()
+def describe(one: ObjectView) -> str:
+    """What an object does, and how many rows it has brought."""
+    known = f" of {one.known_rows:,}" if one.known_rows is not None else ""
+    rows = f", {one.rows:,}{known} rows" if one.rows or known else ""
+    return f"{one.standing.value}{rows}"
 
 
-def print_summary(console: Console, result: ExportResult, metrics_of: Callable[[str], ObjectMetrics]) -> None:
-    """The final table: one line per object, and where the manifest is. ``metrics_of`` gives an object's counts."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("object")
-    for name in ("rows", "files", "jobs", "API calls", "retries"):
-        table.add_column(name, justify="right")
-    table.add_column("status")
-    for outcome in result.outcomes:
+def summary(outcomes: Sequence[ObjectOutcome], metrics_of: Callable[[str], ObjectMetrics]) -> str:
+    """The final table: one line for each object. ``metrics_of`` gives an object's counts."""
+    headings = ["object", ">rows", ">files", ">jobs", ">API calls", ">retries", "status"]
+    rows = []
+    for outcome in outcomes:
         metrics = metrics_of(outcome.object_name)
-        table.add_row(
-            outcome.object_name,
-            f"{outcome.rows:,}",
-            f"{len(outcome.files):,}",
-            f"{metrics.jobs:,}",
-            f"{metrics.calls.total():,}",
-            f"{metrics.retries:,}",
-            outcome.status,
-        )
-    console.print(table)
-    if result.manifest:
-        console.print(f"Manifest: {result.manifest}", soft_wrap=True, highlight=False, markup=False)
-
-
-class _Rows(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        total = f" of {task.total:,.0f}" if task.total else ""
-        return Text(f"{task.completed:,.0f}{total} rows")
-
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.finished_speed or task.speed or 0:,.0f} rows/s" if task.completed else "")
+        counts = (outcome.rows, len(outcome.files), metrics.jobs, metrics.calls.total(), metrics.retries)
+        rows.append([outcome.object_name, *(f"{count:,}" for count in counts), outcome.status])
+    return table(headings, rows)

@@ -19,7 +19,7 @@ from source_salesforce_bulk.export.attempts import Attempts, read_attempts
 from source_salesforce_bulk.export.begin import Wish, all_objections
 from source_salesforce_bulk.export.destination import Destination, ManifestExists
 from source_salesforce_bulk.export.manifest import build_manifest
-from source_salesforce_bulk.export.missed_objects import missed_outcomes, nothing_to_export
+from source_salesforce_bulk.export.missed_objects import missed_outcomes, misspelt, nothing_to_export
 from source_salesforce_bulk.export.object_export import Export, ObjectExport, PageDone
 from source_salesforce_bulk.export.opening import Opening
 from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome, exit_code
@@ -48,6 +48,10 @@ class Watcher(Protocol):
 
     def look(self) -> None:
         """Something may have moved; called at least every second or so."""
+        ...
+
+    def end(self) -> None:
+        """The run is over."""
         ...
 
 
@@ -110,7 +114,7 @@ class ExportRun:
                 idle=partial(self._idle, extraction),
             ):
                 self._look_around(extraction)
-            manifest = None if self.stopped() else self._conclude(started)
+            manifest = self._conclude(started)
             if not self.stopped():
                 seconds = CLEAN_UP
         finally:
@@ -158,6 +162,9 @@ class ExportRun:
             raise ExportFailed(Consequence.CONFIG, f"object_overrides: {error}") from error
         if not survey.objects:
             raise nothing_to_export(survey, config.objects)
+        wrong = misspelt(survey, self._is_kept)
+        if wrong is not None:
+            raise wrong
         self._check_destination([one.sobject.name for one in survey.objects])
         return survey
 
@@ -168,6 +175,12 @@ class ExportRun:
     def _opening(self) -> Opening:
         places = self.places
         return Opening(self.connection.run_id, places.destination, places.page_files.extension, self.wish)
+
+    def _is_kept(self, name: str) -> bool:
+        try:
+            return bool(self.places.states.progress(organization_key(self.organization_id), name).state)
+        except UnreadableProgress:
+            return True
 
     def _check_destination(self, names: Sequence[str]) -> None:
         """Raise ``ExportFailed`` where an object's rows belong elsewhere, before any object is begun."""
@@ -202,6 +215,7 @@ class ExportRun:
             states=self.places.states,
             schemas=self.places.schemas,
             upper_bound=connection.upper_bound,
+            monotonic=connection.clock.monotonic,
         )
         names = [readable.sobject.name for readable in readables]
         counts = RowCounts(connection.discovery.record_counts, names, connection.clock)
@@ -251,6 +265,10 @@ class ExportRun:
 
     def _conclude(self, started: datetime) -> str | None:
         """Write the manifest and empty the file lists; None where there is nothing to write, or no right to."""
+        if self.stopped():
+            for one in self.objects:
+                one.outcome.stopped = True
+            return None
         name = self._read_attempts().next_name
         named = [one for one in self.objects if one.announce_manifest(name)]
         destination, connection = self.places.destination, self.connection

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from rich.console import Console
-
 from source_salesforce_bulk.config import ConfigError
 from source_salesforce_bulk.export.aws_clients import secrets_manager
 from source_salesforce_bulk.export.config_source import KeptConfig, config_source
-from source_salesforce_bulk.export.logs import ConsoleHandler, JsonLog, Sentences, set_up_logging
+from source_salesforce_bulk.export.logs import JsonLog, LogOptions, Sentences, StderrHandler, set_up_logging
 from source_salesforce_bulk.export.outcomes import ExportFailed, failure_code
 from source_salesforce_bulk.export.places import UnknownPlace
 from source_salesforce_bulk.export.storage_failures import defect, storage_failure
@@ -39,12 +38,13 @@ def new_run_id(now: datetime) -> str:
 
 @dataclass(slots=True)
 class Session:
-    """One command's run. ``console`` is stderr, where people and log collectors look; ``mask`` lies over its logs."""
+    """One command's run. ``mask`` lies over its logs, which go to stderr."""
 
     stop: Stop
     run_id: str
-    console: Console = field(default_factory=lambda: Console(stderr=True))
+    logs: LogOptions = field(default_factory=LogOptions)
     mask: SecretMask = field(default_factory=SecretMask)
+    stderr: StderrHandler = field(default_factory=StderrHandler)
 
     @property
     def clock(self) -> Clock:
@@ -54,14 +54,13 @@ class Session:
     @property
     def live(self) -> bool:
         """Whether a person watches stderr."""
-        return self.console.is_terminal
+        return sys.stderr.isatty()
 
     def begin(self) -> None:
-        """Set up logs: sentences above the live display on a terminal, JSON lines elsewhere. Heed signals."""
-        if self.live:
-            set_up_logging(ConsoleHandler(self.console), Sentences(self.mask.redact))
-        else:
-            set_up_logging(logging.StreamHandler(), JsonLog(self.run_id, self.mask.redact))
+        """Set up logs: sentences on a terminal, JSON lines elsewhere, or as the user has chosen. Heed signals."""
+        as_text = self.logs.log_format == "text" or (self.logs.log_format is None and self.live)
+        formatter = Sentences(self.mask.redact) if as_text else JsonLog(self.run_id, self.mask.redact)
+        set_up_logging(self.stderr, formatter, self.logs.level)
         self.stop.be_patient(GRACE, threading.Lock())
 
     def connect(self, config: str, objects: Sequence[str]) -> Connection:
@@ -82,14 +81,15 @@ class Session:
         )
         return Connection(replace(loaded, objects=tuple(objects)) if objects else loaded, around)
 
-    def ended(self, work: Callable[[], int]) -> int:
-        """The exit code of ``work``, whatever it raises; a failure is told in one sentence."""
+    def ended(self, work: Callable[[], int], on_failure: Callable[[str], object] = lambda _: None) -> int:
+        """The exit code of ``work``, whatever it raises; a failure is logged in one sentence, and given to the hook."""
         try:
             return self.stop.exit_code or work()
         except Stopped:
             return self.stop.exit_code
         except Exception as error:  # noqa: BLE001 - every failure of a command ends here, in a sentence
             failed = _as_failed(error)
+            on_failure(failed.message)
             if self.stop.signal is None:
                 LOGGER.error("%s", failed.message)  # noqa: TRY400 - the traceback is no help to a user
             return self.stop.exit_code or failure_code(failed)

@@ -63,10 +63,14 @@ def readable_object(sobject: SObject, config: Config) -> ReadableObject:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The objects that the configuration's patterns show: those to be read, by name, and those that cannot be."""
+    """The objects that the configuration's patterns show: those to be read, by name, and those that cannot be.
+
+    ``known`` are the names of all objects that the org shows this user.
+    """
 
     objects: tuple[ReadableObject, ...]
     left_out: tuple[LeftOutObject, ...]
+    known: tuple[str, ...] = ()
 
     @property
     def missed(self) -> tuple[LeftOutObject, ...]:
@@ -136,7 +140,7 @@ def _survey(discovery: Discovery, config: Config) -> Survey:
             objects.append(readable_object(result, config))
     for pattern in patterns_without_match(config.objects, [one.sobject.name for one in objects]):
         LOGGER.warning("%s matches no object that can be read", pattern)
-    return Survey(tuple(objects), tuple(left_out))
+    return Survey(tuple(objects), tuple(left_out), listing.known)
 
 
 def _described(discovery: Discovery, names: Sequence[str]) -> Mapping[str, SObject | SalesforceError]:

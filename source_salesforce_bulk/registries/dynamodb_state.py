@@ -56,6 +56,36 @@ class DynamoDbStates:
 
     def acquire(self, organization_id: str, object_name: str, owner: str) -> DynamoDbLease:
         """See ``StateRegistry.acquire``."""
+        lease, item = self._taken(organization_id, object_name, owner)
+        try:
+            lease.load(item)
+        except BaseException:
+            lease.release()
+            raise
+        return lease
+
+    def entries(self) -> list[tuple[str, str]]:
+        """See ``StateRegistry.entries``. Reads the whole table."""
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._table,
+            ConsistentRead=True,
+            FilterExpression="sk = :progress",
+            ExpressionAttributeValues={":progress": {"S": _PROGRESS}},
+        )
+        kept = [item for page in pages for item in page["Items"] if _text(item, "state") not in ("", "{}")]
+        keys = [_text(item, "pk").partition("#") for item in kept]
+        return [(organization_id, object_name) for organization_id, _, object_name in keys]
+
+    def reset(self, organization_id: str, object_name: str, owner: str) -> None:
+        """See ``StateRegistry.reset``."""
+        lease, _ = self._taken(organization_id, object_name, owner)
+        try:
+            lease.forget()
+        finally:
+            lease.release()
+
+    def _taken(self, organization_id: str, object_name: str, owner: str) -> tuple[DynamoDbLease, Mapping[str, Any]]:
+        """The object's lease, and the item that it is on; raises ``LeaseHeld``."""
         key = f"{organization_id}#{object_name}"
         now = int(self._clock.now().timestamp())
         claim = uuid4().hex  # not the run's id: two processes may have been given the same
@@ -85,13 +115,7 @@ class DynamoDbStates:
                 f"table {self._table} lasts {max(0, _number(holder, 'expires') - now)} seconds more"
             ) from error
         item: Mapping[str, Any] = answer["Attributes"]
-        lease = DynamoDbLease(self._client, self._table, self._clock, key, owner, item)
-        try:
-            lease.load(item)
-        except BaseException:
-            lease.release()
-            raise
-        return lease
+        return DynamoDbLease(self._client, self._table, self._clock, key, owner, item), item
 
     def progress(self, organization_id: str, object_name: str) -> Progress:
         """See ``StateRegistry.progress``."""
@@ -141,6 +165,13 @@ class DynamoDbLease:
         if len(files) != self._next - self._first:
             raise UnreadableProgress(f"The item {self._key} in the table {self._table} does not hold what it lists.")
         self._progress = _progress_in(item, self._key, self._table, files)
+
+    def forget(self) -> None:
+        """Empty the progress, whatever it holds."""
+        numbers = range(self._first, self._next)
+        self._progress, self._first = Progress(), self._next
+        self.commit(Progress())
+        self._forget(numbers)
 
     def commit(self, progress: Progress) -> None:
         """See ``Lease.commit``.

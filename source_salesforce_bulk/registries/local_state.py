@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import TextIO
 
-from source_salesforce_bulk.registries.durable_files import replace_file
+from source_salesforce_bulk.registries.durable_files import replace_file, sync_folder
 from source_salesforce_bulk.registries.state import LeaseHeld, LeaseLost, Progress, UnreadableProgress
 
 
@@ -24,6 +24,28 @@ class LocalStates:
 
     def acquire(self, organization_id: str, object_name: str, owner: str) -> LocalLease:
         """See ``StateRegistry.acquire``."""
+        path, lock = self._locked(organization_id, object_name, owner)
+        try:
+            return LocalLease(path, lock, _read(path))
+        except BaseException:
+            lock.close()
+            raise
+
+    def entries(self) -> list[tuple[str, str]]:
+        """See ``StateRegistry.entries``."""
+        return [(path.parent.name, path.stem) for path in self._folder.glob("*/*.json")]
+
+    def reset(self, organization_id: str, object_name: str, owner: str) -> None:
+        """See ``StateRegistry.reset``."""
+        path, lock = self._locked(organization_id, object_name, owner)
+        try:
+            path.unlink(missing_ok=True)
+            sync_folder(path.parent)
+        finally:
+            lock.close()
+
+    def _locked(self, organization_id: str, object_name: str, owner: str) -> tuple[Path, TextIO]:
+        """The object's file, and the lock on it; raises ``LeaseHeld``."""
         path = self._path(organization_id, object_name)
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.with_suffix(".lock").open("a+", encoding="utf-8")
@@ -38,10 +60,10 @@ class LocalStates:
             lock.truncate(0)
             lock.write(owner)
             lock.flush()
-            return LocalLease(path, lock, _read(path))
         except BaseException:
             lock.close()
             raise
+        return path, lock
 
     def progress(self, organization_id: str, object_name: str) -> Progress:
         """See ``StateRegistry.progress``."""

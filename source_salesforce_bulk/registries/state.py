@@ -9,7 +9,7 @@ The ``state`` inside is the connector's own, so an Airbyte connection can contin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -169,6 +169,14 @@ class StateRegistry(Protocol):
 
     def progress(self, organization_id: str, object_name: str) -> Progress:
         """How far the object is, without a lease; raises :class:`UnreadableProgress`."""
+        ...
+
+    def entries(self) -> Sequence[tuple[str, str]]:
+        """The organization ids and objects of which anything is kept."""
+        ...
+
+    def reset(self, organization_id: str, object_name: str, owner: str) -> None:
+        """Forget an object, also where what is kept cannot be read; raises :class:`LeaseHeld`."""
         ...
 
     def check(self) -> None:

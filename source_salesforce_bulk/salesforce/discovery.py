@@ -38,20 +38,26 @@ class LeftOutObject:
 
     ``wanted``: a run without it is not complete. The user gave its own name and no pattern (the org need not have it at
     all), or Salesforce lists it and fails to describe it. ``meant`` is the org's object that a misspelt name resembles.
+    ``unknown``: the org shows this user no such object.
     """
 
     name: str
     reason: str
     wanted: bool = False
     meant: str | None = None
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The objects that the patterns name, in the org's order: those to be offered, and the others."""
+    """The objects that the patterns name, in the org's order: those to be offered, and the others.
+
+    ``known`` are the names of all objects that the org shows this user.
+    """
 
     selected: tuple[ObjectListing, ...]
     left_out: tuple[LeftOutObject, ...]
+    known: tuple[str, ...] = ()
 
 
 class Discovery:
@@ -84,9 +90,9 @@ class Discovery:
                 selected.append(listing)
             else:
                 left_out.append(LeftOutObject(listing.name, reason, named))
-        names = [one.name for one in org]
-        missing = _missing(names, names_in([*include, *overridden]), include, exclude)
-        return Listing(tuple(selected), (*left_out, *missing))
+        known = tuple(one.name for one in org)
+        missing = _missing(known, names_in([*include, *overridden]), include, exclude)
+        return Listing(tuple(selected), (*left_out, *missing), known)
 
     def describe(self, names: Sequence[str]) -> dict[str, SObject | SalesforceError]:
         """Each object, or why it could not be described, in the order of ``names``.
@@ -187,7 +193,8 @@ def _missing(
             near = nearest(name, names)
             hint = f" (did you mean {near}?)" if near else ""
             if included or near:
-                yield LeftOutObject(name, f"the org shows this user no object of that name{hint}", True, near)
+                text = f"the org shows this user no object of that name{hint}"
+                yield LeftOutObject(name, text, wanted=True, meant=near, unknown=True)
 
 
 def _in_short_urls(names: Iterable[str]) -> Iterator[list[str]]:

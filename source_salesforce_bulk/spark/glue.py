@@ -82,7 +82,8 @@ def run_backfill(spark: SparkSession, options: ExportOptions, session_secret: st
     made: list[SparkWaves] = []
 
     def make_files(destination: Destination, run_id: str) -> tuple[FileMaker, Destination]:
-        staging = Staging(options.destination, run_id)
+        staging = Staging(destination.url, run_id)
+        staging.clear()  # an earlier attempt of the run may have died here
         waves = SparkWaves(spark, staging, SessionSecret(secrets_manager(session_secret), session_secret))
         made.append(waves)
         return SparkFiles(waves), StagedDestination(destination, staging)

@@ -1,0 +1,168 @@
+"""``check``, ``discover`` and ``state`` as programs, and the connector with the catalog that ``discover`` writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from integration_tests.exporter import SCRIPT, Exporter
+from integration_tests.simulated_org import OrgSettings, SimulatedOrg
+from source_salesforce_bulk.registries.local_state import LocalStates
+
+SETTINGS = OrgSettings(polls_until_complete=1, frozen_at="2026-11-24T08:00:00Z")
+
+
+@pytest.fixture(scope="module")
+def org() -> Iterator[SimulatedOrg]:
+    with SimulatedOrg(SETTINGS) as simulated:
+        yield simulated
+
+
+@pytest.fixture
+def exporter(org: SimulatedOrg, tmp_path: Path) -> Exporter:
+    return Exporter(org, tmp_path)
+
+
+def command(exporter: Exporter, *arguments: str) -> subprocess.CompletedProcess[str]:
+    (exporter.folder / "config.json").write_text(json.dumps(exporter.config), encoding="utf-8")
+    return subprocess.run(
+        [str(SCRIPT), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=os.environ,
+        cwd=exporter.folder,
+    )
+
+
+def test_check_says_as_whom_in_words_and_in_json(exporter: Exporter) -> None:
+    said = command(exporter, "check", "--config", "config.json")
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.startswith("Connected to organization 00D")
+    told = json.loads(command(exporter, "check", "--config", "config.json", "--json").stdout)
+    assert told == {"status": "succeeded", "message": said.stdout.strip(), "code": 0}
+
+
+def test_a_check_that_fails_is_one_sentence_and_the_exports_exit_code(exporter: Exporter) -> None:
+    exporter.config["credentials"] = {**exporter.config["credentials"], "client_secret": "wrong"}
+    failed = command(exporter, "check", "--config", "config.json", "--json")
+    told = json.loads(failed.stdout)
+    assert (failed.returncode, told["status"], told["code"]) == (2, "failed", 2)
+    assert "client_secret" in told["message"]
+
+
+def test_discover_lists_objects_and_its_catalog_can_be_read(exporter: Exporter) -> None:
+    done = command(
+        exporter,
+        "discover",
+        "--config",
+        "config.json",
+        "--object",
+        "Account",
+        "--object",
+        "Cont*",
+        "--catalog",
+        "c.json",
+    )
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[:3] for line in done.stdout.splitlines() if line.startswith("Account ")] == [
+        ["Account", "Id", "SystemModstamp"]
+    ]
+    catalog = json.loads((exporter.folder / "c.json").read_text())
+    assert {one["sync_mode"] for one in catalog["streams"] if one["stream"]["name"] == "Account"} == {"incremental"}
+    connector = Path(sys.executable).with_name("source-salesforce-bulk")
+    read = subprocess.run(
+        [str(connector), "read", "--config", "config.json", "--catalog", "c.json"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=exporter.folder,
+    )
+    assert read.returncode == 0, read.stdout[-2000:]
+    streams = {one["stream"]["name"] for one in catalog["streams"]}
+    records = (json.loads(line) for line in read.stdout.splitlines())
+    assert {one["record"]["stream"] for one in records if one["type"] == "RECORD"} <= streams
+
+
+def test_discover_as_json_has_fields_and_reasons(exporter: Exporter) -> None:
+    told = json.loads(command(exporter, "discover", "--config", "config.json", "--object", "*", "--json").stdout)
+    account = next(one for one in told["objects"] if one["object"] == "Account")
+    assert {"name": "Industry", "type": "picklist"} in account["fields"]
+    assert all(one["reason"] for one in told["left_out"])
+
+
+def test_the_state_is_listed_shown_and_reset(exporter: Exporter) -> None:
+    exporter.run(["Account", "Contact"])
+
+    listed = command(exporter, "state", "list", "--state", "state")
+    assert [line.split()[1] for line in listed.stdout.splitlines()] == ["object", "Account", "Contact"]
+    told = json.loads(command(exporter, "state", "list", "--state", "state", "--json").stdout)
+    assert told[1]["rows"] == len(exporter.rows("Contact"))
+    shown = json.loads(command(exporter, "state", "show", "account", "--state", "state").stdout)
+    assert (shown["object"], shown["destination"]) == ("Account", exporter.destination.as_uri())
+
+    wrong = command(exporter, "state", "reset", "Account", "Contcat", "--state", "state")
+    assert wrong.returncode == 2
+    assert "Did you mean Contact?" in wrong.stderr
+    assert len(json.loads(command(exporter, "state", "list", "--state", "state", "--json").stdout)) == 2
+
+    assert command(exporter, "state", "reset", "Account", "--state", "state").returncode == 0
+    (left,) = json.loads(command(exporter, "state", "list", "--state", "state", "--json").stdout)
+    assert left["object"] == "Contact"
+
+
+def test_a_damaged_state_can_be_reset_and_one_at_work_cannot(exporter: Exporter) -> None:
+    exporter.run(["Account", "Contact"])
+    path = next((exporter.folder / "state").glob("*/Account.json"))
+    path.write_text("{")
+    assert "damaged" in command(exporter, "state", "list", "--state", "state").stdout
+    shown = command(exporter, "state", "show", "Account", "--state", "state")
+    assert shown.returncode == 2
+    assert "state reset Account" in shown.stderr
+    assert command(exporter, "state", "reset", "Account", "--state", "state").returncode == 0
+    lease = LocalStates(exporter.folder / "state").acquire(path.parent.name, "Contact", "the-first")
+    busy = command(exporter, "state", "reset", "Contact", "--state", "state")
+    lease.release()
+    assert busy.returncode == 75
+    assert "the-first" in busy.stderr
+
+
+def test_a_folder_without_a_state_is_said_and_is_not_an_object(exporter: Exporter) -> None:
+    assert command(exporter, "state", "list", "--state", "nowhere").stdout == "No state was found there.\n"
+    planned = command(exporter, "plan", "--config", "config.json", "--object", "Account", "--state", "nowhere")
+    assert planned.returncode == 0
+    assert "No state was found in nowhere: everything is read from its beginning." in planned.stderr
+    assert not (exporter.folder / "nowhere").exists()
+
+
+def test_a_plan_without_api_calls_left_says_that_the_export_would_stop(tmp_path: Path) -> None:
+    with SimulatedOrg(SETTINGS) as org:
+        org.control.set_limit("DailyApiRequests", remaining=97, maximum=15_000)
+        exporter = Exporter(org, tmp_path)
+        planned = command(exporter, "plan", "--config", "config.json", "--object", "Account")
+        assert planned.returncode == 75
+        assert "This export would stop at the reserve: " in planned.stdout
+        assert exporter.script(["Account"]).returncode == 75
+
+
+def test_tables_are_not_cut_without_a_terminal(exporter: Exporter) -> None:
+    told = command(exporter, "plan", "--config", "config.json", "--object", "*")
+    names = {line.split()[0] for line in told.stdout.splitlines() if line.strip() and not line.startswith("Left out")}
+    listed = json.loads(command(exporter, "discover", "--config", "config.json", "--object", "*", "--json").stdout)
+    assert {one["object"] for one in listed["objects"]} <= names
+
+
+def test_an_exports_end_can_be_had_as_json(exporter: Exporter) -> None:
+    done = exporter.script(["Account"], "--json", "--log-format", "text")
+    told = json.loads(done.stdout)
+    assert (told["code"], told["objects"][0]["status"]) == (0, "complete")
+    assert "Manifest written" in done.stderr
+    assert not done.stderr.startswith("{")

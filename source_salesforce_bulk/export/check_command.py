@@ -1,0 +1,47 @@
+"""``salesforce-bulk check``: whether the configuration works, in one sentence or as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import click
+
+from source_salesforce_bulk.export.logs import LogOptions
+from source_salesforce_bulk.export.outcomes import ExitCode
+from source_salesforce_bulk.export.session import Session, new_run_id
+from source_salesforce_bulk.extraction.connection_check import check_connection
+from source_salesforce_bulk.signals import Stop
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """The command line, as it was written."""
+
+    config: str
+    objects: Sequence[str]
+    as_json: bool
+    logs: LogOptions
+
+
+def run_check(options: CheckOptions, stop: Stop) -> int:
+    """Run the command; its exit code."""
+    session = Session(stop, new_run_id(datetime.now(UTC)), options.logs)
+    session.begin()
+    said: list[str] = []
+
+    def check() -> int:
+        with session.connect(options.config, options.objects) as connection:
+            said.append(check_connection(connection))
+        return ExitCode.DONE
+
+    code = session.ended(check, said.append)
+    succeeded = code == ExitCode.DONE
+    if options.as_json:
+        status = "succeeded" if succeeded else "failed"
+        click.echo(json.dumps({"status": status, "message": said[-1] if said else "", "code": int(code)}))
+    elif succeeded:
+        click.echo(said[-1])
+    return code

@@ -1,0 +1,111 @@
+"""``salesforce-bulk discover``: what can be exported, as a table, as JSON, or as a catalog for ``read``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from source_salesforce_bulk.export.logs import LogOptions
+from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
+from source_salesforce_bulk.export.session import Session, new_run_id
+from source_salesforce_bulk.export.tables import table
+from source_salesforce_bulk.extraction.catalog import ReadableObject, Survey, survey_objects
+from source_salesforce_bulk.registries.durable_files import replace_file
+from source_salesforce_bulk.salesforce.failures import Consequence
+from source_salesforce_bulk.signals import Stop
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoverOptions:
+    """The command line, as it was written."""
+
+    config: str
+    objects: Sequence[str]
+    as_json: bool
+    catalog: str | None
+    logs: LogOptions
+
+
+def run_discover(options: DiscoverOptions, stop: Stop) -> int:
+    """Run the command; its exit code."""
+    session = Session(stop, new_run_id(datetime.now(UTC)), options.logs)
+    session.begin()
+    return session.ended(lambda: _discover(options, session))
+
+
+def _discover(options: DiscoverOptions, session: Session) -> int:
+    with session.connect(options.config, options.objects) as connection:
+        connection.log_in()
+        try:
+            survey = survey_objects(connection.discovery, connection.config)
+        except ValueError as error:
+            raise ExportFailed(Consequence.CONFIG, f"object_overrides: {error}") from error
+    if options.catalog is not None:
+        replace_file(
+            Path(options.catalog).absolute(), json.dumps(configured_catalog(survey.objects), indent=2).encode()
+        )
+    if options.as_json:
+        click.echo(json.dumps(as_json(survey), indent=2))
+    else:
+        _print(survey)
+    return ExitCode.DONE
+
+
+def _print(survey: Survey) -> None:
+    rows = [
+        [one.sobject.name, ", ".join(one.primary_key) or "-", one.cursor_field or "-", f"{len(one.sobject.fields):,}"]
+        for one in survey.objects
+    ]
+    click.echo(table(["object", "key", "cursor", ">fields"], rows))
+    for left in survey.left_out:
+        click.echo(f"Left out: {left.name}: {left.reason}")
+
+
+def as_json(survey: Survey) -> dict[str, Any]:
+    """What can be exported and what cannot."""
+    return {
+        "objects": [
+            {
+                "object": one.sobject.name,
+                "primary_key": list(one.primary_key),
+                "cursor": one.cursor_field,
+                "fields": [{"name": field.name, "type": field.type} for field in one.sobject.fields],
+            }
+            for one in survey.objects
+        ],
+        "left_out": [{"object": left.name, "reason": left.reason} for left in survey.left_out],
+    }
+
+
+def configured_catalog(objects: Sequence[ReadableObject]) -> dict[str, Any]:
+    """A catalog that reads each object incrementally where it has a cursor, in the form of the Airbyte protocol."""
+    return {"streams": [_configured_stream(one) for one in objects]}
+
+
+def _configured_stream(one: ReadableObject) -> dict[str, Any]:
+    cursor, key = one.cursor_field, [[field] for field in one.primary_key]
+    modes = ["full_refresh", "incremental"] if cursor else ["full_refresh"]
+    stream: dict[str, Any] = {
+        "name": one.sobject.name,
+        "json_schema": one.json_schema,
+        "supported_sync_modes": modes,
+        "source_defined_cursor": cursor is not None,
+    }
+    if key:
+        stream["source_defined_primary_key"] = key
+    if cursor is None:
+        return {"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "overwrite"}
+    stream["default_cursor_field"] = [cursor]
+    return {
+        "stream": stream,
+        "sync_mode": "incremental",
+        "destination_sync_mode": "append_dedup" if key else "append",
+        "cursor_field": [cursor],
+        **({"primary_key": key} if key else {}),
+    }

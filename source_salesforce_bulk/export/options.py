@@ -1,0 +1,146 @@
+"""The options that commands share.
+
+An option ``--on-drift`` is also the environment variable ``SALESFORCE_BULK_ON_DRIFT``, and ``on_drift`` in a job file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PREFIX = "SALESFORCE_BULK_"
+FORMAT_NAMES = ("jsonl", "parquet")
+LOG_FORMATS = ("text", "json")
+DRIFT_POLICIES = ("warn", "fail")
+
+_FOLDER = "DIR|file:///DIR"
+
+
+class Word(click.Choice):  # type: ignore[type-arg]  # generic from click 8.2 on
+    """One of a few words; a wrong one is refused with the nearest right one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """See ``click.ParamType.convert``."""
+        try:
+            return str(super().convert(value, param, ctx))
+        except click.BadParameter as error:
+            near = get_close_matches(str(value).lower(), [str(one) for one in self.choices], n=1, cutoff=0.5)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise click.BadParameter(f"{error.message}{hint}", ctx, param) from error
+
+
+class ObjectPattern(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on
+    """An object's API name or a pattern of names."""
+
+    name = "pattern"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """See ``click.ParamType.convert``."""
+        text = str(value).strip()
+        if "," in text or " " in text:
+            names = " ".join(f"--object {name}" for name in re.split(r"[,\s]+", text) if name)
+            self.fail(f"{text} is more than one object. Repeat the option: {names}", param, ctx)
+        if not text:
+            self.fail(
+                "An object's name is empty. Write a name such as Account, or a pattern such as '*__c'.", param, ctx
+            )
+        return text
+
+    def split_envvar_value(self, rv: str) -> Sequence[str]:
+        """Names in one variable are separated by commas or blanks."""
+        return [name for name in re.split(r"[,\s]+", rv) if name]
+
+
+def option(name: str, *declarations: str, **attributes: Any) -> Callable[[F], F]:
+    """A click option with its environment variable."""
+    variable = PREFIX + name.removeprefix("--").replace("-", "_").upper()
+    return click.option(name, *declarations, envvar=variable, **attributes)
+
+
+def config_option(command: F) -> F:
+    """``--config``."""
+    return option(
+        "--config",
+        required=True,
+        metavar="FILE|env:NAME|secretsmanager://NAME",
+        help="The connector's configuration.",
+    )(command)
+
+
+def object_option(command: F) -> F:
+    """``--object``."""
+    return option(
+        "--object",
+        "objects",
+        multiple=True,
+        type=ObjectPattern(),
+        metavar="PATTERN",
+        help="An object by name or pattern; may be repeated. Default: as the configuration says.",
+    )(command)
+
+
+def state_option(*, required: bool) -> Callable[[F], F]:
+    """``--state``."""
+    text = "Where progress is kept." if required else "Plan from where the objects stand there."
+    return option("--state", required=required, metavar=f"{_FOLDER}|dynamodb://TABLE", help=text)
+
+
+def destination_option(command: F) -> F:
+    """``--destination``."""
+    return option("--destination", required=True, metavar=f"{_FOLDER}|s3://BUCKET/PREFIX", help="Where the files go.")(
+        command
+    )
+
+
+def schemas_option(command: F) -> F:
+    """``--schemas``."""
+    return option(
+        "--schemas", required=True, metavar=f"{_FOLDER}|glue://REGISTRY", help="Where versions of schemas are kept."
+    )(command)
+
+
+def json_option(command: F) -> F:
+    """``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="JSON on stdout in place of a table.")(command)
+
+
+def log_options(command: F) -> F:
+    """``--log-format``, ``-v`` and ``-q``."""
+    log_format = option(
+        "--log-format",
+        type=Word(LOG_FORMATS),
+        help="Log lines on stderr as text or as JSON. Default: text on a terminal, else JSON.",
+    )
+    verbose = click.option("-v", "--verbose", is_flag=True, help="Log more: each poll, each request that is repeated.")
+    quiet = click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
+    return log_format(verbose(quiet(command)))
+
+
+def job_option(command: F) -> F:
+    """``--job``: its keys are defaults of the command's other options."""
+    return option(
+        "--job",
+        is_eager=True,
+        expose_value=False,
+        callback=_take_defaults,
+        metavar="FILE",
+        help="A YAML file with any of these options. See `salesforce-bulk spec --job`.",
+    )(command)
+
+
+def _take_defaults(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is None:
+        return
+    from source_salesforce_bulk.export.job_file import JobFileError, read_job  # noqa: PLC0415 - only with --job
+
+    try:
+        context.default_map = {**(context.default_map or {}), **read_job(Path(value)).defaults()}
+    except JobFileError as error:
+        raise click.BadParameter(str(error), context, parameter) from error

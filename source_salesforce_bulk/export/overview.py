@@ -1,0 +1,138 @@
+"""How a run gets on, in numbers and in one line. Pure.
+
+An estimate of the time left is only given when every number it rests on is known: the rows of each object that is not
+read yet, and a rate that was measured over at least a minute. Otherwise there is none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+STUCK_AFTER = 60.0
+"""Seconds after which a query job that Salesforce is still working on is worth a line, and another each minute."""
+
+_RATE_NEEDS = 60.0
+_JOBS_IN_A_LINE = 5
+_MINUTE, _HOUR = 60, 3600
+
+
+class Standing(Enum):
+    """What is happening to an object now."""
+
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    PROBING = "asking what has changed"
+    SLOT = "waiting for a job slot"
+    CREATING = "creating a query job"
+    WAITING = "running in Salesforce"
+    DOWNLOADING = "downloading"
+    CUTTING = "cutting a window in two"
+    READ = "all rows read"
+    FAILED = "failed"
+    AGAIN = "run again"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen to it in this run."""
+        return self in (Standing.READ, Standing.FAILED, Standing.AGAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectView:
+    """One object at one moment. ``known_rows`` is None where nobody knows; ``waiting`` is seconds in ``job``."""
+
+    name: str
+    standing: Standing
+    rows: int
+    known_rows: int | None
+    job: str | None = None
+    waiting: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A whole run at one moment. ``rate`` is rows a second over the last minutes; None before it can be told."""
+
+    objects: Sequence[ObjectView]
+    elapsed: float
+    rate: float | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows written so far."""
+        return sum(one.rows for one in self.objects)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many objects are read, failed, running and queued, and how many there are."""
+        found = Counter(_group(one.standing) for one in self.objects)
+        return {name: found[name] for name in ("read", "failed", "running", "queued")} | {"of": len(self.objects)}
+
+    @property
+    def seconds_left(self) -> float | None:
+        """An estimate of the time to the last row; None where there is no honest one."""
+        if not self.rate or self.elapsed < _RATE_NEEDS:
+            return None
+        left = 0
+        for one in self.objects:
+            if one.standing.is_over:
+                continue
+            if one.known_rows is None:
+                return None
+            left += max(0, one.known_rows - one.rows)
+        return left / self.rate
+
+    @property
+    def facts(self) -> dict[str, float]:
+        """The numbers as fields of a log line; those that nobody knows are left out."""
+        facts: dict[str, float] = {f"objects_{name}": count for name, count in self.counts.items()}
+        facts |= {"rows": self.rows, "elapsed_seconds": round(self.elapsed, 1)}
+        if self.rate is not None:
+            facts["rows_per_second"] = round(self.rate, 1)
+        if self.seconds_left is not None:
+            facts["seconds_left"] = round(self.seconds_left)
+        return facts
+
+    def __str__(self) -> str:
+        counts = self.counts
+        parts = [f"{counts['read']:,} of {counts['of']:,} objects read"]
+        parts += [f"{counts[name]:,} {name}" for name in ("failed", "running", "queued") if counts[name]]
+        rate = "" if self.rate is None else f", {self.rate:,.0f} rows/s"
+        left = "" if self.seconds_left is None else f", about {duration(self.seconds_left)} left"
+        return f"{', '.join(parts)}; {self.rows:,} rows{rate}; {duration(self.elapsed)} elapsed{left}"
+
+    def stuck(self) -> list[str]:
+        """A line on each of the query jobs that have been waited for longest, if for more than a minute."""
+        waiting = [one for one in self.objects if one.job is not None and one.waiting >= STUCK_AFTER]
+        waiting.sort(key=lambda one: -one.waiting)
+        lines = [
+            f"{one.name}: Salesforce has been working on query job {one.job} for {duration(one.waiting)}"
+            for one in waiting[:_JOBS_IN_A_LINE]
+        ]
+        more = len(waiting) - _JOBS_IN_A_LINE
+        return [*lines, *([f"... and on {more} more query jobs"] if more > 0 else [])]
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words.
+
+    >>> duration(42.4), duration(185), duration(7260)
+    ('42 s', '3 min 5 s', '2 h 1 min')
+    """
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
+    return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
+
+
+def _group(standing: Standing) -> str:
+    if standing is Standing.READ:
+        return "read"
+    if standing.is_over:
+        return "failed"
+    return "queued" if standing is Standing.QUEUED else "running"
