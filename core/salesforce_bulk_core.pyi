@@ -25,6 +25,12 @@ class ExactPath(Protocol):
     def json(self, column: int, cell: str, /) -> bytes | None:
         """The value of a cell as JSON, without quotes around it; None where it cannot be its type."""
 
+    def scalar(self, column: int, cell: str, /) -> tuple[int | float | None, bool]:
+        """The value of a cell as Arrow holds it, instants in microseconds; None where it cannot be its type or Arrow's.
+
+        The second value says whether it is another number than the cell's.
+        """
+
 class Proof:
     """What a whole page turned out to be. Two proofs of the same bytes are equal in every attribute."""
 
@@ -64,6 +70,34 @@ class Lines:
         """By column, how many cells are null because they cannot be its type."""
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
+
+class ArrayFormat:
+    """What the batches of an object have in common. Made once, used for any number of pages."""
+
+    def __new__(cls, columns: Sequence[tuple[str, str]]) -> Self:
+        """``columns`` are names and kinds of cells in the order of the arrays. Raises ValueError for an unknown kind.
+
+        Text and times of day are ``string``, instants ``timestamp[us, tz=UTC]``, dates ``date32``, numbers ``double``,
+        integers ``int64``, the others ``bool``. Every column is nullable.
+        """
+
+class Batch:
+    """Rows as an Arrow record batch, which ``pyarrow.record_batch`` takes without a copy."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+    @property
+    def size(self) -> int:
+        """Bytes of memory that its arrays take."""
+    @property
+    def unreadable(self) -> Mapping[str, int]:
+        """By column, how many cells are null because they cannot be its type, or not Arrow's."""
+    @property
+    def inexact(self) -> Mapping[str, int]:
+        """By column, how many values stand for a number with other digits."""
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
+        """Capsules of the schema and the array; ``requested_schema`` is not followed."""
 
 class PageDecoder:
     """Decodes one page. A call out of turn raises RuntimeError and changes nothing; any other failure is final."""
@@ -112,3 +146,6 @@ class PageDecoder:
         None where no row is left, or none has come yet. ``emitted_at``, in milliseconds, is for RECORD messages.
         Raises RuntimeError before the page is proven, and where its rows were not kept.
         """
+
+    def batch(self, form: ArrayFormat, exact: ExactPath, *, size: int = ...) -> Batch | None:
+        """The next rows as a batch of about ``size`` bytes of text (default: 16 MiB); else as :meth:`lines`."""

@@ -9,6 +9,9 @@
 //!
 //! Without a proof nothing is given out before the whole page is proven. Whatever fails ends the decoder.
 
+use arrow_schema::ArrowError;
+
+use crate::arrays::{ArrayFormat, Batch, LARGEST_BATCH};
 use crate::columns::ExactPath;
 use crate::gzip::{Inflater, copy};
 use crate::lines::{LineFormat, Lines};
@@ -27,6 +30,8 @@ pub enum Failure<E> {
     Misused(&'static str),
     /// The exact path failed.
     Exact(E),
+    /// Values do not make an Arrow array: a defect of this crate.
+    Arrow(ArrowError),
 }
 
 impl<E> From<Rejection> for Failure<E> {
@@ -136,6 +141,31 @@ impl Decoder {
         }
         self.state = state;
         Ok(Some(writer.finish()))
+    }
+
+    /// The next rows as a batch of about `size` bytes of text; None where no row is left, or none has come yet.
+    pub fn batch<E: ExactPath>(
+        &mut self,
+        format: &ArrayFormat,
+        size: usize,
+        exact: &mut E,
+    ) -> Result<Option<Batch>, Failure<E::Error>> {
+        let state = self.begin_taking(format.columns())?;
+        let mut next = self.text.take();
+        if next.is_none() {
+            self.state = state;
+            return Ok(None);
+        }
+        let rows = rows_of(&mut self.rows, &mut self.order, &self.text);
+        let mut writer = format.writer(&self.order);
+        let mut taken = 0;
+        while let Some(piece) = next {
+            rows.scan(&piece, true, |text, cells| writer.row(text, cells, exact).map_err(Failure::Exact))?;
+            taken += piece.len();
+            next = if taken < size.min(LARGEST_BATCH) { self.text.take() } else { None };
+        }
+        self.state = state;
+        writer.finish().map(Some).map_err(Failure::Arrow)
     }
 
     fn begin<E>(&mut self, state: State, refusal: &'static str) -> Result<(), Failure<E>> {

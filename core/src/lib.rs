@@ -12,6 +12,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod arrays;
 pub mod columns;
 pub mod decoder;
 pub mod gzip;

@@ -38,7 +38,7 @@ impl Out {
     #[cold]
     fn grow(&mut self, size: usize) {
         let wanted = self.used + size + STRIDE;
-        self.bytes.resize(wanted + wanted / 4, 0);
+        self.bytes.resize(wanted + wanted / 2, 0);
     }
 
     /// Writes `size` bytes of `source` from `at` on; there has to be room for them.

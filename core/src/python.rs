@@ -4,15 +4,19 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 
+use arrow_array::{Array, RecordBatch, StructArray};
+use arrow_data::ffi::FFI_ArrowArray;
+use arrow_schema::ArrowError;
+use arrow_schema::ffi::FFI_ArrowSchema;
 use pyo3::create_exception;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyCapsule};
 
 use crate::columns::{Column, ExactPath, Kind, Scalar};
 use crate::decoder::{Decoder, Failure};
 use crate::page::{Proof, Wanted};
-use crate::{lines, python_buffer};
+use crate::{arrays, lines, python_buffer};
 
 create_exception!(
     salesforce_bulk_core,
@@ -89,6 +93,68 @@ impl LineFormat {
     }
 }
 
+/// What the batches of an object have in common: made once, used by any number of threads.
+#[pyclass(frozen, module = "salesforce_bulk_core")]
+struct ArrayFormat {
+    format: arrays::ArrayFormat,
+    names: Vec<String>,
+}
+
+#[pymethods]
+impl ArrayFormat {
+    /// `columns` are names and kinds in the order of the arrays.
+    #[new]
+    fn new(columns: Vec<(String, String)>) -> PyResult<Self> {
+        let columns = columns_of(columns)?;
+        let format = arrays::ArrayFormat::new(&columns);
+        Ok(Self { format, names: columns.into_iter().map(|column| column.name).collect() })
+    }
+}
+
+/// Rows as an Arrow record batch, by the Arrow PyCapsule interface.
+#[pyclass(frozen, module = "salesforce_bulk_core")]
+struct Batch {
+    batch: RecordBatch,
+    #[pyo3(get)]
+    unreadable: BTreeMap<String, u64>,
+    #[pyo3(get)]
+    inexact: BTreeMap<String, u64>,
+}
+
+#[pymethods]
+impl Batch {
+    /// How many rows there are.
+    #[getter]
+    fn rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    /// Bytes that its arrays take.
+    #[getter]
+    fn size(&self) -> usize {
+        self.batch.get_array_memory_size()
+    }
+
+    /// See the Arrow PyCapsule interface. The schema is what it is, whatever was requested.
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_array__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<(Bound<'py, PyCapsule>, Bound<'py, PyCapsule>)> {
+        let _whatever = requested_schema;
+        let data = StructArray::from(self.batch.clone()).into_data();
+        let schema = FFI_ArrowSchema::try_from(self.batch.schema_ref().as_ref()).map_err(arrow_defect)?;
+        let schema = PyCapsule::new_with_value(py, schema, c"arrow_schema")?;
+        let array = PyCapsule::new_with_value(py, FFI_ArrowArray::new(&data), c"arrow_array")?;
+        Ok((schema, array))
+    }
+}
+
+fn arrow_defect(error: ArrowError) -> PyErr {
+    CoreDefect::new_err(format!("the page core has a defect: {error}"))
+}
+
 /// Decodes one page, by one thread at a time. See the type stub for the contract of each method.
 #[pyclass(module = "salesforce_bulk_core")]
 struct PageDecoder(Decoder);
@@ -156,6 +222,18 @@ impl PageDecoder {
             python_buffer::Lines::new(taken.text, taken.rows, unreadable)
         }))
     }
+
+    #[pyo3(signature = (form, exact, *, size=16 << 20))]
+    fn batch(&mut self, py: Python<'_>, form: &ArrayFormat, exact: Py<PyAny>, size: usize) -> PyResult<Option<Batch>> {
+        let decoder = &mut self.0;
+        let mut exact = Callback(exact);
+        let taken = detached(py, || decoder.batch(&form.format, size, &mut exact))?;
+        Ok(taken.map(|taken| Batch {
+            unreadable: counts(&form.names, &taken.unreadable),
+            inexact: counts(&form.names, &taken.inexact),
+            batch: taken.batch,
+        }))
+    }
 }
 
 /// The counts that are not zero, by column.
@@ -208,6 +286,7 @@ fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Failure<Py
         Failure::Changed => PageChanged::new_err("the page is not the one that was proven"),
         Failure::Misused(refusal) => PyRuntimeError::new_err(refusal),
         Failure::Exact(error) => error,
+        Failure::Arrow(error) => arrow_defect(error),
     })
 }
 
@@ -233,7 +312,7 @@ fn note_panic(panic: &PanicHookInfo<'_>) {
 #[pymodule]
 mod salesforce_bulk_core {
     #[pymodule_export]
-    use super::{CoreDefect, LineFormat, PageChanged, PageDecoder, PageRejected, PyProof};
+    use super::{ArrayFormat, Batch, CoreDefect, LineFormat, PageChanged, PageDecoder, PageRejected, PyProof};
     #[pymodule_export]
     use crate::python_buffer::Lines;
 

@@ -8,12 +8,17 @@ a cell is, with the core and without it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from source_salesforce_bulk.pages.cells import READERS, UNREADABLE
 from source_salesforce_bulk.pages.json_cells import json_number
 from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.salesforce.field_types import CellKind
+from source_salesforce_bulk.salesforce.soql import parse_instant
 
 API: Final = 1
 """What the core's own ``API`` has to be; an older or newer build of it is not used."""
@@ -24,6 +29,10 @@ except ImportError:
     HAS_CORE = False
 else:
     HAS_CORE = getattr(salesforce_bulk_core, "API", None) == API
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SIXTY_FOUR_BITS = 1 << 63
 
 
 class ExactCells:
@@ -39,3 +48,16 @@ class ExactCells:
             return None
         # Of texts the core only asks for instants, in which nothing is escaped.
         return value.encode() if isinstance(value, str) else json_number(value)
+
+    def scalar(self, column: int, cell: str) -> tuple[int | float | None, bool]:
+        """The cell's value as Arrow holds it, and whether that is another number; None where Arrow cannot hold it."""
+        kind = self._columns[column].kind
+        value = READERS[kind](cell)
+        if value is UNREADABLE:
+            return None, False
+        if kind is CellKind.DATETIME:
+            return (parse_instant(cell) - _EPOCH) // _MICROSECOND, False
+        if isinstance(value, int):
+            return (value if -_SIXTY_FOUR_BITS <= value < _SIXTY_FOUR_BITS else None), False
+        nearest = float(value)
+        return (nearest, isinstance(value, Decimal)) if math.isfinite(nearest) else (None, False)

@@ -1,0 +1,360 @@
+//! Rows as Arrow record batches.
+//!
+//! Every column is nullable. Times of day stay text; instants are microseconds in UTC. A value that an Arrow type cannot
+//! hold is null and counted, as one that cannot be its type is; a number that its double stands for without having its
+//! digits is counted as inexact.
+
+use std::sync::Arc;
+
+use arrow_array::types::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use crate::columns::{Column, ExactPath, Kind, Scalar};
+use crate::instants;
+use crate::numbers::{self, Reading};
+use crate::out::Out;
+use crate::rows::{Cell, Form, undoubled};
+
+/// The largest batch, in bytes of text: its offsets have 32 bits.
+pub const LARGEST_BATCH: usize = 1 << 30;
+
+/// What the batches of an object have in common. Made once, used for any number of pages.
+#[derive(Debug)]
+pub struct ArrayFormat {
+    kinds: Vec<Kind>,
+    schema: SchemaRef,
+}
+
+impl ArrayFormat {
+    /// Batches of `columns`.
+    pub fn new(columns: &[Column]) -> Self {
+        let fields: Vec<Field> =
+            columns.iter().map(|column| Field::new(&column.name, data_type(column.kind), true)).collect();
+        let kinds = columns.iter().map(|column| column.kind).collect();
+        Self { kinds, schema: Arc::new(Schema::new(fields)) }
+    }
+
+    /// How many columns there are.
+    pub fn columns(&self) -> usize {
+        self.kinds.len()
+    }
+
+    /// A writer of a batch of pages whose cells stand in `order`.
+    pub fn writer<'a>(&'a self, order: &'a [usize]) -> BatchWriter<'a> {
+        BatchWriter {
+            format: self,
+            order,
+            columns: self.kinds.iter().map(|&kind| Values::of(kind)).collect(),
+            rows: 0,
+            unreadable: vec![0; self.kinds.len()],
+            inexact: vec![0; self.kinds.len()],
+        }
+    }
+}
+
+fn data_type(kind: Kind) -> DataType {
+    match kind {
+        Kind::Text | Kind::Time => DataType::Utf8,
+        Kind::Boolean => DataType::Boolean,
+        Kind::Integer => DataType::Int64,
+        Kind::Number => DataType::Float64,
+        Kind::Date => DataType::Date32,
+        Kind::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+    }
+}
+
+/// A finished batch. The counts are by column: cells that are null for what they hold, and numbers that were rounded.
+#[derive(Debug)]
+pub struct Batch {
+    pub batch: RecordBatch,
+    pub unreadable: Vec<u64>,
+    pub inexact: Vec<u64>,
+}
+
+/// Collects rows column by column.
+pub struct BatchWriter<'a> {
+    format: &'a ArrayFormat,
+    order: &'a [usize],
+    columns: Vec<Values>,
+    rows: usize,
+    unreadable: Vec<u64>,
+    inexact: Vec<u64>,
+}
+
+/// The values of a column so far.
+enum Values {
+    Text { bytes: Out, ends: Vec<i32>, filled: NullBufferBuilder },
+    Boolean { values: BooleanBufferBuilder, filled: NullBufferBuilder },
+    Integer(Numbers<i64>),
+    Double(Numbers<f64>),
+    Day(Numbers<i32>),
+    Instant(Numbers<i64>),
+}
+
+struct Numbers<T> {
+    values: Vec<T>,
+    filled: NullBufferBuilder,
+}
+
+/// What became of a cell.
+enum Taken {
+    Value,
+    Inexact,
+    Unreadable,
+    Exact,
+}
+
+impl BatchWriter<'_> {
+    /// Takes one row.
+    pub fn row<E: ExactPath>(&mut self, text: &[u8], cells: &[Cell], exact: &mut E) -> Result<(), E::Error> {
+        let columns = self.columns.iter_mut().zip(&self.format.kinds).zip(self.order);
+        for (column, ((values, &kind), &place)) in columns.enumerate() {
+            let cell = cells[place];
+            if cell.is_empty() {
+                values.push_null();
+                continue;
+            }
+            let taken = match values.push(kind, text, cell) {
+                Taken::Exact => {
+                    let (scalar, inexact) = exact.scalar(column, &String::from_utf8_lossy(cell.of(text)))?;
+                    values.push_scalar(scalar, inexact)
+                }
+                taken => taken,
+            };
+            match taken {
+                Taken::Value => {}
+                Taken::Inexact => self.inexact[column] += 1,
+                Taken::Unreadable | Taken::Exact => {
+                    values.push_null();
+                    self.unreadable[column] += 1;
+                }
+            }
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// The batch.
+    pub fn finish(self) -> Result<Batch, ArrowError> {
+        let arrays: Result<Vec<ArrayRef>, ArrowError> = self.columns.into_iter().map(Values::finish).collect();
+        let batch = RecordBatch::try_new(self.format.schema.clone(), arrays?)?;
+        Ok(Batch { batch, unreadable: self.unreadable, inexact: self.inexact })
+    }
+}
+
+impl Values {
+    fn of(kind: Kind) -> Self {
+        let filled = NullBufferBuilder::new(0);
+        match kind {
+            Kind::Text | Kind::Time => Self::Text { bytes: Out::default(), ends: vec![0], filled },
+            Kind::Boolean => Self::Boolean { values: BooleanBufferBuilder::new(0), filled },
+            Kind::Integer => Self::Integer(Numbers { values: Vec::new(), filled }),
+            Kind::Number => Self::Double(Numbers { values: Vec::new(), filled }),
+            Kind::Date => Self::Day(Numbers { values: Vec::new(), filled }),
+            Kind::Instant => Self::Instant(Numbers { values: Vec::new(), filled }),
+        }
+    }
+
+    #[inline(always)]
+    fn push_null(&mut self) {
+        match self {
+            Self::Text { bytes, ends, filled } => {
+                ends.push(bytes.size() as i32);
+                filled.append_null();
+            }
+            Self::Boolean { values, filled } => {
+                values.append(false);
+                filled.append_null();
+            }
+            Self::Integer(numbers) | Self::Instant(numbers) => numbers.push_null(),
+            Self::Double(numbers) => numbers.push_null(),
+            Self::Day(numbers) => numbers.push_null(),
+        }
+    }
+
+    /// Takes a cell that is not empty; where it has no value here, nothing is taken.
+    #[inline(always)]
+    fn push(&mut self, kind: Kind, text: &[u8], cell: Cell) -> Taken {
+        let bytes = cell.of(text);
+        // No value of another kind holds a quote.
+        if cell.form == Form::Doubled && kind != Kind::Text {
+            return Taken::Unreadable;
+        }
+        match self {
+            Self::Text { bytes: out, ends, filled } => {
+                if kind == Kind::Time && !instants::is_time(bytes) {
+                    return Taken::Unreadable;
+                }
+                out.room_for(bytes.len());
+                match cell.form {
+                    Form::Doubled => out.push(&undoubled(bytes)),
+                    Form::Plain | Form::Escape => out.put(text, cell.start(), bytes.len()),
+                }
+                ends.push(out.size() as i32);
+                filled.append_non_null();
+                Taken::Value
+            }
+            Self::Boolean { values, filled } => {
+                let value = bytes.eq_ignore_ascii_case(b"true");
+                if !value && !bytes.eq_ignore_ascii_case(b"false") {
+                    return Taken::Unreadable;
+                }
+                values.append(value);
+                filled.append_non_null();
+                Taken::Value
+            }
+            Self::Integer(numbers) => numbers.take(numbers::integer(bytes)),
+            Self::Instant(numbers) => numbers.take(instants::instant(bytes)),
+            Self::Day(numbers) => match instants::date(bytes) {
+                Some(day) => numbers.push(day),
+                None => Taken::Unreadable,
+            },
+            Self::Double(numbers) => match numbers::double(bytes) {
+                Reading::Value(double) => {
+                    numbers.push(double.value);
+                    if double.inexact { Taken::Inexact } else { Taken::Value }
+                }
+                Reading::Unreadable => Taken::Unreadable,
+                Reading::Exact => Taken::Exact,
+            },
+        }
+    }
+
+    #[cold]
+    fn push_scalar(&mut self, scalar: Scalar, inexact: bool) -> Taken {
+        let taken = match (self, scalar) {
+            (Self::Integer(numbers) | Self::Instant(numbers), Scalar::Integer(value)) => numbers.push(value),
+            (Self::Double(numbers), Scalar::Integer(value)) => numbers.push(value as f64),
+            (Self::Double(numbers), Scalar::Double(value)) => numbers.push(value),
+            _ => Taken::Unreadable,
+        };
+        if inexact && matches!(taken, Taken::Value) { Taken::Inexact } else { taken }
+    }
+
+    fn finish(self) -> Result<ArrayRef, ArrowError> {
+        Ok(match self {
+            Self::Text { bytes, ends, mut filled } => {
+                let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
+                Arc::new(StringArray::try_new(offsets, Buffer::from_vec(bytes.into_bytes()), filled.finish())?)
+            }
+            Self::Boolean { mut values, mut filled } => Arc::new(BooleanArray::new(values.finish(), filled.finish())),
+            Self::Integer(numbers) => Arc::new(numbers.finish::<Int64Type>()?),
+            Self::Double(numbers) => Arc::new(numbers.finish::<Float64Type>()?),
+            Self::Day(numbers) => Arc::new(numbers.finish::<Date32Type>()?),
+            Self::Instant(numbers) => Arc::new(numbers.finish::<TimestampMicrosecondType>()?.with_timezone("UTC")),
+        })
+    }
+}
+
+impl<T: Default + arrow_buffer::ArrowNativeType> Numbers<T> {
+    #[inline(always)]
+    fn push(&mut self, value: T) -> Taken {
+        self.values.push(value);
+        self.filled.append_non_null();
+        Taken::Value
+    }
+
+    #[inline(always)]
+    fn push_null(&mut self) {
+        self.values.push(T::default());
+        self.filled.append_null();
+    }
+
+    #[inline(always)]
+    fn take(&mut self, reading: Reading<T>) -> Taken {
+        match reading {
+            Reading::Value(value) => self.push(value),
+            Reading::Unreadable => Taken::Unreadable,
+            Reading::Exact => Taken::Exact,
+        }
+    }
+
+    fn finish<A: ArrowPrimitiveType<Native = T>>(mut self) -> Result<PrimitiveArray<A>, ArrowError> {
+        let nulls: Option<NullBuffer> = self.filled.finish();
+        PrimitiveArray::try_new(ScalarBuffer::from(self.values), nulls)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::{BadRow, Rows};
+    use arrow_array::cast::AsArray;
+
+    struct Asked;
+
+    impl ExactPath for Asked {
+        type Error = BadRow;
+
+        fn json(&mut self, _column: usize, _cell: &str) -> Result<Option<Vec<u8>>, BadRow> {
+            Ok(None)
+        }
+
+        fn scalar(&mut self, column: usize, _cell: &str) -> Result<(Scalar, bool), BadRow> {
+            Ok(match column {
+                0 => (Scalar::Integer(7), false),
+                1 => (Scalar::Double(0.5), true),
+                _ => (Scalar::Unreadable, false),
+            })
+        }
+    }
+
+    fn batch(kinds: &[Kind], text: &str, order: &[usize]) -> Batch {
+        let columns: Vec<Column> =
+            kinds.iter().enumerate().map(|(at, &kind)| Column { name: format!("F{at}"), kind }).collect();
+        let format = ArrayFormat::new(&columns);
+        let mut writer = format.writer(order);
+        let visit = |text: &[u8], cells: &[Cell]| writer.row(text, cells, &mut Asked);
+        Rows::new(order.len(), false).scan(text.as_bytes(), true, visit).unwrap();
+        writer.finish().unwrap()
+    }
+
+    #[test]
+    fn every_kind_has_its_type_and_an_empty_cell_is_null() {
+        let kinds = [Kind::Text, Kind::Boolean, Kind::Integer, Kind::Number, Kind::Date, Kind::Instant, Kind::Time];
+        let text = "\"a\"\"b\n\",TRUE,47.0,1.39E8,1970-01-02,1970-01-01T00:00:00.001Z,12:00:00Z\n,\"\",,,,,\n";
+        let found = batch(&kinds, text, &[0, 1, 2, 3, 4, 5, 6]).batch;
+        assert_eq!(found.num_rows(), 2);
+        assert!(found.columns().iter().all(|array| array.is_valid(0) && array.is_null(1)));
+        assert_eq!(found.column(0).as_string::<i32>().value(0), "a\"b\n");
+        assert!(found.column(1).as_boolean().value(0));
+        assert_eq!(found.column(2).as_primitive::<Int64Type>().value(0), 47);
+        assert_eq!(found.column(3).as_primitive::<Float64Type>().value(0), 139_000_000.0);
+        assert_eq!(found.column(4).as_primitive::<Date32Type>().value(0), 1);
+        assert_eq!(found.column(5).as_primitive::<TimestampMicrosecondType>().value(0), 1000);
+        assert_eq!(found.column(6).as_string::<i32>().value(0), "12:00:00Z");
+    }
+
+    #[test]
+    fn what_cannot_be_its_type_is_null_and_counted() {
+        let kinds = [Kind::Boolean, Kind::Date, Kind::Time, Kind::Integer, Kind::Instant];
+        let found = batch(&kinds, "x,2023-02-29,25:00:00,1.5,\"1\"\"\"\n", &[0, 1, 2, 3, 4]);
+        assert_eq!(found.unreadable, [1, 1, 1, 1, 1]);
+        assert!(found.batch.columns().iter().all(|array| array.is_null(0)));
+    }
+
+    #[test]
+    fn numbers_that_are_rounded_are_kept_and_counted() {
+        let found = batch(&[Kind::Number], "9007199254740993\n0.1\n", &[0]);
+        assert_eq!((found.inexact, found.unreadable), (vec![1], vec![0]));
+        assert_eq!(found.batch.column(0).as_primitive::<Float64Type>().value(0), 9_007_199_254_740_992.0);
+    }
+
+    #[test]
+    fn what_is_not_certain_is_asked_for() {
+        let found =
+            batch(&[Kind::Integer, Kind::Number, Kind::Instant], "1e18,1e999,2023-01-01T24:00:00Z\n", &[0, 1, 2]);
+        assert_eq!(found.batch.column(0).as_primitive::<Int64Type>().value(0), 7);
+        assert_eq!(found.batch.column(1).as_primitive::<Float64Type>().value(0), 0.5);
+        assert_eq!((found.inexact, found.unreadable), (vec![0, 1, 0], vec![0, 0, 1]));
+    }
+
+    #[test]
+    fn columns_come_in_the_order_asked_for() {
+        let found = batch(&[Kind::Text, Kind::Integer], "7,a\n", &[1, 0]).batch;
+        assert_eq!(found.column(0).as_string::<i32>().value(0), "a");
+        assert_eq!(found.schema().field(1).name(), "F1");
+    }
+}
