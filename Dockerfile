@@ -5,7 +5,7 @@
 #   make image BASE_IMAGE=NAME        on another base with Python 3.11 or later
 #   make image-test                   tries every command through the container
 #
-# Airbyte's own base for Python connectors (Debian, Python 3.11, a user with the id 1000), pinned as in metadata.yaml.
+# Airbyte's own base for Python connectors (Debian, Python 3.13, a user with the id 1000), pinned as in metadata.yaml.
 ARG BASE_IMAGE=docker.io/airbyte/python-connector-base:4.1.0@sha256:1d1aa21d34e851df4e8a87b391c27724c06e2597608e7161f4d167be853bd7b6
 
 # Everything that is installed lies in one virtual environment, made here and copied as it is. Its interpreter is the

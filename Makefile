@@ -46,6 +46,10 @@ demo: $(READY) ## Watch two reads of a simulated org, the second of changed rows
 test: $(READY) ## Run all tests
 	@$(BIN)/python -m pytest -n $(PYTEST_JOBS) $(PYTEST_ARGS)
 
+.PHONY: test-pythons
+test-pythons: ## Run all tests on each supported Python that is on this machine (PYTHONS='3.12 3.13')
+	@.ci/test-pythons $(PYTHONS)
+
 .PHONY: mutants
 mutants: $(READY) ## Break each important rule once and see the test fail that guards it (WORD=soql for some)
 	@$(BIN)/python -m unit_tests.mutants $(WORD)
@@ -112,20 +116,21 @@ core-wheel: $(STAMP) ## Put a wheel of the native page core into dist/ (TARGET=a
 	@.ci/core wheel
 
 .PHONY: certify-fargate
-certify-fargate: $(READY) ## Show without AWS that exports run on Fargate (exit 3: a leg was skipped)
-	@$(BIN)/python -m integration_tests.certify_fargate
+certify-fargate: $(READY) ## Show without AWS that exports run on Fargate (LEGS='template task' for some of it)
+	@$(BIN)/python -m integration_tests.certify_fargate $(LEGS)
 
 .PHONY: certify-glue
-certify-glue: $(READY) ## Show without AWS that backfills run on Glue, on a Spark of its own (exit 3: a leg was skipped)
-	@$(BIN)/python -m integration_tests.certify_glue
+certify-glue: $(READY) ## Show without AWS that backfills run on Glue 5.0, 5.1 and 6.0 (LEGS='template spark-6.0' for some of it)
+	@$(BIN)/python -m integration_tests.certify_glue $(LEGS)
 
 .PHONY: glue-wheels
 glue-wheels: $(STAMP) ## Build the zip that an AWS Glue job installs (dist/*.gluewheels.zip)
 	@$(BIN)/python deploy/glue/build_wheels.py
 
 # No registry host and no path of this machine may get into these files.
-UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --custom-compile-command 'make lock' $(UV_LOCK_ARGS)
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version $(LEAST_PYTHON) --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(UV_LOCK_ARGS)
+LEAST_PYTHON = 3.11
 
 # Packages that Glue has, and those that come with them: not shipped (see deploy/glue/requirements.in).
 GLUE_HAS = boto3 botocore certifi charset-normalizer idna jmespath numpy pyarrow python-dateutil requests s3transfer six \
@@ -144,8 +149,13 @@ lock: $(STAMP) ## Write requirements/*.txt anew from pyproject.toml
 	$(UV_COMPILE) requirements/core-wheel.in -c requirements/core.txt -o requirements/core-wheel.txt
 	$(UV_COMPILE) requirements/glue.in -c deploy/glue/constraints-5.1.txt -o requirements/glue.txt
 	$(UV_COMPILE) requirements/glue50.in -c deploy/glue/constraints-5.0.txt -o requirements/glue50.txt
+	$(MAKE) --no-print-directory requirements/glue60.txt LEAST_PYTHON=3.13
 	$(UV_COMPILE) deploy/glue/requirements.in -c deploy/glue/constraints-5.0.txt -o deploy/glue/requirements.txt \
 		--python-platform x86_64-manylinux_2_28 --no-universal $(addprefix --no-emit-package ,$(GLUE_HAS))
+
+.PHONY: requirements/glue60.txt
+requirements/glue60.txt: requirements/glue60.in
+	$(UV_COMPILE) $< -c deploy/glue/constraints-6.0.txt -o $@
 
 # Everyone reads the same pages of a simulated org, in turn. The peer is installed as it is published, beside our code.
 ROWS ?= 1000000

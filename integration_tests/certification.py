@@ -1,6 +1,7 @@
-"""What every certification is made of: legs that run or are skipped with a reason, and a word on what they showed.
+"""What every certification is made of: legs that run, or cannot be run here, and a summary of what they showed.
 
-Exit codes: 0 all legs ran and passed, 1 one failed, 3 one was skipped.
+It ends with 0 where every leg that was asked for ran and passed, and with 1 otherwise: a certification that could not
+try everything has not certified it. Whoever wants less names the legs; the summary then names those left out.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-class Skipped(Exception):
-    """The leg cannot be run here; the message says why."""
+class CannotRun(Exception):
+    """The leg cannot be run on this machine; the message says why, and what would help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,16 @@ def pytest_leg(*targets: str) -> Callable[[], int]:
     )
 
 
+def chosen(legs: Sequence[Leg], names: Sequence[str]) -> Sequence[Leg]:
+    """The legs of these names, all where none is given; raises SystemExit for a name that no leg has."""
+    unknown = set(names) - {leg.name for leg in legs}
+    if unknown:
+        raise SystemExit(
+            f"There is no leg {', '.join(sorted(unknown))}. The legs are: {' '.join(leg.name for leg in legs)}"
+        )
+    return [leg for leg in legs if not names or leg.name in names]
+
+
 def certify(legs: Sequence[Leg]) -> list[Result]:
     """Run the legs, one after the other."""
     results = []
@@ -54,23 +65,21 @@ def certify(legs: Sequence[Leg]) -> list[Result]:
         began = time.monotonic()
         try:
             code = leg.run()
-        except Skipped as skipped:
-            results.append(Result(leg, "skipped", str(skipped)))
+        except CannotRun as reason:
+            results.append(Result(leg, "NOT RUN", str(reason)))
         else:
             status = "passed" if code == 0 else "FAILED"
             results.append(Result(leg, status, f"{time.monotonic() - began:.0f} s"))
     return results
 
 
-def exit_code(results: Sequence[Result]) -> int:
-    """1 where a leg failed, else 3 where one was skipped, else 0."""
-    statuses = {result.status for result in results}
-    return 1 if "FAILED" in statuses else 3 if "skipped" in statuses else 0
-
-
-def report(title: str, results: Sequence[Result], not_shown: str) -> None:
-    """Print how each leg went, and what no leg can show."""
+def report(title: str, results: Sequence[Result], legs: Sequence[Leg], not_shown: str) -> int:
+    """Print how each leg went and what no leg can show; the exit code of the certification."""
     print(f"\n{title}:\n")
     for result in results:
         print(f"  {result.status:<8} {result.leg.name:<11} {result.detail}")
+    left_out = [leg.name for leg in legs if leg not in {result.leg for result in results}]
+    if left_out:
+        print(f"\nNot asked for: {', '.join(left_out)}.")
     print(f"\n{not_shown}")
+    return 0 if all(result.status == "passed" for result in results) else 1

@@ -1,9 +1,10 @@
 """``make certify-glue``: everything about backfills on AWS Glue that can be shown without an AWS account.
 
 It sets up by itself what it needs: below ``build`` an environment for each Glue release with Glue's own versions, into
-which the job's wheels are installed without a package index, in the newer one Spark; and Java, where this is root.
+which the job's wheels are installed without a package index, in those of 5.1 and 6.0 with Spark; and Java, where this
+is root.
 
-Each leg is run or skipped with a reason, and the last lines say which; exit codes are ``certification``'s.
+Its arguments are legs to run, by name; all of them by default. Exit codes are ``certification``'s.
 """
 
 from __future__ import annotations
@@ -15,14 +16,30 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from integration_tests.certification import ROOT, Leg, Skipped, certify, exit_code, pytest_leg, report
+from integration_tests.certification import ROOT, CannotRun, Leg, certify, chosen, pytest_leg, report
 
 BUILD = ROOT / "build"
-LOCKS = {"5.0": "requirements/glue50.txt", "5.1": "requirements/glue.txt"}
-OLDEST_JAVA, GLUES_JAVA = 8, 17
+GLUES_JAVA = 17
+"""Spark 3.5 wants one up to it, Spark 4.1 one from it on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release of Glue, as far as an environment can be like it."""
+
+    lock: str
+    python: str
+
+
+RELEASES = {
+    "5.0": Release("requirements/glue50.txt", "3.11"),
+    "5.1": Release("requirements/glue.txt", "3.11"),
+    "6.0": Release("requirements/glue60.txt", "3.13"),
+}
 
 NOT_SHOWN = (
     "What only a real account shows: Spark's own writer on S3 and its committers, IAM as it is enforced, the network "
@@ -46,12 +63,13 @@ def wheels() -> Path:
 
 @cache
 def environment(release: str) -> Path:
-    """The interpreter of an environment like that Glue release's, with the job's wheels in it; raises Skipped."""
-    python = _python_311()
-    folder, lock = BUILD / f"glue-{release}", ROOT / LOCKS[release]
+    """The interpreter of an environment like that Glue release's, with the job's wheels in it; raises CannotRun."""
+    like = RELEASES[release]
+    python = interpreter(like.python)
+    folder, lock = BUILD / f"glue-{release}", ROOT / like.lock
     stamp = folder / ".lock"
     if not stamp.exists() or stamp.read_bytes() != lock.read_bytes():
-        made = {**os.environ, "PYTHON": python, "VENV": str(folder), "LOCK": LOCKS[release]}
+        made = {**os.environ, "PYTHON": python, "VENV": str(folder), "LOCK": like.lock}
         subprocess.run([ROOT / ".ci" / "setup"], env=made, check=True)
         stamp.write_bytes(lock.read_bytes())
     pip = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-index"]
@@ -63,29 +81,27 @@ def environment(release: str) -> Path:
     return folder / "bin" / "python"
 
 
-def _python_311() -> str:
-    """Glue's own Python; the wheels are for no other."""
-    for name in ("python3.11", "python3", sys.executable):
-        found = shutil.which(name)
-        told = found and subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
-        if found and told and told.startswith("Python 3.11."):
-            return found
-    raise Skipped("Glue has Python 3.11, and no python3.11 was found here")
+def interpreter(version: str) -> str:
+    """A Python of that version on this machine: Glue's own, and no other, because packages are made for it."""
+    found = subprocess.run([ROOT / ".ci" / "python-at-hand", version], capture_output=True, text=True, check=False)
+    if found.returncode:
+        raise CannotRun(f"this release of Glue has Python {version}, and none was found on this machine")
+    return found.stdout.strip()
 
 
 def java() -> None:
-    """See that there is a Java with a compiler, installing one where this is root; raises Skipped."""
+    """See that there is a Java with a compiler, installing one where this is root; raises CannotRun."""
     if not shutil.which("javac") and shutil.which("apt-get") and os.geteuid() == 0:
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run(["apt-get", "-qq", "update"], env=quiet, check=False)
         install = ["apt-get", "-qq", "install", "--no-install-recommends", f"openjdk-{GLUES_JAVA}-jdk-headless"]
         subprocess.run(install, env=quiet, check=False)
     if not shutil.which("javac"):
-        raise Skipped(f"Spark needs Java: install openjdk-{GLUES_JAVA}-jdk-headless, or run this as root")
+        raise CannotRun(f"Spark needs Java: install openjdk-{GLUES_JAVA}-jdk-headless, or run this as root")
     told = subprocess.run(["javac", "-version"], capture_output=True, text=True, check=False)
     version = re.search(r"javac (\d+)", told.stdout + told.stderr)
-    if version is None or not OLDEST_JAVA < int(version[1]) <= GLUES_JAVA:
-        raise Skipped(f"Spark 3.5 wants a Java up to {GLUES_JAVA}, and this is {version[1] if version else 'unknown'}")
+    if version is None or int(version[1]) != GLUES_JAVA:
+        raise CannotRun(f"Glue has Java {GLUES_JAVA}, and this machine's is {version[1] if version else 'unknown'}")
 
 
 def glue_leg(release: str, target: str, *, spark: bool = False) -> Callable[[], int]:
@@ -117,8 +133,8 @@ LEGS = (
     ),
     Leg(
         "s3",
-        "staged files become an export's on S3 (moto, without Spark)",
-        pytest_leg("integration_tests/test_staging_s3.py"),
+        "staged files become an export's on S3, the session reaches executors through a secret (moto, without Spark)",
+        pytest_leg("integration_tests/test_staging_s3.py", "integration_tests/test_shared_session.py"),
     ),
     Leg(
         "wheels-5.0",
@@ -131,19 +147,28 @@ LEGS = (
         glue_leg("5.1", "integration_tests/certify_glue_wheels.py"),
     ),
     Leg(
-        "spark",
+        "wheels-6.0",
+        "the same on Python 3.13, beside the versions that Glue 6.0 is assumed to have",
+        glue_leg("6.0", "integration_tests/certify_glue_wheels.py"),
+    ),
+    Leg(
+        "spark-5.1",
         "the job itself on Spark 3.5.6: rows, a killed worker, a failing page, drift, an ended session, walked pages",
         glue_leg("5.1", "integration_tests/certify_glue_spark.py", spark=True),
+    ),
+    Leg(
+        "spark-6.0",
+        "the same on Spark 4.1.1 and Python 3.13",
+        glue_leg("6.0", "integration_tests/certify_glue_spark.py", spark=True),
     ),
 )
 
 
 def main() -> int:
-    """Run everything and say what was shown."""
+    """Run the legs that are asked for and say what was shown."""
     os.environ.pop("PYTEST_ADDOPTS", None)
-    results = certify(LEGS)
-    report("Certification for Glue, without AWS", results, NOT_SHOWN)
-    return exit_code(results)
+    results = certify(chosen(LEGS, sys.argv[1:]))
+    return report("Certification for Glue, without AWS", results, LEGS, NOT_SHOWN)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What executors run, in environments with the versions that Glue 5.0 and 5.1 have. Run by `make certify-glue`."""
+"""What executors run, in environments with the versions that releases of Glue have. Run by `make certify-glue`."""
 
 from __future__ import annotations
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from integration_tests.certify_glue import RELEASES
+
 ROOT = Path(__file__).parents[1]
 GLUE = ROOT / "deploy" / "glue"
 SPEC = importlib.util.spec_from_file_location("build_wheels", GLUE / "build_wheels.py")
@@ -68,7 +70,7 @@ def test_a_zip_can_be_named_in_an_s3_address_and_is_the_only_one_in_its_folder(t
     assert [path.name for path in tmp_path.iterdir()] == ["source_salesforce_bulk-1.2.3.gluewheels.zip"]
 
 
-@pytest.mark.parametrize("release", ["5.0", "5.1"])
+@pytest.mark.parametrize("release", ["5.0", "5.1", "6.0"])
 def test_what_glue_has_is_not_shipped_a_second_time(release):
     """Its versions are Glue's to choose; some are missing from 5.0 alone."""
     pins = dict(line.split("==") for line in (GLUE / f"constraints-{release}.txt").read_text().split() if "==" in line)
@@ -76,3 +78,7 @@ def test_what_glue_has_is_not_shipped_a_second_time(release):
     shipped = {line.split("==")[0] for line in lock.splitlines() if "==" in line and not line.startswith((" ", "#"))}
     assert shipped
     assert not shipped & {name.replace("_", "-") for name in pins} - {"orjson", "typing-extensions"}
+
+
+def test_the_zip_has_wheels_for_every_python_that_glue_has():
+    assert {release.python for release in RELEASES.values()} == set(build_wheels.PYTHONS)

@@ -27,12 +27,11 @@ ROOT = Path(__file__).parents[2]
 WANTED = Path(__file__).with_name("requirements.in")
 LOCK = Path(__file__).with_name("requirements.txt")
 
-# Glue 5.0 and 5.1: Python 3.11 on Amazon Linux 2023 (glibc 2.34).
-TARGET = [
-    "--python-version=3.11",
-    "--implementation=cp",
-    "--abi=cp311",
-    "--abi=abi3",
+PYTHONS = ("3.11", "3.13")
+"""Those of Glue 5.0 and 5.1, and of Glue 6.0. One zip serves them all: pip takes the wheels that fit."""
+
+# Amazon Linux 2023 (glibc 2.34).
+PLATFORMS = [
     "--platform=manylinux_2_34_x86_64",
     "--platform=manylinux_2_28_x86_64",
     "--platform=manylinux_2_17_x86_64",
@@ -94,9 +93,13 @@ def wanted_packages() -> list[str]:
 
 
 def download_locked(wheels: Path) -> None:
-    """The locked packages' wheels for Glue's platform, whatever machine this is."""
+    """The locked packages' wheels for Glue's platform and Pythons, whatever machine this is."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--require-hashes"]
-    subprocess.run([*command, "--no-deps", "--only-binary=:all:", *TARGET, "-d", wheels, "-r", LOCK], check=True)
+    for version in PYTHONS:
+        compact = version.replace(".", "")
+        python = [f"--python-version={version}", "--implementation=cp", f"--abi=cp{compact}", "--abi=abi3"]
+        target = [*python, *PLATFORMS, "--no-deps", "--only-binary=:all:"]
+        subprocess.run([*command, *target, "-d", wheels, "-r", LOCK], check=True)
 
 
 def write_requirements(wheels: Path, own: Path) -> None:
