@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 import os
 import threading
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, ConnectorSpecification, Type
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_salesforce_bulk.airbyte import entrypoint
 from source_salesforce_bulk.airbyte.entrypoint import BROKEN_PIPE, FAILURE, Entrypoint
@@ -132,6 +134,14 @@ def test_the_cdks_schema_check_of_the_configuration_is_left_to_our_own_sentences
 
 
 # Batches
+
+
+def test_a_temporary_folder_that_cannot_be_used_is_a_config_error(monkeypatch):
+    monkeypatch.setenv("TMPDIR", "/nonexistent")
+    lines = Entrypoint(SourceSalesforceBulk()).run(Namespace(command="spec"))
+    with pytest.raises(AirbyteTracedException, match="TMPDIR, which is /nonexistent") as raised:
+        next(iter(lines))
+    assert raised.value.failure_type.value == "config_error"
 
 
 class Source(SourceSalesforceBulk):

@@ -100,6 +100,12 @@ def test_the_configurations_own_secrets_are_masked_in_the_logs_however_they_are_
     assert said == ["****", "****", '"****"'] * len(secrets)
 
 
+def test_a_temporary_folder_that_cannot_be_used_ends_the_run_before_anything(session, monkeypatch, caplog):
+    monkeypatch.setenv("TMPDIR", "/nonexistent")
+    assert session.ended(lambda: session.connect("env:NOT_SET", [])) == ExitCode.USAGE
+    assert "TMPDIR, which is /nonexistent" in caplog.text
+
+
 def test_a_signal_decides_the_exit_code_and_is_no_failure(session, caplog):
     session.stop.signal = 15
     assert session.ended(raising(Stopped("the run is being stopped"))) == 143

@@ -9,6 +9,7 @@ from airbyte_cdk.models import ConnectorSpecificationSerializer, Status, SyncMod
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 import source_salesforce_bulk
+from source_salesforce_bulk.registries.kept_token import KeptTokens
 from source_salesforce_bulk.salesforce.ids import id_18
 from source_salesforce_bulk.salesforce.soql import format_instant
 from unit_tests.source_rig import SourceRig, configured, errors_in, rows_of, states_in
@@ -194,6 +195,21 @@ def test_a_rotated_refresh_token_is_handed_to_the_platform_before_anything_else(
     config = control["connectorConfig"]["config"]
     assert config["credentials"] == {**rig.config["credentials"], "refresh_token": "grant-1"}
     assert rig.config["credentials"]["refresh_token"] == "grant-0", "the caller's configuration is left alone"
+
+
+def test_no_copy_of_the_configuration_is_made(rig, tmp_path):
+    """Not where the CDK's own would leave one, nor anywhere below."""
+    assert rig.source.configure(rig.config, str(tmp_path)) == rig.config
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_token_that_an_earlier_run_kept_beside_the_configuration_is_used(rig, tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(rig.config))
+    KeptTokens([tmp_path]).keep("grant-0", "grant-1")
+    rig.source.check(rig.logger, rig.source.read_config(str(path)))
+    (login,) = [sent for sent in rig.salesforce.sent if sent.form]
+    assert login.form["refresh_token"] == "grant-1"
 
 
 def test_no_secret_is_in_any_message_or_log_line(rig, capsys, caplog):

@@ -25,6 +25,8 @@ from source_salesforce_bulk.airbyte.command_line import unreadable_file
 from source_salesforce_bulk.airbyte.errors import traced_config_error
 from source_salesforce_bulk.airbyte.record_batch import RecordBatch
 from source_salesforce_bulk.airbyte.source import SourceSalesforceBulk
+from source_salesforce_bulk.config import ConfigError
+from source_salesforce_bulk.extraction.temporary_folder import check_temporary_folder
 from source_salesforce_bulk.signals import Overdue, Stop, turn_away_stdout
 
 FAILURE = 1
@@ -49,10 +51,14 @@ class Entrypoint(AirbyteEntrypoint):
     """
 
     def run(self, parsed_args: Namespace) -> Iterator[str]:
-        """See the CDK's; a file that cannot be read is a config error."""
+        """See the CDK's; a file that cannot be read is a config error, and so is a folder that cannot be used."""
         problem = unreadable_file(parsed_args)
         if problem:
             raise traced_config_error(problem)
+        try:
+            check_temporary_folder(os.environ)
+        except ConfigError as error:
+            raise traced_config_error(str(error)) from error
         yield from super().run(parsed_args)
 
     def read(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import random
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
-from airbyte_cdk.config_observation import create_connector_config_control_message
-from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.logger import PRINT_BUFFER
 from airbyte_cdk.models import (
     AirbyteConnectionStatus,
@@ -33,6 +31,7 @@ from source_salesforce_bulk.airbyte.errors import traced, traced_config_error
 from source_salesforce_bulk.airbyte.http import CdkHttp
 from source_salesforce_bulk.airbyte.read import CatalogRead
 from source_salesforce_bulk.airbyte.record_batch import RecordBatch
+from source_salesforce_bulk.airbyte.rotation import Rotation
 from source_salesforce_bulk.airbyte.spec import connector_specification
 from source_salesforce_bulk.airbyte.streams import StreamShape, stream_of
 from source_salesforce_bulk.config import Config, ConfigError, parse_config
@@ -41,6 +40,7 @@ from source_salesforce_bulk.extraction.catalog import ReadableObject, discover_o
 from source_salesforce_bulk.extraction.connection import CONNECTIONS, Connection, Surroundings
 from source_salesforce_bulk.extraction.connection_check import check_connection
 from source_salesforce_bulk.pages.page_encoders import usable_cores, workers_for
+from source_salesforce_bulk.registries.kept_token import KeptTokens
 from source_salesforce_bulk.salesforce.clock import Clock, SystemClock
 from source_salesforce_bulk.salesforce.failures import SalesforceError
 
@@ -74,6 +74,7 @@ class SourceSalesforceBulk(AbstractSource):
     ) -> None:
         super().__init__()
         self._batches = batches
+        self._kept = KeptTokens([])
         self._stop = stop or threading.Event()
         self._on_clean_up = on_clean_up
         self._clock = clock or SystemClock(self._stop)
@@ -89,6 +90,15 @@ class SourceSalesforceBulk(AbstractSource):
     def raise_exception_on_missing_stream(self) -> bool:
         """A configured stream that the org does not have is an error, never a silent success."""
         return True
+
+    def read_config(self, config_path: str) -> MutableMapping[str, Any]:  # type: ignore[override]  # of an instance
+        """The configuration file's content. Its folder is where a refresh token is kept that stdout does not take."""
+        self._kept = KeptTokens.beside(Path(config_path).resolve().parent)
+        return super().read_config(config_path)
+
+    def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
+        """The configuration as it is. The CDK's own would leave a copy, with its secrets, in a temporary folder."""
+        return config
 
     @classmethod
     def read_state(cls, state_path: str) -> list[AirbyteStateMessage]:
@@ -182,11 +192,11 @@ class SourceSalesforceBulk(AbstractSource):
             logger.info("Read %d records from %s stream", rows, configured_stream.stream.name)
 
     def _connected(self, raw: Mapping[str, Any], *, refuse_unknown_keys: bool = False) -> Connection:
-        config = self._config(raw, refuse_unknown_keys)
+        config = self._config(self._kept.current(raw), refuse_unknown_keys)
         around = Surroundings(
             http=CdkHttp(CONNECTIONS),
             clock=self._clock,
-            on_rotation=_Rotation(raw),
+            on_rotation=Rotation(raw, self._kept),
             on_secret=add_to_secrets,
             random01=self._random01,
             calls=self._calls,
@@ -225,22 +235,3 @@ class _WithoutCount(logging.LoggerAdapter[logging.Logger]):
         """Log all but that line."""
         if not (isinstance(msg, str) and _COUNT.fullmatch(msg)):
             super().log(level, msg, *args, **kwargs)
-
-
-class _Rotation:
-    """Hands a rotated refresh token to the platform, which stores the configuration that this message carries."""
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._config = copy.deepcopy(dict(config))
-
-    def __call__(self, refresh_token: str) -> None:
-        """Print the CONTROL message and push it out: the old refresh token no longer works.
-
-        One write of a whole line, because threads log at the same time.
-        """
-        self._config["credentials"] = {**self._config["credentials"], "refresh_token": refresh_token}
-        message = create_connector_config_control_message(self._config)
-        with PRINT_BUFFER.lock:
-            print(  # noqa: T201 - the protocol's own channel
-                AirbyteEntrypoint.airbyte_message_to_string(message) + "\n", end="", flush=True
-            )

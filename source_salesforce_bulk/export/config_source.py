@@ -1,28 +1,23 @@
-"""Where an export's configuration comes from: a file, an environment variable, or AWS Secrets Manager.
-
-Secrets change while a long run is under way. So the source can be read again, and takes a refresh token that Salesforce
-has rotated, before that token is used.
-"""
+"""Where a configuration comes from without Airbyte: a file, an environment variable, or AWS Secrets Manager."""
 
 from __future__ import annotations
 
-import json
-import logging
+import errno
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from botocore.exceptions import ClientError
 
-from source_salesforce_bulk.config import Config, ConfigError, parse_config
-from source_salesforce_bulk.registries.durable_files import replace_file
-from source_salesforce_bulk.salesforce.oauth import Credentials
+from source_salesforce_bulk.config import ConfigError
+from source_salesforce_bulk.registries.durable_files import overwrite_file, replace_file
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-LOGGER = logging.getLogger("salesforce_bulk.config")
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 ENVIRONMENT = "env:"
 SECRETS_MANAGER = "secretsmanager://"
@@ -43,8 +38,17 @@ class ConfigSource(Protocol):
         """The text as it stands now; raises ``ConfigError``, OSError or an exception of boto3."""
         ...
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder it is in, where it is a file."""
+        ...
+
     def write(self, text: str) -> None:
-        """Replace the text; raises as :meth:`read`."""
+        """Replace the text; raises as :meth:`read`, and OSError where nothing keeps it for the next run."""
+        ...
+
+    def check_writable(self) -> None:
+        """Show that :meth:`write` would do, and change nothing; raises ``ConfigError``, or as :meth:`read`."""
         ...
 
 
@@ -55,14 +59,60 @@ class FileSource:
         self._path = path
         self.name = f"the file {path}"
 
+    @property
+    def folder(self) -> Path | None:
+        """See :class:`ConfigSource`."""
+        return self._path.resolve().parent
+
     def read(self) -> str:
         """See :class:`ConfigSource`."""
         return self._path.read_text(encoding="utf-8")
 
     def write(self, text: str) -> None:
-        """See :class:`ConfigSource`. The file keeps its rights."""
-        mode = self._path.stat().st_mode & 0o777
-        replace_file(self._path.resolve(), text.encode(), mode)
+        """See :class:`ConfigSource`. The file keeps its owner and its rights."""
+        path, facts = self._path.resolve(), self._path.stat()
+        try:
+            self._replace(path, text.encode(), facts)
+        except OSError:
+            # A file that is mounted by itself, one of another owner, a folder that takes no new files.
+            overwrite_file(path, text.encode())
+
+    def check_writable(self) -> None:
+        """See :class:`ConfigSource`. A file beside it shows whether the disk has room."""
+        path, facts = self._path.resolve(), self._path.stat()
+        replaceable = self._try_beside(path, facts)
+        try:
+            self._open(path).close()
+        except OSError as error:
+            # A single file may be mounted read-only in a folder that is not.
+            if not replaceable or error.errno == errno.EROFS:
+                raise self._read_only(error) from error
+
+    def _open(self, path: Path) -> BinaryIO:
+        return path.open("r+b")
+
+    def _replace(self, path: Path, content: bytes, facts: os.stat_result) -> None:
+        replace_file(path, content, facts.st_mode & 0o777, (facts.st_uid, facts.st_gid))
+
+    def _try_beside(self, path: Path, facts: os.stat_result) -> bool:
+        probe = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            self._replace(probe, bytes(facts.st_size), facts)
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise
+            return False
+        finally:
+            with suppress(OSError):
+                probe.unlink()
+        return True
+
+    def _read_only(self, error: OSError) -> ConfigError:
+        problem = (
+            f"cannot be written ({error.strerror}). Salesforce may replace the refresh token at any login, and the new "
+            "one must be kept there"
+        )
+        return ConfigError(f"The configuration file {self._path}", problem, _READ_ONLY_REMEDY)
 
 
 class EnvironmentSource:
@@ -79,13 +129,17 @@ class EnvironmentSource:
             raise ConfigError(f"The environment variable {self._variable}", "is not set", _ENVIRONMENT_REMEDY)
         return text
 
-    def write(self, text: str) -> None:
+    @property
+    def folder(self) -> Path | None:
         """See :class:`ConfigSource`."""
-        os.environ[self._variable] = text
-        LOGGER.warning(
-            "Salesforce has rotated the refresh token, and an environment variable cannot keep the new one: the next "
-            "run will not be able to log in. Keep the configuration in a file or in Secrets Manager."
-        )
+        return None
+
+    def write(self, text: str) -> None:  # noqa: ARG002
+        """See :class:`ConfigSource`."""
+        raise OSError(errno.ENOTSUP, "an environment variable keeps nothing for the next run")
+
+    def check_writable(self) -> None:
+        """See :class:`ConfigSource`. Who uses a variable says that the app does not rotate refresh tokens."""
 
 
 class SecretsManagerSource:
@@ -112,6 +166,27 @@ class SecretsManagerSource:
         """See :class:`ConfigSource`."""
         self._client.put_secret_value(SecretId=self._secret, SecretString=text)
 
+    def check_writable(self) -> None:
+        """See :class:`ConfigSource`. Writing a version again as it is does nothing and needs the same permission."""
+        answer = self._client.get_secret_value(SecretId=self._secret)
+        same, version = answer["SecretString"], answer["VersionId"]
+        try:
+            self._client.put_secret_value(SecretId=self._secret, SecretString=same, ClientRequestToken=version)
+        except ClientError as error:
+            if "AccessDenied" not in error.response["Error"].get("Code", ""):
+                raise
+            problem = (
+                "cannot be written (AccessDenied). Salesforce may replace the refresh token at any login, and the new "
+                "one must be kept there"
+            )
+            remedy = "Allow secretsmanager:PutSecretValue on it, as the templates in deploy/ do"
+            raise ConfigError(f"The secret {self._secret}", problem, remedy) from error
+
+    @property
+    def folder(self) -> Path | None:
+        """See :class:`ConfigSource`."""
+        return None
+
     def _wrong(self, problem: str) -> ConfigError:
         store = f"aws secretsmanager put-secret-value --secret-id {self._secret} --secret-string file://config.json"
         return ConfigError(f"The secret {self._secret}", problem, f"Put the configuration there: {store}")
@@ -127,45 +202,8 @@ def config_source(place: str, secrets_manager: Callable[[str], SecretsManagerCli
     return FileSource(Path(place))
 
 
-class KeptConfig:
-    """The configuration of a run, and its source for as long as the run lasts."""
-
-    def __init__(self, source: ConfigSource) -> None:
-        self._source = source
-
-    def load(self) -> Config:
-        """Return the configuration; raises ``ConfigError``, for unknown keys too, and what the source raises."""
-        config = parse_config(self._raw(), refuse_unknown_keys=True)
-        for warning in config.warnings:
-            LOGGER.warning(warning)
-        return config
-
-    def newer_credentials(self) -> Credentials | None:
-        """The credentials as they stand now, for a login that was refused; None where they cannot be had."""
-        try:
-            return parse_config(self._raw()).credentials
-        except Exception as error:  # noqa: BLE001 - the refused login is what is reported
-            LOGGER.warning("%s could not be read again (%s)", self._source.name, type(error).__name__)
-            return None
-
-    def keep_refresh_token(self, refresh_token: str) -> None:
-        """Put a rotated refresh token where the next run finds it; raises what the source raises."""
-        raw = self._raw()
-        credentials = {**raw.get("credentials", {}), "refresh_token": refresh_token}
-        self._source.write(json.dumps({**raw, "credentials": credentials}, indent=2))
-        LOGGER.info("Salesforce has rotated the refresh token; %s holds the new one", self._source.name)
-
-    def _raw(self) -> Mapping[str, Any]:
-        try:
-            raw = json.loads(self._source.read())
-        except ConfigError:
-            raise
-        except ValueError:
-            raw = None
-        if not isinstance(raw, Mapping):
-            raise ConfigError("The configuration", f"in {self._source.name} is not a JSON object", _REMEDY) from None
-        return raw
-
-
 _ENVIRONMENT_REMEDY = "Set it to the configuration as JSON text"
-_REMEDY = 'Write {"credentials": {...}, ...}, as for the Airbyte connector'
+_READ_ONLY_REMEDY = (
+    "Let this user write to it (in a container: mount it without :ro). If the app never rotates refresh tokens, pass "
+    "the configuration as env:NAME instead"
+)

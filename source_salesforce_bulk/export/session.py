@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import sys
 import threading
@@ -12,12 +13,14 @@ from datetime import UTC, datetime
 
 from source_salesforce_bulk.config import ConfigError
 from source_salesforce_bulk.export.aws_clients import secrets_manager
-from source_salesforce_bulk.export.config_source import KeptConfig, config_source
+from source_salesforce_bulk.export.config_source import config_source
+from source_salesforce_bulk.export.kept_config import KeptConfig
 from source_salesforce_bulk.export.logs import JsonLog, LogOptions, Sentences, StderrHandler, set_up_logging
 from source_salesforce_bulk.export.outcomes import ExportFailed, failure_code
 from source_salesforce_bulk.export.places import UnknownPlace
 from source_salesforce_bulk.export.storage_failures import defect, storage_failure
 from source_salesforce_bulk.extraction.connection import CONNECTIONS, Connection, Surroundings
+from source_salesforce_bulk.extraction.temporary_folder import check_temporary_folder
 from source_salesforce_bulk.salesforce.clock import Clock, Stopped, SystemClock
 from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
 from source_salesforce_bulk.salesforce.http_client import RequestsHttp
@@ -68,6 +71,7 @@ class Session:
 
         Raises ``ConfigError``, and what reading the source raises.
         """
+        check_temporary_folder(os.environ)
         kept = KeptConfig(config_source(config, secrets_manager))
         loaded = kept.load()
         self.mask.learn(*secrets_of(loaded.credentials))

@@ -10,11 +10,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Put ``content`` at ``path`` in one step, whatever stood there."""
+def replace_file(path: Path, content: bytes, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
+    """Put ``content`` at ``path`` in one step, whatever stood there. ``owner`` is a user's and a group's number."""
     with _written(path, content, mode) as temporary:
+        if owner is not None:
+            os.chown(temporary, *owner)
         temporary.replace(path)
     sync_folder(path.parent)
+
+
+def overwrite_file(path: Path, content: bytes) -> None:
+    """Put ``content`` into the file at ``path``, which stays the same file: for one that may not be replaced."""
+    with path.open("r+b") as file:
+        file.write(content)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def check_replaceable(path: Path) -> None:

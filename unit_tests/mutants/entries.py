@@ -700,6 +700,29 @@ MUTANTS: tuple[Mutant, ...] = (
         tests=("test_fetch.py::test_a_page_that_cannot_be_written_says_so_and_stops_the_run",),
     ),
     Mutant(
+        rule="A source that could not take a new refresh token is refused before any login",
+        file="export/kept_config.py",
+        old="            self._source.check_writable()\n",
+        new="",
+        tests=(
+            "test_kept_config.py::test_a_source_that_could_not_take_a_new_refresh_token_is_refused_before_any_login",
+        ),
+    ),
+    Mutant(
+        rule="A refresh token that stdout does not take is kept",
+        file="airbyte/rotation.py",
+        old="            self._keep(refresh_token)\n",
+        new="",
+        tests=("test_rotation.py::test_a_token_that_stdout_does_not_take_is_kept_and_stderr_says_where",),
+    ),
+    Mutant(
+        rule="No copy of the configuration is made",
+        file="airbyte/source.py",
+        old="        return config\n\n    @classmethod",
+        new="        return super().configure(config, temp_dir)\n\n    @classmethod",
+        tests=("test_source.py::test_no_copy_of_the_configuration_is_made",),
+    ),
+    Mutant(
         rule="A head that drips is given up",
         file="salesforce/connections.py",
         old="            if left <= 0:\n",

@@ -1,0 +1,58 @@
+"""Refresh tokens that Salesforce replaces at a login: handed to the platform, which stores the configuration."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from airbyte_cdk.config_observation import create_connector_config_control_message
+from airbyte_cdk.entrypoint import AirbyteEntrypoint
+from airbyte_cdk.logger import PRINT_BUFFER
+
+from source_salesforce_bulk.registries.kept_token import KeptTokens, configured_token, with_refresh_token
+
+LOGGER = logging.getLogger("airbyte.salesforce.rotation")
+
+
+class Rotation:
+    """Hands a new refresh token on as a CONTROL message with the whole configuration.
+
+    Where stdout does not take it, the token is kept in a file, and the failure is raised all the same.
+    """
+
+    def __init__(self, config: Mapping[str, Any], kept: KeptTokens) -> None:
+        self._config = config
+        self._kept = kept
+
+    def __call__(self, refresh_token: str) -> None:
+        """Print the message and push it out: the old refresh token no longer works."""
+        try:
+            _print(with_refresh_token(self._config, refresh_token))
+        except OSError:
+            self._keep(refresh_token)
+            raise
+        LOGGER.info(
+            "Salesforce has replaced the refresh token. The CONTROL message holds the new one, and the platform stores "
+            "it. After a run by hand, write it into the configuration."
+        )
+
+    def _keep(self, refresh_token: str) -> None:
+        """Keep the token beside the configuration, and say so on stderr: stdout is gone."""
+        try:
+            path = self._kept.keep(configured_token(self._config) or refresh_token, refresh_token)
+        except OSError as error:
+            said = f"and neither stdout nor a file ({error.strerror}) took the new one. Authenticate again."
+        else:
+            said = f"and stdout did not take the new one. It is in {path}, where the next run on this machine finds it."
+        with suppress(OSError, ValueError, AttributeError):
+            print(f"Salesforce has replaced the refresh token, {said}", file=sys.__stderr__, flush=True)
+
+
+def _print(config: Mapping[str, Any]) -> None:
+    """One write of a whole line, because threads log at the same time."""
+    line = AirbyteEntrypoint.airbyte_message_to_string(create_connector_config_control_message(dict(config)))
+    with PRINT_BUFFER.lock:
+        print(f"{line}\n", end="", flush=True)  # noqa: T201 - the protocol's own channel

@@ -1,0 +1,112 @@
+"""The configuration of a run without Airbyte, and its source for as long as the run lasts.
+
+Secrets change while a long run is under way. So the source can be read again, and is given a refresh token that
+Salesforce has replaced, before that token is used. Before the first login the source has shown that it can be written.
+Where it then cannot, the token is kept in a file of its own, which the next run finds.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from source_salesforce_bulk.config import Config, ConfigError, parse_config
+from source_salesforce_bulk.export.config_source import ConfigSource
+from source_salesforce_bulk.registries.kept_token import KeptTokens, configured_token, with_refresh_token
+from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.oauth import Credentials, RefreshToken
+
+LOGGER = logging.getLogger("salesforce_bulk.config")
+
+
+class KeptConfig:
+    """The configuration of a run. ``kept`` holds refresh tokens that the source could not take."""
+
+    def __init__(self, source: ConfigSource, kept: KeptTokens | None = None) -> None:
+        self._source = source
+        self._kept = kept or KeptTokens.beside(source.folder)
+        self._configured: str | None = None
+
+    def load(self) -> Config:
+        """Return the configuration; raises ``ConfigError``, for unknown keys too, and what the source raises.
+
+        A refresh token may be replaced at the next login. So the source has to show that it could take another one.
+        """
+        text = self._source.read()
+        config = parse_config(self._kept.current(self._decoded(text)), refuse_unknown_keys=True)
+        for warning in config.warnings:
+            LOGGER.warning(warning)
+        if isinstance(config.credentials, RefreshToken):
+            self._source.check_writable()
+            self._configured = configured_token(self._decoded(text))
+            if config.credentials.refresh_token != self._configured:
+                LOGGER.info("The refresh token is one that an earlier run could not write to %s", self._source.name)
+                self._write(config.credentials.refresh_token)
+        return config
+
+    def newer_credentials(self) -> Credentials | None:
+        """The credentials as they stand now, for a login that was refused; None where they cannot be read."""
+        try:
+            return parse_config(self._kept.current(self._decoded(self._source.read()))).credentials
+        except Exception as error:  # noqa: BLE001 - the refused login is what is reported
+            LOGGER.warning("%s could not be read again (%s)", self._source.name, type(error).__name__)
+            return None
+
+    def keep_refresh_token(self, refresh_token: str) -> None:
+        """Put a replaced refresh token where the next run finds it; raises ``SalesforceError`` if nothing takes it."""
+        refusal = self._write(refresh_token)
+        if refusal is None:
+            LOGGER.info("Salesforce has replaced the refresh token; %s holds the new one", self._source.name)
+            return
+        try:
+            path = self._kept.keep(self._configured or refresh_token, refresh_token)
+        except OSError as error:
+            detail = f"{self._source.name} cannot be written ({refusal}), nor can a file for it ({error.strerror})"
+            raise SalesforceError(Failure.of(Kind.TOKEN_NOT_KEPT, detail=detail)) from error
+        LOGGER.error(
+            "Salesforce has replaced the refresh token, and %s could not be given the new one (%s). It is in the file "
+            "%s, which only this user can read; the next run on this machine finds it there. Write it into the "
+            "configuration as credentials.refresh_token: the old one no longer works.",
+            self._source.name,
+            refusal,
+            path,
+        )
+
+    def _write(self, refresh_token: str) -> str | None:
+        """Write the token into the source; the reason where that fails."""
+        try:
+            changed = with_refresh_token(self._decoded(self._source.read()), refresh_token)
+            self._source.write(json.dumps(changed, indent=2))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the token must not be lost
+            return _reason(error)
+        if self._configured is not None:
+            self._kept.forget(self._configured)
+        self._configured = refresh_token
+        return None
+
+    def _decoded(self, text: str) -> Mapping[str, Any]:
+        try:
+            raw = json.loads(text)
+        except (ValueError, RecursionError):
+            raw = None
+        if not isinstance(raw, Mapping):
+            raise ConfigError("The configuration", f"in {self._source.name} is not a JSON object", _REMEDY) from None
+        return raw
+
+
+def _reason(error: Exception) -> str:
+    """An exception in a few words that hold no secret."""
+    match error:
+        case OSError(strerror=str(words)):
+            return words
+        case ClientError(response={"Error": {"Code": str(code)}}):
+            return code
+        case _:
+            return type(error).__name__
+
+
+_REMEDY = 'Write {"credentials": {...}, ...}, as for the Airbyte connector'

@@ -1,0 +1,32 @@
+"""The folder for result pages while they are read: the one that TMPDIR names, or none.
+
+Python takes another folder without a word where TMPDIR's cannot be used. That folder may be in memory, or on a disk
+that is too small for the pages.
+"""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+from collections.abc import Mapping
+
+from source_salesforce_bulk.config import ConfigError
+from source_salesforce_bulk.salesforce.wire import printable
+
+_VARIABLES = ("TMPDIR", "TEMP", "TMP")
+# A full disk passes, and a process without file handles has other trouble. Both are reported where they matter.
+_NOT_THE_FOLDERS_FAULT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
+
+
+def check_temporary_folder(environment: Mapping[str, str]) -> None:
+    """Raise ``ConfigError`` where the environment names a folder for temporary files in which none can be made."""
+    name = next((name for name in _VARIABLES if environment.get(name)), None)
+    folder = environment[name] if name is not None else None
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        if error.errno in _NOT_THE_FOLDERS_FAULT:
+            return
+        subject = f"{name}, which is {printable(folder)}," if name and folder else "The folder for temporary files"
+        problem = f"is not a folder in which this user can make files ({error.strerror or 'none was found'})"
+        raise ConfigError(subject, problem, "Let TMPDIR name a folder with room for result pages") from error
