@@ -7,10 +7,11 @@ Every public method takes and gives JSON values only, so the same method serves 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from integration_tests.simulated_org.clock import csv_stamp
+from integration_tests.simulated_org.control_rows import RowControl
 from integration_tests.simulated_org.credentials import all_credentials
 from integration_tests.simulated_org.csv_text import CsvForm
 from integration_tests.simulated_org.events import EVENTS
@@ -19,73 +20,12 @@ from integration_tests.simulated_org.fields import parse_field
 from integration_tests.simulated_org.ids import record_id
 from integration_tests.simulated_org.jobs import COMPLETE, TERMINAL, QueryJob
 from integration_tests.simulated_org.objects import declare
-from integration_tests.simulated_org.org import Org
 from integration_tests.simulated_org.routes import REQUEST_KINDS
-from integration_tests.simulated_org.rows import Operation, RowChanges, Touch
+from integration_tests.simulated_org.rows import Operation
 
 
-class Control:
+class Control(RowControl):
     """The hidden hand of one org."""
-
-    def __init__(self, org: Org) -> None:
-        self._org = org
-        self._rows = RowChanges(org)
-
-    # -- rows --------------------------------------------------------------------------------------------------------
-
-    def insert(
-        self, object: str, rows: Sequence[Mapping[str, Any]], stamp: str | None = None, visible_at: str | None = None
-    ) -> list[str]:
-        """Add rows and give their ids; stamps are the org's clock, or `stamp`, or what the row itself says."""
-        return self._rows.insert(object, rows, stamp=stamp, visible_at=visible_at)
-
-    def insert_late(
-        self, object: str, rows: Sequence[Mapping[str, Any]], stamped_ago: float, visible_in: float = 0.0
-    ) -> list[str]:
-        """Add rows whose stamps lie in the past: they become visible now, or in `visible_in` seconds."""
-        return self._rows.insert_late(object, rows, stamped_ago=stamped_ago, visible_in=visible_in)
-
-    def update(
-        self,
-        object: str,
-        values: Mapping[str, Any],
-        ids: Sequence[str] | None = None,
-        where: str | None = None,
-        stamp: str | None = None,
-        touch: Touch = "all",
-    ) -> int:
-        """Change rows given by ids or a SOQL condition; `touch`: all, system or none of the stamps move."""
-        return self._rows.update(object, values, ids=ids, where=where, stamp=stamp, touch=touch)
-
-    def soft_delete(
-        self, object: str, ids: Sequence[str] | None = None, where: str | None = None, stamp: str | None = None
-    ) -> int:
-        """Move rows to the recycle bin."""
-        return self._rows.soft_delete(object, ids=ids, where=where, stamp=stamp)
-
-    def undelete(self, object: str, ids: Sequence[str]) -> int:
-        """Bring rows back from the recycle bin."""
-        return self._rows.undelete(object, ids)
-
-    def hard_delete(self, object: str, ids: Sequence[str] | None = None, where: str | None = None) -> int:
-        """Remove rows without a trace."""
-        return self._rows.hard_delete(object, ids=ids, where=where)
-
-    def merge(self, object: str, winner: str, loser: str) -> None:
-        """Merge two rows: the loser is soft-deleted and names the winner in MasterRecordId."""
-        self._rows.update(object, {"MasterRecordId": winner}, ids=[loser])
-        self._rows.soft_delete(object, ids=[loser])
-        self._rows.update(object, {}, ids=[winner])
-
-    def rows(
-        self,
-        object: str,
-        operation: Operation = "queryAll",
-        fields: Sequence[str] | None = None,
-        where: str | None = None,
-    ) -> list[dict[str, str | None]]:
-        """Give the ground truth: rows as a correct reader of Bulk CSV sees them now, ordered by Id."""
-        return self._rows.read(object, operation=operation, fields=fields, where=where)
 
     # -- schema ------------------------------------------------------------------------------------------------------
 
@@ -105,13 +45,13 @@ class Control:
         self._org.store.rename(declared, field, name)
         self._org.schema.rename_field(object, field, name, self._org.clock.now())
 
-    def hide_field(self, object: str, field: str) -> None:
-        """Hide a field by field-level security; to the user it looks removed."""
-        self._org.schema.hide_field(object, field, self._org.clock.now())
+    def hide_field(self, object: str, field: str, login: str | None = None) -> None:
+        """Hide a field by field-level security, from one login (a flow) or from all; to them it looks removed."""
+        self._org.schema.hide_field(object, field, self._org.clock.now(), login=login)
 
-    def show_field(self, object: str, field: str) -> None:
+    def show_field(self, object: str, field: str, login: str | None = None) -> None:
         """Show a hidden field again."""
-        self._org.schema.hide_field(object, field, self._org.clock.now(), hidden=False)
+        self._org.schema.hide_field(object, field, self._org.clock.now(), hidden=False, login=login)
 
     def add_object(self, name: str, fields: str, prefix: str = "a9Z", rows: int = 0) -> None:
         """Add a custom object with full audit fields and generated rows."""

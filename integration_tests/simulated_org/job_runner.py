@@ -29,14 +29,16 @@ class JobRunner:
         self._org = org
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def create(self, soql: str, operation: str, version: str, delimiter: str, ending: str) -> QueryJob:
-        """Make a job.
+    async def create(
+        self, soql: str, operation: str, version: str, *, delimiter: str, ending: str, login: str | None
+    ) -> QueryJob:
+        """Make a job that sees what a login sees.
 
         :raises ApiError: the statement is refused.
         """
         org = self._org
         compiled = await asyncio.to_thread(  # a table may have to be filled first
-            org.compile, soql, all_rows=operation == "queryAll", alphabetical=float(version) < 50
+            org.compile, soql, all_rows=operation == "queryAll", alphabetical=float(version) < 50, login=login
         )
         name = compiled.declared.name
         nth = 1 + sum(job.object == name and not job.foreign for job in org.jobs.values())

@@ -87,7 +87,7 @@ def declare(
 class _Entry:
     declared: SObject
     changed: datetime
-    hidden_fields: set[str] = field(default_factory=set)  # by field-level security
+    hidden_fields: set[tuple[str | None, str]] = field(default_factory=set)  # of a login, None: of every login
 
 
 class Schema:
@@ -99,10 +99,10 @@ class Schema:
     def __iter__(self) -> Iterator[SObject]:
         return iter([self._seen(entry) for entry in list(self._entries.values())])
 
-    def find(self, name: str) -> SObject | None:
-        """Give the object with only the fields the user may see, None when there is none."""
+    def find(self, name: str, login: str | None = None) -> SObject | None:
+        """Give the object with only the fields that a login may see, None when there is none."""
         entry = self._entries.get(name.lower())
-        return None if entry is None else self._seen(entry)
+        return None if entry is None else self._seen(entry, login)
 
     def declared(self, name: str) -> SObject:
         """Give the object with all its fields.
@@ -149,18 +149,21 @@ class Schema:
         fields = [replace(one, name=new_name) if one is found else one for one in entry.declared.fields]
         self._change(entry, replace(entry.declared, fields=tuple(fields)), now)
 
-    def hide_field(self, name: str, field_name: str, now: datetime, *, hidden: bool = True) -> None:
-        """Hide a field by field-level security, or show it again."""
+    def hide_field(
+        self, name: str, field_name: str, now: datetime, *, hidden: bool = True, login: str | None = None
+    ) -> None:
+        """Hide a field by field-level security, from a login or from all, or show it again."""
         entry = self._entries[name.lower()]
-        (entry.hidden_fields.add if hidden else entry.hidden_fields.discard)(field_name.lower())
+        (entry.hidden_fields.add if hidden else entry.hidden_fields.discard)((login, field_name.lower()))
         self._change(entry, entry.declared, now)
 
     def _change(self, entry: _Entry, declared: SObject, now: datetime) -> None:
         entry.declared = declared
         entry.changed = now.replace(microsecond=0)
 
-    def _seen(self, entry: _Entry) -> SObject:
-        if not entry.hidden_fields:
+    def _seen(self, entry: _Entry, login: str | None = None) -> SObject:
+        hidden = {name for whom, name in entry.hidden_fields if whom in (None, login)}
+        if not hidden:
             return entry.declared
-        fields = tuple(one for one in entry.declared.fields if one.name.lower() not in entry.hidden_fields)
+        fields = tuple(one for one in entry.declared.fields if one.name.lower() not in hidden)
         return replace(entry.declared, fields=fields)

@@ -14,6 +14,7 @@ from integration_tests.simulated_org.bench import BENCH_OBJECT, bench_rows
 from integration_tests.simulated_org.catalog import build_catalog
 from integration_tests.simulated_org.clock import OrgClock
 from integration_tests.simulated_org.csv_text import CsvForm
+from integration_tests.simulated_org.deletions import DeleteLog
 from integration_tests.simulated_org.events import Events
 from integration_tests.simulated_org.faults import FaultBoard
 from integration_tests.simulated_org.generator import Row, RowMaker
@@ -22,7 +23,7 @@ from integration_tests.simulated_org.jobs import QueryJob
 from integration_tests.simulated_org.limits import Limits
 from integration_tests.simulated_org.oauth import App, TokenEndpoint, make_key_pair
 from integration_tests.simulated_org.objects import Schema, SObject
-from integration_tests.simulated_org.sessions import Sessions
+from integration_tests.simulated_org.sessions import Session, Sessions
 from integration_tests.simulated_org.settings import OrgSettings
 from integration_tests.simulated_org.snapshots import Snapshot
 from integration_tests.simulated_org.soql import CompiledQuery, compile_query, parse_soql
@@ -32,6 +33,8 @@ from integration_tests.simulated_org.store import RowStore
 APP_REFRESH, APP_CREDENTIALS, APP_JWT = (
     f"3MVG9.fake.consumer.key.{name}" for name in ("refresh", "credentials", "jwt")
 )
+
+_LOGINS = {APP_REFRESH: "refresh_token", APP_CREDENTIALS: "client_credentials", APP_JWT: "jwt_bearer"}
 
 # Rows do not depend on the org but on what stands in the key, so the orgs of one process share them.
 _REMEMBERED_ROWS = 10_000
@@ -53,6 +56,7 @@ class Org:
         self.sessions = Sessions(self.id, self.clock)
         self.tokens = TokenEndpoint(self.sessions, self.clock, self.id, self.user_id)
         self.limits = Limits(settings.limits)
+        self.deletions = DeleteLog()
         self.faults = FaultBoard()
         self.events = Events()
         self.jobs: dict[str, QueryJob] = {}
@@ -97,6 +101,7 @@ class Org:
         dialect: Dialect = "bulk",
         alphabetical: bool = False,
         with_extras: bool = False,
+        login: str | None = None,
     ) -> CompiledQuery:
         """Compile a statement and make the tables it reads ready.
 
@@ -105,7 +110,7 @@ class Org:
         :raises ApiError: what the resource answers for this statement.
         """
         context = QueryContext(
-            self.schema.find,
+            lambda name: self.schema.find(name, login),
             self.settings,
             self.clock.now(),
             dialect,
@@ -113,6 +118,7 @@ class Org:
             late=frozenset(self.store.late),
             alphabetical=alphabetical,
             with_extras=with_extras,
+            sharing=self.store.hidden_from(login),
         )
         compiled = compile_query(parse_soql(soql), context)
         for declared in compiled.tables:
@@ -132,6 +138,10 @@ class Org:
         if snapshot.rows >= _MANY_ROWS or snapshot.size >= _MANY_BYTES:
             self._large_results[key] = snapshot
         return snapshot
+
+    def login_of(self, session: Session | None) -> str | None:
+        """Give the flow that a session was opened with, by which rows and fields may be hidden."""
+        return None if session is None else _LOGINS.get(session.client_id)
 
     def count(self, name: str) -> int:
         """Give the number of rows that `query` sees, recycle bin excluded."""

@@ -37,7 +37,7 @@ class QueryResources:
         soql = call.query.get("q")
         if not soql:
             raise ApiError(400, "MALFORMED_QUERY", "unexpected token: <EOF>")
-        compiled, rows = await asyncio.to_thread(self._select, soql, call.kind == "queryAll")
+        compiled, rows = await asyncio.to_thread(self._select, soql, call)
         if compiled.count_only:
             return Answer.of_json(200, {"totalSize": int(rows[0][0] or 0), "done": True, "records": []})
         records = [record(compiled, row, call.version) for row in rows]
@@ -46,8 +46,10 @@ class QueryResources:
         self._org.cursors[cursor] = records
         return self._batch(cursor, 0, call)
 
-    def _select(self, soql: str, all_rows: bool) -> tuple[CompiledQuery, list[tuple[str | None, ...]]]:
-        compiled = self._org.compile(soql, all_rows=all_rows, dialect="rest", with_extras=True)
+    def _select(self, soql: str, call: Call) -> tuple[CompiledQuery, list[tuple[str | None, ...]]]:
+        login = self._org.login_of(call.session)
+        all_rows = call.kind == "queryAll"
+        compiled = self._org.compile(soql, all_rows=all_rows, dialect="rest", with_extras=True, login=login)
         return compiled, self._org.store.select(compiled.sql, compiled.parameters)
 
     async def query_more(self, call: Call) -> Answer:
@@ -74,13 +76,14 @@ class QueryResources:
 
     async def blob(self, call: Call) -> Answer:
         """`GET …/sobjects/{object}/{id}/{field}`: the bytes of a binary field."""
-        declared = self._org.schema.find(call.parts["object"])
+        login = self._org.login_of(call.session)
+        declared = self._org.schema.find(call.parts["object"], login)
         field = declared.field(call.parts["field"]) if declared is not None else None
         identifier = to_18(call.parts["id"])
         if declared is None or field is None or field.kind != "base64" or identifier is None:
             raise NOT_FOUND.api_error(None)
         soql = f"SELECT {field.name} FROM {declared.name} WHERE Id = '{identifier}'"
-        compiled = await asyncio.to_thread(self._org.compile, soql, all_rows=True, dialect="rest")
+        compiled = await asyncio.to_thread(self._org.compile, soql, all_rows=True, dialect="rest", login=login)
         rows = self._org.store.select(compiled.sql, compiled.parameters)
         if not rows or rows[0][0] is None:
             raise NOT_FOUND.api_error(None)

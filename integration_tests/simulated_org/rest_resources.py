@@ -14,6 +14,7 @@ from integration_tests.simulated_org.describe import describe_global, describe_o
 from integration_tests.simulated_org.errors import NOT_FOUND, ApiError
 from integration_tests.simulated_org.faults import Target
 from integration_tests.simulated_org.org import Org
+from integration_tests.simulated_org.replication import ReplicationResources
 from integration_tests.simulated_org.rest_query import QueryResources
 from integration_tests.simulated_org.routes import Call, match
 from integration_tests.simulated_org.wire import Answer
@@ -36,6 +37,7 @@ class RestResources:
             "recordCount": self.record_count,
             "compositeBatch": self.composite_batch,
             **QueryResources(org).handlers,
+            **ReplicationResources(org).handlers,
         }
 
     async def versions(self, call: Call) -> Answer:
@@ -60,7 +62,8 @@ class RestResources:
     async def describe(self, call: Call) -> Answer:
         """`GET …/sobjects/{name}/describe`, 304 when nothing changed since the time the client names."""
         await asyncio.sleep(self._org.settings.describe_seconds)
-        declared = self._org.schema.find(call.parts["object"])
+        login = self._org.login_of(call.session)
+        declared = self._org.schema.find(call.parts["object"], login)
         if declared is None:
             raise NOT_FOUND.api_error(None)
         changed = self._org.schema.changed(declared.name)
@@ -109,7 +112,8 @@ class RestResources:
         path = "/services/data/" + split.path.removeprefix("/services/data/").lstrip("/")
         kind, parts = match(str(one.get("method", "GET")).upper(), path)
         self._org.request_counts[f"batch:{kind}"] += 1
-        inner = Call(kind, path, parts, dict(parse_qsl(split.query)), {}, b"", Target(kind, parts.get("object")))
+        target = Target(kind, parts.get("object"))
+        inner = Call(kind, path, parts, dict(parse_qsl(split.query)), {}, b"", target, session=call.session)
         try:
             if kind not in self.handlers or kind == "compositeBatch":
                 raise NOT_FOUND.api_error(None)

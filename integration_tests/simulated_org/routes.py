@@ -28,6 +28,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("GET", _VERSION + r"/query/?", "query"),
     ("GET", _VERSION + r"/queryAll/?", "queryAll"),
     ("GET", _VERSION + r"/query(?:All)?/(?P<cursor>[\w-]+)", "queryMore"),
+    ("GET", _VERSION + r"/sobjects/(?P<object>\w+)/deleted/?", "getDeleted"),
+    ("GET", _VERSION + r"/sobjects/(?P<object>\w+)/updated/?", "getUpdated"),
     ("GET", _VERSION + r"/sobjects/(?P<object>\w+)/(?P<id>\w{15,18})/(?P<field>\w+)", "blob"),
     ("POST", _VERSION + r"/composite/batch/?", "compositeBatch"),
     ("POST", _VERSION + r"/jobs/query/?", "createJob"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from integration_tests.simulated_org.clock import csv_stamp, parse_stamp, record_stamp
@@ -70,7 +70,7 @@ class RowChanges:
         for column in moving:
             if declared.field(column) is not None:
                 cells.setdefault(column, moment)
-        return self._org.store.update(declared, self._ids(declared, ids, where), cells)
+        return self._org.store.update(declared, self.chosen(declared, ids, where), cells)
 
     def soft_delete(
         self, name: str, *, ids: Sequence[str] | None = None, where: str | None = None, stamp: str | None = None
@@ -79,20 +79,51 @@ class RowChanges:
         declared = self._org.object(name)
         if not declared.soft_deletes:
             raise ValueError(f"{declared.name} has no recycle bin")
-        found = self._ids(declared, ids, where)
+        found = self.chosen(declared, ids, where)
         self._org.store.update(declared, found, {"IsDeleted": "true"})
+        self._log(declared, found, parse_stamp(stamp) if stamp else self._org.clock.now())
         return self.update(name, {}, ids=found, stamp=stamp)
 
     def undelete(self, name: str, ids: Sequence[str]) -> int:
-        """Bring rows back from the recycle bin."""
+        """Bring rows back from the recycle bin; a row that was merged away is its own master again."""
         declared = self._org.object(name)
-        self._org.store.update(declared, list(ids), {"IsDeleted": "false"})
+        back = {"IsDeleted": "false"} | ({"MasterRecordId": None} if declared.field("MasterRecordId") else {})
+        self._org.store.update(declared, list(ids), back)
+        self._org.deletions.remove(declared.name, ids)
         return self.update(name, {}, ids=ids)
 
-    def hard_delete(self, name: str, *, ids: Sequence[str] | None = None, where: str | None = None) -> int:
-        """Remove rows for good, as an emptied recycle bin does; SOQL shows no trace."""
+    def hard_delete(
+        self, name: str, *, ids: Sequence[str] | None = None, where: str | None = None, logged: bool = True
+    ) -> int:
+        """Remove rows for good; SOQL shows no trace, the delete log does unless it is not `logged`."""
         declared = self._org.object(name)
-        return self._org.store.delete(declared, self._ids(declared, ids, where))
+        found = self.chosen(declared, ids, where)
+        if logged:
+            self._log(declared, found, self._org.clock.now())
+        return self._org.store.delete(declared, found)
+
+    def purge(self, name: str, *, ids: Sequence[str] | None = None, older_than: float | None = None) -> int:
+        """Remove rows from the recycle bin for good: these, those deleted `older_than` seconds ago, or all.
+
+        The delete log keeps the moment of their deletion.
+        """
+        declared = self._org.object(name)
+        binned = {str(row["Id"]): row for row in self.read(name, where="IsDeleted = true")}
+        moments = self._org.deletions.moments(declared.name)
+        for one, row in binned.items():
+            stamp = row.get("SystemModstamp") or row.get("LastModifiedDate") or row.get("CreatedDate")
+            moments.setdefault(one, parse_stamp(stamp) if stamp else self._org.clock.now())
+        wanted = set(binned if ids is None else ids) & set(binned)
+        if older_than is not None:
+            limit = self._org.clock.now() - timedelta(seconds=older_than)
+            wanted = {one for one in wanted if moments[one] < limit}
+        for one in wanted:
+            self._log(declared, [one], moments[one])
+        return self._org.store.delete(declared, sorted(wanted))
+
+    def _log(self, declared: SObject, ids: Sequence[str], moment: datetime) -> None:
+        if declared.name not in self._org.settings.unlogged_deletes:
+            self._org.deletions.add(declared.name, ids, moment.replace(microsecond=0))
 
     def read(
         self,
@@ -101,26 +132,22 @@ class RowChanges:
         operation: Operation = "queryAll",
         fields: Sequence[str] | None = None,
         where: str | None = None,
+        login: str | None = None,
     ) -> list[dict[str, str | None]]:
         """Give the rows as a correct reader of Bulk CSV sees them now, ordered by Id.
 
-        Without `fields` every field that the user sees and Bulk can select is given.
+        Without `fields` every field that the login sees and Bulk can select is given; without a login, all rows and
+        fields that are not hidden from every login.
         """
-        declared = self._org.schema.find(name) or self._org.object(name)
+        declared = self._org.schema.find(name, login) or self._org.object(name)
         names = list(fields) if fields is not None else [one.name for one in declared.fields if self._selectable(one)]
         condition = f" WHERE {where}" if where else ""
-        compiled = (
-            self._org.compile(
-                f"SELECT {','.join(names)} FROM {declared.name}{condition} ORDER BY Id",
-                all_rows=operation == "queryAll",
-                dialect="rest",
-            )
-            if declared.field("Id")
-            else self._org.compile(
-                f"SELECT {','.join(names)} FROM {declared.name}{condition}",
-                all_rows=operation == "queryAll",
-                dialect="rest",
-            )
+        order = " ORDER BY Id" if declared.field("Id") else ""
+        compiled = self._org.compile(
+            f"SELECT {','.join(names)} FROM {declared.name}{condition}{order}",
+            all_rows=operation == "queryAll",
+            dialect="rest",
+            login=login,
         )
         headers = [column.header for column in compiled.columns]
         rows = self._org.store.select(compiled.sql, compiled.parameters)
@@ -152,7 +179,8 @@ class RowChanges:
             raise ValueError(f"{declared.name} has no field {name}")
         return field
 
-    def _ids(self, declared: SObject, ids: Sequence[str] | None, where: str | None) -> list[str]:
+    def chosen(self, declared: SObject, ids: Sequence[str] | None, where: str | None) -> list[str]:
+        """Give the Ids that are given, or those that a SOQL condition finds."""
         if ids is not None:
             return list(ids)
         if where is None:

@@ -111,5 +111,11 @@ class OrgSettings:
     result_pages_next_key: Literal["nextRecordsUrl", "nextRecordUrl"] = "nextRecordsUrl"
     result_pages_url_key: Literal["resultUrl", "resultLink"] = "resultUrl"
 
+    # Replication: getDeleted and getUpdated.
+    delete_log_rows: int | None = None  # an object's delete log that holds more is trimmed to its last two hours
+    unlogged_deletes: tuple[str, ...] = ("CampaignMember",)  # objects whose deletions the log never sees
+    replication_ids: int = 600_000  # more: EXCEEDED_ID_LIMIT
+    replication_lag: float = 0.0  # seconds that latestDateCovered stays behind
+
     # REST query.
     rest_batch: int = 2_000

@@ -18,6 +18,7 @@ from integration_tests.simulated_org.objects import SObject
 Cell = str | None
 HIDDEN_COLUMNS = ("Id", "IsDeleted", "IsArchived", "_visible_from")
 _ROWS_PER_INSERT = 5_000
+SHARING = "_hidden rows"
 
 
 class RowStore:
@@ -33,9 +34,13 @@ class RowStore:
         self._columns: dict[str, list[str]] = {}
         self.late: set[str] = set()  # objects with rows that become visible later
         self.versions: Counter[str] = Counter()  # by object; grows with every change of its rows
+        self._unshared: set[tuple[str | None, str]] = set()  # logins (None: all) and objects with rows hidden from them
         self._connection = self._connect()
         for pragma in ("journal_mode=WAL", "synchronous=OFF", "temp_store=MEMORY"):
             self._connection.execute(f"PRAGMA {pragma}")
+        self._connection.execute(f'CREATE TABLE "{SHARING}" (login TEXT, object TEXT, id TEXT)')
+        self._connection.execute(f'CREATE INDEX "{SHARING} by id" ON "{SHARING}" (object, id)')
+        self._connection.commit()
 
     def close(self) -> None:
         """Close the database; the file stays."""
@@ -101,6 +106,33 @@ class RowStore:
             )
             self._changed(declared)
         return done
+
+    def hide(self, declared: SObject, ids: Sequence[str], login: str | None) -> None:
+        """Hide rows from a login, None for every login."""
+        with self._lock:
+            self._connection.executemany(
+                f'INSERT INTO "{SHARING}" VALUES (?, ?, ?)', [(login or "", declared.name, one) for one in ids]
+            )
+            self._unshared.add((login, declared.name))
+            self._changed(declared)
+
+    def show(self, declared: SObject, login: str | None) -> None:
+        """Show every row of an object to a login again, None for those hidden from every login."""
+        with self._lock:
+            gone = f'DELETE FROM "{SHARING}" WHERE login = ? AND object = ?'
+            self._connection.execute(gone, (login or "", declared.name))
+            self._unshared.discard((login, declared.name))
+            self._changed(declared)
+
+    def hidden_from(self, login: str | None) -> Mapping[str, str]:
+        """Give the objects with rows hidden from a login, each with the SQL condition of those it sees."""
+        whom = {"", login or ""}
+        listed = ",".join(f"'{one}'" for one in sorted(whom))
+        return {
+            name: f't0."Id" NOT IN (SELECT id FROM "{SHARING}" WHERE object = \'{name}\' AND login IN ({listed}))'
+            for one, name in self._unshared
+            if (one or "") in whom
+        }
 
     def select(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Cell, ...]]:
         """Run a query on the present state."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -62,6 +62,7 @@ class QueryContext:
     late: frozenset[str] = frozenset()  # objects with rows that become visible later
     alphabetical: bool = False  # API versions below 50 sort the columns
     with_extras: bool = False
+    sharing: Mapping[str, str] = field(default_factory=dict)  # objects with hidden rows: the SQL of those that are seen
 
 
 def compile_query(query: Query, context: QueryContext) -> CompiledQuery:
@@ -239,6 +240,8 @@ def _where(query: Query, declared: SObject, context: QueryContext, writer: Condi
     parts = [] if context.all_rows else ["t0.\"IsDeleted\" = 'false'"]
     if not context.all_rows and declared.name in ("Task", "Event"):
         parts.append("t0.\"IsArchived\" = 'false'")
+    if declared.name in context.sharing:
+        parts.append(context.sharing[declared.name])
     if declared.name in context.late:
         parts.append(f'(t0."_visible_from" IS NULL OR t0."_visible_from" <= \'{csv_stamp(context.now)}\')')
     if query.where is not None:
