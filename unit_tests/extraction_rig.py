@@ -17,6 +17,7 @@ from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
 from source_salesforce_bulk.extraction.scheduler import SchedulerPolicy
 from source_salesforce_bulk.extraction.stream_state import Mode, StreamState, read_state
 from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental
+from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Failure, SalesforceError
@@ -96,6 +97,7 @@ class ExtractionRig:
         job_timeout: float = 60.0,
         calls: Callable[[FakeClock], HeldCalls] = HeldCalls,
         random01: Callable[[], float] = lambda: 0.5,
+        on_page: Callable[[Page], Page] = lambda page: page,
     ) -> None:
         self.directory = directory
         self.salesforce = salesforce or FakeSalesforce(FakeClock(), objects or {})
@@ -104,7 +106,7 @@ class ExtractionRig:
         self.metrics = RunMetrics()
         tokens = FakeTokens(base=INSTANCE)
         transport = Transport(self.salesforce, tokens, self.clock, random01, self.metrics)
-        org = SalesforceOrg(transport, directory, self.clock, random01, lambda: USER)
+        org = SalesforceOrg(transport, directory, self.clock, random01, lambda: USER, on_page)
         policy = SchedulerPolicy(jobs, JobPolicy(job_timeout=job_timeout))
         self.extraction = Extraction(org, self.calls, self.clock, random01, policy, self.metrics, "run-1")
         self.runs: list[ObjectRun] = []

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from source_salesforce_bulk.pages.csv_page import PageRejected, PageShape, inspect_page, page_digest, read_rows
+from source_salesforce_bulk.pages.csv_page import (
+    LONGEST_ROW,
+    PageRejected,
+    PageShape,
+    inspect_page,
+    page_digest,
+    read_rows,
+)
 
 COLUMNS = ("Id", "Name", "Notes")
 
@@ -245,7 +252,6 @@ def test_the_source_stays_open_for_its_owner_to_close(end):
         (b"<html><body>Maintenance</body></html>\n", "does not name"),
         (b"<!DOCTYPE html>\n<html></html>\n", "does not name"),
         (b'[{"errorCode":"NOT_FOUND","message":"gone"}]', "not CSV"),
-        (b"Records not found for this query\n", "does not name"),
         (b'"Id","Name"\n"1","a"\n', "does not name the 3 selected fields"),
         (b'"Id","Name","Notes","More"\n', "does not name"),
         (b'"Id","Name","Other"\n', "does not name"),
@@ -352,3 +358,29 @@ def test_a_part_of_a_byte_order_mark_is_no_empty_page(part):
     """Found by the fuzzer: Python's own codec takes it for one."""
     with pytest.raises(PageRejected):
         inspected(part)
+
+
+# Bounds
+
+
+@pytest.mark.parametrize(
+    "row", [b'"a",' * (LONGEST_ROW // 4), b'"a\n",' * (LONGEST_ROW // 5 + 1)], ids=["in one line", "in many lines"]
+)
+def test_a_row_that_goes_on_and_on_is_damage_long_before_it_ends(row):
+    with pytest.raises(PageRejected, match="a row is longer than"):
+        inspected(HEADER + row)
+
+
+def test_many_long_rows_are_no_long_row():
+    row = b'"1","' + b"n" * 131_072 + b'",""\n'
+    assert inspected(HEADER + row * (2 * LONGEST_ROW // len(row))).rows == 2 * LONGEST_ROW // len(row)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+@pytest.mark.parametrize("quote", [b"", b'"'])
+def test_the_sentence_that_nothing_was_found_is_a_page_without_rows(quote, end):
+    assert rows_of(quote + b"Records not found for this query" + quote + end) == []
+
+
+def test_the_sentence_that_nothing_was_found_is_damage_where_rows_follow():
+    assert "header" in rejection(b"Records not found for this query\n1,2,3\n")

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from source_salesforce_bulk.extraction.metrics import RunMetrics
+from source_salesforce_bulk.pages import fetch, spool
 from source_salesforce_bulk.pages.fetch import Page, PageAddress, PageFetcher
 from source_salesforce_bulk.pages.record_lines import LineEncoder
 from source_salesforce_bulk.pages.records import Column
@@ -377,4 +378,40 @@ def test_the_id_of_the_first_row_is_found_however_its_column_is_spelled(rig):
 def test_a_page_without_an_id_is_like_any_other(rig):
     page = rig.answers(answer(b'"Name"\n"Acme"\n', 1)).fetch(replace(ADDRESS, columns=("Name",)))
     assert page.first_id is None
+    page.discard()
+
+
+# Bounds
+
+
+@pytest.mark.parametrize("encoding", [{}, {"Content-Encoding": "gzip"}], ids=["plain", "gzip"])
+@pytest.mark.parametrize("encoder", [None, ENCODER], ids=["read", "encoded"])
+def test_a_page_larger_than_any_of_salesforces_is_not_read_to_its_end_and_not_asked_for_again(
+    rig, monkeypatch, encoding, encoder
+):
+    monkeypatch.setattr(spool, "LARGEST_PAGE", 1 << 20)
+    monkeypatch.setattr(fetch, "LARGEST_PAGE", 1 << 20)
+    page = b'"Id","Name"\n' + b'"001A","Acme"\n' * 100_000
+    rig.answers(answer(gzip.compress(page) if encoding else page, 100_000, **encoding))
+    with pytest.raises(SalesforceError) as raised:
+        rig.fetcher.fetch(ADDRESS, lambda headers: None, encoder)
+    failure = raised.value.failure
+    assert (failure.kind, failure.action, failure.consequence) == (
+        Kind.PAGE_REJECTED,
+        Action.FAIL_STREAM,
+        Consequence.TRANSIENT,
+    )
+    assert "longer than 1,048,576 bytes" in failure.summary
+    assert rig.files() == []
+
+
+def test_a_page_knows_how_much_of_the_disk_it_takes(rig):
+    body = gzip.compress(WHOLE)
+    page = rig.answers(answer(body, **{"Content-Encoding": "gzip"})).fetch()
+    assert page.stored == page.size == len(body)
+    page.discard()
+    rig.answers(answer(body, **{"Content-Encoding": "gzip"}))
+    page = rig.fetcher.fetch(ADDRESS, lambda headers: None, ENCODER)
+    assert page.lines is not None
+    assert page.stored == page.lines.path.stat().st_size > page.size
     page.discard()

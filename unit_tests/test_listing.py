@@ -4,6 +4,7 @@ import pytest
 
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.pages.listing import JobResult, PageLister, PageListing
+from source_salesforce_bulk.pages.walk import MAX_EMPTY_PAGES
 from source_salesforce_bulk.salesforce.failures import Action, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.http_client import HttpRequest
 from source_salesforce_bulk.salesforce.transport import Transport
@@ -34,10 +35,10 @@ def asks_for(locator: str | None):
     return check
 
 
-def list_pages(http: ScriptedHttp, start: str | None = None) -> PageListing:
+def list_pages(http: ScriptedHttp, start: str | None = None, rows: int | None = None) -> PageListing:
     with http:
         transport = Transport(http, FakeTokens(), FakeClock(), lambda: 0.0, RunMetrics())
-        return PageLister(transport).list_pages(JobResult("Account", "750x", "v66.0"), start, PAGE_SIZE)
+        return PageLister(transport).list_pages(JobResult("Account", "750x", "v66.0", rows), start, PAGE_SIZE)
 
 
 def test_the_org_lists_its_pages_a_few_at_a_time():
@@ -116,3 +117,29 @@ def test_a_job_that_is_gone_is_said_to_be_gone():
     with pytest.raises(SalesforceError) as raised:
         list_pages(http)
     assert (raised.value.failure.kind, raised.value.failure.action) == (Kind.JOB_GONE, Action.NEW_JOB)
+
+
+# Lists without an end
+
+
+@pytest.mark.parametrize(("rows", "pages_each"), [(10, 5), (0, 5), (10, 0), (None, 0)])
+def test_a_list_that_never_ends_is_given_up_after_few_calls(rows, pages_each):
+    http = ScriptedHttp()
+    http.expect("GET", "/750x/resultPages", listed(further=f"{PATH}/resultpages?locator=f0"))
+    calls = 1 + ((rows or 0) + MAX_EMPTY_PAGES) // pages_each if pages_each else MAX_EMPTY_PAGES
+    for call in range(calls):
+        locators = [f"l{call}-{number}" for number in range(pages_each)]
+        further = f"{PATH}/resultpages?locator=f{call + 1}"
+        http.expect("GET", f"/750x/resultpages?locator=f{call}", listed(*locators, further=further))
+    with pytest.raises(SalesforceError) as raised:
+        list_pages(http, rows=rows)
+    assert (raised.value.failure.kind, raised.value.failure.action) == (Kind.PAGE_REJECTED, Action.NEW_JOB)
+    assert "does not end" in raised.value.failure.summary
+
+
+def test_a_walk_that_never_ends_is_given_up_when_it_has_more_pages_than_the_job_has_rows():
+    http = ScriptedHttp().expect("GET", "/750x/resultPages", NOT_FOUND)
+    for number in range(3 + MAX_EMPTY_PAGES + 1):
+        http.expect("GET", "/750x/results", page(1, f"l{number}"))
+    with pytest.raises(SalesforceError, match="do not end"):
+        list_pages(http, rows=3)

@@ -123,6 +123,12 @@ class _MadeFile:
 
     path: Path
     made: PageFile | Exception
+    spooled: int
+
+    @property
+    def stored(self) -> int:
+        """See ``PageProduct``."""
+        return self.spooled + (self.made.size if isinstance(self.made, PageFile) else 0)
 
     def discard(self) -> None:
         """See ``PageProduct``."""
@@ -159,7 +165,7 @@ class PageFiles:
                 made: PageFile | Exception = self._made_of(page)
         except Exception as error:  # noqa: BLE001 - raised by `take`
             made = error
-        return replace(page, product=_MadeFile(page.derived, made))
+        return replace(page, product=_MadeFile(page.derived, made, page.size))
 
     def take(self, page: Page) -> PageFile:
         """See :class:`FileMaker`."""

@@ -37,8 +37,9 @@ MAX_REFETCHES = 2
 class PageBounds:
     """Pages on their way or on disk at once: of all objects together, and of one; the page being emitted counts.
 
-    Above ``bytes`` of pages that have arrived, none but an object's first is asked for. Salesforce allows 25 calls at
-    once that take longer than 20 seconds, in the whole org: downloads of large pages must leave others their share.
+    Above ``bytes`` on disk, of pages that have arrived, none but an object's first is asked for. Salesforce allows 25
+    calls at once that take longer than 20 seconds, in the whole org: downloads of large pages must leave others their
+    share.
     """
 
     of_all: int = 10
@@ -81,7 +82,7 @@ class PageReader:
         """Start the downloads that the bounds allow; the first page of every object before a further one of any."""
         slots = [slot for read in reads for window in read.windows for slot in window.slots]
         under_way = len(slots)
-        arrived = sum(slot.page.size for slot in slots if slot.page is not None)
+        arrived = sum(slot.page.stored for slot in slots if slot.page is not None)
         depths = self._bounds.of_one if arrived < self._bounds.bytes else 1
         for depth in range(1, depths + 1):
             for read in reads:
@@ -155,6 +156,7 @@ class PageReader:
             version=window.api_version,
             page_size=window.page_size,
             columns=read.plan.query.fields,
+            job_rows=window.walk.total,
         )
         pause = REFETCH_BACKOFF.delay(window.refetches - 1, 0.0) if window.refetches else 0.0
         self._calls.submit(

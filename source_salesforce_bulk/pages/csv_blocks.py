@@ -29,6 +29,7 @@ from source_salesforce_bulk.pages.csv_page import (
     LONGEST_CELL,
     LONGEST_HEADER,
     PageRejected,
+    PageTooLarge,
     column_order,
     read_rows,
     single_empty_cell,
@@ -101,6 +102,8 @@ def plain_blocks(source: BinaryIO, columns: Sequence[str], size: int) -> Iterato
     try:
         for text in _texts(source, rest, cutter, size):
             yield cutter.block(text)
+    except PageTooLarge:
+        raise  # the exact way would come no further
     except (PageRejected, csv.Error, UnicodeDecodeError) as error:
         raise NotPlain from error
 

@@ -14,6 +14,7 @@ import hashlib
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO, cast
 
 # Salesforce's longest text is 131,072 characters, exactly the csv module's default limit. A cell beyond this one is an
@@ -25,12 +26,23 @@ csv.field_size_limit(LONGEST_CELL)
 # CR would end the row there, although only LF does.
 _CR_STAND_IN = "\udc0d"
 
+# A record holds 1.6 million characters of long text at most, and some hundred short fields beside it. Beyond this a row
+# is none of Salesforce's, and would be held in memory to its end.
+LONGEST_ROW = 32 * 1024 * 1024
+
 # 500 fields of 40 characters with a relationship path each stay far below it; a page without any LF does not.
 LONGEST_HEADER = 1024 * 1024
 
 
+_NOTHING_FOUND = "Records not found for this query"
+
+
 class PageRejected(ValueError):
     """The page cannot be what Salesforce meant to send. The message says why and quotes no value of a row."""
+
+
+class PageTooLarge(PageRejected):
+    """The page has more bytes than any of Salesforce's; to ask for it again would be no help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +128,7 @@ def _as_raw(source: BinaryIO) -> io.RawIOBase:
 def _rows_of_text(text: io.TextIOWrapper, columns: Sequence[str]) -> Iterator[list[str]]:
     # Not the codec utf-8-sig: it takes one or two bytes of a byte order mark for an empty text.
     first = text.readline(LONGEST_HEADER).removeprefix("\ufeff")
-    if not first:
+    if not first or _says_nothing_found(first, text):
         return
     lines = _Lines(text, ends_with_cr=first.endswith("\r\n"))
     header = next(csv.reader([first], strict=True), [])
@@ -125,6 +137,7 @@ def _rows_of_text(text: io.TextIOWrapper, columns: Sequence[str]) -> Iterator[li
     width = len(columns)
     for parsed in csv.reader(lines, strict=True):
         row = parsed if len(parsed) == width else single_empty_cell(parsed, width)
+        lines.characters = 0
         if lines.has_cr:
             row = [cell.replace(_CR_STAND_IN, "\r") for cell in row]
             lines.has_cr = False
@@ -133,17 +146,29 @@ def _rows_of_text(text: io.TextIOWrapper, columns: Sequence[str]) -> Iterator[li
         yield row if in_order else [row[index] for index in order]
 
 
+def _says_nothing_found(first: str, text: io.TextIOWrapper) -> bool:
+    """Whether the page is the sentence that stands for a header in some empty results, as in Bulk API 1.0."""
+    return first.strip().strip('"') == _NOTHING_FOUND and not text.readline(LONGEST_HEADER).strip()
+
+
 class _Lines:
-    """The lines of a page for the csv module; a bare CR in one is hidden from it and noted."""
+    """The lines of a page for the csv module; a bare CR in one is hidden from it and noted.
+
+    ``characters`` counts those given since the reader of the rows has set it to 0: rows may go over many lines.
+    """
 
     def __init__(self, text: io.TextIOWrapper, *, ends_with_cr: bool) -> None:
         self._text = text
         self._ends_with_cr = ends_with_cr
         self.has_cr = False
+        self.characters = 0
 
     def __iter__(self) -> Iterator[str]:
         # No `yield from`: it would close the text, and with it the owner's file, when the reader stops early.
-        for line in self._text:
+        for line in iter(partial(self._text.readline, LONGEST_ROW), ""):
+            self.characters += len(line)
+            if self.characters >= LONGEST_ROW:
+                raise PageRejected(f"a row is longer than {LONGEST_ROW:,} characters")
             if "\r" in line and not self._ends_with_cr:
                 self.has_cr = True
                 yield line.replace("\r", _CR_STAND_IN)

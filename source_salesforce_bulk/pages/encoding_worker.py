@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from source_salesforce_bulk.pages.csv_page import PageRejected, PageShape
+from source_salesforce_bulk.pages.csv_page import PageRejected, PageShape, PageTooLarge
 from source_salesforce_bulk.pages.encoded_page import EncodedPage, LineBlock
 from source_salesforce_bulk.pages.record_lines import LineEncoder
 from source_salesforce_bulk.pages.records import Column
@@ -63,7 +63,7 @@ def answer_of(job: EncodingJob) -> Mapping[str, Any]:
     try:
         return {"page": asdict(job.run())}
     except PageRejected as rejected:
-        return {"rejected": str(rejected)}
+        return {"rejected": str(rejected), "too_large": isinstance(rejected, PageTooLarge)}
     except OSError as error:
         return {"os_error": [error.errno, error.strerror]}
     except Exception as error:  # noqa: BLE001 - the page is encoded by the other process then, which types it
@@ -75,7 +75,7 @@ def page_of(answer: Mapping[str, Any]) -> EncodedPage:
     if "defect" in answer:
         raise WorkerDefect(answer["defect"])
     if "rejected" in answer:
-        raise PageRejected(answer["rejected"])
+        raise (PageTooLarge if answer["too_large"] else PageRejected)(answer["rejected"])
     if "os_error" in answer:
         raise OSError(*answer["os_error"])
     page = answer["page"]

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from source_salesforce_bulk.pages.csv_page import PageRejected, PageShape, read_rows
+from source_salesforce_bulk.pages.csv_page import PageRejected, PageShape, PageTooLarge, read_rows
 from source_salesforce_bulk.pages.encoded_page import LineBlock, PageEncoder
 from source_salesforce_bulk.pages.spool import (
+    LARGEST_PAGE,
     EncodeFile,
     decoded,
     digest_of_file,
@@ -45,7 +46,10 @@ _BATCH = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class PageAddress:
-    """Which page: the one of ``job_id`` that ``locator`` names (None: the first), with the SELECT's ``columns``."""
+    """Which page: the one of ``job_id`` that ``locator`` names (None: the first), with the SELECT's ``columns``.
+
+    ``job_rows`` are the rows of the whole job, None where Salesforce did not say.
+    """
 
     object_name: str
     job_id: str
@@ -53,6 +57,7 @@ class PageAddress:
     version: str
     page_size: int | None
     columns: tuple[str, ...]
+    job_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,11 @@ class PageLines:
 class PageProduct(Protocol):
     """What a runner has made of a page. It goes where the page goes, and nobody else keeps it."""
 
+    @property
+    def stored(self) -> int:
+        """The bytes that it and its page take on this machine's disk."""
+        ...
+
     def discard(self) -> None:
         """The page is discarded, whether or not anybody has used this; may be called twice."""
         ...
@@ -118,6 +128,13 @@ class Page:
     def open(self) -> AbstractContextManager[BinaryIO]:
         """The page's decompressed bytes from their beginning."""
         return decoded(self._path, self._gzipped)
+
+    @property
+    def stored(self) -> int:
+        """The bytes that the page takes on disk: its lines, or else the page as received, and what was made of it."""
+        if self.product is not None:
+            return self.product.stored
+        return sum(block.size for block in self.lines.blocks) if self.lines is not None else self.size
 
     @property
     def derived(self) -> Path:
@@ -253,6 +270,8 @@ class PageFetcher:
     ) -> _Attempt:
         try:
             return self._spooled(address, on_headers, encoder)
+        except PageTooLarge as rejected:
+            raise SalesforceError(page_rejected(str(rejected), action=Action.FAIL_STREAM)) from rejected
         except PageRejected as rejected:
             raise SalesforceError(page_rejected(str(rejected))) from rejected
         except OSError as error:
@@ -302,4 +321,6 @@ class PageFetcher:
             on_headers(headers)
             for chunk in body.chunks(_CHUNK):
                 file.write(chunk)
+                if body.received > LARGEST_PAGE:
+                    raise PageTooLarge(f"it is longer than {LARGEST_PAGE:,} bytes")
             return headers, body.headers.get("content-encoding", "").lower() in ("gzip", "x-gzip"), file.tell()

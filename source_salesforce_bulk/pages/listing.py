@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from source_salesforce_bulk.pages.walk import Onward, Walk, step
+from source_salesforce_bulk.pages.walk import MAX_EMPTY_PAGES, Onward, Walk, step
 from source_salesforce_bulk.salesforce import bulk_api
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders, PageList
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError, unreadable_answer
@@ -21,17 +21,29 @@ from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
 
 LOGGER = logging.getLogger("airbyte.salesforce.pages")
 
+MOST_PAGES = 100_000
+"""Pages of one job that are listed: of 50,000 rows each, more rows than an org may extract in a day."""
+
 _LISTS_NOTHING = frozenset({400, 404, 405, 501})
 """How an org says that it lacks the resource. What else may be behind these, the results are answered with as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """A complete job of an object, in the API version that it was created with."""
+    """A complete job of an object, in the API version that it was created with.
+
+    ``rows`` are those that it reports; None where it does not say.
+    """
 
     object_name: str
     job_id: str
     version: str
+    rows: int | None = None
+
+    @property
+    def most_pages(self) -> int:
+        """More pages than this are no list of its result: most hold rows, and few are empty in a row."""
+        return MOST_PAGES if self.rows is None else min(self.rows, MOST_PAGES) + MAX_EMPTY_PAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +90,13 @@ class PageLister:
         further: str | None = None
         asked: set[str | None] = set()
         named: set[str | None] = set()
+        empty = 0
         while True:
             answer = self._page_list(job, further)
             asked.add(further)
+            empty = 0 if answer.locators else empty + 1
+            if empty > MAX_EMPTY_PAGES or len(named) + len(answer.locators) > job.most_pages:
+                raise SalesforceError(_does_not_add_up("the list of pages does not end"))
             for locator in answer.locators:
                 if locator in named:
                     raise SalesforceError(_does_not_add_up("the org lists a page twice"))
@@ -105,6 +121,8 @@ class PageLister:
         while True:
             locators.append(walk.locator)
             headers = self._headers(job, walk.locator, page_size)
+            if len(locators) > job.most_pages:
+                raise SalesforceError(_does_not_add_up("the pages do not end"))
             if headers.locator is None:
                 return PageListing(tuple(locators), page_size, end_said=headers.last)
             # A page that does not say how many rows it has may hold some.

@@ -110,6 +110,11 @@ class StagedPage:
     forget: Callable[[], None]
     _taken: bool = False
 
+    @property
+    def stored(self) -> int:
+        """See ``PageProduct``: nothing, page and file are elsewhere."""
+        return 0
+
     def take(self) -> PageFile:
         """The file, for an export to name."""
         self._taken = True
@@ -204,7 +209,7 @@ class SparkPages:
                 future = self._listings[address.job_id] = Future()
         if leads:
             try:
-                job = JobResult(address.object_name, address.job_id, address.version)
+                job = JobResult(address.object_name, address.job_id, address.version, address.job_rows)
                 size = address.page_size or _PAGE_SIZE
                 future.set_result(self._reader.lister.list_pages(job, address.locator, size))
             except BaseException as error:  # noqa: BLE001 - whatever it is, everybody who waits has to hear of it
