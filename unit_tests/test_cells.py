@@ -284,3 +284,10 @@ def test_any_cell_is_read_or_unreadable_and_never_raises(kind, cell):
         assert value in (cell, UNREADABLE)
     if kind is CellKind.DATE and value is not UNREADABLE:
         assert re.fullmatch(r"\d{4}-\d{2}-\d{2}", cell, re.ASCII)
+
+
+@pytest.mark.parametrize("kind", [CellKind.NUMBER, CellKind.INTEGER, CellKind.TIME, CellKind.DATE, CellKind.DATETIME])
+@pytest.mark.parametrize("cell", ["1" * 131_072 + "x", "1" * 65_536 + "." + "1" * 65_535 + "e", "." * 131_072])
+def test_the_longest_cell_that_is_nearly_a_number_is_unreadable(kind, cell):
+    """It took a minute once, and the process could not be stopped; the steps are counted in ``test_patterns``."""
+    assert READERS[kind](cell) is UNREADABLE

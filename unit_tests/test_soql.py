@@ -148,6 +148,15 @@ def test_a_hash_is_the_same_in_every_run():
 # Instants
 
 
+# The costliest of each kind: quotes that are escaped, that are opened only, and a backslash at the very end.
+@pytest.mark.parametrize(
+    "text", ["'" + "\\'" * 40_000, "'" + "a" * 80_000, "'" + "\\\\" * 40_000 + "\\", "'a'" * 20_001 + "'"]
+)
+def test_an_open_quote_in_a_long_filter_is_refused(text):
+    with pytest.raises(ValueError, match="quote without its partner"):
+        check_where(text)
+
+
 @pytest.mark.parametrize(
     ("instant", "text"),
     [

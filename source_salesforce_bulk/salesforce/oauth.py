@@ -36,7 +36,9 @@ _ASSERTION_LIFE = timedelta(minutes=3)
 # Printable, no blanks: anything else is no token, and would break (or forge) the header it is put into.
 _TOKEN_TEXT = re.compile(r"[\x21-\x7e]+")
 # My Domain hosts of sandboxes and scratch orgs, with and without their instance (cs42), and bare instances.
-_SANDBOX_HOST = re.compile(r"--[^.]+\.my\.salesforce\.|\.(sandbox|scratch|cs\d+)\.my\.|^cs\d+\.salesforce\.")
+_SANDBOX_HOST = re.compile(
+    r"--[^.-]+(?:-[^.-]+)*\.my\.salesforce\.|\.(sandbox|scratch|cs\d+)\.my\.|^cs\d+\.salesforce\."
+)
 # What a host name may consist of: an address of the org's is shown, and put into a header.
 _AUTHORITY = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", re.ASCII)
 _IDENTITY = re.compile(r"/id/(00D\w{12,15})/(005\w{12,15})/?$", re.ASCII)

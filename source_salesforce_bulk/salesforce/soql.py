@@ -133,7 +133,8 @@ _INSTANT = re.compile(
     r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:?\d{2})", re.ASCII
 )  # fmt: skip
 _NAME = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)*", re.ASCII)
-_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
+# To the closing quote or to the end of the text: a literal that might not match would be tried at each of its quotes.
+_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*(?:(?P<closed>')|\\?\Z)", re.DOTALL)
 _CLAUSE = re.compile(
     r"\b(?:ORDER\s+BY|GROUP\s+BY|LIMIT|OFFSET|HAVING|WITH|USING\s+SCOPE|FOR\s+(?:VIEW|REFERENCE|UPDATE)|ALL\s+ROWS)\b",
     re.IGNORECASE,
@@ -162,10 +163,13 @@ def _id_conditions(bounds: Bounds) -> list[str]:
 
 
 def _without_literals(text: str) -> str:
-    bare = _LITERAL.sub("''", text)
-    if bare.replace("''", "").count("'"):
+    return _LITERAL.sub(_without_content, text)
+
+
+def _without_content(literal: re.Match[str]) -> str:
+    if literal["closed"] is None:
         raise ValueError("has a quote without its partner")
-    return bare
+    return "''"
 
 
 def _early(utc: datetime) -> str:
