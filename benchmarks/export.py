@@ -34,6 +34,7 @@ from source_salesforce_bulk.extraction.connection import Connection, Surrounding
 from source_salesforce_bulk.pages.fetch import PageAddress
 from source_salesforce_bulk.salesforce.clock import SystemClock
 from source_salesforce_bulk.salesforce.http_client import RequestsHttp
+from source_salesforce_bulk.salesforce.soql import ObjectQuery
 
 SCRIPTS = Path(sys.executable).parent
 PAGE_ROWS = 50_000
@@ -173,7 +174,7 @@ def pages_on_disk(folder: Path, config: Mapping[str, Any], soql: str, names: Seq
     around = Surroundings(RequestsHttp(4), SystemClock(threading.Event()), lambda _: None, lambda _: None)
     with Connection(parse_config(config), around) as connection:
         version, org = connection.config.api_version, connection.org()
-        job = org.create(version, soql, "queryAll", OBJECT)
+        job = org.create(version, soql, ObjectQuery(OBJECT, (), "queryAll"))
         while not org.info(version, job.id, OBJECT).state.finished:
             time.sleep(0.1)
         locator, number, more = None, 0, True

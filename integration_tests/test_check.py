@@ -119,7 +119,7 @@ TROUBLES = {
     "the login host is in maintenance": Trouble(
         strike("maintenance_redirect"), ("not available at the moment", "status.salesforce.com"), 5
     ),
-    "the user is inactive": Trouble(strike("oauth_error", error="inactive_user"), ("Activate or unlock",), 1),
+    "the user is inactive": Trouble(strike("oauth_error", error="inactive_user"), ("unlock or unfreeze",), 1),
     "the app is blocked": Trouble(
         strike("oauth_error", error="app_blocked"), ("A policy of the org refuses", "administrator", "unblock"), 1
     ),
@@ -149,7 +149,7 @@ def test_it_says_what_is_wrong_and_what_to_do(trouble: Trouble) -> None:
     ("auth_type", "changes", "words"),
     [
         ("refresh_token", {"client_secret": "wrong-secret-0001"}, ("refused the credentials", "client_secret")),
-        ("refresh_token", {"client_id": "wrong-client-0001"}, ("refused the credentials", "client_id")),
+        ("refresh_token", {"client_id": "wrong-client-0001"}, ("does not have the app", "client_id", "login_url")),
         ("refresh_token", {"refresh_token": "wrong-token-0001"}, ("Authenticate again", "refresh token")),
         ("client_credentials", {"client_secret": "wrong-secret-0001"}, ("refused the credentials", "client_secret")),
         ("jwt_bearer", {"username": "nobody@example.com"}, ("Permitted Users",)),

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from source_salesforce_bulk.salesforce import bulk_api
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState, PageHeaders, PageList
+from source_salesforce_bulk.salesforce.soql import ObjectQuery
 from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
 
 JOB = "7505g00000AbCdEAAV"
@@ -31,7 +32,9 @@ CREATED = {
 
 
 def test_a_create_asks_for_comma_separated_lines_that_end_with_lf():
-    request = bulk_api.create_job("v66.0", "SELECT Id FROM Account", bulk_api.QUERY_ALL, "Account")
+    request = bulk_api.create_job(
+        "v66.0", "SELECT Id FROM Account", ObjectQuery("Account", ("Id",), bulk_api.QUERY_ALL)
+    )
     assert (request.operation, request.method) == (Operation.CREATE_JOB, "POST")
     assert request.path == "/services/data/v66.0/jobs/query"
     assert request.json == {
@@ -42,6 +45,7 @@ def test_a_create_asks_for_comma_separated_lines_that_end_with_lf():
         "lineEnding": "LF",
     }
     assert request.object_name == "Account"
+    assert request.asked.soql == "SELECT Id FROM Account"
     assert request.authenticated
 
 

@@ -60,7 +60,7 @@ def test_bulk_access_is_tried_with_a_job_for_one_row_at_most_which_is_ended():
     rig = ended(checking())
     check(rig)
     (create,) = [sent for sent in rig.http.sent if sent.url.endswith(JOBS) and sent.method == "POST"]
-    assert create.json["query"] == f"SELECT Id FROM User WHERE Id = '{USER}'"
+    assert create.json["query"] == f"SELECT Id FROM User WHERE (Id = '{USER}')"
     assert [sent.method for sent in rig.http.sent][-2:] == ["PATCH", "DELETE"]
 
 
@@ -117,7 +117,7 @@ def test_what_stands_in_the_way_of_bulk_is_raised(refusal, kind):
 def test_refused_credentials_end_the_check_at_the_login():
     rig = Rig()
     rig.http._script.clear()
-    rig.http.expect("POST", "/services/oauth2/token", Answer(400, {"error": "invalid_client_id"}))
+    rig.http.expect("POST", "/services/oauth2/token", Answer(400, {"error": "invalid_client"}))
     assert failure(rig).kind is Kind.CREDENTIALS_REFUSED
 
 

@@ -14,7 +14,8 @@ from source_salesforce_bulk.airbyte.errors import (
     traced_defect,
 )
 from source_salesforce_bulk.salesforce.failure_meanings import MEANINGS
-from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind
+from source_salesforce_bulk.salesforce.failures import Answer, Consequence, Failure, Kind
+from source_salesforce_bulk.salesforce.programs import Program
 from source_salesforce_bulk.salesforce.wire import Operation
 
 TYPES = {
@@ -33,7 +34,8 @@ def test_every_kind_has_airbytes_type_and_tells_the_user_what_to_do(kind):
     trace = traced(Failure.of(kind), "Account")
     assert trace.failure_type is TYPES[MEANINGS[kind].consequence]
     assert trace.message is not None
-    assert trace.message.endswith(MEANINGS[kind].guidance)
+    assert trace.message == f"Account: {Failure.of(kind).told_by(Program.AIRBYTE)}"
+    assert "{" not in trace.message
 
 
 def test_a_message_names_object_and_job():
@@ -49,9 +51,9 @@ def test_a_message_names_object_and_job():
 
 
 def test_without_an_object_the_message_is_the_failures_own():
-    failure = Failure.of(Kind.CREDENTIALS_REFUSED, Operation.TOKEN, status=400, error_codes=("invalid_grant",))
+    failure = Failure.of(Kind.CREDENTIALS_REFUSED, Operation.TOKEN, answer=Answer(400, ("invalid_grant",)))
     trace = traced(failure)
-    assert trace.message == f"{failure.summary} {failure.guidance}"
+    assert trace.message == failure.told_by(Program.AIRBYTE)
     assert "status: 400; codes: invalid_grant" in trace.internal_message
     assert trace.as_airbyte_message().trace.error.stream_descriptor is None
 

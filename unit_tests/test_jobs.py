@@ -8,6 +8,7 @@ from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.retry import REQUEST_RETRIES
+from source_salesforce_bulk.salesforce.soql import ObjectQuery
 from source_salesforce_bulk.salesforce.transport import Transport
 from unit_tests.fakes import Answer, FakeClock, FakeTokens, ScriptedHttp
 
@@ -45,7 +46,7 @@ def failure_of(call) -> Failure:
 
 def test_a_job_is_created_with_the_query_and_the_operation(rig):
     rig.expect("POST", JOBS, Answer(200, {"id": "750A", "state": "UploadComplete"}))
-    info = rig.jobs.create(VERSION, "SELECT Id FROM Account", "queryAll", "Account")
+    info = rig.jobs.create(VERSION, "SELECT Id FROM Account", ObjectQuery("Account", ("Id",), "queryAll"))
     assert info == JobInfo(id="750A", state=JobState.UPLOAD_COMPLETE)
     body = rig.http.sent[0].json
     assert (body["query"], body["operation"]) == ("SELECT Id FROM Account", "queryAll")
@@ -64,7 +65,9 @@ def test_a_job_is_created_with_the_query_and_the_operation(rig):
 )
 def test_a_create_in_doubt_is_sent_once_here_and_says_that_a_job_may_exist(rig, lost):
     rig.expect("POST", JOBS, lost)
-    failure = failure_of(lambda: rig.jobs.create(VERSION, "SELECT Id FROM Account", "query", "Account"))
+    failure = failure_of(
+        lambda: rig.jobs.create(VERSION, "SELECT Id FROM Account", ObjectQuery("Account", ("Id",), "query"))
+    )
     assert (failure.kind, failure.action) == (Kind.ANSWER_LOST, Action.SEND_ONCE_MORE)
     assert rig.clock.sleeps == []
 

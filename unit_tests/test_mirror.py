@@ -37,9 +37,12 @@ TRIED_BY = {
     "export/outcomes": "unit_tests/test_manifest",
     "pages/encoding_worker": "unit_tests/test_page_encoders",
     "salesforce/failure_kinds": "unit_tests/test_failures",
+    "salesforce/asked": "unit_tests/test_failures",
+    "salesforce/failure_evidence": "unit_tests/test_failures",
     "salesforce/failure_meanings": "unit_tests/test_failures",
     "salesforce/failure_table": "unit_tests/test_failures",
     "extraction/job_events": "unit_tests/test_query_job",
+    "salesforce/login_failures": "unit_tests/test_failures",
     "salesforce/wire": "unit_tests/test_http_client",
 }
 MODULES = [

@@ -107,7 +107,7 @@ def test_what_the_org_writes_on_a_job_of_ours_decides_where_it_is_not_the_logins
 
 def test_a_job_created_before_shows_whom_the_org_names(rig):
     rig.http.expect("POST", "/jobs/query", job(id="750B", createdById=ANOTHER))
-    rig.org.create(VERSION, "SELECT Id FROM Account", "queryAll", "Account")
+    rig.org.create(VERSION, "SELECT Id FROM Account", ObjectQuery("Account", ("Id",), "queryAll"))
     assert confirmed(rig, createdById=ANOTHER)
 
 
@@ -250,7 +250,7 @@ def test_jobs_and_pages_of_one_org_go_through_one_transport(rig, tmp_path):
     rig.http.expect("DELETE", f"{jobs}/750A", Answer(204))
     rig.http.expect("PATCH", f"{jobs}/750B", Answer(200, {"id": "750B", "state": "Aborted"}))
     rig.http.expect("DELETE", f"{jobs}/750B", Answer(204))
-    assert rig.org.create(VERSION, "SELECT Id FROM Account", "query", "Account").id == "750A"
+    assert rig.org.create(VERSION, "SELECT Id FROM Account", ObjectQuery("Account", ("Id",), "query")).id == "750A"
     assert rig.org.info(VERSION, "750A", "Account").state is JobState.JOB_COMPLETE
     address = PageAddress("Account", "750A", None, VERSION, 50000, ("Id",))
     page = rig.org.fetch(address, lambda headers: None)

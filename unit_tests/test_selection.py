@@ -80,7 +80,7 @@ def test_a_selection_whose_fields_have_all_vanished_is_no_query_and_says_what_to
         Action.FAIL_STREAM,
     )
     assert "(Hidden__c, Old__c) the object has none any more." in failure.summary
-    assert failure.guidance.startswith("Refresh the source's schema")
+    assert failure.guidance.startswith("{Look_again} and select fields that the object has")
 
 
 def test_of_many_vanished_fields_the_first_are_named():

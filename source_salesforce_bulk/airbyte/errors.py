@@ -14,6 +14,7 @@ from airbyte_cdk.models import FailureType, StreamDescriptor
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.programs import Program
 
 # Who needs the user comes first: nobody else can help. A defect comes before trouble that passes by itself.
 _DECISIVE = (FailureType.config_error, FailureType.system_error, FailureType.transient_error)
@@ -36,7 +37,7 @@ def failure_type(failure: Failure) -> FailureType:
 def traced(failure: Failure, object_name: str | None = None) -> AirbyteTracedException:
     """The trace of a failure, naming the object and the job it concerns."""
     about = ", ".join(filter(None, (object_name, f"job {failure.job_id}" if failure.job_id else "")))
-    text = f"{failure.summary} {failure.guidance}"
+    text = failure.told_by(Program.AIRBYTE)
     return AirbyteTracedException(
         message=f"{about}: {text}" if about else text,
         internal_message=_facts(failure),

@@ -43,6 +43,7 @@ from source_salesforce_bulk.pages.page_encoders import usable_cores, workers_for
 from source_salesforce_bulk.registries.kept_token import KeptTokens
 from source_salesforce_bulk.salesforce.clock import Clock, SystemClock
 from source_salesforce_bulk.salesforce.failures import SalesforceError
+from source_salesforce_bulk.salesforce.programs import Program
 
 MAX_STREAMS, MAX_FIELDS = 1_000, 20_000
 """What the platform accepts in one connection."""
@@ -121,7 +122,7 @@ class SourceSalesforceBulk(AbstractSource):
             with self._connected(config, refuse_unknown_keys=True) as connection:
                 return AirbyteConnectionStatus(status=Status.SUCCEEDED, message=check_connection(connection))
         except SalesforceError as error:
-            return AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
+            return AirbyteConnectionStatus(status=Status.FAILED, message=error.failure.told_by(Program.AIRBYTE))
         except ValueError as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=f"object_overrides: {error}")
 

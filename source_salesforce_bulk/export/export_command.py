@@ -29,6 +29,7 @@ from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics, RunMetrics
 from source_salesforce_bulk.registries.state import organization_key
 from source_salesforce_bulk.salesforce.failures import Consequence
+from source_salesforce_bulk.salesforce.programs import Program
 from source_salesforce_bulk.signals import Stop
 
 # It stands in paths and in S3 keys.
@@ -66,7 +67,7 @@ def run_export(options: ExportOptions, stop: Stop, make_files: MakeFiles | None 
     that hears nothing cannot ring.
     """
     run_id = options.run_id if options.run_id is not None else new_run_id(datetime.now(UTC))
-    session = Session(stop, run_id, options.logs)
+    session = Session(stop, run_id, options.logs, Program.GLUE if make_files else Program.EXPORT)
     session.begin()
     make = make_files or (lambda destination, _: (PageFiles(FORMATS[options.format_name]), destination))
     return session.ended(lambda: _with_metrics(options, _Command(options, session, make)))

@@ -51,6 +51,7 @@ from source_salesforce_bulk.registries.state import (
     organization_key,
 )
 from source_salesforce_bulk.salesforce.failures import Consequence, Failure, SalesforceError
+from source_salesforce_bulk.salesforce.programs import Program
 
 LOGGER = logging.getLogger("salesforce_bulk.export")
 
@@ -86,6 +87,7 @@ class Export:
     schemas: SchemaWatch
     upper_bound: Callable[[], datetime]
     monotonic: Callable[[], float]
+    program: Program
 
     @property
     def run_id(self) -> str:
@@ -183,7 +185,7 @@ class ObjectExport:
 
     def fail(self, failure: Failure) -> None:
         """The object cannot be exported, or not now."""
-        self._fail(ExportFailed(failure.consequence, f"{self.name}: {failure.summary} {failure.guidance}"))
+        self._fail(ExportFailed(failure.consequence, f"{self.name}: {failure.told_by(self._export.program)}"))
 
     def keep_lease(self) -> None:
         """Renew the lease where it is about to end. A lost one is the object's failure, which its next turn meets."""

@@ -188,7 +188,7 @@ def _confirmed(
         )
         try:
             soql = f"{build_soql(query, WHOLE)} LIMIT 1"
-            job = org.create(config.api_version, soql, query.operation, one.sobject.name)
+            job = org.create(config.api_version, soql, query)
         except SalesforceError as error:
             failure = error.failure
             if failure.consequence is not Consequence.CONFIG or failure.action is Action.STOP_RUN:

@@ -157,7 +157,7 @@ class ExportRun:
                 raise SalesforceError(failure)
             survey = survey_objects(connection.discovery, config)
         except SalesforceError as error:
-            raise ExportFailed(error.failure.consequence, str(error)) from error
+            raise ExportFailed(error.failure.consequence, error.failure.told_by(connection.program)) from error
         except ValueError as error:
             raise ExportFailed(Consequence.CONFIG, f"object_overrides: {error}") from error
         if not survey.objects:
@@ -216,6 +216,7 @@ class ExportRun:
             schemas=self.places.schemas,
             upper_bound=connection.upper_bound,
             monotonic=connection.clock.monotonic,
+            program=connection.program,
         )
         names = [readable.sobject.name for readable in readables]
         counts = RowCounts(connection.discovery.record_counts, names, connection.clock)

@@ -25,6 +25,7 @@ from source_salesforce_bulk.salesforce.clock import Clock, Stopped, SystemClock
 from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
 from source_salesforce_bulk.salesforce.http_client import RequestsHttp
 from source_salesforce_bulk.salesforce.oauth import secrets_of
+from source_salesforce_bulk.salesforce.programs import Program
 from source_salesforce_bulk.salesforce.secret_mask import SecretMask
 from source_salesforce_bulk.signals import Stop
 
@@ -46,6 +47,7 @@ class Session:
     stop: Stop
     run_id: str
     logs: LogOptions = field(default_factory=LogOptions)
+    program: Program = Program.EXPORT
     mask: SecretMask = field(default_factory=SecretMask)
     stderr: StderrHandler = field(default_factory=StderrHandler)
 
@@ -82,6 +84,7 @@ class Session:
             on_secret=self.mask.learn,
             newer_credentials=kept.newer_credentials,
             run_id=self.run_id,
+            program=self.program,
         )
         return Connection(replace(loaded, objects=tuple(objects)) if objects else loaded, around)
 
@@ -92,20 +95,20 @@ class Session:
         except Stopped:
             return self.stop.exit_code
         except Exception as error:  # noqa: BLE001 - every failure of a command ends here, in a sentence
-            failed = _as_failed(error)
+            failed = _as_failed(error, self.program)
             on_failure(failed.message)
             if self.stop.signal is None:
                 LOGGER.error("%s", failed.message)  # noqa: TRY400 - the traceback is no help to a user
             return self.stop.exit_code or failure_code(failed)
 
 
-def _as_failed(error: Exception) -> ExportFailed:
+def _as_failed(error: Exception, program: Program) -> ExportFailed:
     match error:
         case ExportFailed():
             return error
         case ConfigError() | UnknownPlace():
             return ExportFailed(Consequence.CONFIG, str(error))
         case SalesforceError(failure=failure):
-            return ExportFailed(failure.consequence, str(error))
+            return ExportFailed(failure.consequence, failure.told_by(program))
         case _:
             return storage_failure(error, "salesforce-bulk") or defect(error, "salesforce-bulk")

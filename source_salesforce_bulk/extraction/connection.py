@@ -37,6 +37,7 @@ from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, Sa
 from source_salesforce_bulk.salesforce.http_client import Http
 from source_salesforce_bulk.salesforce.oauth import Credentials, Session
 from source_salesforce_bulk.salesforce.org_clock import BELIEVED_WITHIN, Moment, Sighting
+from source_salesforce_bulk.salesforce.programs import Program
 from source_salesforce_bulk.salesforce.rest_api import Limits
 from source_salesforce_bulk.salesforce.token import TokenProvider
 from source_salesforce_bulk.salesforce.transport import Transport
@@ -58,6 +59,7 @@ class Surroundings:
     """What a run lives in. ``on_secret`` hears of every new secret before it is used.
 
     ``newer_credentials`` may know others than the configuration had, after a login was refused.
+    ``program`` is the one that the user has started.
     ``calls`` makes the place where an extraction's calls run, from a number of threads and a name for them.
     """
 
@@ -69,6 +71,7 @@ class Surroundings:
     newer_credentials: Callable[[], Credentials | None] = lambda: None
     calls: Callable[[int, str], Calls] = ThreadedCalls
     encoding_workers: int = 0
+    program: Program = Program.ANY
     run_id: str = field(default_factory=lambda: run_id(os.environ))
 
 
@@ -87,6 +90,7 @@ class Connection:
         self.config = config
         self.clock = around.clock
         self.run_id = around.run_id
+        self.program = around.program
         self.metrics = RunMetrics()
         self._random01 = around.random01
         self._calls = around.calls

@@ -10,10 +10,12 @@ import logging
 from source_salesforce_bulk.extraction.catalog import check_overrides
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
+from source_salesforce_bulk.extraction.windows import WHOLE
 from source_salesforce_bulk.salesforce.bulk_api import QUERY, JobInfo
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.object_hints import names_in
+from source_salesforce_bulk.salesforce.soql import ObjectQuery, build_soql
 
 LOGGER = logging.getLogger("airbyte.salesforce.check")
 
@@ -76,9 +78,9 @@ def _look_for_objects(connection: Connection) -> None:
 
 def _try_bulk(connection: Connection, session: Session) -> None:
     org, version = connection.org(), connection.config.api_version
-    soql = f"SELECT Id FROM User WHERE Id = '{session.user_id or _NOBODY}'"  # noqa: S608 - an Id of Salesforce's own
+    query = ObjectQuery("User", ("Id",), QUERY, where=f"Id = '{session.user_id or _NOBODY}'")
     try:
-        job = _created(org, version, soql)
+        job = _created(org, version, query)
     except SalesforceError as error:
         if error.failure.kind not in _BULK_ANSWERED:
             raise
@@ -87,11 +89,12 @@ def _try_bulk(connection: Connection, session: Session) -> None:
     org.abort(version, job.id, "User")
 
 
-def _created(org: SalesforceOrg, version: str, soql: str) -> JobInfo:
+def _created(org: SalesforceOrg, version: str, query: ObjectQuery) -> JobInfo:
+    soql = build_soql(query, WHOLE)
     try:
-        return org.create(version, soql, QUERY, "User")
+        return org.create(version, soql, query)
     except SalesforceError as error:
         if error.failure.action is not Action.SEND_ONCE_MORE:
             raise
         LOGGER.warning("%s A job for at most one row may be left in the org; another is tried.", error.failure.summary)
-        return org.create(version, soql, QUERY, "User")
+        return org.create(version, soql, query)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from source_salesforce_bulk.salesforce.asked import NOT_KNOWN, Asked
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo
 from source_salesforce_bulk.salesforce.failures import Failure
 
@@ -55,9 +56,10 @@ class CreateFailed:
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """Salesforce answered how the job stands."""
+    """Salesforce answered how the job stands; ``asked`` is the query that the job is for."""
 
     info: JobInfo
+    asked: Asked = NOT_KNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from source_salesforce_bulk.salesforce.bulk_api import JobInfo
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Action, SalesforceError, unreadable_answer
 from source_salesforce_bulk.salesforce.job_log import JobFacts, log_job
+from source_salesforce_bulk.salesforce.soql import ObjectQuery
 from source_salesforce_bulk.salesforce.transport import Transport
 from source_salesforce_bulk.salesforce.wire import ApiRequest, UnreadableBody
 
@@ -26,9 +27,9 @@ class BulkJobs:
         self._transport = transport
         self._run_id = run_id
 
-    def create(self, version: str, soql: str, operation: str, object_name: str) -> JobInfo:
+    def create(self, version: str, soql: str, query: ObjectQuery) -> JobInfo:
         """Create a job. A lost answer raises with ``Action.SEND_ONCE_MORE``: a job without a known id may exist."""
-        return self._job(bulk_api.create_job(version, soql, operation, object_name))
+        return self._job(bulk_api.create_job(version, soql, query))
 
     def info(self, version: str, job_id: str, object_name: str) -> JobInfo:
         """How a job stands."""

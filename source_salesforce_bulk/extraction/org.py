@@ -19,8 +19,8 @@ class Org(Protocol):
         """The org's time by the slowest of its clocks, without a call; None where no answer has shown it."""
         ...
 
-    def create(self, version: str, soql: str, operation: str, object_name: str) -> JobInfo:
-        """Create a query job."""
+    def create(self, version: str, soql: str, query: ObjectQuery) -> JobInfo:
+        """Create a query job; ``soql`` is ``query`` over some window."""
         ...
 
     def info(self, version: str, job_id: str, object_name: str) -> JobInfo:

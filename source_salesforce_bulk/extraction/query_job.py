@@ -276,7 +276,7 @@ def _polled(job: QueryJob, event: Polled, at: _Circumstances) -> Move:
             # Without numberRecordsProcessed a short result cannot be told from a whole one: ask again for it.
             return _wait_on(replace(polled, uncounted=job.uncounted + 1), at)
         return replace(polled, phase=Phase.READY, records=info.records_processed, next_poll=None), ()
-    failure = classify_job_state(info.state, info.error_message)
+    failure = classify_job_state(info.state, info.error_message, event.asked)
     if failure is not None:
         return _trouble(polled, failure, at, DeleteJob(_id(polled)))
     return _wait_on(polled, at)

@@ -16,6 +16,7 @@ from source_salesforce_bulk.pages.encoded_page import PageEncoder
 from source_salesforce_bulk.pages.fetch import Page, PageAddress, PageFetcher, PageSource
 from source_salesforce_bulk.pages.spool import EncodeFile, encode_file
 from source_salesforce_bulk.salesforce import rest_api
+from source_salesforce_bulk.salesforce.asked import Asked
 from source_salesforce_bulk.salesforce.bulk_api import QUERY, QUERY_ALL, JobInfo, PageHeaders
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import SalesforceError, unreadable_answer
@@ -59,9 +60,9 @@ class SalesforceOrg:
         """The org's time by the slowest of its clocks, without a call; None where no answer has shown it."""
         return self._transport.org_clock.time_at(Moment(self._clock.monotonic(), self._clock.now()))
 
-    def create(self, version: str, soql: str, operation: str, object_name: str) -> JobInfo:
-        """Create a query job."""
-        info = self._jobs.create(version, soql, operation, object_name)
+    def create(self, version: str, soql: str, query: ObjectQuery) -> JobInfo:
+        """Create a query job; ``soql`` is ``query`` over some window."""
+        info = self._jobs.create(version, soql, query)
         self._creator = info.created_by or self._creator
         return info
 
@@ -160,7 +161,7 @@ class SalesforceOrg:
             if self._creator is None:
                 try:
                     one_row = f"SELECT Id FROM {object_name} LIMIT 1"  # noqa: S608 - a name that describe gave
-                    job = self.create(version, one_row, QUERY, object_name)
+                    job = self.create(version, one_row, ObjectQuery(object_name, ("Id",), QUERY))
                 except SalesforceError:
                     return False
                 self.abort(version, job.id, object_name)
@@ -169,7 +170,7 @@ class SalesforceOrg:
     def _query(self, soql: str, query: ObjectQuery, version: str) -> Mapping[str, object]:
         """The answer of a synchronous query that sees the rows that a job would see."""
         request = rest_api.query(version, soql, include_deleted=query.operation == QUERY_ALL)
-        response = self._transport.call(replace(request, object_name=query.object_name))
+        response = self._transport.call(replace(request, object_name=query.object_name, asked=Asked(query, soql)))
         try:
             payload = response.json()
         except UnreadableBody as error:

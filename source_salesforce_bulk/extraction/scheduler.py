@@ -49,6 +49,7 @@ from source_salesforce_bulk.extraction.query_job import (
 from source_salesforce_bulk.extraction.quota import jobs_used_up
 from source_salesforce_bulk.extraction.splitting import find_halves
 from source_salesforce_bulk.extraction.windows import Halves
+from source_salesforce_bulk.salesforce.asked import Asked
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
@@ -279,8 +280,7 @@ class JobScheduler:
     def _create_job(self, read: ObjectRead, window: WindowRead, pause: float) -> JobInfo:
         """Runs on a thread of the calls."""
         self._clock.sleep(pause)
-        query = read.plan.query
-        return self._org.create(window.api_version, window.soql, query.operation, query.object_name)
+        return self._org.create(window.api_version, window.soql, read.plan.query)
 
     def _created(self, read: ObjectRead, window: WindowRead, asked: QueryJob, info: JobInfo) -> None:
         self._ledger.answered()
@@ -332,7 +332,7 @@ class JobScheduler:
         window.calling = False
         if window.job.phase is not Phase.WAITING or window.job.job_id != job_id:
             return
-        if self.apply(read, window, Polled(info)) is Phase.READY:
+        if self.apply(read, window, Polled(info, Asked(read.plan.query, window.soql))) is Phase.READY:
             window.walk = replace(window.walk, total=window.job.records)
             self._ledger.completed(job_id)
             self.log(read, window, "query job complete", rows=window.job.records)

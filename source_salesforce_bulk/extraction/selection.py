@@ -51,8 +51,8 @@ def _nothing_left(wanted: Collection[str] | None) -> Failure:
     return Failure.of(
         Kind.FIELD_GONE,
         detail=f"of all that are selected ({shown}{more}) the object has none any more",
-        guidance="Refresh the source's schema and select fields that the object has, or grant the integration user "
-        "Read Access under Setup > Object Manager > the object > Fields & Relationships > Set Field-Level Security.",
+        guidance="{Look_again} and select fields that the object has, or grant the integration user Read "
+        "Access under Setup > Object Manager > the object > Fields & Relationships > Set Field-Level Security.",
     )
 
 

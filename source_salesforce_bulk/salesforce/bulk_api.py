@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import parse_qs, quote, urlsplit
 
+from source_salesforce_bulk.salesforce.asked import Asked
+from source_salesforce_bulk.salesforce.soql import ObjectQuery
 from source_salesforce_bulk.salesforce.wire import ApiRequest, Operation, UnreadableBody, whole_number
 
 QUERY = "query"
@@ -115,10 +117,13 @@ class PageList:
         return cls(tuple(_locator_of(url) for url in urls if url is not None), _path_of(further) if further else None)
 
 
-def create_job(version: str, soql: str, operation: str, object_name: str) -> ApiRequest:
-    """Create a query job (``query`` or ``queryAll``) whose result is comma-separated with LF line ends."""
-    body = {"operation": operation, "query": soql, "contentType": "CSV", "columnDelimiter": "COMMA", "lineEnding": "LF"}
-    return ApiRequest(Operation.CREATE_JOB, "POST", _jobs(version), json=body, object_name=object_name)
+def create_job(version: str, soql: str, query: ObjectQuery) -> ApiRequest:
+    """Create a query job whose result is comma-separated with LF line ends; ``soql`` is ``query`` over some window."""
+    body = {"operation": query.operation, "query": soql}
+    body |= {"contentType": "CSV", "columnDelimiter": "COMMA", "lineEnding": "LF"}
+    asked = Asked(query, soql)
+    name = query.object_name
+    return ApiRequest(Operation.CREATE_JOB, "POST", _jobs(version), json=body, object_name=name, asked=asked)
 
 
 def job_info(version: str, job_id: str, object_name: str) -> ApiRequest:

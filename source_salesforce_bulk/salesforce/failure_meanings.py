@@ -1,4 +1,8 @@
-"""The meaning of each kind of failure: the action and the consequence, and the two sentences a user reads."""
+"""The meaning of each kind of failure: the action and the consequence, and the sentences a user reads.
+
+The guidance is a remedy as ``programs`` describes them. It may hold ``{field}``, the field that Salesforce's answer
+names, and never Salesforce's own words.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +23,17 @@ class Meaning:
     guidance: str
 
 
-_AGAIN = "Nothing is lost: run the sync again later and it continues where it stopped."
+_AGAIN = "Nothing is lost: {again} later and it continues where it stopped."
 _REPORT = "Please report this with the log of the run; the next run starts from the last saved state."
-_UNSELECT = "Unselect the object in the connection's schema, or exclude it with exclude_objects."
+_UNSELECT = "{Leave_out}."
 _REAUTHENTICATE = (
-    "Check client_id, client_secret and the other credentials of the source, authenticate again if need be, and see "
-    "Setup > Users > Login History for Salesforce's own reason."
+    "Check client_id, client_secret and the other credentials of the configuration, and see Setup > Users > Login "
+    "History for Salesforce's own reason."
 )
 _QUOTA = (
-    "Nothing is lost. The limit is the whole org's, over a rolling 24 hours: what was used comes back a day later. Run "
-    "the sync again in an hour or two, when Setup > Company Information shows that some has come back; it continues "
-    "where it stopped. If it happens often, have other integrations use less, or buy more."
+    "Nothing is lost. The limit is the whole org's, over a rolling 24 hours: what was used comes back a day later. "
+    "{Again} in an hour or two, when Setup > Company Information shows that some has come back; it continues where it "
+    "stopped. If it happens often, have other integrations use less, or buy more."
 )
 
 _T, _C, _S = Consequence.TRANSIENT, Consequence.CONFIG, Consequence.SYSTEM
@@ -40,22 +44,36 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.FAIL_STREAM,
             _C,
             "Salesforce cannot read the query",
-            "If object_overrides gives this object a `where`, correct it; if not, refresh the source's schema and, if "
-            "the error stays, report it.",
+            "If object_overrides gives this object a `where`, correct it; if not, {look_again} and, if the error "
+            "stays, report it.",
         ),
         Kind.FIELD_GONE: Meaning(
             Action.FAIL_STREAM,
             _C,
             "A selected field does not exist or is hidden from the integration user",
-            "Refresh the source's schema and remove the field from the selection, or grant the integration user Read "
-            "Access under Setup > Object Manager > the object > Fields & Relationships > Set Field-Level Security.",
+            "If {field} was removed or renamed, {gone_field}; if not, grant the integration user Read Access to it "
+            "under Setup > Object Manager > the object > Fields & Relationships > Set Field-Level Security.",
+        ),
+        Kind.FIELD_TWICE: Meaning(
+            Action.FAIL_STREAM,
+            _C,
+            "Salesforce takes two of the selected fields for the same",
+            "Of {field} and the field of the same name, with another namespace or letter case, keep one: find the "
+            "other and {drop}.",
+        ),
+        Kind.CURSOR_NOT_FILTERABLE: Meaning(
+            Action.FAIL_STREAM,
+            _C,
+            "Salesforce does not let this object be filtered by its cursor",
+            "Give the object another cursor_field than {field} in object_overrides, or read it in full refresh without "
+            "a start_date.",
         ),
         Kind.FIELD_NOT_SUPPORTED: Meaning(
             Action.FAIL_STREAM,
             _C,
             "Bulk API 2.0 cannot return one of the selected fields",
-            "Unselect the field that the message names (compound address and location fields have component fields "
-            "that can be selected in their place).",
+            "Find {field} and {drop}: compound fields (addresses, locations; their components can be read), binary "
+            "fields and subqueries cannot be read. If the message speaks of a permission, grant that.",
         ),
         Kind.OBJECT_NOT_SUPPORTED: Meaning(
             Action.FAIL_STREAM, _C, "Bulk API 2.0 does not support querying this object", _UNSELECT
@@ -64,27 +82,28 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.FAIL_STREAM,
             _C,
             "The object does not exist or is hidden from the integration user",
-            "Refresh the source's schema and unselect the object, or give the integration user Read on it under Object "
+            "If it was removed or renamed, {leave_out}; if not, give the integration user Read on it under Object "
             "Settings of a profile or permission set.",
         ),
         Kind.FILTER_REQUIRED: Meaning(
             Action.FAIL_STREAM,
             _C,
             "Salesforce returns this object only with a filter on particular fields",
-            "Add the filter that the message asks for as `where` in object_overrides, or unselect the object.",
+            "Give the object a `where` in object_overrides that filters on the fields which Salesforce's message "
+            "names, or {leave_out}.",
         ),
         Kind.QUERY_REFUSED: Meaning(
             Action.FAIL_STREAM,
             _C,
             "Salesforce refused the query of this object",
-            f"Follow Salesforce's message where it says what to change. {_UNSELECT}",
+            "Follow Salesforce's message where it says what to change, or {leave_out}.",
         ),
         Kind.MISSING_PERMISSION: Meaning(
             Action.FAIL_STREAM,
             _C,
             "The integration user lacks a permission",
             "Give the integration user what the message names, in a profile or permission set (Setup > Permission "
-            "Sets): Read on the object, View All Data where Salesforce demands it, or unselect the object.",
+            "Sets): Read on the object, View All Data where Salesforce demands it; or {leave_out}.",
         ),
         Kind.TRANSACTION_SECURITY: Meaning(
             Action.FAIL_STREAM,
@@ -97,14 +116,15 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.STOP_RUN,
             _C,
             "The integration user may not use the API",
-            "Tick API Enabled under System Permissions of the user's profile or permission set; the org's edition must "
-            "include the API (Enterprise, Performance, Unlimited, Developer, or Professional with API access).",
+            "See that the org's edition includes the API (Enterprise, Performance, Unlimited, Developer, or "
+            "Professional with API access), and tick API Enabled under System Permissions of the user's profile or "
+            "permission set.",
         ),
         Kind.SESSION_EXPIRED: Meaning(
             Action.REFRESH_TOKEN,
             _T,
             "The session has ended",
-            "Run the sync again; it logs in anew.",
+            "{Again}; it logs in anew.",
         ),
         Kind.SESSION_REFUSED: Meaning(
             Action.STOP_RUN,
@@ -120,8 +140,35 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             "Have an administrator look at Setup > Connected Apps OAuth Usage and the OAuth policies of the app "
             "(Permitted Users, IP Relaxation, api scope); a new login does not help.",
         ),
-        Kind.CREDENTIALS_REFUSED: Meaning(
-            Action.STOP_RUN, _C, "Salesforce refused the credentials of the source", _REAUTHENTICATE
+        Kind.CREDENTIALS_REFUSED: Meaning(Action.STOP_RUN, _C, "Salesforce refused the credentials", _REAUTHENTICATE),
+        Kind.APP_UNKNOWN: Meaning(
+            Action.STOP_RUN,
+            _C,
+            "The org at login_url does not have the app that client_id names",
+            "Have an administrator install the app in this org (Setup > Connected Apps OAuth Usage > Install): orgs "
+            "refuse apps that are not installed. If it is installed, check client_id (Consumer Key) and login_url: a "
+            "sandbox logs in at https://test.salesforce.com or its My Domain URL.",
+        ),
+        Kind.USER_INACTIVE: Meaning(
+            Action.STOP_RUN,
+            _C,
+            "The integration user is inactive, locked or frozen",
+            "Activate, unlock or unfreeze the integration user (Setup > Users), then authenticate again if the flow "
+            "uses a refresh token. Salesforce freezes users whose logins come from anonymous or high-risk addresses: "
+            "give this program one fixed outgoing address.",
+        ),
+        Kind.ORG_INACTIVE: Meaning(
+            Action.STOP_RUN,
+            _C,
+            "The org is inactive: locked, suspended or closed",
+            "Ask the org's administrator or Salesforce's support to open the org again, or log in to another one with "
+            "login_url. The user is not the matter.",
+        ),
+        Kind.CLOCK_WRONG: Meaning(
+            Action.STOP_RUN,
+            _C,
+            "This machine's clock is wrong, so Salesforce takes the login's signed assertion for expired",
+            "Set the clock of the machine (NTP, or the time of its container's host), then {again}.",
         ),
         Kind.WRONG_LOGIN_HOST: Meaning(
             Action.STOP_RUN,
@@ -141,13 +188,13 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.STOP_RUN,
             _T,
             "This user has logged in too often within the last hour",
-            "Run the sync again in an hour, and give this connector a user of its own.",
+            "{Again} in an hour, and give this connector a user of its own.",
         ),
         Kind.LOGIN_COLLISION: Meaning(
             Action.RETRY,
             _T,
             "Another login with the same credentials is being processed",
-            "Run the sync again; if it happens often, do not share these credentials between connections.",
+            "{Again}; if it happens often, do not share these credentials between connections.",
         ),
         Kind.API_CALLS_EXHAUSTED: Meaning(Action.STOP_RUN, _T, "The org's daily API calls are used up", _QUOTA),
         Kind.QUERY_JOBS_EXHAUSTED: Meaning(Action.STOP_RUN, _T, "The org's daily Bulk query jobs are used up", _QUOTA),
@@ -159,7 +206,7 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.RETRY,
             _T,
             "The org is handling too many requests at the same time",
-            f"{_AGAIN} If it happens often, lower max_concurrent_jobs or run other integrations at other times.",
+            _AGAIN + " If it happens often, lower max_concurrent_jobs or run other integrations at other times.",
         ),
         Kind.VERSION_MISMATCH: Meaning(
             Action.NEW_JOB, _T, "The job was created with another version of the API", _AGAIN
@@ -174,13 +221,13 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.SPLIT,
             _T,
             "The query took Salesforce too long",
-            f"{_AGAIN} If it stays, add a selective `where` in object_overrides or select fewer formula fields.",
+            _AGAIN + " If it stays, give the object a selective `where` in object_overrides, or {fewer_fields}.",
         ),
         Kind.QUERY_TOO_LARGE: Meaning(
             Action.SPLIT,
             _C,
             "The query is too large or too complicated for Salesforce",
-            "Select fewer fields, formula fields above all, or add a selective `where` in object_overrides.",
+            "{Fewer_fields}, formula fields above all, or give the object a selective `where` in object_overrides.",
         ),
         Kind.JOB_GONE: Meaning(Action.NEW_JOB, _T, "The query job no longer exists", _AGAIN),
         Kind.JOB_FAILED: Meaning(Action.NEW_JOB, _T, "Salesforce reports the query job as failed", _AGAIN),
@@ -188,13 +235,13 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.NEW_JOB,
             _T,
             "Somebody aborted the query job",
-            f"{_AGAIN} Setup > Bulk Data Load Jobs shows the job.",
+            _AGAIN + " Setup > Bulk Data Load Jobs shows the job.",
         ),
         Kind.JOB_TIMED_OUT: Meaning(
             Action.NEW_JOB,
             _T,
             "The query job was not complete within job_timeout",
-            f"{_AGAIN} If it happens often, raise job_timeout or filter the object with object_overrides.",
+            _AGAIN + " If it happens often, raise job_timeout or filter the object with object_overrides.",
         ),
         Kind.JOB_NOT_COMPLETE: Meaning(Action.NOT_READY, _T, "The query job has not ended yet", _AGAIN),
         Kind.JOB_ALREADY_ENDED: Meaning(
@@ -207,25 +254,25 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.FAIL_STREAM,
             _T,
             "The rows received are not as many as the query job reports",
-            "Run the sync again; it reads these rows anew with a new query job.",
+            "{Again}; it reads these rows anew with a new query job.",
         ),
         Kind.ANSWER_LOST: Meaning(
             Action.SEND_ONCE_MORE,
             _T,
             "The answer to the creation of a query job was lost",
-            f"{_AGAIN} A job that nobody uses may remain under Setup > Bulk Data Load Jobs.",
+            _AGAIN + " A job that nobody uses may remain under Setup > Bulk Data Load Jobs.",
         ),
         Kind.UNAVAILABLE: Meaning(
             Action.RETRY,
             _T,
             "Salesforce is not available at the moment",
-            f"{_AGAIN} https://status.salesforce.com shows outages and maintenance of the org's instance.",
+            _AGAIN + " https://status.salesforce.com shows outages and maintenance of the org's instance.",
         ),
         Kind.CONNECTION: Meaning(
             Action.RETRY,
             _T,
             "The connection to Salesforce failed",
-            f"{_AGAIN} If it stays, check the network, its proxy and its firewall.",
+            _AGAIN + " If it stays, check the network, its proxy and its firewall.",
         ),
         Kind.HOST_NOT_FOUND: Meaning(
             Action.RETRY,
@@ -257,23 +304,23 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.RETRY,
             _T,
             "Salesforce answered with a redirect, as it does in maintenance and when an org has moved",
-            f"{_AGAIN} If My Domain was renamed, set login_url to its new URL.",
+            _AGAIN + " If My Domain was renamed, set login_url to its new URL.",
         ),
         Kind.REQUEST_TOO_LARGE: Meaning(
-            Action.FAIL_STREAM, _S, "Salesforce finds the request too large", f"Select fewer fields. {_REPORT}"
+            Action.FAIL_STREAM, _C, "Salesforce finds the request too large", "{Fewer_fields}."
         ),
         Kind.CLOCKS_DISAGREE: Meaning(
             Action.STOP_RUN,
             _T,
             "Salesforce's servers disagree about the time by more than an hour, so no sync can say how far it has read",
-            "Nothing is lost: no saved cursor is ahead of the earlier clock. Run the sync again later. If this stays, "
+            "Nothing is lost: no saved cursor is ahead of the earlier clock. {Again} later. If this stays, "
             "see whether a proxy answers in Salesforce's place; if not, give Salesforce support both addresses.",
         ),
         Kind.UNREADABLE_ANSWER: Meaning(
             Action.RETRY,
             _T,
             "Salesforce sent an answer that cannot be read",
-            f"{_AGAIN} If it stays, check that login_url is a Salesforce login host and that no proxy answers for it.",
+            _AGAIN + " If it stays, check that login_url is a Salesforce login host and that no proxy answers for it.",
         ),
         Kind.TOKEN_NOT_KEPT: Meaning(
             Action.STOP_RUN,
@@ -287,7 +334,7 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             _C,
             "This process may not open any more files or connections",
             "Nothing is lost. Raise the limit of open files (`ulimit -n`, of a container --ulimit nofile) to 1,024 or "
-            "more, or lower max_concurrent_jobs. Then run the sync again.",
+            "more, or lower max_concurrent_jobs. Then {again}.",
         ),
         # Other programs fill a disk, too, and the next run may be on another machine: it is worth a try.
         Kind.NO_DISK_SPACE: Meaning(
@@ -295,14 +342,14 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             _T,
             "No space is left for result pages on the disk of the machine this runs on",
             "Nothing is lost. Give the directory that TMPDIR names (else /tmp) more space, or lower page_size: a few "
-            "pages lie there at a time. Then run the sync again.",
+            "pages lie there at a time. Then {again}.",
         ),
         Kind.DISK_ERROR: Meaning(
             Action.STOP_RUN,
             _C,
             "A result page could not be kept on the disk of the machine this runs on",
             "Nothing is lost. See that the directory that TMPDIR names (else /tmp) is there and that this user may "
-            "write to it. Then run the sync again.",
+            "write to it. Then {again}.",
         ),
         Kind.INTERRUPTED: Meaning(Action.STOP_RUN, _T, "The run was stopped by a signal", _AGAIN),
         Kind.UNEXPECTED: Meaning(Action.FAIL_STREAM, _S, "Something unforeseen happened", _REPORT),

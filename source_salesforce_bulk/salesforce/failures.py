@@ -4,9 +4,9 @@
     :func:`classify_exception`   no or half an answer -> Failure
     :func:`classify_job_state`   a job's last word   -> Failure or None (not a failure)
 
-They read an answer's error codes first, its status second, its words last (``failure_table``), return a value and raise
-nothing, whatever they are given. What follows from a kind stands in ``failure_meanings``. Nothing here retries: an
-:class:`Action` names the layer that does.
+They judge by the operation, the codes, the status and what was asked, and by words last (``failure_table``). They
+return a value and raise nothing, whatever they are given. What follows from a kind stands in ``failure_meanings``.
+Nothing here retries: an :class:`Action` names the layer that does.
 
 One exception carries a failure upwards, :class:`SalesforceError`; callers look at ``error.failure``, never at its text.
 
@@ -18,7 +18,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
+from source_salesforce_bulk.salesforce.asked import NOT_KNOWN, Asked
 from source_salesforce_bulk.salesforce.bulk_api import JobState
 from source_salesforce_bulk.salesforce.error_bodies import (
     QUOTE_LENGTH,
@@ -29,14 +31,18 @@ from source_salesforce_bulk.salesforce.error_bodies import (
     read_error_body,
 )
 from source_salesforce_bulk.salesforce.exception_kinds import exception_kind, exception_words
+from source_salesforce_bulk.salesforce.failure_evidence import Evidence, Fact, Row, codes, normal_code
 from source_salesforce_bulk.salesforce.failure_kinds import Action, Consequence, Kind, disk_kind
 from source_salesforce_bulk.salesforce.failure_meanings import MEANINGS, Meaning
-from source_salesforce_bulk.salesforce.failure_table import JOB_MESSAGES, ROWS, Evidence, Row, normal_code
+from source_salesforce_bulk.salesforce.failure_table import JOB_MESSAGES, ROWS
+from source_salesforce_bulk.salesforce.programs import Program, told_by
+from source_salesforce_bulk.salesforce.refusals import read_refusal
 from source_salesforce_bulk.salesforce.retry import parse_retry_after
 from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation, parse_limit_info
 
 __all__ = [
     "Action",
+    "Answer",
     "Consequence",
     "Failure",
     "Kind",
@@ -58,6 +64,15 @@ _BROKEN = {Operation.CREATE_JOB: Kind.ANSWER_LOST, Operation.RESULTS: Kind.BODY_
 
 # A job's message begins with a code or has one inside: ``InvalidBatch : Failed to process query: INVALID_FIELD ...``.
 _CODE_IN_TEXT = re.compile(r"^\s*(\w+)\s*:|\b([A-Z]+(?:_[A-Z]+)+|INVALID[A-Z]+)\b")
+_JOB_MESSAGE_LENGTH = 4000
+# Bulk's codes for a query that was wrong. What is wrong says the code behind them; those that pass are all known here.
+_BAD_QUERY = codes("InvalidBatch ClientInputError")
+_REQUEST_ID = re.compile(r"[\w.:-]{1,80}", re.ASCII)
+_SOME_FIELD = "the field that Salesforce's message names"
+# An assertion lives for three minutes.
+_WRONG_CLOCK = timedelta(minutes=2)
+# The header's figure lags behind the org's own.
+_SURELY_LEFT = 0.9
 _HOST = re.compile(r"^https?://(?:[^/?#]*@)?([\w.:-]+)", re.ASCII)
 
 
@@ -65,8 +80,9 @@ _HOST = re.compile(r"^https?://(?:[^/?#]*@)?([\w.:-]+)", re.ASCII)
 class Failure:
     """One failure. ``summary`` says what happened and ``guidance`` what to do; both are safe to show and to log.
 
-    ``error_codes`` are Salesforce's, as it spelled them. ``retry_after`` is what the answer asked for, in seconds.
-    ``job_id`` is the query job that was being read.
+    ``guidance`` is a remedy as ``programs`` describes them: show :meth:`told_by`. ``error_codes`` are Salesforce's, as
+    it spelled them. ``retry_after`` is what the answer asked for, in seconds. ``request_id`` is Salesforce's name for
+    the request, ``job_id`` the query job that was being read, ``field`` the field that is at fault.
     """
 
     kind: Kind
@@ -78,7 +94,9 @@ class Failure:
     status: int | None = None
     error_codes: tuple[str, ...] = ()
     retry_after: float | None = None
+    request_id: str | None = None
     job_id: str | None = None
+    field: str | None = None
 
     @classmethod
     def of(
@@ -89,25 +107,53 @@ class Failure:
         *,
         action: Action | None = None,
         guidance: str | None = None,
-        status: int | None = None,
-        error_codes: tuple[str, ...] = (),
-        retry_after: float | None = None,
+        answer: Answer | None = None,
         job_id: str | None = None,
+        field: str | None = None,
     ) -> Failure:
         """A failure of this kind with the kind's meaning; ``detail`` must be safe to show, and ends the summary."""
-        meaning = MEANINGS[kind]
+        meaning, answer = MEANINGS[kind], answer or Answer()
         return cls(
             kind=kind,
             action=action or meaning.action,
             consequence=meaning.consequence,
-            summary=_summary(meaning, operation, status, error_codes, detail),
-            guidance=guidance or meaning.guidance,
+            summary=_summary(meaning, operation, answer, detail),
+            guidance=(guidance or meaning.guidance).replace("{field}", field or _SOME_FIELD),
             operation=operation,
-            status=status,
-            error_codes=error_codes,
-            retry_after=retry_after,
+            status=answer.status,
+            error_codes=answer.error_codes,
+            retry_after=answer.retry_after,
+            request_id=answer.request_id,
             job_id=job_id,
+            field=field,
         )
+
+    def told_by(self, program: Program) -> str:
+        """What happened and what to do, in the words of the program that the reader knows."""
+        return f"{self.summary} {told_by(program, self.guidance)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What identifies an answer: its status, its codes, Salesforce's id of the request, and the pause it asked for."""
+
+    status: int | None = None
+    error_codes: tuple[str, ...] = ()
+    request_id: str | None = None
+    retry_after: float | None = None
+
+    @classmethod
+    def of(cls, response: ApiResponse, error_codes: tuple[str, ...] = ()) -> Answer:
+        """What identifies this response, in which these codes were read."""
+        found = _REQUEST_ID.fullmatch(response.headers.get("x-sfdc-request-id", ""))
+        pause = parse_retry_after(response.headers, response.date)
+        return cls(response.status, error_codes, found[0] if found else None, pause)
+
+    def facts(self) -> list[str]:
+        """What of it a message shows."""
+        facts = [f"HTTP {self.status}"] if self.status is not None else []
+        facts += self.error_codes[:3]
+        return facts + ([f"request id {self.request_id}"] if self.request_id else [])
 
 
 class SalesforceError(Exception):
@@ -118,7 +164,7 @@ class SalesforceError(Exception):
         self.failure = failure
 
     def __str__(self) -> str:
-        return f"{self.failure.summary} {self.failure.guidance}"
+        return self.failure.told_by(Program.ANY)
 
 
 def asked_pause(error: BaseException) -> float | None:
@@ -126,24 +172,28 @@ def asked_pause(error: BaseException) -> float | None:
     return error.failure.retry_after if isinstance(error, SalesforceError) else None
 
 
-def classify_response(operation: Operation, response: ApiResponse, redact: Redact) -> Failure | None:
+def classify_response(
+    operation: Operation, response: ApiResponse, redact: Redact, asked: Asked = NOT_KNOWN
+) -> Failure | None:
     """The failure an answer reports; None for a success of the sort the operation expects, and for 304.
 
-    The body of a successful result page is not looked at: it may be left out.
+    ``asked`` is the question that was answered: the more is known of it, the less depends on the answer's words. The
+    body of a successful result page is not looked at: it may be left out.
     """
     if _is_success(operation, response):
         return None
-    row, errors = _matching_row(operation, response)
-    quoted = "" if operation is Operation.RESULTS else _quote(errors, redact)
+    errors = _errors_in(operation, response)
+    refusal = read_refusal(errors.text, asked)
+    known = refusal.facts | _login_facts(asked, response) | _quota_facts(response)
+    row = _row_for(operation, response.status, errors, known)
     return Failure.of(
         row.kind,
         operation,
-        _with_usage(quoted, response) if row.kind is Kind.API_CALLS_EXHAUSTED else quoted,
+        _detail(row.kind, operation, _quote(errors, redact), response, asked),
         action=row.action,
         guidance=row.guidance,
-        status=response.status,
-        error_codes=errors.codes,
-        retry_after=parse_retry_after(response.headers, response.date),
+        answer=Answer.of(response, _shown_codes(errors.codes, redact)),
+        field=refusal.field,
     )
 
 
@@ -156,22 +206,27 @@ def classify_exception(operation: Operation, error: BaseException) -> Failure:
     return Failure.of(exception_kind(operation, error), operation, exception_words(error))
 
 
-def classify_job_state(state: JobState, error_message: str | None) -> Failure | None:
-    """The failure behind a job's final state; None for states that are none. No secret may be left in the message."""
+def classify_job_state(state: JobState, error_message: str | None, asked: Asked = NOT_KNOWN) -> Failure | None:
+    """The failure behind a job's final state; None for states that are none. No secret may be left in the message.
+
+    What ends a query at its creation ends it in a job, too: another job would be answered with the same.
+    """
     if state is JobState.ABORTED:
         return Failure.of(Kind.JOB_ABORTED, Operation.JOB_INFO)
     if state is not JobState.FAILED:
         return None
-    message = error_message or ""
-    codes = tuple(dict.fromkeys(first or later for first, later in _CODE_IN_TEXT.findall(message)))
-    errors = ErrorBody(codes, message)
-    kind, row = _job_failure(errors)
+    message = (error_message or "")[:_JOB_MESSAGE_LENGTH]
+    errors = ErrorBody(tuple(dict.fromkeys(one or other for one, other in _CODE_IN_TEXT.findall(message))), message)
+    refusal = read_refusal(message, asked)
+    kind, row = _job_failure(errors, refusal.facts)
     return Failure.of(
         kind,
         Operation.JOB_INFO,
         _quote(errors, str),
+        action=row.action if row else None,
         guidance=row.guidance if row else None,
-        error_codes=codes,
+        answer=Answer(error_codes=errors.codes),
+        field=refusal.field,
     )
 
 
@@ -193,7 +248,7 @@ def page_not_kept(cause: OSError) -> Failure:
 
 def unreadable_answer(operation: Operation, response: ApiResponse) -> Failure:
     """An answer that reports success and lacks what the operation needs."""
-    return Failure.of(_BROKEN.get(operation, Kind.UNREADABLE_ANSWER), operation, status=response.status)
+    return Failure.of(_BROKEN.get(operation, Kind.UNREADABLE_ANSWER), operation, answer=Answer.of(response))
 
 
 # Answers.
@@ -220,39 +275,59 @@ def _is_success(operation: Operation, response: ApiResponse) -> bool:
             return isinstance(parsed(response.body), dict)
 
 
-def _with_usage(said: str, response: ApiResponse) -> str:
-    usage = parse_limit_info(response.headers)
-    return f"{said.rstrip('.')} ({usage.used:,} of {usage.maximum:,} are used)".strip() if usage else said
-
-
 def _has_text(body: bytes, key: str) -> bool:
     payload = parsed(body)
     value = payload.get(key) if isinstance(payload, dict) else None
     return isinstance(value, str) and value != ""
 
 
-def _matching_row(operation: Operation, response: ApiResponse) -> tuple[Row, ErrorBody]:
+def _errors_in(operation: Operation, response: ApiResponse) -> ErrorBody:
+    """What there is to read in an answer. Of a redirect it is the target."""
     if 300 <= response.status < 400:
-        target = response.headers.get("location", "")
-        # Only the host is shown: Salesforce puts session ids into the addresses it redirects to.
-        errors = ErrorBody((), " ".join(_HOST.findall(target)))
-        return _first_row(Evidence(operation, response.status, frozenset(), target)), errors
+        return ErrorBody((), response.headers.get("location", ""))
     if 200 <= response.status < 300:
-        errors = _errors_of_success(operation, response.body)
-    else:
-        errors = read_error_body(response.body)
-    codes = frozenset(map(normal_code, errors.codes))
-    return _first_row(Evidence(operation, response.status, codes, errors.text)), errors
+        # The words of an error that calls itself a success are left alone: they may be records, or a token.
+        return ErrorBody(() if operation is Operation.RESULTS else error_codes(parsed(response.body)), "")
+    return read_error_body(response.body)
 
 
-def _first_row(evidence: Evidence) -> Row:
+def _row_for(operation: Operation, status: int | None, errors: ErrorBody, known: frozenset[Fact]) -> Row:
+    evidence = Evidence(operation, status, frozenset(map(normal_code, errors.codes)), errors.text, known)
     return next(row for row in ROWS if row.fits(evidence))
 
 
-def _errors_of_success(operation: Operation, body: bytes) -> ErrorBody:
-    """The codes of an error that calls itself a success. Its words are left alone: they may be records, or a token."""
-    payload = None if operation is Operation.RESULTS else parsed(body)
-    return ErrorBody(error_codes(payload), "")
+def _login_facts(asked: Asked, response: ApiResponse) -> frozenset[Fact]:
+    skew = _skew(asked, response)
+    wrong = {Fact.CLOCK_WRONG} if skew is not None and abs(skew) > _WRONG_CLOCK else set()
+    return frozenset(wrong | ({Fact[asked.flow.name]} if asked.flow is not None else set()))
+
+
+def _skew(asked: Asked, response: ApiResponse) -> timedelta | None:
+    """How far this machine's clock is ahead of the answer's."""
+    return asked.sent_at - response.date if asked.sent_at is not None and response.date is not None else None
+
+
+def _quota_facts(response: ApiResponse) -> frozenset[Fact]:
+    usage = parse_limit_info(response.headers)
+    left = usage is not None and usage.used < _SURELY_LEFT * usage.maximum
+    return frozenset({Fact.CALLS_LEFT} if left else ())
+
+
+def _detail(kind: Kind, operation: Operation, quoted: str, response: ApiResponse, asked: Asked) -> str:
+    """What the summary adds to the kind's own words: Salesforce's, or a figure that says more."""
+    if operation is Operation.RESULTS:
+        return ""
+    if 300 <= response.status < 400:
+        # Only the host is shown: Salesforce puts session ids into the addresses it redirects to.
+        return " ".join(_HOST.findall(response.headers.get("location", "")))
+    usage, skew = parse_limit_info(response.headers), _skew(asked, response)
+    if kind is Kind.API_CALLS_EXHAUSTED and usage is not None:
+        return f"{quoted.rstrip('.')} ({usage.used:,} of {usage.maximum:,} are used)".strip()
+    if kind is Kind.CLOCK_WRONG and skew is not None:
+        side = "ahead of" if skew > timedelta() else "behind"
+        seconds = abs(skew).total_seconds()
+        return f"it is {seconds:,.0f} seconds {side} Salesforce's"
+    return quoted
 
 
 def _quote(errors: ErrorBody, redact: Redact) -> str:
@@ -260,12 +335,13 @@ def _quote(errors: ErrorBody, redact: Redact) -> str:
     return one_line(redact(one_line(redact(errors.text))), QUOTE_LENGTH)
 
 
-def _summary(
-    meaning: Meaning, operation: Operation | None, status: int | None, codes: tuple[str, ...], detail: str
-) -> str:
-    facts = [operation.value] if operation else []
-    facts += [f"HTTP {status}"] if status is not None else []
-    facts += codes[:3]
+def _shown_codes(spelled: tuple[str, ...], redact: Redact) -> tuple[str, ...]:
+    """The codes without any that holds a secret: what stands in a code's place need not be one."""
+    return tuple(code for code in spelled if redact(code) == code)
+
+
+def _summary(meaning: Meaning, operation: Operation | None, answer: Answer, detail: str) -> str:
+    facts = [*([operation.value] if operation else []), *answer.facts()]
     shown = f" ({', '.join(facts)})" if facts else ""
     said = f": {detail}" if detail else ""
     sentence = f"{meaning.what}{shown}{said}"
@@ -275,11 +351,13 @@ def _summary(
 # Jobs.
 
 
-def _job_failure(errors: ErrorBody) -> tuple[Kind, Row | None]:
-    """What a Failed job means: a code in its message counts where it forbids to ask for the same query again."""
-    codes = frozenset(map(normal_code, errors.codes))
-    row = _first_row(Evidence(Operation.JOB_INFO, None, codes, errors.text))
+def _job_failure(errors: ErrorBody, known: frozenset[Fact]) -> tuple[Kind, Row | None]:
+    """What a Failed job means: its message counts where it forbids to ask for the same query again."""
+    row = _row_for(Operation.CREATE_JOB, None, errors, known)
     action = row.action or MEANINGS[row.kind].action
-    if row.kind is not Kind.UNEXPECTED and action in {Action.SPLIT, Action.FAIL_STREAM, Action.STOP_RUN}:
-        return row.kind, row
+    if row.kind is not Kind.UNEXPECTED:
+        if action in {Action.SPLIT, Action.FAIL_STREAM, Action.STOP_RUN}:
+            return row.kind, row
+    elif len(errors.codes) > 1 and normal_code(errors.codes[0]) in _BAD_QUERY:
+        return Kind.QUERY_REFUSED, None
     return next((kind for pattern, kind in JOB_MESSAGES if pattern.search(errors.text)), Kind.JOB_FAILED), None

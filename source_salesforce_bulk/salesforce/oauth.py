@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from source_salesforce_bulk.salesforce.asked import NOT_KNOWN, Asked, Flow
 from source_salesforce_bulk.salesforce.failures import (
     Failure,
     Kind,
@@ -75,10 +76,11 @@ Credentials = RefreshToken | ClientCredentials | JwtBearer
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """A POST to the token endpoint; ``form`` holds secrets."""
+    """A POST to the token endpoint; ``form`` holds secrets. ``asked`` explains a refusal."""
 
     url: str
     form: Mapping[str, str] = field(repr=False)
+    asked: Asked = NOT_KNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +110,20 @@ def build_token_request(
     url = login_url.rstrip("/") + TOKEN_PATH
     match credentials:
         case RefreshToken(client_id, client_secret, refresh_token):
+            flow = Flow.REFRESH_TOKEN
             form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": client_id}
             # An app may be set not to demand its secret.
             form |= {"client_secret": client_secret} if client_secret else {}
         case ClientCredentials(client_id, client_secret):
+            flow = Flow.CLIENT_CREDENTIALS
             form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
         case JwtBearer():
+            flow = Flow.JWT_BEARER
             assertion = _assertion(credentials, audience or audiences(login_url)[0], now)
             form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
         case _:
             assert_never(credentials)
-    return TokenRequest(url, form)
+    return TokenRequest(url, form, Asked(flow=flow, sent_at=now))
 
 
 def audiences(login_url: str) -> tuple[str, ...]:
@@ -139,12 +144,14 @@ def audiences(login_url: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((first, PRODUCTION_LOGIN, SANDBOX_LOGIN)))
 
 
-def parse_token_reply(response: ApiResponse, login_url: str, redact: Callable[[str], str]) -> Session | Failure:
+def parse_token_reply(
+    response: ApiResponse, login_url: str, redact: Callable[[str], str], asked: Asked = NOT_KNOWN
+) -> Session | Failure:
     """The session a token reply opens, or why it opens none.
 
     A login over TLS opens no session at an address without TLS, not even one of this machine.
     """
-    failure = classify_response(Operation.TOKEN, response, redact)
+    failure = classify_response(Operation.TOKEN, response, redact, asked)
     if failure is not None:
         return failure
     try:

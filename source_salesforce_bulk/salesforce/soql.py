@@ -36,10 +36,10 @@ class ObjectQuery:
     object_name: str
     fields: tuple[str, ...]
     operation: str
-    cursor_field: str | None
-    cursor_nillable: bool
-    where: str | None
-    exclude_deleted: bool
+    cursor_field: str | None = None
+    cursor_nillable: bool = False
+    where: str | None = None
+    exclude_deleted: bool = False
 
 
 def build_soql(query: ObjectQuery, bounds: Bounds) -> str:

@@ -145,7 +145,7 @@ class TokenProvider:
             self._announce(request.form["assertion"])
         response = self._exchange(request)
         self._keep_rotated(rotated_refresh_token(response))
-        reply = parse_token_reply(response, self._login_url, self.redact)
+        reply = parse_token_reply(response, self._login_url, self.redact, request.asked)
         if isinstance(reply, Failure):
             raise SalesforceError(reply)
         self._announce(reply.access_token)

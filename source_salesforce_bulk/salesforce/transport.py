@@ -26,6 +26,7 @@ import tenacity
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import (
     Action,
+    Answer,
     Failure,
     Kind,
     SalesforceError,
@@ -185,7 +186,7 @@ class Transport:
         return body
 
     def _raise_for(self, request: ApiRequest, response: ApiResponse) -> None:
-        failure = classify_response(request.operation, response, self._tokens.redact)
+        failure = classify_response(request.operation, response, self._tokens.redact, request.asked)
         if failure is not None:
             raise SalesforceError(failure)
 
@@ -225,7 +226,8 @@ def _report_disagreement(before: Disagreement | None, now: Disagreement | None) 
 
 
 def _refused_again(failure: Failure) -> Failure:
-    return Failure.of(Kind.SESSION_REFUSED, failure.operation, status=failure.status, error_codes=failure.error_codes)
+    answer = Answer(failure.status, failure.error_codes, failure.request_id)
+    return Failure.of(Kind.SESSION_REFUSED, failure.operation, answer=answer)
 
 
 def _http_request(request: ApiRequest, session: Session) -> HttpRequest:

@@ -15,6 +15,8 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from types import MappingProxyType
 
+from source_salesforce_bulk.salesforce.asked import NOT_KNOWN, Asked
+
 NO_ITEMS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -59,7 +61,10 @@ class ProxyRefused(OSError):
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """One call. ``path`` starts at the instance's root; ``object_name`` only labels counts and log lines."""
+    """One call. ``path`` starts at the instance's root; ``object_name`` only labels counts and log lines.
+
+    ``asked`` explains a refusal.
+    """
 
     operation: Operation
     method: str
@@ -69,6 +74,7 @@ class ApiRequest:
     headers: Mapping[str, str] = field(default_factory=lambda: NO_ITEMS)
     object_name: str | None = None
     authenticated: bool = True
+    asked: Asked = NOT_KNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ CLOSING = 60.0
 """Seconds that cancelled Spark jobs have to end."""
 
 _AGAIN = (
-    "The log says what Spark said. Nothing is lost: run the job again, and it continues where it stopped. If workers "
+    "The log says what Spark said. Nothing is lost: {again}, and it continues where it stopped. If workers "
     "run out of memory or disk, give it larger ones."
 )
 

@@ -1,0 +1,217 @@
+"""Refusals of the token endpoint: codes first, then the flow and the clocks, then the words.
+
+Salesforce sends ``invalid_grant`` for a dozen things and tells them apart in words. Where the words say nothing that is
+known here, the flow decides: a flow without a refresh token has none that could have expired.
+"""
+
+from __future__ import annotations
+
+from source_salesforce_bulk.salesforce.failure_evidence import Fact, Row, codes, facts, statuses, text
+from source_salesforce_bulk.salesforce.failure_kinds import Kind
+from source_salesforce_bulk.salesforce.wire import Operation
+
+_TOKEN = frozenset({Operation.TOKEN})
+_REFUSED = statuses(400, 401, 403)
+_REDIRECT = frozenset(range(300, 400))
+
+_APP_ACCESS = (
+    "Under the app's OAuth policies either set Permitted Users to All users may self-authorize, or add a profile or "
+    "permission set of the integration user to the app."
+)
+_ADDRESSES = (
+    "Add the addresses that this program runs from to the Login IP Ranges of the user's profile (Setup > Profiles)"
+)
+_NEW_REFRESH_TOKEN = (
+    "Authenticate again to get a new refresh token: this one has expired, was revoked or was replaced "
+    "(rotation); the app's Refresh Token Policy says how long one lives. A sandbox's token is known only where the "
+    "sandbox logs in, at https://test.salesforce.com or its My Domain URL."
+)
+
+_BY_CODE = (
+    Row("too many logins, by code", Kind.LOGIN_RATE_LIMITED, _TOKEN, codes=codes("rate_limit_exceeded")),
+    Row(
+        "login host in trouble",
+        Kind.UNAVAILABLE,
+        _TOKEN,
+        codes=codes("unknown_error server_error temporarily_unavailable"),
+    ),
+    Row("user not active, by code", Kind.USER_INACTIVE, _TOKEN, codes=codes("inactive_user")),
+    Row("org not active, by code", Kind.ORG_INACTIVE, _TOKEN, codes=codes("inactive_org inactive_organization")),
+    Row("app not in the org", Kind.APP_UNKNOWN, _TOKEN, codes=codes("app_not_found invalid_client_id")),
+    Row(
+        "app blocked",
+        Kind.POLICY_REFUSED,
+        _TOKEN,
+        codes=codes("oauth_app_blocked oauth_app_access_denied"),
+        guidance="Have an administrator unblock the app under Setup > Connected Apps OAuth Usage, or install it there.",
+    ),
+    Row("app not for the user", Kind.POLICY_REFUSED, _TOKEN, codes=codes("invalid_app_access"), guidance=_APP_ACCESS),
+    Row(
+        "app not installed, says so",
+        Kind.APP_UNKNOWN,
+        _TOKEN,
+        statuses=_REFUSED,
+        text=text(r"\binstalled\b"),
+    ),
+    Row(
+        "secret refused",
+        Kind.CREDENTIALS_REFUSED,
+        _TOKEN,
+        codes=codes("invalid_client invalid_client_credentials"),
+        guidance="Check client_secret (Consumer Secret) against the app's OAuth settings: it may have been rotated. If "
+        "it is right, see that the app is installed in this org (Setup > Connected Apps OAuth Usage) and that "
+        "login_url is this org's: a sandbox logs in at https://test.salesforce.com or its My Domain URL.",
+    ),
+    Row(
+        "grant not offered",
+        Kind.CREDENTIALS_REFUSED,
+        _TOKEN,
+        codes=codes("unsupported_grant_type unauthorized_client"),
+        guidance="Enable the chosen OAuth flow in the app's OAuth settings, or choose another auth_type.",
+    ),
+)
+
+_BY_CLOCK = (
+    Row(
+        "assertion out of date",
+        Kind.CLOCK_WRONG,
+        _TOKEN,
+        codes=codes("invalid_grant invalid_assertion"),
+        facts=facts(Fact.JWT_BEARER, Fact.CLOCK_WRONG),
+    ),
+)
+
+_BY_WORDS = (
+    Row("wrong audience", Kind.WRONG_LOGIN_HOST, _TOKEN, statuses=_REFUSED, text=text(r"audience")),
+    Row(
+        "wrong domain for the grant",
+        Kind.WRONG_LOGIN_HOST,
+        _TOKEN,
+        statuses=_REFUSED,
+        text=text(r"not supported on this domain"),
+    ),
+    Row(
+        "address not on the app's list",
+        Kind.IP_RESTRICTED,
+        _TOKEN,
+        statuses=_REFUSED,
+        text=text(r"ip restricted by app|restricted by (the )?app developer"),
+        guidance="The app's developer accepts its refresh tokens only from listed addresses: have the address that "
+        "this program runs from added to the IP allowlist of the External Client App. The org's own Network Access "
+        "and Relax IP restrictions have no part in this.",
+    ),
+    Row(
+        "assertion from a foreign address",
+        Kind.IP_RESTRICTED,
+        _TOKEN,
+        statuses=_REFUSED,
+        facts=facts(Fact.JWT_BEARER),
+        text=text(r"ip restricted|restricted ip"),
+        guidance=f"{_ADDRESSES}. With jwt_bearer these ranges always hold: Relax IP restrictions does not lift them.",
+    ),
+    Row(
+        "login from a foreign address",
+        Kind.IP_RESTRICTED,
+        _TOKEN,
+        statuses=_REFUSED,
+        text=text(r"ip restricted|restricted ip"),
+    ),
+    Row(
+        "too many logins",
+        Kind.LOGIN_RATE_LIMITED,
+        _TOKEN,
+        statuses=_REFUSED | {429},
+        text=text(r"login rate|rate limit"),
+    ),
+    Row("login collision", Kind.LOGIN_COLLISION, _TOKEN, statuses=_REFUSED, text=text(r"being processed")),
+    Row(
+        "assertion out of date, says so",
+        Kind.CLOCK_WRONG,
+        _TOKEN,
+        statuses=_REFUSED,
+        facts=facts(Fact.JWT_BEARER),
+        text=text(r"\bexpired\b"),
+    ),
+    Row(
+        "refresh token dead",
+        Kind.CREDENTIALS_REFUSED,
+        _TOKEN,
+        statuses=_REFUSED,
+        but_not=facts(Fact.JWT_BEARER, Fact.CLIENT_CREDENTIALS),
+        text=text(r"expired (access/refresh|refresh|authorization)"),
+        guidance=_NEW_REFRESH_TOKEN,
+    ),
+    Row(
+        "no run-as user",
+        Kind.CREDENTIALS_REFUSED,
+        _TOKEN,
+        statuses=_REFUSED,
+        text=text(r"no client credentials user"),
+        guidance="Tick Enable Client Credentials Flow in the app's OAuth settings and choose a Run As user under its "
+        "policies.",
+    ),
+    Row(
+        "app not approved for the user",
+        Kind.POLICY_REFUSED,
+        _TOKEN,
+        statuses=_REFUSED,
+        text=text(r"(hasn.t|has not) approved|not admin approved"),
+        guidance=_APP_ACCESS,
+    ),
+    Row("org not active", Kind.ORG_INACTIVE, _TOKEN, statuses=_REFUSED, text=text(r"inactive.{0,3}org")),
+    Row(
+        "user not active",
+        Kind.USER_INACTIVE,
+        _TOKEN,
+        statuses=_REFUSED,
+        text=text(r"inactive.{0,3}user|user (is )?inactive|user (is )?(locked|frozen)|locked out"),
+    ),
+)
+
+_BY_FLOW = (
+    Row(
+        "assertion refused",
+        Kind.CREDENTIALS_REFUSED,
+        _TOKEN,
+        codes=codes("invalid_grant invalid_assertion"),
+        facts=facts(Fact.JWT_BEARER),
+        guidance="Check username and client_id, that private_key belongs to the certificate under the app's Use "
+        "digital signatures, that the app admits the user (Permitted Users), and that login_url fits: users of a "
+        "sandbox log in at https://test.salesforce.com. Setup > Users > Login History shows the reason.",
+    ),
+    Row(
+        "client credentials refused",
+        Kind.CREDENTIALS_REFUSED,
+        _TOKEN,
+        codes=codes("invalid_grant"),
+        facts=facts(Fact.CLIENT_CREDENTIALS),
+        guidance="See that Client Credentials Flow is enabled in the app's OAuth settings, that its policies name a "
+        "Run As user who is active, and that login_url is the org's My Domain URL.",
+    ),
+    Row(
+        "refresh token refused",
+        Kind.CREDENTIALS_REFUSED,
+        _TOKEN,
+        codes=codes("invalid_grant"),
+        facts=facts(Fact.REFRESH_TOKEN),
+        guidance=f"{_NEW_REFRESH_TOKEN} Setup > Users > Login History shows the reason.",
+    ),
+    Row(
+        "grant refused",
+        Kind.CREDENTIALS_REFUSED,
+        _TOKEN,
+        codes=codes("invalid_grant"),
+        guidance="Check the credentials, and whether login_url fits: users of a sandbox log in at "
+        "https://test.salesforce.com or the sandbox's My Domain URL. Setup > Users > Login History shows the reason.",
+    ),
+)
+
+_WITHOUT_CODE = (
+    Row("login host redirects to maintenance", Kind.UNAVAILABLE, _TOKEN, statuses=_REDIRECT, text=text(r"maint|down")),
+    Row("login host redirects", Kind.WRONG_LOGIN_HOST, _TOKEN, statuses=_REDIRECT),
+    Row("no token endpoint", Kind.WRONG_LOGIN_HOST, _TOKEN, statuses=statuses(404, 405, 410)),
+    Row("login refused", Kind.CREDENTIALS_REFUSED, _TOKEN, statuses=_REFUSED),
+)
+
+LOGIN_ROWS: tuple[Row, ...] = (*_BY_CODE, *_BY_CLOCK, *_BY_WORDS, *_BY_FLOW, *_WITHOUT_CODE)
+"""The rows of the token endpoint, in their order."""

@@ -1,0 +1,65 @@
+"""The reader of a message: which program runs, and what it calls the things that a remedy speaks of.
+
+A remedy is written once, with a name in braces where programs differ, such as ``{again}`` or ``{leave_out}``. With a
+capital, as in ``{Again}``, the phrase begins a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+
+
+class Program(Enum):
+    """Who runs the extraction; ``ANY`` where that is not known."""
+
+    ANY = "any"
+    AIRBYTE = "Airbyte"
+    EXPORT = "salesforce-bulk"
+    GLUE = "Glue"
+
+
+def told_by(program: Program, remedy: str) -> str:
+    """The remedy in the program's own terms. Braces that are no such name stay as they are.
+
+    >>> told_by(Program.EXPORT, "Nothing is lost: {again} later.")
+    'Nothing is lost: run it again with the same --run-id later.'
+    """
+    for name, phrase in _PHRASES[program].items():
+        remedy = remedy.replace(f"{{{name}}}", phrase)
+        remedy = remedy.replace(f"{{{name.capitalize()}}}", phrase[0].upper() + phrase[1:])
+    return remedy
+
+
+_EXPORT = {
+    "again": "run it again with the same --run-id",
+    "leave_out": "leave the object out with exclude_objects, or choose others with --object",
+    "drop": "name it under exclude_fields in object_overrides",
+    "fewer_fields": "leave fields out with exclude_fields in object_overrides",
+    "gone_field": "run again, which asks only for the fields that the object has now",
+    "look_again": "run again",
+}
+
+_PHRASES: Mapping[Program, Mapping[str, str]] = MappingProxyType(
+    {
+        Program.ANY: {
+            "again": "run again",
+            "leave_out": "leave the object out with exclude_objects",
+            "drop": "leave it out",
+            "fewer_fields": "select fewer fields",
+            "gone_field": "select it no longer",
+            "look_again": "look at the object again",
+        },
+        Program.AIRBYTE: {
+            "again": "run the sync again",
+            "leave_out": "unselect the stream in the connection's schema, or name it in exclude_objects",
+            "drop": "unselect it in the stream's schema",
+            "fewer_fields": "select fewer fields in the stream's schema",
+            "gone_field": "refresh the source's schema and unselect it",
+            "look_again": "refresh the source's schema",
+        },
+        Program.EXPORT: _EXPORT,
+        Program.GLUE: {**_EXPORT, "again": "start the Glue job again with the same --run-id"},
+    }
+)

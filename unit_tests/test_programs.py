@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from source_salesforce_bulk.salesforce.failure_kinds import Kind
+from source_salesforce_bulk.salesforce.failure_meanings import MEANINGS
+from source_salesforce_bulk.salesforce.failure_table import ROWS
+from source_salesforce_bulk.salesforce.failures import Failure
+from source_salesforce_bulk.salesforce.programs import Program, told_by
+
+REMEDIES = [*(meaning.guidance for meaning in MEANINGS.values()), *(row.guidance for row in ROWS if row.guidance)]
+# Words of one program that another one's reader would look for in vain.
+OF_AIRBYTE = re.compile(r"\bsync\b|unselect|\bstream|source's schema|connection's schema", re.IGNORECASE)
+OF_EXPORT = re.compile(r"--run-id|--object|exclude_fields|Glue")
+
+
+@pytest.mark.parametrize("program", Program)
+@pytest.mark.parametrize("remedy", REMEDIES)
+def test_every_remedy_is_whole_sentences_in_every_program(remedy, program):
+    told = told_by(program, remedy).replace("{field}", "Name")
+    assert not re.search(r"[{}]", told)
+    assert told.endswith(".")
+    assert all(sentence[:1].isupper() or sentence.startswith("http") for sentence in re.split(r"(?<=\.) ", told))
+
+
+@pytest.mark.parametrize("remedy", REMEDIES)
+def test_nobody_is_told_to_do_what_only_another_program_has(remedy):
+    assert not OF_EXPORT.search(told_by(Program.AIRBYTE, remedy))
+    for program in (Program.EXPORT, Program.GLUE):
+        assert not OF_AIRBYTE.search(told_by(program, remedy))
+
+
+@pytest.mark.parametrize(
+    ("program", "again", "leave_out"),
+    [
+        (Program.AIRBYTE, "run the sync again", "Unselect the stream"),
+        (Program.EXPORT, "run it again with the same --run-id", "exclude_objects, or choose others with --object"),
+        (Program.GLUE, "start the Glue job again with the same --run-id", "exclude_objects"),
+    ],
+)
+def test_a_remedy_is_told_in_the_readers_words(program, again, leave_out):
+    assert again in Failure.of(Kind.JOB_FAILED).told_by(program)
+    assert leave_out in Failure.of(Kind.OBJECT_NOT_SUPPORTED).told_by(program)
+
+
+def test_braces_that_are_no_phrase_stay():
+    assert told_by(Program.AIRBYTE, "{unknown} {} {again}") == "{unknown} {} run the sync again"
