@@ -35,7 +35,7 @@ INSTANCE = "https://acme.my.salesforce.com"
 _PATH = re.compile(r"https://[^/]+(?:/services/data/v\d+\.\d)?(/[^?]*)")
 _QUERY = re.compile(
     r"SELECT (?P<fields>.+?) FROM (?P<object>\w+)(?: WHERE (?P<where>.+?))?"
-    r"(?: ORDER BY (?P<order>\w+) (?P<way>ASC|DESC))?(?: LIMIT (?P<limit>\d+))?"
+    r"(?: ORDER BY (?P<order>\w+) (?P<way>ASC|DESC))?(?: LIMIT (?P<limit>\d+))?(?: OFFSET (?P<offset>\d+))?"
 )
 _TOKEN = re.compile(r"\s*(\(|\)|AND\b|OR\b|(?:(\w+) (>=|<=|!=|=|<|>) ('[^']*'|[\w.:+-]+)))")
 
@@ -210,7 +210,11 @@ class FakeSalesforce:
 
     def _query(self, sent: HttpRequest, _: str, fate: str) -> Answer:
         assert sent.params is not None
-        columns, rows, _ = self._select(sent.params["q"])
+        soql = sent.params["q"]
+        if soql.startswith("SELECT COUNT() "):
+            _, rows, _ = self._select(soql.replace("COUNT()", "Id"))
+            return Answer(200, {"records": [], "totalSize": len(rows), "done": True})
+        columns, rows, _ = self._select(soql)
         return Answer(200, {"records": [dict(zip(columns, row, strict=True)) for row in rows], "done": True})
 
     def _create(self, sent: HttpRequest, _: str, fate: str) -> Answer:
@@ -330,6 +334,7 @@ class FakeSalesforce:
         if match["order"]:
             by = known.get(match["order"].lower(), match["order"])
             rows.sort(key=lambda row: row[by] or "", reverse=match["way"] == "DESC")
+        rows = rows[int(match["offset"] or 0) :]
         rows = rows[: int(match["limit"])] if match["limit"] else rows
         return columns, [[row[column] for column in columns] for row in rows], match["object"]
 

@@ -36,9 +36,8 @@ PURE: frozenset[str] = frozenset(
     config config_keys config_values form
     export.attempts export.begin export.coverage export.manifest export.outcomes export.overview export.tables
     export.verdict
-    extraction.interleaving extraction.job_events extraction.plan extraction.planner extraction.query_job
-    extraction.quota extraction.selection extraction.sizing extraction.splitting extraction.stream_state
-    extraction.windows
+    extraction.cuts extraction.interleaving extraction.job_events extraction.plan extraction.planner
+    extraction.query_job extraction.quota extraction.selection extraction.stream_state extraction.windows
     pages.arrow_pages pages.cells pages.core pages.csv_blocks pages.csv_page pages.date_columns
     pages.encoded_page pages.json_cells pages.record_lines pages.records pages.walk
     salesforce salesforce.asked salesforce.failure_evidence salesforce.login_failures salesforce.programs

@@ -121,57 +121,67 @@ def asks_for_one_row(sent: HttpRequest) -> None:
     assert sent.json["query"] == "SELECT Id FROM Account LIMIT 1"
 
 
-# The middle of a window
-
-
-def test_the_middle_lies_above_the_lowest_id_and_not_above_the_highest(rig):
-    middle = rig.query_answers(LOW, HIGH).org.middle_id(QUERY, OPEN, VERSION)
-    assert middle is not None
-    assert LOW < middle <= HIGH
-
-
-def test_the_lowest_and_the_highest_id_are_asked_for_without_the_users_filter(rig):
-    rig.query_answers(LOW, HIGH).org.middle_id(QUERY, OPEN, VERSION)
-    window = "WHERE SystemModstamp < 2026-11-23T00:00:00.000Z"
-    assert rig.asked() == [
-        f"SELECT Id FROM Account {window} ORDER BY Id ASC LIMIT 1",
-        f"SELECT Id FROM Account {window} ORDER BY Id DESC LIMIT 1",
-    ]
-
-
-def test_the_middle_of_a_range_lies_inside_it(rig):
-    bounds = Bounds(start=None, end=None, id_from=LOW, id_to=HIGH)
-    rig.query_answers(LOW, HIGH).org.middle_id(QUERY, bounds, VERSION)
-    assert all(f"Id >= '{LOW}' AND Id < '{HIGH}'" in asked for asked in rig.asked())
+# Ids and counts
 
 
 @pytest.mark.parametrize(
-    "found",
-    [(None, None), (LOW, LOW), (LOW, LOW[:15]), (HIGH, LOW), ("x", "y")],
-    ids=["no row", "one row", "one row, spelled twice", "out of order", "no Ids"],
+    ("asked", "order"),
+    [
+        ({}, "ASC LIMIT 1"),
+        ({"last": True}, "DESC LIMIT 1"),
+        ({"offset": 1500}, "ASC LIMIT 1 OFFSET 1500"),
+        ({"offset": 7, "last": True}, "DESC LIMIT 1 OFFSET 7"),
+    ],
 )
-def test_fewer_than_two_ids_in_order_have_no_middle(rig, found):
-    assert rig.query_answers(*found).org.middle_id(QUERY, OPEN, VERSION) is None
+def test_an_id_is_asked_for_by_its_rank_without_the_users_filter(rig, asked, order):
+    assert rig.query_answers(LOW).org.id_at(QUERY, OPEN, VERSION, **asked) == LOW
+    window = "WHERE SystemModstamp < 2026-11-23T00:00:00.000Z"
+    assert rig.asked() == [f"SELECT Id FROM Account {window} ORDER BY Id {order}"]
+
+
+def test_an_id_of_a_range_is_asked_for_inside_it(rig):
+    bounds = Bounds(start=None, end=None, id_from=LOW, id_to=HIGH)
+    rig.query_answers(LOW).org.id_at(QUERY, bounds, VERSION)
+    assert all(f"Id >= '{LOW}' AND Id < '{HIGH}'" in asked for asked in rig.asked())
+
+
+@pytest.mark.parametrize("found", [None, "x"], ids=["no row", "no Id"])
+def test_where_no_row_answers_there_is_no_id(rig, found):
+    assert rig.query_answers(found).org.id_at(QUERY, OPEN, VERSION) is None
 
 
 def test_deleted_rows_are_asked_for_only_where_the_query_reads_them(tmp_path):
     rig = Rig(tmp_path)
     live = ObjectQuery("Account", ("Id",), "query", None, cursor_nillable=False, where=None, exclude_deleted=False)
-    with rig.query_answers(LOW, HIGH, resource="query").http:
-        assert rig.org.middle_id(live, OPEN, VERSION) is not None
+    with rig.query_answers(LOW, resource="query").http:
+        assert rig.org.id_at(live, OPEN, VERSION) == LOW
 
 
 @pytest.mark.parametrize("payload", [b"[1]", b'{"records": [1]}', b'{"records": [{"Id": 7}]}', b'{"records": {}}'])
-def test_an_answer_that_names_no_id_has_no_middle_or_fails_typed(rig, payload):
+def test_an_answer_that_names_no_id_is_none_or_fails_typed(rig, payload):
     rig.http.expect("GET", "/queryAll", Answer(200, payload))
     if payload == b"[1]":
         rig.http._script *= 5  # a list is no answer to a query, so the same request goes out again
         with pytest.raises(SalesforceError) as raised:
-            rig.org.middle_id(QUERY, OPEN, VERSION)
+            rig.org.id_at(QUERY, OPEN, VERSION)
         assert raised.value.failure.kind is Kind.UNREADABLE_ANSWER
     else:
-        rig.query_answers(HIGH)
-        assert rig.org.middle_id(QUERY, OPEN, VERSION) is None
+        assert rig.org.id_at(QUERY, OPEN, VERSION) is None
+
+
+@pytest.mark.parametrize(
+    ("payload", "rows"),
+    [
+        ({"totalSize": 2086, "done": True, "records": []}, 2086),
+        ({"totalSize": 0, "done": True}, 0),
+        ({"totalSize": 2000, "done": False}, None),
+        ({"done": True}, None),
+    ],
+)
+def test_rows_are_counted_by_the_total_of_an_answer_that_is_done(rig, payload, rows):
+    rig.http.expect("GET", "/queryAll", Answer(200, payload))
+    assert rig.org.count(QUERY, OPEN, VERSION) == rows
+    assert rig.asked() == ["SELECT COUNT() FROM Account WHERE SystemModstamp < 2026-11-23T00:00:00.000Z"]
 
 
 # Where a window's rows lie

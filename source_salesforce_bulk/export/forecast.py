@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from source_salesforce_bulk.extraction.catalog import ReadableObject, plan_object
 from source_salesforce_bulk.extraction.connection import Connection
+from source_salesforce_bulk.extraction.cuts import Piece, find_pieces
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.planner import Piece, expected_rows, may_be_large, probe_pays
+from source_salesforce_bulk.extraction.planner import expected_rows, may_be_large, probe_pays
 from source_salesforce_bulk.extraction.query_job import JobPolicy, polls_until
-from source_salesforce_bulk.extraction.sizing import find_pieces
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode
 from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental
 from source_salesforce_bulk.salesforce.describe import SObject

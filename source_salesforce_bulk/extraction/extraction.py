@@ -18,16 +18,15 @@ from functools import partial
 from typing import TypeVar
 
 from source_salesforce_bulk.extraction.calls import Calls, failure_in
+from source_salesforce_bulk.extraction.cuts import Piece, find_pieces
 from source_salesforce_bulk.extraction.job_events import PagesRead
 from source_salesforce_bulk.extraction.job_ledger import JobLedger
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage, WindowRead
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.planner import Piece
 from source_salesforce_bulk.extraction.reader import PageBounds, PageReader
 from source_salesforce_bulk.extraction.scheduler import JobScheduler, SchedulerPolicy
-from source_salesforce_bulk.extraction.sizing import find_pieces
 from source_salesforce_bulk.extraction.windows import PlannedWindow
 from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.pages.walk import End

@@ -53,10 +53,12 @@ class Org(Protocol):
         """The oldest and the newest cursor in the window; None where it holds none."""
         ...
 
-    def edge_id(self, query: ObjectQuery, bounds: Bounds, version: str, *, last: bool = False) -> str | None:
-        """The lowest, or the highest, Id within ``bounds``; None where it holds none."""
+    def id_at(
+        self, query: ObjectQuery, bounds: Bounds, version: str, *, offset: int = 0, last: bool = False
+    ) -> str | None:
+        """The Id behind ``offset`` others within ``bounds``, from the lowest or the last; None where there is none."""
         ...
 
-    def middle_id(self, query: ObjectQuery, bounds: Bounds, version: str) -> str | None:
-        """An Id that cuts the Ids within ``bounds`` in two; None where there are fewer than two."""
+    def count(self, query: ObjectQuery, bounds: Bounds, version: str) -> int | None:
+        """The number of rows within ``bounds``; None where the answer does not say."""
         ...

@@ -20,11 +20,11 @@ from source_salesforce_bulk.salesforce.asked import Asked
 from source_salesforce_bulk.salesforce.bulk_api import QUERY, QUERY_ALL, JobInfo, PageHeaders
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import SalesforceError, unreadable_answer
-from source_salesforce_bulk.salesforce.ids import id_15, is_id, split_id_range
+from source_salesforce_bulk.salesforce.ids import is_id
 from source_salesforce_bulk.salesforce.org_clock import Moment
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_probe, build_soql, parse_instant
 from source_salesforce_bulk.salesforce.transport import Transport
-from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
+from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody, whole_number
 
 
 class SalesforceOrg:
@@ -121,26 +121,23 @@ class SalesforceOrg:
         except ValueError:
             return None
 
-    def edge_id(self, query: ObjectQuery, bounds: Bounds, version: str, *, last: bool = False) -> str | None:
-        """The lowest, or the highest, Id within ``bounds``, by a synchronous query; None where it holds none.
+    def id_at(
+        self, query: ObjectQuery, bounds: Bounds, version: str, *, offset: int = 0, last: bool = False
+    ) -> str | None:
+        """The Id behind ``offset`` others, from the lowest or the last, by a synchronous query; None where none is.
 
         The user's own filter is left out, which may be slow where it is not selective.
         """
-        ids_only = replace(query, fields=("Id",), where=None, exclude_deleted=False)
-        order = "DESC" if last else "ASC"
-        found = self._first(f"{build_soql(ids_only, bounds)} ORDER BY Id {order} LIMIT 1", "Id", query, version)
+        order = f"ORDER BY Id {'DESC' if last else 'ASC'} LIMIT 1"
+        skipped = f" OFFSET {offset}" if offset else ""
+        found = self._first(f"{build_soql(_ids_only(query), bounds)} {order}{skipped}", "Id", query, version)
         return found if found is not None and is_id(found) else None
 
-    def middle_id(self, query: ObjectQuery, bounds: Bounds, version: str) -> str | None:
-        """An Id between the lowest and the highest within ``bounds``, by two synchronous queries; None where none is.
-
-        The middle need not be exact, and the halves' outer ends stay open anyway.
-        """
-        low = self.edge_id(query, bounds, version)
-        high = self.edge_id(query, bounds, version, last=True)
-        if low is None or high is None or id_15(low) >= id_15(high):
-            return None
-        return next(iter(split_id_range(low, high, 2)), None)
+    def count(self, query: ObjectQuery, bounds: Bounds, version: str) -> int | None:
+        """The number of rows within the bounds, by a synchronous query without the user's filter; None if not said."""
+        from_clause = build_soql(_ids_only(query), bounds).partition(" FROM ")[2]
+        answer = self._query(f"SELECT COUNT() FROM {from_clause}", query, version)  # noqa: S608 - built by build_soql
+        return whole_number(answer.get("totalSize")) if answer.get("done") is True else None
 
     def _first(self, soql: str, field: str, query: ObjectQuery, version: str) -> str | None:
         records = self._query(soql, query, version).get("records")
@@ -176,6 +173,10 @@ class SalesforceOrg:
         except UnreadableBody as error:
             raise SalesforceError(unreadable_answer(Operation.QUERY, response)) from error
         return payload if isinstance(payload, Mapping) else {}
+
+
+def _ids_only(query: ObjectQuery) -> ObjectQuery:
+    return replace(query, fields=("Id",), where=None, exclude_deleted=False)
 
 
 def _same_id(one: str, other: str) -> bool:

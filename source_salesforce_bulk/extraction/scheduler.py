@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from source_salesforce_bulk.extraction.calls import Calls, failure_in
+from source_salesforce_bulk.extraction.cuts import find_halves
 from source_salesforce_bulk.extraction.job_events import (
     AbortJob,
     Command,
@@ -47,7 +48,6 @@ from source_salesforce_bulk.extraction.query_job import (
     pause_before_create,
 )
 from source_salesforce_bulk.extraction.quota import jobs_used_up
-from source_salesforce_bulk.extraction.splitting import find_halves
 from source_salesforce_bulk.extraction.windows import Halves
 from source_salesforce_bulk.salesforce.asked import Asked
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo

@@ -561,10 +561,10 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="The first of an object's windows stays open below",
-        file="extraction/planner.py",
+        file="extraction/cuts.py",
         old="edges = [bounds.start, *sorted(cut for cut in cuts if begin < cut < end), bounds.end]",
         new="edges = [begin, *sorted(cut for cut in cuts if begin < cut < end), bounds.end]",
-        tests=("test_planner.py::test_the_pieces_of_a_window_meet_without_gap_or_overlap_at_whole_seconds",),
+        tests=("test_cuts.py::test_the_pieces_of_a_window_meet_without_gap_or_overlap_at_whole_seconds",),
     ),
     # 3.2, 3.8 to 3.11: a run that is stopped or continued
     Mutant(
@@ -673,10 +673,24 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="After some halvings by date, Ids are cut first",
-        file="extraction/splitting.py",
-        old="ways.insert(0 if halvings < DATE_HALVINGS else 1, _by_date)",
-        new="ways.insert(0, _by_date)",
-        tests=("test_splitting.py::test_after_some_halvings_by_date_ids_are_tried_first",),
+        file="extraction/cuts.py",
+        old="ways.insert(0 if halvings < DATE_HALVINGS else 1, _halves_by_date)",
+        new="ways.insert(0, _halves_by_date)",
+        tests=("test_cuts.py::test_after_some_halvings_by_date_ids_are_tried_first",),
+    ),
+    Mutant(
+        rule="A window is cut where its Ids lie",
+        file="extraction/cuts.py",
+        old="counted = isinstance(rows, int) and rows > 0",
+        new="counted = False",
+        tests=("test_cuts.py::test_no_piece_of_sixteen_holds_more_than_a_quarter_of_ids_as_they_were_recorded",),
+    ),
+    Mutant(
+        rule="Rows that lie thin at one end of a range are passed in one jump",
+        file="extraction/cuts.py",
+        old="light = min(low.weight, high.weight) < _LOPSIDED * one.weight",
+        new="light = False",
+        tests=("test_cuts.py::test_outliers_at_both_ends_do_not_spoil_the_halves_of_a_dense_clump",),
     ),
     Mutant(
         rule="A short window is finished before the one whose look-back reaches behind it",

@@ -1,0 +1,398 @@
+"""Where a window is cut: before its first job because its object is large, or because Salesforce could not answer it.
+
+Rows seldom lie evenly. Ids come from several generators with wide gaps between them: of 2,086 recorded accounts the
+halves of the Id range held 13 and 2,073. A cut beside the rows costs a job and helps nothing, so the org is asked where
+they lie. By date two questions find the oldest and the newest stamp. By Id the cuts are found like this:
+
+    count the rows, find the lowest and the highest Id
+    while the pieces are too uneven: cut the heaviest range in two, at an Id that exists
+        of few rows   at the Id with the middle rank (OFFSET reaches 2,000 rows)
+        else          at the first Id in the upper half of the range; count what lies below
+        lopsided      2,000 rows from the end at which few rows were split off
+    join neighbouring ranges into as many pieces as are wanted, the heaviest as light as possible
+
+Without counts, ranges are taken to be as heavy as they are wide. The number of questions is bounded by
+:func:`most_questions`. Dates come first while they help, because a window of dates moves the cursor when it closes; a
+full refresh, and rows of one instant, are cut by Id.
+
+Retries here: none. A question without an answer makes a cut worse, not impossible.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TypeVar
+
+from source_salesforce_bulk.extraction.org import Org
+from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.stream_state import Mode
+from source_salesforce_bulk.extraction.windows import FIRST_STAMP, WHOLE, Halves, halve_by_date, halve_by_id
+from source_salesforce_bulk.salesforce.failures import Action, SalesforceError
+from source_salesforce_bulk.salesforce.ids import id_15, id_range_width, is_id, split_id_range
+from source_salesforce_bulk.salesforce.soql import Bounds
+
+LOGGER = logging.getLogger("airbyte.salesforce.extraction")
+
+ROWS_PER_WINDOW = 5_000_000
+"""Rows a window of dates is meant for: a job of some minutes, so that one which fails costs minutes, not a night."""
+
+ROWS_IN_ONE_REFRESH = 10_000_000
+"""Up to here a full refresh is one job, which Salesforce chunks by itself."""
+
+ROWS_PER_RANGE = 2_500_000
+"""Rows a range of Ids is meant for: less than a window, because Salesforce reads it without its own chunks."""
+
+MOST_PIECES = 100
+"""No object is cut into more windows or ranges, however many rows it has."""
+
+DATE_HALVINGS = 3
+"""Halvings by date before Ids are tried first: of six in all, enough are left for rows that share an instant."""
+
+LARGEST_OFFSET = 2_000
+"""Salesforce's own bound on OFFSET."""
+
+UNEVEN = 1.25
+"""How many times its share of the rows the heaviest piece may hold."""
+
+_SCALE = 1_000_000  # the weight of all pieces together
+_EXTRA_CUTS = 8  # beyond those that pieces of equal weight would take
+_LOPSIDED = 0.125
+
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A window, or a part of one, and the rows to expect in it; None: nothing is known of them."""
+
+    bounds: Bounds
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CountRows:
+    """A question: the number of rows within the bounds."""
+
+    bounds: Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class IdAt:
+    """A question: the Id behind ``offset`` others within the bounds, counted from the lowest, or from the ``last``."""
+
+    bounds: Bounds
+    offset: int = 0
+    last: bool = False
+
+
+T = TypeVar("T")
+Question = CountRows | IdAt
+IdCuts = Generator[Question, int | str | None, tuple[Piece, ...]]
+"""A dialogue: yields questions, takes their answers (None where there is none), and returns the pieces."""
+
+
+def most_questions(parts: int) -> int:
+    """The questions that :func:`cut_by_id` asks at most."""
+    return 3 + 6 * (parts - 1 + _EXTRA_CUTS)
+
+
+# Before the first job
+
+
+def find_pieces(org: Org, plan: ObjectPlan, bounds: Bounds) -> tuple[Piece, ...]:
+    """The pieces in which a window of a large object is read, in order; the window itself where it is not cut.
+
+    Blocks for a few short queries. Raises ``SalesforceError`` only for what stops the whole run.
+    """
+    if plan.mode is Mode.FULL_REFRESH:
+        rows = plan.rows or 0
+        pieces = _Asker(org, plan).lead(cut_by_id(WHOLE, ranges_of(rows)))
+        return clip(tuple(replace(one, rows=round(rows * (one.rows or 0) / _SCALE)) for one in pieces), bounds)
+    stamps = _Asker(org, plan).instants(WHOLE)
+    return cut_by_date(bounds, *stamps, plan.rows or 0) if stamps is not None else (Piece(bounds),)
+
+
+def cut_by_date(bounds: Bounds, oldest: datetime, newest: datetime, rows: int) -> tuple[Piece, ...]:
+    """A window's pieces by date, where ``rows`` lie about evenly from the object's ``oldest`` to its ``newest`` stamp.
+
+    Pieces meet at whole seconds; the outer ends are the window's own.
+    """
+    first, last = max(oldest, FIRST_STAMP), newest + _SECOND
+    begin = max(first, bounds.start or first)
+    end = min(last, bounds.end or last)
+    if begin >= end:
+        return (Piece(bounds),)
+    held = round(rows * ((end - begin) / max(last - first, _SECOND)))
+    parts = _parts(held, ROWS_PER_WINDOW)
+    cuts = {(begin + (end - begin) * part / parts).replace(microsecond=0) for part in range(1, parts)}
+    edges = [bounds.start, *sorted(cut for cut in cuts if begin < cut < end), bounds.end]
+    return tuple(Piece(replace(bounds, start=low, end=high), held // (len(edges) - 1)) for low, high in pairwise(edges))
+
+
+def clip(pieces: Sequence[Piece], bounds: Bounds) -> tuple[Piece, ...]:
+    """What an interrupted refresh has left of the object's pieces: those within ``bounds``, whose ends stay."""
+    inside = [
+        one for one in pieces if _below(one.bounds.id_from, bounds.id_to) and _below(bounds.id_from, one.bounds.id_to)
+    ]
+    edges = [bounds.id_from, *(one.bounds.id_from for one in inside[1:]), bounds.id_to]
+    return tuple(
+        replace(one, bounds=replace(bounds, id_from=low, id_to=high))
+        for one, (low, high) in zip(inside, pairwise(edges), strict=True)
+    )
+
+
+def ranges_of(rows: int) -> int:
+    """Into how many ranges of Ids a full refresh of ``rows`` rows is cut."""
+    return _parts(rows, ROWS_PER_RANGE) if rows > ROWS_IN_ONE_REFRESH else 1
+
+
+def _below(low: str | None, high: str | None) -> bool:
+    return low is None or high is None or id_15(low) < id_15(high)
+
+
+def _parts(rows: int, each: int) -> int:
+    return min(max(1, -(-rows // each)), MOST_PIECES)
+
+
+# After a job that Salesforce could not answer
+
+
+def find_halves(org: Org, plan: ObjectPlan, bounds: Bounds, halvings: int) -> Halves | None:
+    """The two halves of a window that was halved ``halvings`` times before; None where nothing is left to cut.
+
+    Blocks for some short queries. Raises ``SalesforceError`` only for what stops the whole run.
+    """
+    ways: list[Callable[[Org, ObjectPlan, Bounds], Halves | None]] = [_halves_by_id]
+    if plan.mode is Mode.INCREMENTAL:
+        ways.insert(0 if halvings < DATE_HALVINGS else 1, _halves_by_date)
+    return next((halves for way in ways if (halves := way(org, plan, bounds)) is not None), None)
+
+
+def _halves_by_date(org: Org, plan: ObjectPlan, bounds: Bounds) -> Halves | None:
+    if halve_by_date(bounds) is None:
+        return None
+    rows = _Asker(org, plan).instants(bounds)
+    return halve_by_date(bounds, *rows) if rows is not None else halve_by_date(bounds)
+
+
+def _halves_by_id(org: Org, plan: ObjectPlan, bounds: Bounds) -> Halves | None:
+    """Cut where the rows of the window lie; where that takes too long to find, where those of all dates do."""
+    if "id" not in {name.lower() for name in plan.query.fields}:
+        return None
+    for asked in dict.fromkeys((bounds, replace(bounds, start=None, end=None))):
+        asker = _Asker(org, plan)
+        pieces = asker.lead(cut_by_id(asked, 2))
+        middle = pieces[-1].bounds.id_from
+        if len(pieces) == 2 and middle is not None:
+            return halve_by_id(bounds, middle)
+        if not asker.failed:
+            return None
+    return None
+
+
+# By Id
+
+
+def cut_by_id(bounds: Bounds, parts: int, reach: int = LARGEST_OFFSET) -> IdCuts:
+    """At most ``parts`` pieces of ``bounds``, none of them heavier than :data:`UNEVEN` times its share if possible.
+
+    Pieces meet at Ids that exist, and the outer ends are those of the window. Their rows are weights: shares of a
+    million, by counts where the org counts, else by the widths of ranges. ``reach`` is the largest OFFSET.
+    """
+    uncut = (Piece(bounds, _SCALE),)
+    if parts < 2:
+        return uncut
+    first = yield IdAt(bounds)
+    last = yield IdAt(bounds, last=True)
+    if not _are_ids(first, last) or id_15(str(first)) >= id_15(str(last)):
+        return uncut
+    rows = yield CountRows(bounds)
+    counted = isinstance(rows, int) and rows > 0
+    weight = float(rows) if isinstance(rows, int) and counted else 1.0
+    ranges = [_Range(bounds, weight, counted, str(first), str(last))]
+    for _ in range(parts - 1 + _EXTRA_CUTS):
+        pieces = _joined(ranges, parts)
+        if len(pieces) == parts and max(piece.rows or 0 for piece in pieces) * parts <= UNEVEN * _SCALE:
+            break
+        heaviest = max((one for one in ranges if not one.whole), key=lambda one: one.weight, default=None)
+        if heaviest is None:
+            break
+        place = ranges.index(heaviest)
+        ranges[place : place + 1] = yield from _cut_in_two(heaviest, reach)
+    return _joined(ranges, parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """A stretch of Ids. ``counted``: its weight is its number of rows. ``first`` and ``last`` exist, where known.
+
+    ``jump``: rows lie thin at one end (True: the last), and the cut is to be made behind them. ``whole``: it cannot be
+    cut.
+    """
+
+    bounds: Bounds
+    weight: float
+    counted: bool
+    first: str | None = None
+    last: str | None = None
+    jump: bool | None = None
+    whole: bool = False
+
+    def cut(self, middle: str, below: float) -> tuple[_Range, _Range]:
+        """The two ranges that meet at ``middle``, of which the lower has the weight ``below``."""
+        low, high = halve_by_id(self.bounds, middle)
+        above = max(0.0, self.weight - below)
+        return (
+            _Range(low, below, self.counted, self.first, whole=below <= 1 and self.counted),
+            _Range(high, above, self.counted, middle, self.last, whole=above <= 1 and self.counted),
+        )
+
+
+_Cut = Generator[Question, int | str | None, tuple[_Range, ...]]
+
+
+def _cut_in_two(one: _Range, reach: int) -> _Cut:
+    if one.counted and (one.weight <= 2 * reach or one.jump is not None):
+        ranges = yield from _cut_by_rank(one, reach)
+        if ranges:
+            return ranges
+    return (yield from _cut_by_width(one))
+
+
+def _cut_by_rank(one: _Range, reach: int) -> _Cut:
+    """Cut behind a number of rows that OFFSET reaches; nothing where the org does not answer with an Id inside."""
+    if one.weight <= 2 * reach:
+        below, question = one.weight // 2, IdAt(one.bounds, offset=int(one.weight // 2))
+    elif one.jump:
+        below, question = one.weight - reach, IdAt(one.bounds, offset=reach - 1, last=True)
+    else:
+        below, question = float(reach), IdAt(one.bounds, offset=reach)
+    middle = yield question
+    if not isinstance(middle, str) or not _is_inside(middle, one):
+        return ()
+    return one.cut(middle, below)
+
+
+def _cut_by_width(one: _Range) -> _Cut:
+    """Cut at the first Id in the upper half of the range, and look at the ends of both: Ids come in clumps."""
+    first = one.first if one.first is not None else (yield IdAt(one.bounds))
+    last = one.last if one.last is not None else (yield IdAt(one.bounds, last=True))
+    ordered = _are_ids(first, last) and str(first) < str(last)
+    middle = next(iter(split_id_range(str(first), str(last), 2)), None) if ordered else None
+    if middle is None:
+        return (replace(one, whole=True),)
+    below, above = halve_by_id(one.bounds, middle)
+    left_end = yield IdAt(below, last=True)
+    right_end = yield IdAt(above)
+    if not _are_ids(left_end, right_end) or not _is_inside(str(right_end), one):
+        return (replace(one, whole=True),)
+    left, right = id_range_width(str(first), str(left_end)), id_range_width(str(right_end), str(last))
+    rows = (yield CountRows(halve_by_id(one.bounds, str(right_end))[0])) if one.counted else None
+    counted = isinstance(rows, int)
+    weight = min(float(rows), one.weight) if isinstance(rows, int) else one.weight * left / (left + right)
+    low, high = replace(one, counted=counted).cut(str(right_end), weight)
+    light = min(low.weight, high.weight) < _LOPSIDED * one.weight
+    return (
+        replace(low, first=str(first), last=str(left_end), jump=True if light else None),
+        replace(high, last=str(last), jump=False if light else None),
+    )
+
+
+def _joined(ranges: Sequence[_Range], parts: int) -> tuple[Piece, ...]:
+    """Neighbouring ranges joined into at most ``parts`` pieces, the heaviest of them as light as can be."""
+    total = sum(one.weight for one in ranges) or 1.0
+    low, high = max(one.weight for one in ranges), total
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if len(_packed(ranges, middle)) <= parts else (middle, high)
+    return tuple(
+        Piece(
+            replace(group[0].bounds, id_to=group[-1].bounds.id_to),
+            round(_SCALE * sum(one.weight for one in group) / total),
+        )
+        for group in _packed(ranges, high)
+    )
+
+
+def _packed(ranges: Sequence[_Range], capacity: float) -> list[list[_Range]]:
+    """Neighbours together, as long as they are no heavier than ``capacity``."""
+    groups: list[list[_Range]] = []
+    held = 0.0
+    for one in ranges:
+        if groups and held + one.weight <= capacity:
+            groups[-1].append(one)
+            held += one.weight
+        else:
+            groups.append([one])
+            held = one.weight
+    return groups
+
+
+def _are_ids(*answers: int | str | None) -> bool:
+    return all(isinstance(answer, str) and is_id(answer) for answer in answers)
+
+
+def _is_inside(cut: str, one: _Range) -> bool:
+    """Whether an Id cuts a range: rows may come and go between two questions."""
+    low, high = one.first or one.bounds.id_from, one.bounds.id_to
+    within = is_id(cut) and (low is None or id_15(cut) > id_15(low)) and _below(cut, high)
+    return within and (one.last is None or id_15(cut) <= id_15(one.last))
+
+
+# Asking
+
+
+class _Asker:
+    """Leads dialogues with an org. ``failed``: some question found no answer, for instance because it takes too long.
+
+    Questions of that sort are not asked again.
+    """
+
+    def __init__(self, org: Org, plan: ObjectPlan) -> None:
+        self._org, self._plan = org, plan
+        self._given_up: set[tuple[type, bool]] = set()
+        self.failed = False
+
+    def lead(self, cuts: IdCuts) -> tuple[Piece, ...]:
+        """The pieces that a dialogue comes to. Raises ``SalesforceError`` for what stops the whole run."""
+        try:
+            question = next(cuts)
+            while True:
+                question = cuts.send(self._answer(question))
+        except StopIteration as end:
+            pieces: tuple[Piece, ...] = end.value
+            return pieces
+
+    def instants(self, bounds: Bounds) -> tuple[datetime, datetime] | None:
+        """The oldest and the newest stamp in a window; None where nobody says. Raises as :meth:`lead` does."""
+        return self._answered(lambda: self._org.instants(self._plan.query, bounds, self._plan.api_version))
+
+    def _answer(self, question: Question) -> int | str | None:
+        sort = type(question), isinstance(question, IdAt) and question.offset > 0
+        if sort in self._given_up:
+            return None
+        failed_before, self.failed = self.failed, False
+        answer = self._answered(lambda: self._asked(question))
+        self._given_up |= {sort} if self.failed else set()
+        self.failed |= failed_before
+        return answer
+
+    def _asked(self, question: Question) -> int | str | None:
+        query, bounds, version = self._plan.query, question.bounds, self._plan.api_version
+        if isinstance(question, CountRows):
+            return self._org.count(query, bounds, version)
+        return self._org.id_at(query, bounds, version, offset=question.offset, last=question.last)
+
+    def _answered(self, ask: Callable[[], T]) -> T | None:
+        try:
+            return ask()
+        except SalesforceError as error:
+            if error.failure.action is Action.STOP_RUN:
+                raise
+            LOGGER.info("%s: where to cut could not be asked: %s", self._plan.object_name, error.failure.summary)
+            self.failed = True
+            return None
