@@ -13,7 +13,7 @@ import jmespath
 import pytest
 from click.testing import CliRunner
 
-from source_salesforce_bulk.export.cli import plan
+from source_salesforce_bulk.export import cli, plan_command
 from source_salesforce_bulk.salesforce.failure_meanings import MEANINGS
 from source_salesforce_bulk.salesforce.failures import Kind
 from source_salesforce_bulk.signals import Stop
@@ -112,7 +112,7 @@ def test_the_glue_stack_gets_each_parameter_that_has_no_default_as_an_argument_o
 
 def test_the_plan_in_the_network_is_one_that_the_console_script_takes(tmp_path: Path, monkeypatch: Any) -> None:
     taken: list[Any] = []
-    monkeypatch.setattr("source_salesforce_bulk.export.cli.run_plan", lambda options, stop: taken.append(options) or 0)
+    monkeypatch.setattr(plan_command, "run_plan", lambda options, stop: taken.append(options) or 0)
     run, logs = pasted(commands("export", '"plan"'), tmp_path)[-2:]
     assert run[:2] == ["ecs", "run-task"]
     network = run[run.index("--network-configuration") + 1]
@@ -121,7 +121,7 @@ def test_the_plan_in_the_network_is_one_that_the_console_script_takes(tmp_path: 
     )
     (override,) = json.loads(run[run.index("--overrides") + 1])["containerOverrides"]
     assert override["name"] == FARGATE["Resources"]["Task"]["Properties"]["ContainerDefinitions"][0]["Name"]
-    assert CliRunner().invoke(plan, override["command"][1:], obj=Stop()).exit_code == 0
+    assert CliRunner().invoke(cli.commands, override["command"], obj=Stop()).exit_code == 0
     assert [(one.config, one.state) for one in taken] == [("secretsmanager://ConfigSecret", "dynamodb://StateTable")]
     assert logs == ["logs", "tail", "LogGroup", "--follow"]
 

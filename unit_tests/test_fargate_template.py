@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner
 
-from source_salesforce_bulk.export.cli import export
+from source_salesforce_bulk.export import export_command
+from source_salesforce_bulk.export.cli import commands
 from source_salesforce_bulk.export.metrics import NAMESPACE, RunReport, embedded
 from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome
 from source_salesforce_bulk.export.schema_watch import EVENT_SOURCE, DriftAlert
@@ -160,11 +161,9 @@ def test_no_secret_stands_in_the_task_definition() -> None:
 
 def taken_by_the_console_script(monkeypatch: pytest.MonkeyPatch, command: list[str], **environment: str) -> Any:
     taken: list[Any] = []
-    monkeypatch.setattr(
-        "source_salesforce_bulk.export.cli.run_export", lambda options, stop: taken.append(options) or 0
-    )
-    result = CliRunner().invoke(export, command[1:], obj=Stop(), env=environment)
-    assert (command[0], result.exit_code) == ("export", 0), result.output
+    monkeypatch.setattr(export_command, "run_export", lambda options, stop: taken.append(options) or 0)
+    result = CliRunner().invoke(commands, command, obj=Stop(), env=environment)
+    assert result.exit_code == 0, result.output
     (options,) = taken
     return options
 
