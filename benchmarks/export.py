@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import random
 import shutil
 import statistics
 import subprocess
@@ -30,11 +31,13 @@ from pyarrow import parquet
 
 from benchmarks.bench_org import org_process
 from source_salesforce_bulk.config import parse_config
-from source_salesforce_bulk.extraction.connection import Connection, Surroundings
+from source_salesforce_bulk.extraction.connection import Connection, Environment
 from source_salesforce_bulk.pages.fetch import PageAddress
+from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.clock import SystemClock
 from source_salesforce_bulk.salesforce.http_client import RequestsHttp
 from source_salesforce_bulk.salesforce.soql import ObjectQuery
+from source_salesforce_bulk.salesforce.token import SecretHooks
 
 SCRIPTS = Path(sys.executable).parent
 PAGE_ROWS = 50_000
@@ -171,8 +174,9 @@ def warm(control_url: str, soql: str) -> None:
 
 def pages_on_disk(folder: Path, config: Mapping[str, Any], soql: str, names: Sequence[str]) -> Iterator[Path]:
     """The pages that an export reads, decompressed, as files."""
-    around = Surroundings(RequestsHttp(4), SystemClock(threading.Event()), lambda _: None, lambda _: None)
-    with Connection(parse_config(config), around) as connection:
+    caller = Caller(RequestsHttp(4), SystemClock(threading.Event()), random.random)
+    environment = Environment(caller, SecretHooks(lambda _: None, lambda _: None))
+    with Connection(parse_config(config), environment) as connection:
         version, org = connection.config.api_version, connection.org()
         job = org.create(version, soql, ObjectQuery(OBJECT, (), "queryAll"))
         while not org.info(version, job.id, OBJECT).state.finished:

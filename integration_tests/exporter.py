@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -31,13 +32,15 @@ from source_salesforce_bulk.export.outcomes import ExportFailed
 from source_salesforce_bulk.export.page_files import FORMATS, FileMaker, PageFiles
 from source_salesforce_bulk.export.run import ExportPlaces, ExportResult, ExportRun
 from source_salesforce_bulk.export.schema_watch import SchemaWatch
-from source_salesforce_bulk.extraction.connection import Connection, Surroundings
+from source_salesforce_bulk.extraction.connection import Connection, Environment
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.registries.local_state import LocalStates
 from source_salesforce_bulk.registries.schemas import LocalSchemas
 from source_salesforce_bulk.registries.state import StateRegistry
+from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.http_client import RequestsHttp
+from source_salesforce_bulk.salesforce.token import SecretHooks
 
 SCRIPT = Path(sys.executable).with_name("salesforce-bulk")
 Row = dict[str, Any]
@@ -89,7 +92,8 @@ class Exporter:
         self.runs += 1
         run_id = run_id or f"run-{self.runs}"
         stop = stop or threading.Event()
-        around = Surroundings(RequestsHttp(32), ImpatientClock(), _ignore, _ignore, run_id=run_id)
+        caller = Caller(RequestsHttp(32), ImpatientClock(), random.random)
+        environment = Environment(caller, SecretHooks(_ignore, _ignore), run_id=run_id)
         files, place = self.make_files(destination or LocalDestination(self.destination), run_id, format_name)
         places = ExportPlaces(
             destination=place,
@@ -100,7 +104,7 @@ class Exporter:
             on_clean_up=lambda: None,
         )
         parsed = replace(parse_config({**self.config, **config}), objects=tuple(objects))
-        connection = self._connection(parsed, around)
+        connection = self._connection(parsed, environment)
         self.metrics = connection.metrics
         return ExportRun(connection, places, stop.is_set, wish or Wish()).run()
 

@@ -19,6 +19,7 @@ from source_salesforce_bulk.extraction.stream_state import Mode, StreamState, re
 from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental
 from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Failure, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import CellKind
@@ -105,7 +106,7 @@ class ExtractionRig:
         self.calls = calls(self.clock)
         self.metrics = RunMetrics()
         tokens = FakeTokens(base=INSTANCE)
-        transport = Transport(self.salesforce, tokens, self.clock, random01, self.metrics)
+        transport = Transport(Caller(self.salesforce, self.clock, random01), tokens, self.metrics)
         org = SalesforceOrg(transport, directory, self.clock, random01, lambda: USER, on_page)
         policy = SchedulerPolicy(jobs, JobPolicy(job_timeout=job_timeout))
         self.extraction = Extraction(org, self.calls, self.clock, random01, policy, self.metrics, "run-1")

@@ -130,6 +130,7 @@ class FakeTokens:
         self.refreshed: list[str] = []
         self.failure = failure
         self.base = base
+        self.base_after_refresh: str | None = None
 
     def session(self) -> Session:
         return Session(f"T{self.generation}", self.base)
@@ -139,6 +140,7 @@ class FakeTokens:
         if self.failure is not None:
             raise SalesforceError(self.failure)
         self.generation += 1
+        self.base = self.base_after_refresh or self.base
         return self.session()
 
     def redact(self, text: str) -> str:

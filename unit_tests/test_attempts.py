@@ -1,53 +1,115 @@
 from __future__ import annotations
 
-from source_salesforce_bulk.export.attempts import read_attempts
+import pytest
+import requests
+
+from source_salesforce_bulk.salesforce.attempts import Caller
+from source_salesforce_bulk.salesforce.clock import Stopped
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.failures import Answer as Answered
+from source_salesforce_bulk.salesforce.http_client import HttpRequest, Timeouts
+from source_salesforce_bulk.salesforce.retry import Backoff, RetryPolicy
+from source_salesforce_bulk.salesforce.wire import Operation
+from unit_tests.fakes import Answer, FakeClock, ScriptedHttp
+
+POLICY = RetryPolicy(3, Backoff(initial=1.0, factor=2.0, maximum=60.0, jitter=0.5), budget=100.0)
+GET = HttpRequest("GET", "https://acme.my.salesforce.com/x", Timeouts(1, 1, 1), {})
 
 
-def manifest(run_id: str, *entries: dict[str, object], status: str = "complete") -> dict[str, object]:
-    return {"run_id": run_id, "status": status, "objects": list(entries)}
+class Rig:
+    def __init__(self, *outcomes: object) -> None:
+        self.clock, self.http = FakeClock(), ScriptedHttp()
+        self.outcomes = list(outcomes)
+        self.retries: list[tuple[Kind, float]] = []
+        self.random01 = 0.0
+
+    def attempt(self) -> object:
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def persist(self) -> object:
+        return Caller(self.http, self.clock, lambda: self.random01).persist(
+            self.attempt,
+            POLICY,
+            lambda failure: failure.action is Action.RETRY,
+            lambda failure, pause: self.retries.append((failure.kind, pause)),
+        )
 
 
-def entry(name: str, status: str = "complete", *paths: str) -> dict[str, object]:
-    return {"object": name, "status": status, "files": [{"path": path} for path in paths]}
+def failed(kind: Kind, retry_after: float | None = None) -> SalesforceError:
+    return SalesforceError(Failure.of(kind, answer=Answered(retry_after=retry_after)))
 
 
-def attempts(**manifests: dict[str, object]):
-    return read_attempts("monday", {name.replace("_", "."): one for name, one in manifests.items()}.get)
+def test_what_passes_is_tried_again_after_growing_pauses_that_are_reported():
+    rig = Rig(failed(Kind.UNAVAILABLE), failed(Kind.CONNECTION), "done")
+    assert rig.persist() == "done"
+    assert rig.retries == [(Kind.UNAVAILABLE, 1.0), (Kind.CONNECTION, 2.0)]
+    assert rig.clock.sleeps == [1.0, 2.0]
 
 
-def test_a_run_without_a_manifest_writes_the_first():
-    assert attempts().next_name == "monday"
-    assert attempts().complete_objects == frozenset()
+def test_chance_shortens_a_pause():
+    rig = Rig(failed(Kind.UNAVAILABLE), "done")
+    rig.random01 = 1.0
+    rig.persist()
+    assert rig.clock.sleeps == [0.5]
 
 
-def test_each_attempt_has_the_next_name():
-    found = attempts(monday=manifest("monday", status="partial"), monday_2=manifest("monday"))
-    assert found.next_name == "monday.3"
-    assert len(found.manifests) == 2
+def test_an_answer_may_ask_for_a_longer_pause():
+    rig = Rig(failed(Kind.UNAVAILABLE, retry_after=17.0), "done")
+    rig.persist()
+    assert rig.clock.sleeps == [17.0]
 
 
-def test_what_any_attempt_has_completed_is_complete():
-    found = attempts(
-        monday=manifest("monday", entry("Account"), entry("Contact", "failed"), entry("Lead", "run again")),
-        monday_2=manifest("monday", entry("Account", "failed"), entry("Contact")),
-    )
-    assert found.complete_objects == {"Account", "Contact"}
+def test_what_does_not_pass_is_raised_as_it_is():
+    rig = Rig(failed(Kind.CREDENTIALS_REFUSED))
+    with pytest.raises(SalesforceError) as raised:
+        rig.persist()
+    assert "attempt" not in raised.value.failure.summary
+    assert rig.clock.sleeps == []
 
 
-def test_the_manifest_of_a_run_whose_id_looks_like_an_attempt_only_takes_its_name():
-    found = attempts(monday=manifest("monday"), monday_2=manifest("monday.2", entry("Account")))
-    assert found.next_name == "monday.3"
-    assert found.complete_objects == frozenset()
+def test_after_the_last_attempt_the_failure_says_how_many_there_were():
+    rig = Rig(*[failed(Kind.UNAVAILABLE)] * 3)
+    with pytest.raises(SalesforceError) as raised:
+        rig.persist()
+    assert raised.value.failure.summary.endswith("It was attempt 3 of 3.")
 
 
-def test_files_that_a_manifest_names_keep_their_window_numbers():
-    paths = ("Account/run=monday/w00004-p000000.parquet", "Account/run=monday.7/w00009-p000000.parquet")
-    found = attempts(monday=manifest("monday", entry("Account", "failed", *paths), entry("Contact")))
-    assert found.highest_window("monday", "Account") == 4
-    assert found.highest_window("monday.7", "Account") == 9
-    assert found.highest_window("monday", "Contact") == -1
+def test_no_attempt_begins_after_the_budget():
+    rig = Rig(failed(Kind.UNAVAILABLE, retry_after=101.0), "never")
+    with pytest.raises(SalesforceError):
+        rig.persist()
+    assert rig.outcomes == ["never"]
 
 
-def test_a_manifest_that_is_damaged_below_its_first_level_counts_for_nothing():
-    found = attempts(monday={"run_id": "monday", "objects": "none"}, monday_2={"run_id": "monday", "objects": [3]})
-    assert (found.next_name, found.complete_objects) == ("monday.3", frozenset())
+def test_an_exception_of_another_sort_is_nobodys_retry():
+    with pytest.raises(KeyError):
+        Rig(KeyError("x")).persist()
+
+
+def test_stopping_ends_the_pause():
+    rig = Rig(failed(Kind.UNAVAILABLE))
+    rig.clock.stopped = True
+    with pytest.raises(Stopped):
+        rig.persist()
+
+
+def test_an_answer_comes_back_whatever_it_says():
+    rig = Rig()
+    rig.http.expect("GET", "/x", Answer(500, b"no"))
+    closed: list[int] = []
+    with Caller(rig.http, rig.clock, lambda: 0.0).send(
+        Operation.LIMITS, GET, lambda body: closed.append(body.status)
+    ) as body:
+        assert body.read_error().body == b"no"
+    assert closed == [500]
+
+
+def test_an_exception_of_the_library_is_a_failure_of_the_operation():
+    rig = Rig()
+    rig.http.expect("GET", "/x", Answer(error=requests.ReadTimeout("x")))
+    with pytest.raises(SalesforceError) as raised:
+        Caller(rig.http, rig.clock, lambda: 0.0).send(Operation.CREATE_JOB, GET, lambda body: None)
+    assert raised.value.failure.kind is Kind.ANSWER_LOST

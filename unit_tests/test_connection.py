@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from source_salesforce_bulk.config import parse_config
-from source_salesforce_bulk.extraction.connection import Connection, Surroundings, run_id
+from source_salesforce_bulk.extraction.connection import Connection, Environment, run_id
 from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.quota import Quota
 from source_salesforce_bulk.extraction.stream_state import Mode, StreamState
 from source_salesforce_bulk.extraction.windows import WHOLE, PlannedWindow
 from source_salesforce_bulk.pages.fetch import PageAddress
+from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.failures import Action, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.soql import ObjectQuery
+from source_salesforce_bulk.salesforce.token import SecretHooks
 from unit_tests.fakes import Answer, FakeClock, ScriptedHttp
 
 BASE = "https://acme.my.salesforce.com"
@@ -40,15 +42,9 @@ class Rig:
             "client_secret": "secret-0",
             "refresh_token": "grant-0",
         }
-        around = Surroundings(
-            http=self.http,
-            clock=self.clock,
-            on_rotation=self.rotated.append,
-            on_secret=self.secrets.append,
-            random01=lambda: 0.0,
-            run_id="run-1",
-        )
-        self.connection = Connection(parse_config({"credentials": credentials} | changes), around)
+        caller = Caller(self.http, self.clock, lambda: 0.0)
+        environment = Environment(caller, SecretHooks(self.rotated.append, self.secrets.append), run_id="run-1")
+        self.connection = Connection(parse_config({"credentials": credentials} | changes), environment)
         self.http.expect("POST", "/services/oauth2/token", Answer(200, session or SESSION))
 
     def limits(self, answer: Answer, times: int = 1) -> Rig:

@@ -14,6 +14,7 @@ from source_salesforce_bulk.pages import fetch, spool
 from source_salesforce_bulk.pages.fetch import Page, PageAddress, PageFetcher
 from source_salesforce_bulk.pages.record_lines import LineEncoder
 from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, Failure, Kind, SalesforceError
@@ -51,7 +52,7 @@ class Rig:
         self.http, self.clock, self.announced = ScriptedHttp(), FakeClock(), []
         self.metrics = RunMetrics()
         self.tokens = FakeTokens()
-        transport = Transport(self.http, self.tokens, self.clock, lambda: 0.0, self.metrics)
+        transport = Transport(Caller(self.http, self.clock, lambda: 0.0), self.tokens, self.metrics)
         self.fetcher = PageFetcher(transport, directory, self.clock, lambda: 0.0)
 
     def answers(self, *answers: Answer) -> Rig:

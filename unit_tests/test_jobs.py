@@ -5,6 +5,7 @@ import requests
 
 from source_salesforce_bulk.extraction.jobs import BulkJobs
 from source_salesforce_bulk.extraction.metrics import RunMetrics
+from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.retry import REQUEST_RETRIES
@@ -22,7 +23,7 @@ GONE = Answer(404, [{"errorCode": "NOT_FOUND", "message": "m"}])
 class Rig:
     def __init__(self) -> None:
         self.http, self.clock = ScriptedHttp(), FakeClock()
-        transport = Transport(self.http, FakeTokens(), self.clock, lambda: 0.0, RunMetrics())
+        transport = Transport(Caller(self.http, self.clock, lambda: 0.0), FakeTokens(), RunMetrics())
         self.jobs = BulkJobs(transport)
 
     def expect(self, method: str, url_end: str, answer: Answer, times: int = 1) -> Rig:

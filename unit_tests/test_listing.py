@@ -5,6 +5,7 @@ import pytest
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.pages.listing import JobResult, PageLister, PageListing
 from source_salesforce_bulk.pages.walk import MAX_EMPTY_PAGES
+from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.failures import Action, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.http_client import HttpRequest
 from source_salesforce_bulk.salesforce.transport import Transport
@@ -37,7 +38,7 @@ def asks_for(locator: str | None):
 
 def list_pages(http: ScriptedHttp, start: str | None = None, rows: int | None = None) -> PageListing:
     with http:
-        transport = Transport(http, FakeTokens(), FakeClock(), lambda: 0.0, RunMetrics())
+        transport = Transport(Caller(http, FakeClock(), lambda: 0.0), FakeTokens(), RunMetrics())
         return PageLister(transport).list_pages(JobResult("Account", "750x", "v66.0", rows), start, PAGE_SIZE)
 
 

@@ -12,9 +12,11 @@ from source_salesforce_bulk.config import parse_config
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
 from source_salesforce_bulk.export.plan_command import ExportPlan, as_json, as_text, make_plan
 from source_salesforce_bulk.export.session import Session
-from source_salesforce_bulk.extraction.connection import Connection, Surroundings
+from source_salesforce_bulk.extraction.connection import Connection, Environment
 from source_salesforce_bulk.registries.local_state import LocalStates
+from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.failures import Consequence, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.token import SecretHooks
 from source_salesforce_bulk.signals import Stop
 from unit_tests.fake_salesforce import ORGANIZATION, FakeSalesforce, Row
 from unit_tests.fakes import FakeClock
@@ -33,16 +35,10 @@ class Rig:
     def __init__(self, rows_of: Mapping[str, Sequence[Row]], **config: Any) -> None:
         clock = FakeClock()
         self.salesforce = FakeSalesforce(clock, rows_of)
-        around = Surroundings(
-            http=self.salesforce,
-            clock=clock,
-            on_rotation=lambda _: None,
-            on_secret=lambda _: None,
-            random01=lambda: 0.5,
-            run_id="run-1",
-        )
+        caller = Caller(self.salesforce, clock, lambda: 0.5)
+        environment = Environment(caller, SecretHooks(lambda _: None, lambda _: None), run_id="run-1")
         parsed = parse_config({"credentials": CREDENTIALS, "objects": ["*"], "max_concurrent_jobs": 1} | config)
-        self.connection = Connection(parsed, around)
+        self.connection = Connection(parsed, environment)
 
     def plan(self, states: LocalStates | None = None, *, confirm: bool = False) -> ExportPlan:
         with self.connection:

@@ -8,6 +8,7 @@ import pytest
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
 from source_salesforce_bulk.pages.fetch import PageAddress
+from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.bulk_api import JobState
 from source_salesforce_bulk.salesforce.failures import Kind, SalesforceError
 from source_salesforce_bulk.salesforce.http_client import HttpRequest
@@ -34,7 +35,7 @@ OPEN = Bounds(start=None, end=datetime(2026, 11, 23, tzinfo=UTC), id_from=None, 
 class Rig:
     def __init__(self, directory, user_id: str | None = USER) -> None:
         self.http, self.clock = ScriptedHttp(), FakeClock()
-        transport = Transport(self.http, FakeTokens(), self.clock, lambda: 0.0, RunMetrics())
+        transport = Transport(Caller(self.http, self.clock, lambda: 0.0), FakeTokens(), RunMetrics())
         self.org = SalesforceOrg(transport, directory, self.clock, lambda: 0.0, lambda: user_id)
 
     def query_answers(self, *ids: str | None, resource: str = "queryAll") -> Rig:

@@ -3,17 +3,19 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import jwt
 import pytest
 import requests
 import urllib3
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.http_client import Timeouts
 from source_salesforce_bulk.salesforce.oauth import JwtBearer, RefreshToken
-from source_salesforce_bulk.salesforce.token import TokenProvider
+from source_salesforce_bulk.salesforce.token import Login, SecretHooks, TokenProvider
 from unit_tests.fakes import Answer, FakeClock, ScriptedHttp
 
 LOGIN = "https://login.salesforce.com"
@@ -29,19 +31,15 @@ def refused(description: str = "expired access/refresh token") -> Answer:
 
 
 class Rig:
-    def __init__(self, credentials=GRANT, on_rotation=None, newer=lambda: None) -> None:
+    def __init__(self, credentials=GRANT, on_rotation=None, newer=lambda: None, login_url=LOGIN) -> None:
         self.http, self.clock = ScriptedHttp(), FakeClock()
         self.told: list[tuple[str, str]] = []
-        self.tokens = TokenProvider(
-            credentials,
-            LOGIN,
-            self.http,
-            self.clock,
-            lambda: 0.0,
+        hooks = SecretHooks(
             on_rotation or (lambda token: self.told.append(("rotation", token))),
             lambda secret: self.told.append(("secret", secret)),
             newer,
         )
+        self.tokens = TokenProvider(Login(credentials, login_url), Caller(self.http, self.clock, lambda: 0.0), hooks)
 
     def answers(self, *answers: Answer) -> Rig:
         for answer in answers:
@@ -236,6 +234,68 @@ def test_stopping_ends_the_wait_for_the_next_attempt(rig):
         rig.tokens.session()
 
 
+# The audience of a JWT.
+
+
+WRONG_AUDIENCE = refused("Audience validation failed")
+MY_DOMAIN = "https://acme.my.salesforce.com"
+
+
+def audiences_of(rig) -> list[str]:
+    decoded = (jwt.decode(form["assertion"], options={"verify_signature": False}) for form in rig.forms())
+    return [claims["aud"] for claims in decoded]
+
+
+@pytest.mark.parametrize(
+    ("login_url", "tried"),
+    [
+        (LOGIN, [LOGIN, "https://test.salesforce.com"]),
+        ("https://acme.cs42.my.salesforce.com", ["https://test.salesforce.com", LOGIN]),
+        (MY_DOMAIN, [MY_DOMAIN, LOGIN, "https://test.salesforce.com"]),
+    ],
+)
+def test_a_refused_audience_is_replaced_by_each_other_that_may_be_meant_once(pem, login_url, tried):
+    rig = Rig(JwtBearer("client", "user", pem), login_url=login_url)
+    with rig.http:
+        rig.answers(*[WRONG_AUDIENCE] * len(tried))
+        with pytest.raises(SalesforceError) as raised:
+            rig.tokens.session()
+    assert audiences_of(rig) == tried
+    assert raised.value.failure.kind is Kind.WRONG_LOGIN_HOST
+    assert rig.clock.sleeps == []
+
+
+def test_the_audience_that_was_accepted_is_used_from_then_on(pem):
+    rig = Rig(JwtBearer("client", "user", pem))
+    with rig.http:
+        rig.answers(WRONG_AUDIENCE, reply("access-1"), reply("access-2"))
+        rig.tokens.session()
+        assert rig.tokens.refresh("access-1").access_token == "access-2"
+    assert audiences_of(rig) == [LOGIN, "https://test.salesforce.com", "https://test.salesforce.com"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refused("user hasn't approved this consumer"),
+        refused("invalid assertion"),
+        Answer(302, headers={"Location": "https://acme.lightning.force.com/"}),
+    ],
+)
+def test_any_other_refusal_of_a_jwt_is_not_tried_with_another_audience(pem, answer):
+    rig = Rig(JwtBearer("client", "user", pem))
+    with rig.http:
+        rig.answers(answer)
+        with pytest.raises(SalesforceError):
+            rig.tokens.session()
+
+
+def test_a_refresh_token_has_no_audience_to_try(rig):
+    rig.answers(WRONG_AUDIENCE)
+    with pytest.raises(SalesforceError):
+        rig.tokens.session()
+
+
 # Secrets.
 
 
@@ -254,11 +314,14 @@ def test_an_error_that_echoes_the_request_is_masked(rig):
     assert "client_secret=****&refresh_token=****" in str(raised.value)
 
 
-def test_a_key_its_lines_and_the_assertion_are_masked():
+@pytest.fixture(scope="module")
+def pem() -> str:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
+    plain = serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain).decode()
+
+
+def test_a_key_its_lines_and_the_assertion_are_masked(pem):
     rig = Rig(JwtBearer("client", "user", pem)).answers(reply("access-1"))
     rig.tokens.session()
     assertion = rig.forms()[0]["assertion"]

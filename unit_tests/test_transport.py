@@ -9,6 +9,7 @@ import pytest
 import requests
 import urllib3
 
+from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.org_clock import OrgClock
@@ -42,7 +43,7 @@ class Watcher:
 class Rig:
     def __init__(self) -> None:
         self.http, self.tokens, self.clock, self.watcher = ScriptedHttp(), FakeTokens(), FakeClock(), Watcher()
-        self.transport = Transport(self.http, self.tokens, self.clock, lambda: 0.0, self.watcher)
+        self.transport = Transport(Caller(self.http, self.clock, lambda: 0.0), self.tokens, self.watcher)
 
     def info(self, answer: Answer) -> Rig:
         self.http.expect("GET", "/750x", answer)
@@ -184,7 +185,7 @@ def test_no_attempt_begins_after_the_time_budget(rig):
 
 def test_jitter_comes_from_the_given_chance():
     rig = Rig()
-    rig.transport = Transport(rig.http, rig.tokens, rig.clock, lambda: 1.0, rig.watcher)
+    rig.transport = Transport(Caller(rig.http, rig.clock, lambda: 1.0), rig.tokens, rig.watcher)
     rig.info(Answer(503)).info(Answer(200, JOB))
     rig.transport.call(INFO)
     assert rig.clock.sleeps == [0.75]
@@ -324,6 +325,63 @@ def test_a_login_that_failed_is_not_retried_here(rig):
     rig.info(EXPIRED)
     assert rig.fails(INFO).operation is Operation.TOKEN
     assert rig.clock.sleeps == []
+
+
+# An org that has moved.
+
+
+MOVED = Answer(302, headers={"Location": "https://acme.my.salesforce.com/moved"})
+
+
+def was_good_once(rig) -> None:
+    rig.info(Answer(200, JOB))
+    rig.transport.call(INFO)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_after_good_answers_is_followed_by_one_login_to_where_the_org_is_now(rig, status):
+    was_good_once(rig)
+    rig.tokens.base_after_refresh = "https://acme.eu50.my.salesforce.com"
+    rig.info(Answer(status, headers=dict(MOVED.headers))).info(Answer(200, JOB))
+    assert rig.transport.call(INFO).json() == JOB
+    assert rig.http.sent[-1].url == f"https://acme.eu50.my.salesforce.com{JOBS}/750x"
+    assert rig.tokens.refreshed == ["T0"]
+    assert rig.clock.sleeps == []
+
+
+def test_a_page_is_fetched_from_where_the_org_is_now(rig):
+    was_good_once(rig)
+    rig.tokens.base_after_refresh = "https://acme.eu50.my.salesforce.com"
+    rig.page(MOVED).page(Answer(200, b"Id\n"))
+    assert rig.read_page() == [b"Id\n"]
+    assert rig.http.sent[-1].url.startswith("https://acme.eu50.my.salesforce.com/")
+
+
+def test_a_create_that_was_redirected_never_took_place_and_is_sent_to_where_the_org_is_now(rig):
+    was_good_once(rig)
+    rig.http.expect("POST", "/query", MOVED).expect("POST", "/query", Answer(200, JOB))
+    assert rig.transport.call(CREATE).status == 200
+    assert rig.tokens.refreshed == ["T0"]
+
+
+def test_maintenance_that_redirects_costs_one_login_and_ends_as_before(rig):
+    was_good_once(rig)
+    for _ in range(6):
+        rig.info(MOVED)
+    failure = rig.fails(INFO)
+    assert (failure.kind, failure.action) == (Kind.REDIRECTED, Action.RETRY)
+    assert rig.tokens.refreshed == ["T0"]
+    for _ in range(5):
+        rig.info(MOVED)
+    rig.fails(INFO)
+    assert rig.tokens.refreshed == ["T0"], "a session that was never good asks for no other"
+
+
+def test_a_redirect_before_any_answer_is_no_reason_to_log_in(rig):
+    rig.info(MOVED).info(Answer(200, JOB))
+    rig.transport.call(INFO)
+    assert rig.tokens.refreshed == []
+    assert rig.clock.sleeps == [1.0]
 
 
 # Pages.

@@ -37,13 +37,15 @@ from source_salesforce_bulk.airbyte.streams import StreamShape, stream_of
 from source_salesforce_bulk.config import Config, ConfigError, parse_config
 from source_salesforce_bulk.extraction.calls import Calls, ThreadedCalls
 from source_salesforce_bulk.extraction.catalog import ReadableObject, discover_objects
-from source_salesforce_bulk.extraction.connection import CONNECTIONS, Connection, Surroundings
+from source_salesforce_bulk.extraction.connection import CONNECTIONS, Connection, Environment
 from source_salesforce_bulk.extraction.connection_check import check_connection
 from source_salesforce_bulk.pages.page_encoders import usable_cores, workers_for
 from source_salesforce_bulk.registries.kept_token import KeptTokens
+from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.clock import Clock, SystemClock
 from source_salesforce_bulk.salesforce.failures import SalesforceError
 from source_salesforce_bulk.salesforce.programs import Program
+from source_salesforce_bulk.salesforce.token import SecretHooks
 
 MAX_STREAMS, MAX_FIELDS = 1_000, 20_000
 """What the platform accepts in one connection."""
@@ -194,16 +196,13 @@ class SourceSalesforceBulk(AbstractSource):
 
     def _connected(self, raw: Mapping[str, Any], *, refuse_unknown_keys: bool = False) -> Connection:
         config = self._config(self._kept.current(raw), refuse_unknown_keys)
-        around = Surroundings(
-            http=CdkHttp(CONNECTIONS),
-            clock=self._clock,
-            on_rotation=Rotation(raw, self._kept),
-            on_secret=add_to_secrets,
-            random01=self._random01,
+        environment = Environment(
+            Caller(CdkHttp(CONNECTIONS), self._clock, self._random01),
+            SecretHooks(on_rotation=Rotation(raw, self._kept), on_secret=add_to_secrets),
             calls=self._calls,
             encoding_workers=workers_for(usable_cores()) if self._batches else 0,
         )
-        return Connection(config, around)
+        return Connection(config, environment)
 
     def _config(self, raw: Mapping[str, Any], refuse_unknown_keys: bool) -> Config:
         try:

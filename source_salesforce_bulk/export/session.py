@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import secrets
 import sys
 import threading
@@ -19,14 +20,16 @@ from source_salesforce_bulk.export.logs import JsonLog, LogOptions, Sentences, S
 from source_salesforce_bulk.export.outcomes import ExportFailed, failure_code
 from source_salesforce_bulk.export.places import UnknownPlace
 from source_salesforce_bulk.export.storage_failures import defect, storage_failure
-from source_salesforce_bulk.extraction.connection import CONNECTIONS, Connection, Surroundings
+from source_salesforce_bulk.extraction.connection import CONNECTIONS, Connection, Environment
 from source_salesforce_bulk.extraction.temporary_folder import check_temporary_folder
+from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.clock import Clock, Stopped, SystemClock
 from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
 from source_salesforce_bulk.salesforce.http_client import RequestsHttp
 from source_salesforce_bulk.salesforce.oauth import secrets_of
 from source_salesforce_bulk.salesforce.programs import Program
 from source_salesforce_bulk.salesforce.secret_mask import SecretMask
+from source_salesforce_bulk.salesforce.token import SecretHooks
 from source_salesforce_bulk.signals import Stop
 
 LOGGER = logging.getLogger("salesforce_bulk")
@@ -77,16 +80,13 @@ class Session:
         kept = KeptConfig(config_source(config, secrets_manager))
         loaded = kept.load()
         self.mask.learn(*secrets_of(loaded.credentials))
-        around = Surroundings(
-            http=RequestsHttp(CONNECTIONS),
-            clock=self.clock,
-            on_rotation=kept.keep_refresh_token,
-            on_secret=self.mask.learn,
-            newer_credentials=kept.newer_credentials,
+        environment = Environment(
+            Caller(RequestsHttp(CONNECTIONS), self.clock, random.random),
+            SecretHooks(kept.keep_refresh_token, self.mask.learn, kept.newer_credentials),
             run_id=self.run_id,
             program=self.program,
         )
-        return Connection(replace(loaded, objects=tuple(objects)) if objects else loaded, around)
+        return Connection(replace(loaded, objects=tuple(objects)) if objects else loaded, environment)
 
     def ended(self, work: Callable[[], int], on_failure: Callable[[str], object] = lambda _: None) -> int:
         """The exit code of ``work``, whatever it raises; a failure is logged in one sentence, and given to the hook."""

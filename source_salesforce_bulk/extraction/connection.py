@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import shutil
 import tempfile
 import threading
@@ -31,15 +30,14 @@ from source_salesforce_bulk.extraction.scheduler import SchedulerPolicy
 from source_salesforce_bulk.pages.fetch import Page, PageSource
 from source_salesforce_bulk.pages.listing import PageLister
 from source_salesforce_bulk.pages.page_encoders import PageEncoders
-from source_salesforce_bulk.salesforce.clock import Clock
+from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.discovery import Discovery
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
-from source_salesforce_bulk.salesforce.http_client import Http
-from source_salesforce_bulk.salesforce.oauth import Credentials, Session
+from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.org_clock import BELIEVED_WITHIN, Moment, Sighting
 from source_salesforce_bulk.salesforce.programs import Program
 from source_salesforce_bulk.salesforce.rest_api import Limits
-from source_salesforce_bulk.salesforce.token import TokenProvider
+from source_salesforce_bulk.salesforce.token import Login, SecretHooks, TokenProvider
 from source_salesforce_bulk.salesforce.transport import Transport
 
 LOGGER = logging.getLogger("airbyte.salesforce.connection")
@@ -55,20 +53,14 @@ _EXTRA_WORKERS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a run lives in. ``on_secret`` hears of every new secret before it is used.
+class Environment:
+    """What a run lives in. ``program`` is the one that the user has started.
 
-    ``newer_credentials`` may know others than the configuration had, after a login was refused.
-    ``program`` is the one that the user has started.
     ``calls`` makes the place where an extraction's calls run, from a number of threads and a name for them.
     """
 
-    http: Http
-    clock: Clock
-    on_rotation: Callable[[str], None]
-    on_secret: Callable[[str], None]
-    random01: Callable[[], float] = random.random
-    newer_credentials: Callable[[], Credentials | None] = lambda: None
+    caller: Caller
+    secrets: SecretHooks
     calls: Callable[[int, str], Calls] = ThreadedCalls
     encoding_workers: int = 0
     program: Program = Program.ANY
@@ -86,27 +78,19 @@ def run_id(environment: Mapping[str, str]) -> str:
 class Connection:
     """An org and everything that talks to it. ``close`` removes the directory that pages are spooled to."""
 
-    def __init__(self, config: Config, around: Surroundings) -> None:
+    def __init__(self, config: Config, environment: Environment) -> None:
         self.config = config
-        self.clock = around.clock
-        self.run_id = around.run_id
-        self.program = around.program
+        self.clock = environment.caller.clock
+        self.run_id = environment.run_id
+        self.program = environment.program
         self.metrics = RunMetrics()
-        self._random01 = around.random01
-        self._calls = around.calls
-        self._tokens = TokenProvider(
-            config.credentials,
-            config.login_url,
-            around.http,
-            around.clock,
-            around.random01,
-            around.on_rotation,
-            around.on_secret,
-            around.newer_credentials,
-        )
-        self._transport = Transport(around.http, self._tokens, around.clock, around.random01, self.metrics)
+        self._random01 = environment.caller.random01
+        self._calls = environment.calls
+        login = Login(config.credentials, config.login_url)
+        self._tokens = TokenProvider(login, environment.caller, environment.secrets)
+        self._transport = Transport(environment.caller, self._tokens, self.metrics)
         self.discovery = Discovery(self._transport, config.api_version, DESCRIBES_AT_ONCE)
-        self._encoders = PageEncoders(around.encoding_workers)
+        self._encoders = PageEncoders(environment.encoding_workers)
         self._directory: Path | None = None
         self._opening = threading.Lock()
 

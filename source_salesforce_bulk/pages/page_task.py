@@ -22,6 +22,7 @@ import pyarrow as pa
 from source_salesforce_bulk.pages.arrow_pages import ArrowPageReader, arrow_schema
 from source_salesforce_bulk.pages.fetch import Page, PageAddress, PageFetcher
 from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.clock import Clock, SystemClock
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.http_client import Http, RequestsHttp
@@ -182,7 +183,7 @@ class PageTaskRunner:
         out otherwise while it is read: then what was yielded must be thrown away.
         """
         costs = _Counting()
-        transport = Transport(self._http, self._tokens, self._clock, self._random01, costs)
+        transport = Transport(Caller(self._http, self._clock, self._random01), self._tokens, costs)
         with tempfile.TemporaryDirectory(prefix="salesforce-bulk-") as directory:
             fetcher = PageFetcher(transport, Path(directory), self._clock, self._random01)
             try:

@@ -12,21 +12,22 @@ tried again in the same run: they would only lock the user. Others, which a secr
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-import tenacity
-
-from source_salesforce_bulk.salesforce.clock import Clock
-from source_salesforce_bulk.salesforce.failures import Action, Failure, SalesforceError, asked_pause, classify_exception
-from source_salesforce_bulk.salesforce.http_client import SEND_ERRORS, Body, Http, HttpRequest, Timeouts
+from source_salesforce_bulk.salesforce.attempts import Caller
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.http_client import HttpRequest, Timeouts
 from source_salesforce_bulk.salesforce.oauth import (
     Credentials,
+    JwtBearer,
     RefreshToken,
     Session,
     TokenRequest,
+    audiences,
     build_token_request,
     parse_token_reply,
     rotated_refresh_token,
@@ -36,41 +37,47 @@ from source_salesforce_bulk.salesforce.retry import LOGIN_RETRIES
 from source_salesforce_bulk.salesforce.secret_mask import SecretMask
 from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation
 
+LOGGER = logging.getLogger("airbyte.salesforce.token")
+
 # Else requests offers deflate, too, which nobody here undoes.
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip"}
 
 
-class TokenProvider:
-    """Logs in when needed; every method may be called from any thread.
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Whom to log in, and at which host."""
 
-    ``on_rotation`` gets a rotated refresh token, ``on_secret`` every secret that a login brought, before it is used.
-    ``newer_credentials`` is asked when a login was refused: where it knows others, these are tried, once.
+    credentials: Credentials
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecretHooks:
+    """What a run does with secrets.
+
+    ``on_rotation`` gets a refresh token that Salesforce has replaced, ``on_secret`` every secret that a login brought,
+    before it is used. ``newer_credentials`` is asked when a login was refused: others are tried, once.
     """
 
-    def __init__(
-        self,
-        credentials: Credentials,
-        login_url: str,
-        http: Http,
-        clock: Clock,
-        random01: Callable[[], float],
-        on_rotation: Callable[[str], None],
-        on_secret: Callable[[str], None],
-        newer_credentials: Callable[[], Credentials | None] = lambda: None,
-    ) -> None:
-        self._credentials = credentials
-        self._login_url = login_url
-        self._http = http
-        self._clock = clock
-        self._random01 = random01
-        self._on_rotation = on_rotation
-        self._on_secret = on_secret
-        self._newer_credentials = newer_credentials
+    on_rotation: Callable[[str], None]
+    on_secret: Callable[[str], None]
+    newer_credentials: Callable[[], Credentials | None] = lambda: None
+
+
+class TokenProvider:
+    """Logs in when needed; every method may be called from any thread."""
+
+    def __init__(self, login: Login, caller: Caller, hooks: SecretHooks) -> None:
+        self._credentials = login.credentials
+        self._login_url = login.url
+        self._audiences = audiences(login.url)
+        self._caller = caller
+        self._hooks = hooks
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._login: Future[Session] | None = None
         self._refusal: Failure | None = None
-        self._mask = SecretMask(*secrets_of(credentials))
+        self._mask = SecretMask(*secrets_of(login.credentials))
 
     def session(self) -> Session:
         """The session to use now, from a login at the first call; raises ``SalesforceError`` or ``Stopped``."""
@@ -120,7 +127,7 @@ class TokenProvider:
         try:
             return self._persist()
         except SalesforceError as error:
-            newer = None if error.failure.action is Action.RETRY else self._newer_credentials()
+            newer = None if error.failure.action is Action.RETRY else self._hooks.newer_credentials()
             if newer is None or newer == self._credentials:
                 raise
             for secret in secrets_of(newer):
@@ -129,18 +136,23 @@ class TokenProvider:
             return self._persist()
 
     def _persist(self) -> Session:
-        began = self._clock.monotonic()
-        retrying = tenacity.Retrying(
-            sleep=self._clock.sleep,
-            stop=LOGIN_RETRIES.stop(lambda: self._clock.monotonic() - began),
-            wait=LOGIN_RETRIES.wait(self._random01, asked_pause),
-            retry=tenacity.retry_if_exception(_is_retried_here),
-            reraise=True,
-        )
-        return retrying(self._log_in)
+        """Log in; where a JWT's audience is refused, once more for each other that it may need."""
+        while True:
+            try:
+                return self._caller.persist(self._log_in, LOGIN_RETRIES, _passes)
+            except SalesforceError as error:
+                if not self._is_of_audience(error.failure) or len(self._audiences) == 1:
+                    raise
+                self._audiences = self._audiences[1:]
+                LOGGER.info("Salesforce refuses the JWT's audience; %s is tried", self._audiences[0])
+
+    def _is_of_audience(self, failure: Failure) -> bool:
+        refused = failure.kind is Kind.WRONG_LOGIN_HOST and failure.status in (400, 401, 403)
+        return refused and isinstance(self._credentials, JwtBearer)
 
     def _log_in(self) -> Session:
-        request = build_token_request(self._credentials, self._login_url, self._clock.now())
+        clock = self._caller.clock
+        request = build_token_request(self._credentials, self._login_url, clock.now(), self._audiences[0])
         if "assertion" in request.form:
             self._announce(request.form["assertion"])
         response = self._exchange(request)
@@ -149,16 +161,11 @@ class TokenProvider:
         if isinstance(reply, Failure):
             raise SalesforceError(reply)
         self._announce(reply.access_token)
-        return replace(reply, refresh_token=None, received=self._clock.monotonic())
+        return replace(reply, refresh_token=None, received=clock.monotonic())
 
     def _exchange(self, request: TokenRequest) -> ApiResponse:
-        try:
-            response = self._http.send(
-                HttpRequest("POST", request.url, Timeouts.of(Operation.TOKEN), _HEADERS, form=request.form)
-            )
-        except SEND_ERRORS as error:
-            raise SalesforceError(classify_exception(Operation.TOKEN, error)) from error
-        with Body(Operation.TOKEN, response, self._clock, on_close=lambda _: None) as body:
+        sent = HttpRequest("POST", request.url, Timeouts.of(Operation.TOKEN), _HEADERS, form=request.form)
+        with self._caller.send(Operation.TOKEN, sent, on_close=lambda _: None) as body:
             return body.read_whole() if body.status == 200 else body.read_error()
 
     def _keep_rotated(self, refresh_token: str | None) -> None:
@@ -169,14 +176,14 @@ class TokenProvider:
         self._mask.learn(refresh_token)
         self._credentials = replace(credentials, refresh_token=refresh_token)
         try:
-            self._on_rotation(refresh_token)
+            self._hooks.on_rotation(refresh_token)
         finally:
-            self._on_secret(refresh_token)
+            self._hooks.on_secret(refresh_token)
 
     def _announce(self, secret: str) -> None:
         self._mask.learn(secret)
-        self._on_secret(secret)
+        self._hooks.on_secret(secret)
 
 
-def _is_retried_here(error: BaseException) -> bool:
-    return isinstance(error, SalesforceError) and error.failure.action is Action.RETRY
+def _passes(failure: Failure) -> bool:
+    return failure.action is Action.RETRY

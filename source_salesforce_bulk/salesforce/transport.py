@@ -2,8 +2,9 @@
 
 Retries here: answers and exceptions whose action is ``RETRY`` (5xx, 406, 420, 429, connections that fail before a body
 began), with backoff and jitter, or for as long as ``Retry-After`` asks, within ``REQUEST_RETRIES``. Where that is
-exhausted nobody else tries the same request again. A session that has ended: a login through ``token``, then the same
-request. It fails for good where a session is refused that no call of this run was ever answered with, or the fifth.
+exhausted nobody else tries the same request again. A session that has ended, or one that was good and is redirected: a
+login through ``token``, then the same request, at the new session's instance. A session that is refused although no
+call of this run has ever been answered with it is a failure for good, and so is the fifth session of one request.
 
 Not here: a result page's body that breaks (``pages``), a create in doubt and new jobs (``query_job``), the login's own
 retries (``token``).
@@ -17,24 +18,12 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-import tenacity
-
-from source_salesforce_bulk.salesforce.clock import Clock
-from source_salesforce_bulk.salesforce.failures import (
-    Action,
-    Answer,
-    Failure,
-    Kind,
-    SalesforceError,
-    asked_pause,
-    classify_exception,
-    classify_response,
-)
-from source_salesforce_bulk.salesforce.http_client import SEND_ERRORS, Body, Http, HttpRequest, Timeouts
+from source_salesforce_bulk.salesforce.attempts import Caller
+from source_salesforce_bulk.salesforce.failures import Action, Answer, Failure, Kind, SalesforceError, classify_response
+from source_salesforce_bulk.salesforce.http_client import Body, HttpRequest, Timeouts
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.org_clock import AGREE_WITHIN, Disagreement, Moment, OrgClock, Sighting
 from source_salesforce_bulk.salesforce.retry import REQUEST_RETRIES
@@ -85,13 +74,10 @@ class Observer(Protocol):
 class Transport:
     """Sends requests to the org. One instance serves every thread."""
 
-    def __init__(
-        self, http: Http, tokens: Tokens, clock: Clock, random01: Callable[[], float], observer: Observer
-    ) -> None:
-        self._http = http
+    def __init__(self, caller: Caller, tokens: Tokens, observer: Observer) -> None:
+        self._caller = caller
+        self._clock = caller.clock
         self._tokens = tokens
-        self._clock = clock
-        self._random01 = random01
         self._observer = observer
         self._org_clock = OrgClock()
         self._answered: set[str] = set()  # the access tokens of sessions that were good once
@@ -119,7 +105,6 @@ class Transport:
 
     def _persist(self, request: ApiRequest, attempt: Callable[[ApiRequest, Session], T]) -> T:
         """Attempt until it succeeds, cannot succeed, or the budget is spent."""
-        began = self._clock.monotonic()
         logins = 0
 
         def attempt_with_token() -> T:
@@ -129,29 +114,30 @@ class Transport:
                 try:
                     return attempt(request, session)
                 except SalesforceError as error:
-                    if error.failure.action is not Action.REFRESH_TOKEN:
+                    if not self._wants_login(error.failure, session, logins):
                         raise
-                    if logins == MAX_LOGINS or (logins and session.access_token not in self._answered):
-                        raise SalesforceError(_refused_again(error.failure)) from error
                 logins += 1
                 self._tokens.refresh(session.access_token)
 
-        retrying = tenacity.Retrying(
-            sleep=self._clock.sleep,
-            stop=REQUEST_RETRIES.stop(lambda: self._clock.monotonic() - began),
-            wait=REQUEST_RETRIES.wait(self._random01, asked_pause),
-            retry=tenacity.retry_if_exception(_is_retried_here),
-            before_sleep=lambda state: self._report_retry(request, state),
-            reraise=True,
-        )
-        try:
-            return retrying(attempt_with_token)
-        except SalesforceError as error:
-            attempts = retrying.statistics["attempt_number"]
-            if attempts == 1:
-                raise
-            summary = f"{error.failure.summary} It was attempt {attempts} of {REQUEST_RETRIES.attempts}."
-            raise SalesforceError(replace(error.failure, summary=summary)) from error
+        def on_retry(failure: Failure, pause: float) -> None:
+            self._observer.on_retry(request, failure, pause)
+
+        return self._caller.persist(attempt_with_token, REQUEST_RETRIES, _is_retried_here, on_retry)
+
+    def _wants_login(self, failure: Failure, session: Session, logins: int) -> bool:
+        """Whether a new login may help; raises ``SalesforceError`` where logins did not.
+
+        An org that has moved redirects to where it is now. A session that was good before then asks for the new one's
+        ``instance_url``, once; maintenance redirects, too.
+        """
+        was_good = session.access_token in self._answered
+        if failure.kind is Kind.REDIRECTED and session.access_token:
+            return was_good and logins == 0
+        if failure.action is not Action.REFRESH_TOKEN:
+            return False
+        if logins == MAX_LOGINS or (logins and not was_good):
+            raise SalesforceError(_refused_again(failure))
+        return True
 
     def _whole(self, request: ApiRequest, session: Session) -> ApiResponse:
         with self._send(request, session) as body:
@@ -172,11 +158,14 @@ class Transport:
         """One request on its way; its answer, if it is no error. Every attempt is reported once."""
         began = self._clock.monotonic()
         try:
-            response = self._http.send(_http_request(request, session))
-        except SEND_ERRORS as error:
+            body = self._caller.send(
+                request.operation,
+                _http_request(request, session),
+                on_close=lambda over: self._report_answer(request, over, began),
+            )
+        except SalesforceError:
             self._observer.on_answer(request, None, self._clock.monotonic() - began, 0, None)
-            raise SalesforceError(classify_exception(request.operation, error)) from error
-        body = Body(request.operation, response, self._clock, lambda over: self._report_answer(request, over, began))
+            raise
         if 200 <= body.status < 300 or body.status == 304:
             self._note_answer(request, body.date, session)
             return body
@@ -204,19 +193,10 @@ class Transport:
         seconds = self._clock.monotonic() - began
         self._observer.on_answer(request, body.status, seconds, body.received, parse_limit_info(body.headers))
 
-    def _report_retry(self, request: ApiRequest, state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome is not None else None
-        if isinstance(error, SalesforceError):
-            self._observer.on_retry(request, error.failure, state.upcoming_sleep)
 
-
-def _is_retried_here(error: BaseException) -> bool:
+def _is_retried_here(failure: Failure) -> bool:
     """A login that failed was retried by ``token``; trying it again here would multiply its attempts."""
-    return (
-        isinstance(error, SalesforceError)
-        and error.failure.action is Action.RETRY
-        and error.failure.operation is not Operation.TOKEN
-    )
+    return failure.action is Action.RETRY and failure.operation is not Operation.TOKEN
 
 
 def _report_disagreement(before: Disagreement | None, now: Disagreement | None) -> None:

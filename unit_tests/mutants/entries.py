@@ -392,7 +392,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         rule="A session refused right after its login is not renewed again",
         file="salesforce/transport.py",
-        old="if logins == MAX_LOGINS or (logins and session.access_token not in self._answered):",
+        old="if logins == MAX_LOGINS or (logins and not was_good):",
         new="if False:",
         tests=("test_transport.py::test_a_session_refused_right_after_its_login_fails_for_good",),
     ),
@@ -735,6 +735,22 @@ MUTANTS: tuple[Mutant, ...] = (
         old="        return config\n\n    @classmethod",
         new="        return super().configure(config, temp_dir)\n\n    @classmethod",
         tests=("test_source.py::test_no_copy_of_the_configuration_is_made",),
+    ),
+    Mutant(
+        rule="A session that was good and is redirected is replaced by one login",
+        file="salesforce/transport.py",
+        old="            return was_good and logins == 0\n",
+        new="            return False\n",
+        tests=(
+            "test_transport.py::test_a_redirect_after_good_answers_is_followed_by_one_login_to_where_the_org_is_now",
+        ),
+    ),
+    Mutant(
+        rule="A refused audience is replaced by the other that may be meant",
+        file="salesforce/token.py",
+        old="if not self._is_of_audience(error.failure) or len(self._audiences) == 1:",
+        new="if True:",
+        tests=("test_token.py::test_a_refused_audience_is_replaced_by_each_other_that_may_be_meant_once",),
     ),
     Mutant(
         rule="A head that drips is given up",
