@@ -1,7 +1,7 @@
 """``make demo``: the main job on real protocol traffic, against a simulated org, as a user would run it.
 
     check -> discover -> read (everything) -> somebody changes rows in the org -> read again, from the saved state
-    export: the same rows without Airbyte, as Parquet files
+    export: the same rows without Airbyte, as Parquet files, and the run's report as a page to look at
 
 Every command is the console script in a process of its own, with files for configuration, catalog and state, exactly as
 Airbyte runs it. What it wrote is left in ``build/demo`` to be looked at.
@@ -129,6 +129,10 @@ def export(config: Path, expected: Mapping[str, int]) -> None:
     size = sum(file["bytes"] for file in files) / 1e6
     print(f"   {sum(rows.values()):,} rows in {len(files)} Parquet files, {size:.1f} MB. The first of them:")
     print(f"   {json.dumps(files[0])}")
+    report = OUT / "export" / "report.html"
+    command = ["report", "--state", str(folder / "state"), "--last", "--output", str(report)]
+    print(f"   $ {as_typed(EXPORT)} {' '.join(command)}", flush=True)
+    require(subprocess.run([EXPORT, *command], check=False).returncode == 0, "no report was written")
 
 
 def read(name: str, config: Path, catalog: Path, state: Path | None) -> dict[str, StreamResult]:

@@ -224,6 +224,21 @@ def reset_state(stop: Stop, /, **options: Any) -> int:
 
 
 @commands.command()
+@shared.job_option
+@option("--state", metavar="DIR|file:///DIR", help="The folder of states; the run's ledger is in it.")
+@option("--destination", metavar="DIR|s3://BUCKET/PREFIX", help="Where the ledger is if the state is in DynamoDB.")
+@click.option("--run", "run_id", metavar="RUN_ID", help="The run to report.")
+@click.option("--last", is_flag=True, help="The last run.")
+@click.option("--output", metavar="FILE", help="Where the page goes. Default: RUN_ID.html in this folder.")
+@click.pass_obj
+def report(stop: Stop, /, **options: Any) -> int:
+    """Write a run's report: one HTML page with its time line, objects, jobs, errors and files."""
+    from source_salesforce_bulk.export.report_command import ReportOptions, run_report  # noqa: PLC0415
+
+    return run_report(ReportOptions(**options), stop)
+
+
+@commands.command()
 @click.option("--job", is_flag=True, help="Of a job file, in place of the configuration.")
 def spec(job: bool) -> int:
     """Print the JSON Schema of the configuration, or of a job file."""

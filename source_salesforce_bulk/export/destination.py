@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MANIFESTS = "_manifests"
+LEDGERS = "_ledger"
 RUN_FOLDERS = "run="
 """How the folder of a run's files begins, below that of the object."""
 
@@ -44,6 +45,14 @@ class Destination(Protocol):
 
     def holds_files(self, object_name: str) -> bool:
         """Whether there is any file of an object, of whichever run."""
+        ...
+
+    def read(self, path: str) -> bytes | None:
+        """The content of a file; None where there is none."""
+        ...
+
+    def newest(self, folder: str) -> str | None:
+        """The name, without its ending, of the file that was written last in a folder; None where it has none."""
         ...
 
     def put(self, file: Path, path: str) -> None:
@@ -73,6 +82,18 @@ class LocalDestination:
         """See :class:`Destination`."""
         return any(path.is_file() for path in (self._folder / object_name).glob(f"{RUN_FOLDERS}*/*"))
 
+    def read(self, path: str) -> bytes | None:
+        """See :class:`Destination`."""
+        try:
+            return (self._folder / path).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def newest(self, folder: str) -> str | None:
+        """See :class:`Destination`."""
+        found = sorted((self._folder / folder).glob("*"), key=lambda path: path.stat().st_mtime)
+        return found[-1].stem if found else None
+
     def put(self, file: Path, path: str) -> None:
         """See :class:`Destination`."""
         target = self._folder / path
@@ -96,10 +117,8 @@ class LocalDestination:
 
     def manifest(self, name: str) -> Mapping[str, Any] | None:
         """See :class:`Destination`."""
-        try:
-            return _parsed(self._manifest_path(name).read_bytes())
-        except FileNotFoundError:
-            return None
+        text = self.read(f"{MANIFESTS}/{name}.json")
+        return None if text is None else _parsed(text)
 
     def _manifest_path(self, name: str) -> Path:
         return self._folder / MANIFESTS / f"{name}.json"
@@ -118,6 +137,20 @@ class S3Destination:
         """See :class:`Destination`."""
         prefix = f"{self._prefix}{object_name}/{RUN_FOLDERS}"
         return bool(self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"))
+
+    def read(self, path: str) -> bytes | None:
+        """See :class:`Destination`."""
+        return self._stored(self._prefix + path)
+
+    def newest(self, folder: str) -> str | None:
+        """See :class:`Destination`."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=f"{self._prefix}{folder}/"
+        )
+        found = [entry for page in pages for entry in page.get("Contents", ())]
+        if not found:
+            return None
+        return PurePosixPath(max(found, key=lambda entry: entry["LastModified"])["Key"]).stem
 
     def put(self, file: Path, path: str) -> None:
         """See :class:`Destination`."""

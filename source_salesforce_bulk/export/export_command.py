@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -18,6 +20,7 @@ from source_salesforce_bulk.export import places
 from source_salesforce_bulk.export.aws_clients import aws_client
 from source_salesforce_bulk.export.begin import Wish
 from source_salesforce_bulk.export.destination import Destination
+from source_salesforce_bulk.export.ledger import kept_at_destination, kept_in_folder
 from source_salesforce_bulk.export.logs import LogOptions
 from source_salesforce_bulk.export.metrics import RunReport, counts_of, publish
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
@@ -31,6 +34,8 @@ from source_salesforce_bulk.registries.state import organization_key
 from source_salesforce_bulk.salesforce.failures import Consequence
 from source_salesforce_bulk.salesforce.programs import Program
 from source_salesforce_bulk.signals import Stop
+
+LOGGER = logging.getLogger("salesforce_bulk.export")
 
 # It stands in paths and in S3 keys.
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -116,12 +121,22 @@ class _Command:
         connection = session.connect(options.config, options.objects)
         wish = Wish(options.start_over, options.continue_here)
         self.run = ExportRun(connection, where, session.stop.event.is_set, wish)
-        try:
-            result = self.run.run()
-        finally:
-            watcher.end()
+        with self._ledger(destination):
+            try:
+                result = self.run.run()
+            finally:
+                watcher.end()
+            told = result_as_json(result, self.run.connection.metrics.of)
+            LOGGER.debug("The run has ended", extra={"event": "run_ended", "facts": told})
         _tell(options, result, self.run.connection.metrics.of)
         return session.stop.exit_code or result.code
+
+    def _ledger(self, destination: Destination) -> AbstractContextManager[object]:
+        """Where what happens is kept for a report."""
+        session, folder = self.session, places.folder(self.options.state)
+        if folder is None:
+            return kept_at_destination(destination, session.run_id, session.mask.redact)
+        return kept_in_folder(folder, session.run_id, session.mask.redact)
 
     def report(self, code: int, seconds: float) -> RunReport:
         """What the run has to tell, however far it came."""

@@ -76,14 +76,14 @@ class JsonLog(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": self._redact(record.getMessage()),
+            "message": record.getMessage(),
             "run_id": self._run_id,
         }
         for attribute, name in _FACTS.items():
             if (value := getattr(record, attribute, None)) is not None:
                 line[name] = value
         line = {**getattr(record, "facts", {}), **line}
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return self._redact(json.dumps(line, ensure_ascii=False, default=str))
 
 
 class Sentences(logging.Formatter):

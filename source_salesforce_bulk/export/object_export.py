@@ -313,6 +313,8 @@ class ObjectExport:
             self._lease.renew()
         path = page_path(self.name, self._folder, self._window, number, export.page_files.extension)
         export.opening.destination.put(made.path, path)
+        facts = {"path": path, "rows": page.rows, "bytes": made.size}
+        LOGGER.debug("%s written", path, extra={**self._facts, "event": "file", "facts": facts})
         return DataFile(path, page.rows, made.size, page.address.job_id, page.address.locator)
 
     def _count(self, found: Mapping[str, int], totals: Counter[str], what: str) -> None:

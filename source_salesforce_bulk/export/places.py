@@ -55,6 +55,12 @@ def state_registry(url: str, clock: Clock) -> StateRegistry:
     raise _unknown(url, "state registry", "dynamodb://table")
 
 
+def folder(url: str) -> Path | None:
+    """The folder that a place names; None where it names none of this machine."""
+    scheme, _, path = _parts(url)
+    return Path(path) if scheme == "file" else None
+
+
 def schema_registry(url: str, clock: Clock) -> SchemaRegistry:
     """Where ``--schemas`` points; raises :class:`UnknownPlace`."""
     scheme, name, path = _parts(url)

@@ -118,6 +118,7 @@ class ExportRun:
             if not self.stopped():
                 seconds = CLEAN_UP
         finally:
+            self._tell_quota()
             self._clean_up(extraction, seconds)
         outcomes = self.outcomes
         return ExportResult(exit_code(outcome.failure for outcome in outcomes), outcomes, manifest)
@@ -225,8 +226,20 @@ class ExportRun:
             for readable, name in zip(readables, names, strict=True)
         ]
         extraction.others_wait = len(self.objects) > 1
-        LOGGER.info("Run %s exports to %s; objects: %d", connection.run_id, self.places.destination.url, len(names))
+        url = self.places.destination.url
+        LOGGER.info("Run %s exports to %s; objects: %d", connection.run_id, url, len(names))
+        facts = {"destination": url, "objects": [*names, *(one.object_name for one in self.missed)]}
+        LOGGER.debug("The run has begun", extra={"event": "run_begun", "facts": facts})
+        self._tell_quota()
         self.places.watcher.begin(self.objects)
+
+    def _tell_quota(self) -> None:
+        usage = self.connection.metrics.usage
+        if usage is not None:
+            facts = {"remaining": max(0, usage.maximum - usage.used), "maximum": usage.maximum}
+            LOGGER.debug(
+                "API calls left: %(remaining)d of %(maximum)d", facts, extra={"event": "quota", "facts": facts}
+            )
 
     # While objects are read
 

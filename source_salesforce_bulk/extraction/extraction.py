@@ -146,13 +146,15 @@ class Extraction:
         again = ready.page.retries
         self._metrics.count(read.plan.object_name, records=ready.page.rows, batches=1, errors=again, retries=again)
         batch = ready.page.address.locator or FIRST_PAGE
-        self._scheduler.log(read, window, "page emitted", batch=batch, rows=ready.page.rows)
+        self._scheduler.log(read, window, "page emitted", batch=batch, rows=ready.page.rows, event="page")
         self._warn_of_empty_key(read, ready.page)
         read.hand_on(ready)
         if isinstance(ready.after, End):
             self._scheduler.apply(read, window, PagesRead())
             pages = "1 page" if ready.after.pages == 1 else f"{ready.after.pages} pages"
-            self._scheduler.log(read, window, f"window complete in {pages}", rows=ready.after.rows)
+            self._scheduler.log(
+                read, window, f"window complete in {pages}", rows=ready.after.rows, event="window_complete"
+            )
             read.close_front(self._org.now())
 
     def wait(self, seconds: float) -> None:

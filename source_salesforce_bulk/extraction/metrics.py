@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
 from source_salesforce_bulk.salesforce.failures import Failure
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage, Operation
+
+LOGGER = logging.getLogger("airbyte.salesforce.transport")
 
 
 @dataclass(slots=True)
@@ -106,6 +109,9 @@ class RunMetrics:
 
     def on_retry(self, request: ApiRequest, failure: Failure, pause: float) -> None:
         """The same request goes out again after ``pause`` seconds."""
+        what = f"{request.operation.value} is sent again in {pause:.1f} s: {failure.summary}"
+        extra = {"object": request.object_name, "event": "retry", "facts": {"why": what}}
+        LOGGER.debug("%s", what, extra=extra)
         self.count(request.object_name, errors=1, retries=1)
 
     def on_spent(

@@ -34,6 +34,7 @@ from source_salesforce_bulk.extraction.job_events import (
     TooLarge,
 )
 from source_salesforce_bulk.extraction.job_ledger import JobLedger
+from source_salesforce_bulk.extraction.job_lines import JobLines
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead, WindowRead
 from source_salesforce_bulk.extraction.org import Org
@@ -53,9 +54,7 @@ from source_salesforce_bulk.salesforce.asked import Asked
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
-from source_salesforce_bulk.salesforce.job_log import JobFacts, log_job
-
-LOGGER = logging.getLogger("airbyte.salesforce.extraction")
+from source_salesforce_bulk.salesforce.soql import abridged
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ class JobScheduler:
         self._policy = policy
         self._ledger = ledger
         self._metrics = metrics
-        self._run_id = run_id
+        self.log = JobLines(run_id, clock.monotonic)
         self._on_stop = on_stop
         self._last_create: int | None = None
         self._halted = False
@@ -145,7 +144,12 @@ class JobScheduler:
                 return
             read, window = chosen
             if window.unconfirmed and window.job.job_id is not None:
-                self.log(read, window, f"continuing an earlier run's job behind page {window.walk.page}")
+                self.log(
+                    read,
+                    window,
+                    f"continuing an earlier run's job behind page {window.walk.page}",
+                    event="job_continued",
+                )
                 self.apply(read, window, Continue(window.job.job_id))
             elif read.is_too_large(window):
                 self.apply(read, window, TooLarge())
@@ -158,7 +162,7 @@ class JobScheduler:
         window.job, commands = advance(before, event, self._clock.monotonic(), self._policy.jobs, self._random01())
         if window.job.failure is not None and window.job.failure is not before.failure:
             self._metrics.count(read.plan.object_name, errors=1)
-            self.log(read, window, window.job.failure.summary, level=logging.WARNING)
+            self.log(read, window, window.job.failure.summary, level=logging.WARNING, event="job_failed")
         for command in commands:
             self._carry_out(read, window, command)
         if window.job.phase is Phase.FAILED and window.job.failure is not None:
@@ -172,22 +176,6 @@ class JobScheduler:
             self._on_stop(failure)
         else:
             read.fail(replace(failure, job_id=window.job.job_id))
-
-    def log(
-        self,
-        read: ObjectRead,
-        window: WindowRead,
-        what: str,
-        *,
-        batch: str | None = None,
-        rows: int | None = None,
-        level: int = logging.INFO,
-    ) -> None:
-        """One line about a job; its seconds run from the first create of the job's query."""
-        started = window.job.started
-        facts = JobFacts(self._run_id, read.plan.object_name, window.job.job_id, batch)
-        seconds = 0.0 if started is None else self._clock.monotonic() - started
-        log_job(LOGGER, facts, what, rows=rows, seconds=seconds, level=level)
 
     def _next_job(self, reads: Sequence[ObjectRead], others_wait: bool) -> tuple[ObjectRead, WindowRead] | None:
         """The window whose job comes next: of the object with the fewest unfinished ones, then in catalog order.
@@ -291,7 +279,8 @@ class JobScheduler:
             self._ledger.discard(info.id)
         elif read.failure is None:
             self.apply(read, window, Created(info))
-            self.log(read, window, "query job created")
+            self.log(read, window, f"query job for {window.bounds}: {abridged(window.soql)}")
+            self.log(read, window, "query job created", event="job_created", soql=window.soql)
 
     def _create_failed(self, read: ObjectRead, window: WindowRead, asked: QueryJob, error: Exception) -> None:
         self._ledger.answered()
@@ -332,10 +321,11 @@ class JobScheduler:
         window.calling = False
         if window.job.phase is not Phase.WAITING or window.job.job_id != job_id:
             return
+        self.log(read, window, f"query job {info.state.value}", level=logging.DEBUG, event="job_polled")
         if self.apply(read, window, Polled(info, Asked(read.plan.query, window.soql))) is Phase.READY:
             window.walk = replace(window.walk, total=window.job.records)
             self._ledger.completed(job_id)
-            self.log(read, window, "query job complete", rows=window.job.records)
+            self.log(read, window, "query job complete", rows=window.job.records, event="job_complete")
             if window.walk.counted and window.walk.page == 0:
                 self._nothing_to_fetch(read, window)
 

@@ -51,6 +51,14 @@ def log_job(
     rows: int | None = None,
     seconds: float | None = None,
     level: int = logging.INFO,
+    event: str | None = None,
+    **more: object,
 ) -> None:
-    """Log one line about a job, with its facts as the record's attributes."""
-    logger.log(level, "%s", facts.line(what, rows=rows, seconds=seconds), extra=facts.attributes)
+    """Log one line about a job, with its facts as the record's attributes.
+
+    ``event`` names what has happened, for programs that read the log; ``more`` are further facts of it.
+    """
+    numbers = {"rows": rows, "seconds": None if seconds is None else round(seconds, 3), **more}
+    known = {name: value for name, value in numbers.items() if value is not None}
+    extra = {**facts.attributes, "event": event, "facts": known}
+    logger.log(level, "%s", facts.line(what, rows=rows, seconds=seconds), extra=extra)

@@ -14,6 +14,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+_FIELDS_SHOWN = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -23,6 +25,16 @@ class Bounds:
     end: datetime | None
     id_from: str | None
     id_to: str | None
+
+    def __str__(self) -> str:
+        """The window in words, for logs and reports."""
+        parts = [
+            *([f"from {format_instant(self.start)}"] if self.start else []),
+            *([f"to {format_instant(self.end)}"] if self.end else []),
+            *([f"Id from {self.id_from}"] if self.id_from else []),
+            *([f"Id below {self.id_to}"] if self.id_to else []),
+        ]
+        return ", ".join(parts) or "all rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,19 @@ def build_soql(query: ObjectQuery, bounds: Bounds) -> str:
         conditions.append(f"({query.where})")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT {', '.join(query.fields)} FROM {query.object_name}{where}"  # noqa: S608 - see above
+
+
+def abridged(soql: str) -> str:
+    """A query with its list of fields cut, for a log line.
+
+    >>> abridged("SELECT Id, Name, Phone, Fax FROM Account WHERE Id > '001'")
+    "SELECT Id, Name and 2 more fields FROM Account WHERE Id > '001'"
+    """
+    selected, from_, rest = soql.removeprefix("SELECT ").partition(" FROM ")
+    fields = selected.split(", ")
+    more = len(fields) - _FIELDS_SHOWN
+    shown = ", ".join(fields[:_FIELDS_SHOWN]) + (f" and {more} more fields" if more > 0 else "")
+    return f"SELECT {shown}{from_}{rest}"
 
 
 def build_probe(query: ObjectQuery, bounds: Bounds) -> str:

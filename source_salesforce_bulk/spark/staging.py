@@ -47,6 +47,14 @@ class StagedDestination:
         """See ``Destination``."""
         return self._destination.holds_files(object_name)
 
+    def read(self, path: str) -> bytes | None:
+        """See ``Destination``."""
+        return self._destination.read(path)
+
+    def newest(self, folder: str) -> str | None:
+        """See ``Destination``."""
+        return self._destination.newest(folder)
+
     def put(self, file: Path, path: str) -> None:
         """See ``Destination``; ``file`` is the staged file's path."""
         self._staging.put(file.as_posix(), path)

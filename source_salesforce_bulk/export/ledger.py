@@ -1,0 +1,114 @@
+"""The ledger of a run: what happened, one JSON object a line, as it happens. Reports are made from it.
+
+It is kept below the state where that is a folder, as ``<state>/ledger/<run id>.jsonl``, else below the destination, as
+``_ledger/<run id>.jsonl``. Later attempts of a run are added to it. It holds no row's values and no secret.
+
+What is logged with an ``event``, and every warning, is an entry. So nothing has to be said twice to be in the report.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from source_salesforce_bulk.export.destination import LEDGERS, Destination
+
+LOGGER = logging.getLogger("salesforce_bulk.export")
+
+FOLDER = "ledger"
+_FACTS = {"object": "object", "job_id": "job", "batch_id": "batch", "drift": "drift"}
+
+
+def entry_of(record: logging.LogRecord) -> dict[str, Any] | None:
+    """The ledger's entry for a log record; None for a record that does not belong there."""
+    event = getattr(record, "event", None)
+    if event is None and record.levelno < logging.WARNING:
+        return None
+    entry: dict[str, Any] = {
+        "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+        "event": event or record.levelname.lower(),
+    }
+    entry |= {name: value for key, name in _FACTS.items() if (value := getattr(record, key, None)) is not None}
+    if record.levelno >= logging.WARNING:
+        entry["message"] = record.getMessage()
+    return {**getattr(record, "facts", {}), **entry}
+
+
+class LedgerHandler(logging.Handler):
+    """Appends entries to a file. Where that fails, one warning says so and the run goes on without."""
+
+    def __init__(self, path: Path, redact: Callable[[str], str]) -> None:
+        super().__init__(logging.DEBUG)
+        self._redact = redact
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a", encoding="utf-8")
+        self._broken = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See ``logging.Handler``."""
+        if self._broken:
+            return
+        entry = entry_of(record)
+        if entry is None:
+            return
+        try:
+            self._file.write(self._redact(json.dumps(entry, default=str)) + "\n")
+            self._file.flush()
+        except (OSError, ValueError) as error:
+            self._broken = True
+            LOGGER.warning("The run's ledger cannot be written (%s); its report will be short", type(error).__name__)
+
+    def close(self) -> None:
+        """See ``logging.Handler``."""
+        with suppress(OSError):
+            self._file.close()
+        super().close()
+
+
+@contextmanager
+def kept_in_folder(state: Path, run_id: str, redact: Callable[[str], str]) -> Iterator[Path]:
+    """Keep the ledger of a run in the folder of its state; gives the file."""
+    path = state / FOLDER / f"{run_id}.jsonl"
+    with _handling(path, redact):
+        yield path
+
+
+@contextmanager
+def kept_at_destination(destination: Destination, run_id: str, redact: Callable[[str], str]) -> Iterator[str]:
+    """Keep the ledger of a run below its destination, where it arrives at the run's end; gives its path there."""
+    place = f"{LEDGERS}/{run_id}.jsonl"
+    with tempfile.TemporaryDirectory(prefix="salesforce-bulk-") as folder:
+        path = Path(folder) / "ledger.jsonl"
+        try:
+            with _handling(path, redact):
+                yield place
+        finally:
+            try:
+                earlier = destination.read(place)
+                path.write_bytes((earlier or b"") + path.read_bytes())
+                destination.put(path, place)
+            except Exception as error:  # noqa: BLE001 - the run has ended as it has ended
+                LOGGER.warning("The run's ledger was not kept (%s)", type(error).__name__)
+
+
+@contextmanager
+def _handling(path: Path, redact: Callable[[str], str]) -> Iterator[None]:
+    try:
+        handler = LedgerHandler(path, redact)
+    except OSError as error:
+        LOGGER.warning("The run's ledger cannot be kept in %s (%s)", path.parent, type(error).__name__)
+        yield
+        return
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,205 @@
+"""What a run's ledger tells: the run, its objects, its jobs along time, what went wrong. Pure.
+
+A ledger may end anywhere, because the run may have been killed, and it may hold several attempts. Lines that cannot be
+read are left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+Entry = Mapping[str, Any]
+
+_OF_JOBS = (
+    "job_created",
+    "job_continued",
+    "job_polled",
+    "job_complete",
+    "job_failed",
+    "page",
+    "window_complete",
+)
+# Event -> what the report calls it.
+_INCIDENTS = {
+    "retry": "retry",
+    "job_failed": "warning",
+    "warning": "warning",
+    "error": "error",
+    "critical": "error",
+}
+
+
+@dataclass(slots=True)
+class JobSpan:
+    """One query job. Times are instants; None where the ledger does not tell. ``pages`` are (instant, rows)."""
+
+    object: str
+    job: str
+    window: str
+    begun: datetime
+    soql: str = ""
+    rows: int | None = None
+    complete: datetime | None = None
+    ended: datetime | None = None
+    failure: str | None = None
+    polls: list[datetime] = field(default_factory=list)
+    pages: list[tuple[datetime, int]] = field(default_factory=list)
+
+    @property
+    def last(self) -> datetime:
+        """The last instant at which anything is known of it."""
+        known = [self.begun, self.complete, self.ended, *self.polls, *(at for at, _ in self.pages)]
+        return max(at for at in known if at is not None)
+
+
+@dataclass(slots=True)
+class ObjectStory:
+    """What became of one object."""
+
+    name: str
+    status: str = "not finished"
+    rows: int = 0
+    files: int = 0
+    jobs: int = 0
+    calls: int = 0
+    retries: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Something that went wrong or was repeated, in a sentence."""
+
+    at: datetime
+    object: str
+    text: str
+    kind: str
+
+
+@dataclass(slots=True)
+class RunStory:
+    """A run as its ledger tells it. ``code`` is None where the run did not come to its end."""
+
+    run_id: str
+    begun: datetime | None = None
+    last: datetime | None = None
+    attempts: int = 0
+    code: int | None = None
+    destination: str = ""
+    manifests: list[str] = field(default_factory=list)
+    objects: dict[str, ObjectStory] = field(default_factory=dict)
+    jobs: dict[str, JobSpan] = field(default_factory=dict)
+    incidents: list[Incident] = field(default_factory=list)
+    drifts: list[Entry] = field(default_factory=list)
+    files: list[Entry] = field(default_factory=list)
+    quotas: list[Entry] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """From the first entry to the last."""
+        return (self.last - self.begun).total_seconds() if self.begun and self.last else 0.0
+
+    @property
+    def rows(self) -> int:
+        """Rows that manifests name."""
+        return sum(one.rows for one in self.objects.values())
+
+
+def story_of(run_id: str, lines: Iterable[bytes | str]) -> RunStory:
+    """The story that a ledger tells."""
+    story = RunStory(run_id)
+    for line in lines:
+        entry = _parsed(line)
+        if entry is None:
+            continue
+        at, what = entry
+        story.begun = story.begun or at
+        story.last = max(story.last or at, at)
+        _add(story, at, what)
+    return story
+
+
+def _parsed(line: bytes | str) -> tuple[datetime, Entry] | None:
+    try:
+        entry = json.loads(line)
+        return datetime.fromisoformat(entry["at"]), entry
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _add(story: RunStory, at: datetime, entry: Entry) -> None:
+    event = str(entry.get("event"))
+    if event in _OF_JOBS:
+        _add_to_job(story, at, event, entry)
+    elif event == "run_begun":
+        _begin(story, entry)
+    elif event == "run_ended":
+        _end(story, entry)
+    elif event == "file":
+        story.files.append(entry)
+    elif event == "quota":
+        story.quotas.append(entry)
+    elif event == "schema_drift" and isinstance(entry.get("drift"), Mapping):
+        story.drifts.append(entry["drift"])
+    if event in _INCIDENTS:
+        text = str(entry.get("message") or entry.get("why") or "")
+        story.incidents.append(Incident(at, str(entry.get("object") or ""), text, _INCIDENTS[event]))
+
+
+def _add_to_job(story: RunStory, at: datetime, event: str, entry: Entry) -> None:
+    job = str(entry.get("job") or "")
+    if not job:
+        return
+    span = story.jobs.get(job)
+    if span is None:
+        span = JobSpan(str(entry.get("object") or ""), job, str(entry.get("window") or ""), at)
+        story.jobs[job] = span
+    span.soql = str(entry.get("soql") or span.soql)
+    if event == "job_polled":
+        span.polls.append(at)
+    elif event == "job_complete":
+        span.complete, span.rows = at, _count(entry, "rows")
+    elif event == "job_failed":
+        span.failure, span.ended = str(entry.get("message") or "failed"), at
+    elif event == "page":
+        span.pages.append((at, _count(entry, "rows")))
+    elif event == "window_complete":
+        span.ended = at
+
+
+def _begin(story: RunStory, entry: Entry) -> None:
+    story.attempts += 1
+    story.destination = str(entry.get("destination", ""))
+    for name in _list(entry, "objects"):
+        story.objects.setdefault(str(name), ObjectStory(str(name)))
+
+
+def _end(story: RunStory, entry: Entry) -> None:
+    story.code = _count(entry, "code")
+    if entry.get("manifest"):
+        story.manifests.append(str(entry["manifest"]))
+    for one in _list(entry, "objects"):
+        if not isinstance(one, Mapping):
+            continue
+        known = story.objects.setdefault(str(one.get("object")), ObjectStory(str(one.get("object"))))
+        known.status = str(one.get("status", ""))
+        known.error = str(one["error"]) if one.get("error") else None
+        known.rows += _count(one, "rows")
+        known.files += _count(one, "files")
+        known.jobs += _count(one, "jobs")
+        known.calls += _count(one, "api_calls")
+        known.retries += _count(one, "retries")
+
+
+def _list(entry: Entry, name: str) -> list[Any]:
+    found = entry.get(name)
+    return found if isinstance(found, list) else []
+
+
+def _count(entry: Entry, name: str) -> int:
+    found = entry.get(name)
+    return int(found) if isinstance(found, int | float) else 0

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from source_salesforce_bulk.export.run_story import RunStory, story_of
+
+BEGAN = datetime(2026, 11, 25, 2, tzinfo=UTC)
+
+
+def line(second: float, event: str, **facts: Any) -> str:
+    return json.dumps({"at": (BEGAN + timedelta(seconds=second)).isoformat(), "event": event, **facts})
+
+
+def job(second: float, event: str, **facts: Any) -> str:
+    return line(second, event, object="Account", job="750A", window="all rows", **facts)
+
+
+WHOLE = [
+    line(0, "run_begun", destination="s3://lake", objects=["Account", "Lead"]),
+    line(0, "quota", remaining=1000, maximum=15000),
+    job(1, "job_created", soql="SELECT Id FROM Account"),
+    job(2, "job_polled"),
+    line(3, "retry", object="Account", why="jobInfo is sent again in 1.0 s: not available"),
+    job(4, "job_complete", rows=12),
+    job(5, "page", rows=7),
+    job(6, "page", rows=5),
+    line(6, "file", object="Account", path="Account/run=r/w0-p0.parquet", rows=12, bytes=100),
+    job(7, "window_complete", rows=12),
+    line(8, "schema_drift", object="Account", message="changed", drift={"object": "Account", "fields": []}),
+    line(9, "error", object="Lead", message="Lead cannot be read"),
+    line(10, "quota", remaining=990, maximum=15000),
+    line(
+        11,
+        "run_ended",
+        code=3,
+        manifest="s3://lake/_manifests/r.json",
+        objects=[
+            {
+                "object": "Account",
+                "status": "complete",
+                "rows": 12,
+                "files": 1,
+                "jobs": 1,
+                "api_calls": 9,
+                "retries": 1,
+            },
+            {"object": "Lead", "status": "failed", "error": "Lead cannot be read", "rows": 0, "files": 0},
+        ],
+    ),
+]
+
+
+def test_a_whole_ledger_is_a_whole_story():
+    story = story_of("r", WHOLE)
+    assert (story.code, story.seconds, story.rows, story.attempts) == (3, 11.0, 12, 1)
+    (span,) = story.jobs.values()
+    assert (span.rows, span.soql, len(span.polls), [rows for _, rows in span.pages]) == (
+        12,
+        "SELECT Id FROM Account",
+        1,
+        [7, 5],
+    )
+    assert (span.complete, span.ended) == (BEGAN + timedelta(seconds=4), BEGAN + timedelta(seconds=7))
+    assert [(one.kind, one.object) for one in story.incidents] == [("retry", "Account"), ("error", "Lead")]
+    assert story.objects["Lead"].error == "Lead cannot be read"
+    assert [quota["remaining"] for quota in story.quotas] == [1000, 990]
+    assert len(story.drifts) == len(story.files) == len(story.manifests) == 1
+
+
+def test_a_killed_run_has_a_story_up_to_its_last_whole_line():
+    story = story_of("r", [*WHOLE[:5], WHOLE[5][:20]])
+    assert story.code is None
+    assert story.objects["Account"].status == "not finished"
+    assert story.jobs["750A"].last == BEGAN + timedelta(seconds=2)
+
+
+def test_several_attempts_add_up():
+    story = story_of("r", [*WHOLE, *WHOLE])
+    assert (story.attempts, story.rows, len(story.manifests)) == (2, 24, 2)
+
+
+def test_lines_of_another_kind_are_left_out():
+    junk = [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"at": 3}',
+        '{"at": "never", "event": "page"}',
+        b"\xff",
+        json.dumps({"at": "2026-01-01"}),
+    ]
+    story = story_of("r", junk)
+    assert isinstance(story, RunStory)
+    assert story.jobs == story.objects == {}
+
+
+def test_facts_of_the_wrong_type_break_nothing():
+    story = story_of("r", [job(1, "page", rows="many"), line(1, "run_begun", objects="none"), line(1, "schema_drift")])
+    assert story.jobs["750A"].pages[0][1] == 0
