@@ -45,6 +45,52 @@ def test_a_thousand_fields_fit_into_a_glue_schema():
     assert len(to_json_schema(ObjectSchema("Wide__c", fields))) < 170_000  # characters, Glue's limit
 
 
+HOSTILE = [
+    {"title": "../../x", "properties": {}},
+    {"title": "A\x1b[2J", "properties": {}},
+    {"title": "A", "properties": {"X\n": {"x-salesforce": {"type": "string"}}}},
+    *(
+        {"title": "A", "properties": {"X": {"x-salesforce": {"type": "string", **extra}}}}
+        for extra in (
+            {"type": "\x1b[2J"},
+            {"type": 5},
+            {"length": "5"},
+            {"length": True},
+            {"nillable": 1},
+            {"calculated": []},
+            {"name": "Y"},
+            {"more": 1},
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("document", HOSTILE)
+def test_a_schema_of_other_types_or_with_other_names_is_refused(document):
+    with pytest.raises(UnreadableSchema):
+        from_json_schema(json.dumps(document))
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "1" * 5_000, b"\xff\xfe"])
+def test_a_hostile_document_is_an_unreadable_one(text):
+    with pytest.raises(UnreadableSchema):
+        from_json_schema(text)
+
+
+def test_a_schema_file_that_is_a_link_or_too_large_is_not_read(tmp_path, monkeypatch):
+    folder = tmp_path / "00D" / "Account"
+    folder.mkdir(parents=True)
+    (tmp_path / "outside").write_text(to_json_schema(SCHEMA))
+    (folder / "1.json").symlink_to(tmp_path / "outside")
+    (folder / "٣.json").touch()  # a digit, too
+    with pytest.raises(UnreadableSchema, match="is a link"):
+        LocalSchemas(tmp_path).latest("00D", "Account")
+    monkeypatch.setattr("source_salesforce_bulk.registries.schemas.LONGEST", 10)
+    (folder / "2.json").write_text(to_json_schema(SCHEMA))
+    with pytest.raises(UnreadableSchema, match="larger than 10 bytes"):
+        LocalSchemas(tmp_path).latest("00D", "Account")
+
+
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"title": "A", "properties": {"X": {}}}', '{"title":1,"properties":3}']
 )

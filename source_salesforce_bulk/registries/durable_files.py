@@ -1,13 +1,64 @@
-"""Files that are there whole or not at all, also after the power failed."""
+"""Files that are there whole or not at all, also after the power failed.
+
+Where others can write to the folder, a name may lead elsewhere: nothing here follows a link to a file that it opens,
+and what is read has to be a regular file.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_ONLY_THE_FILE_ITSELF = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe would keep the process waiting
+
+
+class NotARegularFile(OSError):
+    """A link, a pipe or another thing stands where a file was expected. ``str`` is a sentence."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(errno.ELOOP, "it is a link or another thing, not a file of its own", str(path))
+
+    def __str__(self) -> str:
+        return f"{self.filename}: {self.strerror}"
+
+
+def read_whole(path: Path, longest: int) -> bytes:
+    """Return the content of a file of at most ``longest`` bytes.
+
+    Raises FileNotFoundError, :class:`NotARegularFile`, and ValueError for a longer file.
+    """
+    with os.fdopen(_opened(path, os.O_RDONLY), "rb") as file:
+        content = file.read(longest + 1)
+    if len(content) > longest:
+        raise ValueError(f"it is larger than {longest:,} bytes")
+    return content
+
+
+def open_lock(path: Path) -> int:
+    """Open the file at ``path`` to be locked and written, made where it is missing; returns its descriptor.
+
+    Raises :class:`NotARegularFile`, also for a file that has a second name: writing to it would change that one.
+    """
+    return _opened(path, os.O_RDWR | os.O_CREAT, names=1)
+
+
+def _opened(path: Path, flags: int, names: int | None = None) -> int:
+    try:
+        handle = os.open(path, flags | _ONLY_THE_FILE_ITSELF, 0o644)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
+            raise NotARegularFile(path) from error
+        raise
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or (names is not None and found.st_nlink > names):
+        os.close(handle)
+        raise NotARegularFile(path)
+    return handle
 
 
 def replace_file(path: Path, content: bytes, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:

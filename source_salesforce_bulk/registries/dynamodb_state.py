@@ -30,6 +30,7 @@ from source_salesforce_bulk.registries.state import (
     Progress,
     State,
     UnreadableProgress,
+    checked_progress,
 )
 from source_salesforce_bulk.salesforce.clock import Clock
 
@@ -286,13 +287,16 @@ def _files(client: DynamoDBClient, table: str, key: str, numbers: range) -> list
             ":last": {"S": _file_key(numbers.stop - 1)},
         },
     )
-    return [DataFile.from_json(json.loads(_text(item, "file"))) for page in pages for item in page["Items"]]
+    try:
+        return [DataFile.from_json(json.loads(_text(item, "file"))) for page in pages for item in page["Items"]]
+    except (ValueError, RecursionError) as error:
+        raise UnreadableProgress(f"A file that {key} lists in the table {table} cannot be read: {error}.") from error
 
 
 def _progress_in(item: Mapping[str, Any], key: str, table: str, files: list[DataFile]) -> Progress:
     """The progress that an item holds, with the files that it lists."""
     open_from = _number(item, "open_file") - _number(item, "first_file")
-    return Progress(
+    kept = Progress(
         state=_state_in(item, key, table),
         closed=tuple(files[:open_from]),
         open=tuple(files[open_from:]),
@@ -302,12 +306,13 @@ def _progress_in(item: Mapping[str, Any], key: str, table: str, files: list[Data
         named_rows=_number(item, "named_rows"),
         begun_by=_text(item, "begun_by"),
     )
+    return checked_progress(kept)
 
 
 def _state_in(item: Mapping[str, Any], key: str, table: str) -> State:
     try:
         state = json.loads(_text(item, "state") or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         state = None
     if not isinstance(state, dict):
         raise UnreadableProgress(f"The state of {key} in the table {table} is not a JSON object.")

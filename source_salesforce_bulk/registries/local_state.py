@@ -10,10 +10,26 @@ import fcntl
 import json
 import os
 from pathlib import Path
-from typing import TextIO
 
-from source_salesforce_bulk.registries.durable_files import replace_file, sync_folder
-from source_salesforce_bulk.registries.state import LeaseHeld, LeaseLost, Progress, UnreadableProgress
+from source_salesforce_bulk.registries.durable_files import (
+    NotARegularFile,
+    open_lock,
+    read_whole,
+    replace_file,
+    sync_folder,
+)
+from source_salesforce_bulk.registries.state import (
+    LeaseHeld,
+    LeaseLost,
+    Progress,
+    UnreadableProgress,
+    file_name,
+    is_run_name,
+)
+
+LONGEST = 64 << 20
+"""Bytes of a state file. One that lists 100,000 pages has 20 million."""
+_LONGEST_NAME = 200
 
 
 class LocalStates:
@@ -44,22 +60,13 @@ class LocalStates:
         finally:
             lock.close()
 
-    def _locked(self, organization_id: str, object_name: str, owner: str) -> tuple[Path, TextIO]:
+    def _locked(self, organization_id: str, object_name: str, owner: str) -> tuple[Path, Lock]:
         """The object's file, and the lock on it; raises ``LeaseHeld``."""
         path = self._path(organization_id, object_name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_suffix(".lock").open("a+", encoding="utf-8")
+        lock = Lock(path.with_suffix(".lock"))
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.seek(0)
-            holder = lock.read(200).strip() or "unknown"
-            lock.close()
-            raise LeaseHeld(f"{object_name} is being exported by the run {holder} (lock {lock.name})") from error
-        try:
-            lock.truncate(0)
-            lock.write(owner)
-            lock.flush()
+            lock.take(object_name, owner)
         except BaseException:
             lock.close()
             raise
@@ -74,16 +81,48 @@ class LocalStates:
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def _path(self, organization_id: str, object_name: str) -> Path:
-        return self._folder / organization_id / f"{object_name}.json"
+        return self._folder / file_name(organization_id) / f"{file_name(object_name)}.json"
+
+
+class Lock:
+    """A file that one process at a time holds; it says which run that is."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._handle = open_lock(path)
+        self._open = True
+
+    def take(self, object_name: str, owner: str) -> None:
+        """Lock the file and write ``owner`` to it; raises ``LeaseHeld``."""
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            written = os.pread(self._handle, _LONGEST_NAME, 0).decode(errors="replace").strip()
+            holder = written if is_run_name(written) else "unknown"
+            raise LeaseHeld(f"{object_name} is being exported by the run {holder} (lock {self.path})") from error
+        os.ftruncate(self._handle, 0)
+        os.pwrite(self._handle, owner.encode(), 0)
+
+    def is_held(self) -> bool:
+        """Return whether it is open and still the file at its path: one that was replaced locks nobody out."""
+        try:
+            return self._open and os.fstat(self._handle).st_ino == self.path.lstat().st_ino
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Let go of it; may be called twice."""
+        if self._open:
+            self._open = False
+            os.close(self._handle)
 
 
 class LocalLease:
     """See ``Lease``."""
 
-    def __init__(self, path: Path, lock: TextIO, progress: Progress) -> None:
+    def __init__(self, path: Path, lock: Lock, progress: Progress) -> None:
         self._path = path
         self._lock = lock
-        self._lock_path = Path(lock.name)
         self._progress = progress
 
     @property
@@ -103,13 +142,9 @@ class LocalLease:
         self._progress = progress
 
     def renew(self) -> None:
-        """See ``Lease.renew``. An open lock is held, but where its file was removed or replaced it locks nobody out."""
-        try:
-            held = not self._lock.closed and os.fstat(self._lock.fileno()).st_ino == self._lock_path.stat().st_ino
-        except OSError:
-            held = False
-        if not held:
-            raise LeaseLost(f"the lock {self._lock.name} is gone")
+        """See ``Lease.renew``."""
+        if not self._lock.is_held():
+            raise LeaseLost(f"the lock {self._lock.path} is gone")
 
     def release(self) -> None:
         """See ``Lease.release``."""
@@ -118,8 +153,8 @@ class LocalLease:
 
 def _read(path: Path) -> Progress:
     try:
-        return Progress.from_json(json.loads(path.read_bytes()))
+        return Progress.from_json(json.loads(read_whole(path, LONGEST)))
     except FileNotFoundError:
         return Progress()
-    except (UnreadableProgress, ValueError) as error:
+    except (ValueError, RecursionError, NotARegularFile) as error:
         raise UnreadableProgress(f"The state file {path} cannot be read: {error}.") from error

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
 
-from source_salesforce_bulk.registries.durable_files import create_file
+from source_salesforce_bulk.registries.durable_files import NotARegularFile, create_file, read_whole
 from source_salesforce_bulk.salesforce.drift import FieldSchema, ObjectSchema
 from source_salesforce_bulk.salesforce.field_types import field_type
+from source_salesforce_bulk.salesforce.soql import check_name
 
 _EXTRA = "x-salesforce"
+LONGEST = 16 << 20
+"""Bytes of a schema file. The widest objects have 900 fields, of 200 bytes each."""
 _DEFAULTS: Mapping[str, Any] = {one.name: one.default for one in fields(FieldSchema)}
 
 
@@ -67,12 +70,20 @@ def from_json_schema(text: str | bytes) -> ObjectSchema:
     """The inverse of :func:`to_json_schema`, but for the fields' order; raises :class:`UnreadableSchema`."""
     try:
         document = json.loads(text)
-        properties = document["properties"]
-        return ObjectSchema(
-            document["title"], tuple(FieldSchema(name, **entry[_EXTRA]) for name, entry in properties.items())
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UnreadableSchema("it is no schema that an export has written") from error
+        fields = tuple(_field(name, entry[_EXTRA]) for name, entry in document["properties"].items())
+        return ObjectSchema(check_name(document["title"]), fields)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UnreadableSchema("it is not a schema that an export has written") from error
+
+
+def _field(name: str, extra: Mapping[str, Any]) -> FieldSchema:
+    """The field; raises ValueError or TypeError where a fact has another type than ours, or a text is not a word."""
+    field = FieldSchema(check_name(name), **extra)
+    check_name(field.type or "text")
+    for fact, default in _DEFAULTS.items():
+        if default is not MISSING and type(getattr(field, fact)) is not type(default):
+            raise TypeError(f"{fact} has the wrong type")
+    return field
 
 
 class LocalSchemas:
@@ -84,13 +95,14 @@ class LocalSchemas:
     def latest(self, organization_id: str, object_name: str) -> Registered | None:
         """See :class:`SchemaRegistry`."""
         folder = self._folder / organization_id / object_name
-        version = max((int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal()), default=None)
+        stems = (path.stem for path in folder.glob("*.json"))
+        version = max((int(stem) for stem in stems if stem.isascii() and stem.isdecimal()), default=None)
         if version is None:
             return None
         path = folder / f"{version}.json"
         try:
-            return Registered(version, from_json_schema(path.read_bytes()))
-        except UnreadableSchema as error:
+            return Registered(version, from_json_schema(read_whole(path, LONGEST)))
+        except (ValueError, NotARegularFile) as error:
             raise UnreadableSchema(f"The schema file {path} cannot be read: {error}.") from error
 
     def register(self, organization_id: str, schema: ObjectSchema, after: Registered | None) -> Registered:

@@ -9,11 +9,19 @@ The ``state`` inside is the connector's own, so an Airbyte connection can contin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 State = Mapping[str, object]
+
+# A run's id, with the number of a later manifest or of a lease that was taken over behind it.
+_RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", re.ASCII)
+_FILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,250}", re.ASCII)
+_PATH = re.compile(r"[A-Za-z0-9_=.-]+(?:/[A-Za-z0-9_=.-]+)*", re.ASCII)
+_WORD = re.compile(r"[\x21-\x7e]{1,1000}", re.ASCII)
+_LONGEST_PATH = 8192
 
 _UNKNOWN_ORGANIZATION = "unknown-organization"
 
@@ -54,12 +62,24 @@ class DataFile:
     def from_json(cls, entry: object) -> DataFile:
         """The inverse of :meth:`to_json`; raises :class:`UnreadableProgress`."""
         match entry:
-            case {"path": str(path), "rows": int(rows), "bytes": int(size), "job": str(job), "locator": locator} if (
-                locator is None or isinstance(locator, str)
-            ):
+            case {
+                "path": str(path),
+                "rows": int(rows),
+                "bytes": int(size),
+                "job": str(job),
+                "locator": None | str() as locator,
+            }:
+                if not _is_path(path):
+                    raise UnreadableProgress("it lists a file whose path is not one below the destination")
+                if (
+                    rows < 0
+                    or size < 0
+                    or not all(_WORD.fullmatch(word) for word in (job, "-" if locator is None else locator))
+                ):
+                    raise UnreadableProgress("it lists a file with an impossible size, job or locator")
                 return cls(path, rows, size, job, locator)
             case _:
-                raise UnreadableProgress("it lists a file that is none")
+                raise UnreadableProgress("it lists an entry that is not a file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +134,41 @@ class Progress:
                 **later,
             }:
                 closed_files, open_files = ([DataFile.from_json(entry) for entry in files] for files in (closed, open_))
-                return cls(state, tuple(closed_files), tuple(open_files), destination, run, *_later_facts(later))
+                kept = cls(state, tuple(closed_files), tuple(open_files), destination, run, *_later_facts(later))
+                return checked_progress(kept)
             case _:
                 raise UnreadableProgress("it lacks one of state, closed, open, destination and closing")
+
+
+def checked_progress(kept: Progress) -> Progress:
+    """Return ``kept``, read from a place where others may have written; raises :class:`UnreadableProgress`.
+
+    Names become names of files, and texts come to a terminal.
+    """
+    if not all(is_run_name(name) for name in (kept.closing, kept.begun_by) if name):
+        raise UnreadableProgress("it has a closing or begun_by that is not the name of a run")
+    if kept.named_rows < 0:
+        raise UnreadableProgress("it has named_rows below zero")
+    if not all(text.isprintable() and len(text) <= _LONGEST_PATH for text in (kept.destination, kept.file_format)):
+        raise UnreadableProgress("it has a destination or file_format that is not a line of text")
+    return kept
+
+
+def is_run_name(text: str) -> bool:
+    """Return whether ``text`` can be the name of a run or of its manifest, and so of a file."""
+    return _RUN_NAME.fullmatch(text) is not None
+
+
+def file_name(text: str) -> str:
+    """Return ``text``, an organization id or an object's API name; raises :class:`UnreadableProgress` for others."""
+    if not _FILE_NAME.fullmatch(text):
+        raise UnreadableProgress(f"{text[:80]!a} is not the name of an object or an organization")
+    return text
+
+
+def _is_path(text: str) -> bool:
+    parts = text.split("/")
+    return len(text) <= _LONGEST_PATH and _PATH.fullmatch(text) is not None and not {".", ".."} & set(parts)
 
 
 def _later_facts(payload: Mapping[object, object]) -> tuple[str, int, str]:

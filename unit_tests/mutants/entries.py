@@ -439,6 +439,27 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     # 1.5: records
     Mutant(
+        rule="A pattern takes time in proportion to its text",
+        file="pages/cells.py",
+        old=r"(?:\d+(?:\.\d*)?|\.\d+)",
+        new=r"(?:\d+\.?\d*|\.\d+)",
+        tests=("test_patterns.py::test_a_pattern_takes_twice_the_steps_for_twice_the_text",),
+    ),
+    Mutant(
+        rule="A lock that leads elsewhere is not written to",
+        file="registries/durable_files.py",
+        old="os.O_NOFOLLOW | os.O_NONBLOCK",
+        new="os.O_NONBLOCK",
+        tests=("test_local_state.py::test_a_lock_that_leads_elsewhere_is_refused_and_its_target_left_alone",),
+    ),
+    Mutant(
+        rule="What a registry holds is checked before it names a file",
+        file="registries/state.py",
+        old="return checked_progress(kept)",
+        new="return kept",
+        tests=("test_state.py::test_anything_else_is_refused",),
+    ),
+    Mutant(
         rule="Only an empty cell is null",
         file="pages/records.py",
         old="            if not cell:\n",
