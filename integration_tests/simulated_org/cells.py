@@ -25,6 +25,7 @@ _WORDS = (
     "renewal", "follow up", 'said "maybe"', "N/A", "urgent, really", "line one\nline two", "carriage\r\nreturn",
     "déjà vu", "no comment", "budget; approved", "call back", "0042",
 )  # fmt: skip
+_NEVER_NULL = ("DurableId", "EventIdentifier")  # they tell rows apart, whatever describe says of them
 _DAYS = 4 * 365
 _LONGEST_TEXT = 131_072  # of a long text area; such fields hold texts of a few thousand characters
 _NULL_SHARE = 0.15
@@ -39,7 +40,7 @@ def cell_maker(field: Field, declared: SObject, until: datetime, targets: Callab
     if field.kind == "compound":
         return lambda n, rng: None
     make = _maker(field, declared, until, targets)
-    if not field.nillable:
+    if not field.nillable or field.name in _NEVER_NULL:
         return make
     return lambda n, rng: None if rng.random() < _NULL_SHARE else make(n, rng)
 

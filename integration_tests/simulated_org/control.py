@@ -7,7 +7,8 @@ Every public method takes and gives JSON values only, so the same method serves 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from integration_tests.simulated_org.clock import csv_stamp
@@ -17,6 +18,7 @@ from integration_tests.simulated_org.csv_text import CsvForm
 from integration_tests.simulated_org.events import EVENTS
 from integration_tests.simulated_org.faults import Fault
 from integration_tests.simulated_org.fields import parse_field
+from integration_tests.simulated_org.formulas import Formula
 from integration_tests.simulated_org.ids import record_id
 from integration_tests.simulated_org.jobs import COMPLETE, TERMINAL, QueryJob
 from integration_tests.simulated_org.objects import declare
@@ -34,6 +36,14 @@ class Control(RowControl):
         self._org.object(object)
         self._org.schema.add_field(object, parse_field(declaration), self._org.clock.now())
         self._org.object(object)
+
+    def add_formula(
+        self, object: str, declaration: str, sql: str, shown: str | None = None, reads: Sequence[str] = ()
+    ) -> None:
+        """Add a calculated field: SQL over `{row}`, `{today}`, `{now}` and the objects it reads."""
+        formula = Formula(sql, shown, tuple(reads))
+        field = replace(parse_field(declaration), calculated=True, formula=formula)
+        self._org.schema.add_field(object, field, self._org.clock.now())
 
     def remove_field(self, object: str, field: str) -> None:
         """Remove a field: describe no longer shows it, SOQL answers INVALID_FIELD."""

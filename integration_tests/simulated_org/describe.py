@@ -118,7 +118,7 @@ def describe_field(field: Field) -> dict[str, Any]:
         "aggregatable": field.filterable,
         "byteLength": field.length * 3 if text else 0,
         "calculated": field.calculated,
-        "calculatedFormula": "TODAY()" if field.calculated and field.custom else None,
+        "calculatedFormula": _formula(field),
         "caseSensitive": field.type == "id",
         "compoundFieldName": field.compound,
         "createable": writable,
@@ -150,6 +150,12 @@ def describe_field(field: Field) -> dict[str, Any]:
         "updateable": writable,
     }
     return dict(sorted(described.items()))
+
+
+def _formula(field: Field) -> str | None:
+    if field.formula is not None:
+        return field.formula.shown
+    return "TEXT(Text__c)" if field.calculated and field.custom else None
 
 
 def _choice(value: str) -> dict[str, Any]:

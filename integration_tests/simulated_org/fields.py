@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
+from integration_tests.simulated_org.formulas import Formula
+
 Kind = Literal["text", "id", "boolean", "number", "date", "datetime", "time", "compound", "base64", "complex"]
 
 
@@ -70,12 +72,18 @@ class Field:
     choices: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     relationship: str | None = None
+    formula: Formula | None = None  # worked out at every read; else a calculated field is as static as the others
     filter_lies: bool = False  # describe says filterable, the query is refused all the same
 
     @property
     def kind(self) -> Kind:
         """The family of values that SOQL and the serializers care about."""
         return TYPES[self.type].kind
+
+    @property
+    def stored(self) -> bool:
+        """Whether rows hold a cell of the field."""
+        return self.kind != "compound" and self.formula is None
 
     @property
     def custom(self) -> bool:

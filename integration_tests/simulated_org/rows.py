@@ -164,6 +164,8 @@ class RowChanges:
         new_id = EMPTY_ID if declared.empty_ids else record_id(declared.prefix, number)
         complete: dict[str, str | None] = {"Id": new_id}
         for field in declared.fields:
+            if field.formula is not None:
+                continue
             if field.kind == "boolean" and not field.nillable:
                 complete[field.name] = "false"
             elif field.name in _STAMPS:
@@ -177,6 +179,8 @@ class RowChanges:
         field = declared.field(name)
         if field is None:
             raise ValueError(f"{declared.name} has no field {name}")
+        if field.formula is not None:
+            raise ValueError(f"{declared.name}.{field.name} is calculated")
         return field
 
     def chosen(self, declared: SObject, ids: Sequence[str] | None, where: str | None) -> list[str]:

@@ -33,6 +33,7 @@ class OrgSettings:
     ties: int = 3_000  # rows of Ties__c, all with one SystemModstamp
     uneven_rows: int = 2_086  # rows of Uneven__c, whose Ids lie as recorded: 13 in one half of their range
     wide_fields: int = 520  # fields of Wide__c
+    formula_objects: bool = False  # Project__c and ProjectJob__c, whose formulas change without any stamp
     keyless_objects: bool = False  # event stores and virtual objects, whose rows all have the empty Id
     extra_objects: int = 0  # small generated custom objects: Extra0001__c …
     bench_rows: int = 0  # rows of Bench__c; the object exists only above zero

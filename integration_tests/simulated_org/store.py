@@ -155,7 +155,7 @@ class RowStore:
         return connection
 
     def _create(self, declared: SObject) -> None:
-        names = [field.name for field in declared.fields if field.kind != "compound"]
+        names = [field.name for field in declared.fields if field.stored]
         names += [name for name in HIDDEN_COLUMNS if name not in names]
         key = None if declared.empty_ids else "Id"
         keyed = [f'"{name}" TEXT PRIMARY KEY' if name == key else f'"{name}" TEXT' for name in names]
@@ -166,7 +166,7 @@ class RowStore:
         known = self._columns[declared.name]
         lower = {name.lower() for name in known}
         for field in declared.fields:
-            if field.kind != "compound" and field.name.lower() not in lower:
+            if field.stored and field.name.lower() not in lower:
                 self._connection.execute(f'ALTER TABLE "{declared.name}" ADD COLUMN "{field.name}" TEXT')
                 known.append(field.name)
                 self._changed(declared)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from integration_tests.simulated_org.catalog import awkward, filtered, keyless, special, standard
+from integration_tests.simulated_org.catalog import awkward, calculated, filtered, keyless, special, standard
 from integration_tests.simulated_org.ids import ALPHABET
 from integration_tests.simulated_org.objects import SObject, declare
 from integration_tests.simulated_org.settings import OrgSettings
@@ -39,6 +39,7 @@ def build_catalog(settings: OrgSettings) -> list[SObject]:
         *standard.standard_objects(),
         *awkward.awkward_objects(),
         *special.cursor_variants(),
+        *(calculated.calculated_objects() if settings.formula_objects else ()),
         _wide(settings.wide_fields),
         *special.refused_by_bulk(),
         *filtered.filter_required(),

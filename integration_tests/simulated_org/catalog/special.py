@@ -96,6 +96,7 @@ def cursor_variants() -> list[SObject]:
             "ContentDocumentId reference(ContentDocument:ContentDocument) required",
             volume=30,
         ),
+        declare("Document", "015", "Name string(255) required name; Body base64; BodyLength int(9,0)", volume=8),
         declare("ContentDocument", "069", "Title string(255) required name; FileType string(20)", volume=20),
         declare(
             "Region__mdt",
@@ -161,7 +162,6 @@ def refused_by_bulk() -> list[SObject]:
         _refused("RecentlyViewed", "0R2", entity),
         _refused("AccountFeed", "0D5", entity),
         _refused("Attachment", "00A", entity, _ATTACHMENT),
-        _refused("Document", "015", entity, "Name string(255) required name; Body base64; BodyLength int(9,0)"),
         _refused("Config__Tag", "a0T", opaque),
         _refused("AssetTokenEvent", "0R3", API_ERRORS["API_ERROR"]),
         _refused("OrgWideRole", "0R4", API_ERRORS["API_ERROR/view_all"]),

@@ -74,7 +74,7 @@ def compile_query(query: Query, context: QueryContext) -> CompiledQuery:
         raise ApiError(400, "MALFORMED_QUERY", f"SOQL statements cannot be longer than {_MAX_STATEMENT} characters.")
     declared = _object(query, context)
     _refuse_clauses(query, context)
-    scope = Scope(query, declared, context.find)
+    scope = Scope(query, declared, context.find, context.now)
     columns, count_only, aggregate = _columns(query, declared, scope, context)
     writer = ConditionWriter(query.text, scope, context.now)
     where = _where(query, declared, context, writer)

@@ -176,7 +176,9 @@ class ConditionWriter:
 
 def _comparable(left: Resolved) -> str:
     return (
-        f"CAST({left.sql} AS REAL)" if left.field.kind == "number" and left.sql.startswith(("t", "COAL")) else left.sql
+        f"CAST({left.sql} AS REAL)"
+        if left.field.kind == "number" and left.sql.startswith(("t", "COAL", "("))
+        else left.sql
     )
 
 

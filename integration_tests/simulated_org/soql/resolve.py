@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from integration_tests.simulated_org.errors import ApiError
 from integration_tests.simulated_org.fields import Field
@@ -38,9 +39,10 @@ class _Table:
 class Scope:
     """The tables of one query: the object itself and the parents that its paths walk to."""
 
-    def __init__(self, query: Query, base: SObject, find: Callable[[str], SObject | None]) -> None:
+    def __init__(self, query: Query, base: SObject, find: Callable[[str], SObject | None], now: datetime) -> None:
         self._query = query
         self._find = find
+        self._now = now
         self._base = _table(base, "t0")
         self._parents: dict[tuple[str, ...], tuple[str, list[_Table]]] = {}
         self.joins: list[str] = []
@@ -132,6 +134,12 @@ class Scope:
             joined.append(_table(declared, alias))
         return joined
 
+    def _cell(self, table: _Table, field: Field) -> str:
+        if field.formula is None:
+            return f'{table.alias}."{field.name}"'
+        self.declared += [read for read in map(self._find, field.formula.reads) if read is not None]
+        return field.formula.expression(table.alias, self._now)
+
     def _leaf(self, tables: list[_Table], name: str, prefix: str, path: Path) -> Resolved:
         if len(tables) > 1 and name.lower() == "type":
             cases = " ".join(f"WHEN {one.alias}.\"Id\" IS NOT NULL THEN '{one.declared.name}'" for one in tables)
@@ -145,7 +153,7 @@ class Scope:
                 "to append the '__c' after the custom field name. Please reference your WSDL or the describe call for "
                 "the appropriate names.",
             )
-        columns = [f'{one.alias}."{field.name}"' for one, field in found if field.kind != "compound"]
+        columns = [self._cell(one, field) for one, field in found if field.kind != "compound"]
         field = found[0][1]
         sql = columns[0] if len(columns) == 1 else f"COALESCE({','.join(columns)})" if columns else "NULL"
         return Resolved(field, prefix + field.name, sql)
