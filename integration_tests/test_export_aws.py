@@ -159,7 +159,7 @@ def test_a_changed_schema_reaches_the_event_bus(task: Task, org: SimulatedOrg, a
     detail = event["detail"]
     assert (detail["object"], detail["breaking"], detail["compared_with_version"]) == ("Account", True, 1)
     assert detail["fields"] == [
-        {"field": "Industry", "change": "lost to field security", "before": "picklist", "after": "", "breaking": True}
+        {"field": "Industry", "change": "removed or hidden", "before": "picklist", "after": "", "breaking": True}
     ]
     drift = [json.loads(line) for line in done.stderr.splitlines() if '"schema_drift"' in line]
     assert [line["drift"] for line in drift] == [detail]

@@ -63,6 +63,60 @@ def test_an_object_is_read_in_describes_words():
     assert not fields["HiddenAt__c"].filterable
 
 
+def recorded(name: str, field_type: str, **facts: object) -> dict[str, object]:
+    """A field with the flags that real orgs show for it."""
+    return {"name": name, "label": name, "type": field_type, "filterable": True, "nillable": True, **facts}
+
+
+def test_recorded_flags_leave_out_compounds_and_nothing_else():
+    """An address can be filtered, an int has no precision, and names of compounds stand at fields that Bulk selects."""
+    sobject = parse_describe(
+        {
+            "name": "Account",
+            "fields": [
+                recorded("Id", "id"),
+                recorded("Name", "string", compoundFieldName="Name"),
+                recorded("BillingAddress", "address", queryByDistance=True, createable=False),
+                recorded("BillingCity", "string", compoundFieldName="BillingAddress"),
+                recorded("NumberOfEmployees", "int", precision=0, digits=8),
+                recorded("FiscalQuarter", "int", precision=0, digits=8, compoundFieldName="Fiscal"),
+                recorded("FiscalYear", "int", precision=0, digits=8, compoundFieldName="Fiscal"),
+                recorded("Fiscal", "string", compoundFieldName=None),
+            ],
+        }
+    )
+    assert [one.field for one in sobject.left_out] == ["BillingAddress"]
+    assert [field.name for field in sobject.fields] == [
+        "Id",
+        "Name",
+        "BillingCity",
+        "NumberOfEmployees",
+        "FiscalQuarter",
+        "FiscalYear",
+        "Fiscal",
+    ]
+    assert json_schema(sobject)["properties"]["FiscalQuarter"]["type"] == ["null", "integer"]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Name\x1b[2J", "Name\ufffd[2J"),
+        ("lone \ud800 half", "lone \ufffd half"),
+        (" two\n lines\u2028", "two lines"),
+        ("\u202etxt.exe", "\ufffdtxt.exe"),
+        ("Größe 売上", "Größe 売上"),
+    ],
+)
+def test_labels_and_help_texts_can_be_shown_and_written(written, shown):
+    entry = {"name": "F", "type": "string", "label": written, "inlineHelpText": written}
+    sobject = parse_describe({"name": "A", "label": written, "fields": [entry]})
+    schema = json_schema(sobject)
+    assert schema["description"].startswith(f"{shown} (standard object).")
+    assert schema["properties"]["F"]["description"] == f"{shown}. {shown}."
+    json.dumps(schema, ensure_ascii=False).encode()
+
+
 def test_fields_keep_describes_order():
     assert [field.name for field in sample("AccountHistory").fields] == [
         "Id",

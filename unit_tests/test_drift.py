@@ -29,7 +29,7 @@ def changes(before: tuple[FieldSchema, ...], after: tuple[FieldSchema, ...]) -> 
     [
         ((NAME,), (NAME, AMOUNT), [("Amount__c", ChangeKind.ADDED, False)]),
         ((NAME, AMOUNT), (NAME,), [("Amount__c", ChangeKind.REMOVED, True)]),
-        ((NAME, AMOUNT), (AMOUNT,), [("Name", ChangeKind.LOST_TO_FIELD_SECURITY, True)]),
+        ((NAME, AMOUNT), (AMOUNT,), [("Name", ChangeKind.REMOVED, True)]),
         ((AMOUNT,), (replace(AMOUNT, type="string"),), [("Amount__c", ChangeKind.RETYPED, True)]),
         ((NAME,), (replace(NAME, type="picklist"),), [("Name", ChangeKind.RETYPED, False)]),
         ((AMOUNT,), (replace(AMOUNT, type="double"),), [("Amount__c", ChangeKind.RETYPED, False)]),
@@ -50,7 +50,7 @@ def changes(before: tuple[FieldSchema, ...], after: tuple[FieldSchema, ...]) -> 
         (
             (NAME,),
             (replace(NAME, name="Name__c"),),
-            [("Name", ChangeKind.LOST_TO_FIELD_SECURITY, True), ("Name__c", ChangeKind.ADDED, False)],
+            [("Name", ChangeKind.REMOVED, True), ("Name__c", ChangeKind.ADDED, False)],
         ),
     ],
 )

@@ -135,6 +135,12 @@ def test_an_object_of_which_nothing_is_said_can_be_queried():
     assert [listing.queryable for listing in rest_api.parse_sobjects(payload)] == [True, False, False]
 
 
+@pytest.mark.parametrize("name", [None, 5, "", "Account?", "../limits", "A\x1b[2J", "A\ud800", "Größe"])
+def test_an_object_without_an_api_name_makes_the_answer_unreadable(name):
+    with pytest.raises(UnreadableBody, match="no API name"):
+        rest_api.parse_sobjects({"sobjects": [{"name": "Account"}, {"name": name}]})
+
+
 def test_an_org_may_show_no_object():
     assert rest_api.parse_sobjects({"sobjects": []}) == ()
 

@@ -168,7 +168,7 @@ def json_schema(sobject: SObject, cursor: Cursor | None = None) -> dict[str, Any
 def stream_description(sobject: SObject, cursor: Cursor | None) -> str:
     """What a user should know of the object: its label, what incremental syncs see, what is missing."""
     kind = "custom object" if sobject.custom else "standard object"
-    sentences = [f"{sobject.label} ({kind}).", _cursor_sentence(cursor)]
+    sentences = [f"{' '.join(sobject.label.split())} ({kind}).", _cursor_sentence(cursor)]
     if sobject.left_out:
         missing = ", ".join(one.field for one in sobject.left_out)
         sentences.append(f"Not read, because Bulk queries cannot return it: {missing}.")
@@ -219,8 +219,11 @@ def _name(entry: Mapping[str, object]) -> str:
 
 
 def _text(entry: Mapping[str, object], key: str) -> str | None:
+    """The text, in characters that can be shown and written; None where there is nothing but blanks."""
     value = entry.get(key)
-    return value if isinstance(value, str) and value.strip() else None
+    if not isinstance(value, str) or not value.strip():
+        return None
+    return "".join(char if char.isprintable() or char.isspace() else "\ufffd" for char in value)
 
 
 def _flag(entry: Mapping[str, object], key: str, *, default: bool) -> bool:

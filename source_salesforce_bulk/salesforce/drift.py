@@ -14,15 +14,12 @@ from enum import Enum
 from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.field_types import ARROW_TYPES, field_type
 
-_CUSTOM = "__"  # only what an admin made has a suffix such as __c
-
 
 class ChangeKind(Enum):
     """What happened to a field."""
 
     ADDED = "added"
-    REMOVED = "removed"
-    LOST_TO_FIELD_SECURITY = "lost to field security"
+    REMOVED = "removed or hidden"
     RETYPED = "retyped"
     LENGTH = "length changed"
     PRECISION = "precision changed"
@@ -141,10 +138,9 @@ def _changes(old: FieldSchema | None, new: FieldSchema | None) -> Iterator[Chang
     if old is None and new is not None:
         yield Change(new.name, ChangeKind.ADDED, "", new.type, breaking=False)
     elif new is None and old is not None:
-        # Nobody can delete a standard field: where one is gone, this user may no longer see it. A custom one may have
-        # been deleted or hidden; describe does not tell the two apart.
-        kind = ChangeKind.REMOVED if _CUSTOM in old.name else ChangeKind.LOST_TO_FIELD_SECURITY
-        yield Change(old.name, kind, old.type, "", breaking=True)
+        # Describe does not show whether it was deleted or hidden by field-level security. Standard fields go, too: with
+        # a feature that is switched off, or a release.
+        yield Change(old.name, ChangeKind.REMOVED, old.type, "", breaking=True)
     elif old is not None and new is not None:
         yield from _changes_of(old, new)
 

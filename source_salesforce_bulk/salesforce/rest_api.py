@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from source_salesforce_bulk.salesforce.soql import check_name
 from source_salesforce_bulk.salesforce.wire import ApiRequest, Operation, UnreadableBody, whole_number
 
 _ROOT = "/services/data"
@@ -136,10 +137,12 @@ def _entries(payload: object, key: str) -> Iterator[Mapping[str, object]]:
 
 def _listing(entry: Mapping[str, object]) -> ObjectListing:
     name = entry.get("name")
-    if not isinstance(name, str) or not name:
-        raise UnreadableBody("an object of the answer has no name")
+    try:
+        checked = check_name(name if isinstance(name, str) else "")
+    except ValueError as error:
+        raise UnreadableBody("an object of the answer has no API name") from error
     return ObjectListing(
-        name=name,
+        name=checked,
         queryable=entry.get("queryable", True) is True,
         hidden=entry.get("deprecatedAndHidden") is True,
         retrieveable=entry.get("retrieveable") is not False,
