@@ -239,6 +239,34 @@ def test_starting_over_ends_the_jobs_of_the_state_that_it_gives_up(org: Simulate
     assert_every_row_once(exporter.rows, org, "Contact")
 
 
+def test_one_object_is_read_from_its_beginning_and_the_others_go_on(org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = Exporter(org, tmp_path)
+    exporter.run(["Account", "Contact"])
+    result = exporter.run(["Account", "Contact"], wish=Wish(full=frozenset({"account"})))
+    rows = {outcome.object_name: outcome.rows for outcome in result.outcomes}
+    assert rows == {"Account": len(GroundTruth(org).records("Account")), "Contact": 0}
+    assert exporter.failure(["Account"], wish=Wish(full=frozenset({"acount"}))).consequence is Consequence.CONFIG
+
+
+def test_what_has_changed_since_a_moment_is_read_again(org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = Exporter(org, tmp_path)
+    exporter.run(["Contact"])
+    org.control.advance_clock(86400)
+    changed = [row["Id"] for row in org.control.rows("Contact")[:7]]
+    org.control.update("Contact", {"LastName": "Changed"}, ids=changed)
+    org.control.advance_clock(7200)
+    exporter.run(["Contact"])
+    org.control.advance_clock(60)
+
+    done = exporter.script(["Contact"], "--since", "2026-11-25T00:00:00Z", "--run-id", "again")
+    assert done.returncode == 0, done.stderr
+    again = json.loads((exporter.destination / "_manifests" / "again.json").read_bytes())
+    assert again["objects"][0]["rows"] == 7
+    wrong = exporter.script(["Contact"], "--since", "yesterday")
+    assert wrong.returncode == 2
+    assert '--since \\"yesterday\\" is not a date' in wrong.stderr
+
+
 def test_clean_up_goes_on_behind_a_step_that_fails(org: SimulatedOrg, tmp_path: Path) -> None:
     exporter = Exporter(org, tmp_path)
     result = exporter.run(["Account", "Contact"], states=_Unreachable(tmp_path / "state"))

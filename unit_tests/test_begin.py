@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from source_salesforce_bulk.export.begin import Target, Wish, adopted, all_objections, objection
-from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER
+from source_salesforce_bulk.export.begin import Target, Wish, adopted, all_objections, objection, set_back, unknown_full
+from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, StateError
 from source_salesforce_bulk.registries.state import DataFile, Progress
 
 HERE = Target("s3://lake/salesforce", "parquet")
@@ -89,3 +91,35 @@ def test_several_objects_are_one_sentence_and_a_list():
     many = {f"Object{number:02}__c": f"Object{number:02}__c: no." for number in range(14)}
     assert all_objections(many).startswith("Object00__c: no. The same goes for Object01__c, Object02__c")
     assert all_objections(many).endswith("Object10__c and 3 more.")
+
+
+@pytest.mark.parametrize(
+    ("since", "reached"),
+    [(1, "2026-11-01T00:00:00.000Z"), (23, "2026-11-23T00:00:00.000Z"), (29, STATE["SystemModstamp"])],
+)
+def test_since_sets_a_state_back_and_never_ahead(since, reached):
+    state = {**STATE, "resume": [{"job": "750A"}]}
+    assert set_back(state, "SystemModstamp", datetime(2026, 11, since, tzinfo=UTC)) == {
+        "SystemModstamp": reached,
+        "scope": "sha256:x",
+    }
+
+
+def test_since_is_the_beginning_where_nothing_was_read():
+    assert set_back({}, "SystemModstamp", datetime(2026, 11, 1, tzinfo=UTC)) == {
+        "SystemModstamp": "2026-11-01T00:00:00.000Z"
+    }
+
+
+def test_since_does_not_guess_what_a_damaged_state_means():
+    with pytest.raises(StateError, match="SystemModstamp is not an instant"):
+        set_back({"SystemModstamp": "yesterday"}, "SystemModstamp", datetime(2026, 11, 1, tzinfo=UTC))
+
+
+def test_an_object_to_be_started_over_is_one_of_the_run():
+    wish = Wish(full=frozenset({"account", "contcat"}))
+    assert wish.starts_over("Account")
+    assert not wish.starts_over("Lead")
+    assert unknown_full(wish, ["Account", "Contcat"]) is None
+    said = unknown_full(wish, ["Account", "Contact"])
+    assert said == "--full contcat: the run has no such object. Did you mean Contact? Nothing was begun."

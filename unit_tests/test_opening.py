@@ -47,7 +47,7 @@ def opening(out: LocalDestination, run_id: str = "r1", **wish: bool) -> Opening:
 
 def test_a_manifest_that_was_never_written_is_declared_abandoned(tmp_path, out):
     with leased(tmp_path, Progress(STATE, (FILE,), (), out.url, "r0", "parquet")) as held:
-        progress, _ = opening(out).open("Account", held)
+        progress, _ = opening(out).open("Account", "SystemModstamp", held)
     assert (progress.closed, progress.closing, progress.named_rows) == ((FILE,), None, 0)
     assert out.manifest("r0") == {"run_id": "r0", "status": "abandoned", "objects": []}
 
@@ -55,27 +55,27 @@ def test_a_manifest_that_was_never_written_is_declared_abandoned(tmp_path, out):
 def test_files_that_a_dead_runs_manifest_names_count_as_named(tmp_path, out):
     out.create_manifest("r0.2", {"run_id": "r0", "objects": [{"object": "Account", "files": [{"path": PATH}]}]})
     with leased(tmp_path, Progress(STATE, (FILE,), (), out.url, "r0.2", "parquet", 5)) as held:
-        progress, _ = opening(out).open("Account", held)
+        progress, _ = opening(out).open("Account", "SystemModstamp", held)
     assert (progress.closed, progress.closing, progress.named_rows) == ((), None, 15)
     assert kept(tmp_path) == progress
 
 
 def test_starting_over_gives_the_old_state_up_and_happens_once_in_a_run(tmp_path, out):
     with leased(tmp_path, Progress(STATE, (FILE,), (), "file:///elsewhere", None, "jsonl", 5)) as held:
-        progress, given_up = opening(out, start_over=True).open("Account", held)
+        progress, given_up = opening(out, start_over=True).open("Account", "SystemModstamp", held)
         assert given_up == STATE
         assert progress == kept(tmp_path) == Progress(destination=out.url, file_format="parquet", begun_by="r1")
         held.commit(Progress(STATE, (), (), out.url, None, "parquet", 5, "r1"))
-        progress, given_up = opening(out, start_over=True).open("Account", held)
+        progress, given_up = opening(out, start_over=True).open("Account", "SystemModstamp", held)
         assert (progress.state, given_up) == (STATE, {}), "a second attempt of the run goes on"
-        progress, given_up = opening(out, "r2", start_over=True).open("Account", held)
+        progress, given_up = opening(out, "r2", start_over=True).open("Account", "SystemModstamp", held)
         assert (progress.state, given_up) == ({}, STATE)
 
 
 def test_another_destination_is_refused_before_anything_changes(tmp_path, out):
     before = Progress(STATE, (), (), "file:///elsewhere", None, "parquet", 5)
     with leased(tmp_path, before) as held, pytest.raises(ExportFailed, match="file:///elsewhere") as caught:
-        opening(out).open("Account", held)
+        opening(out).open("Account", "SystemModstamp", held)
     assert caught.value.consequence is Consequence.CONFIG
     assert kept(tmp_path) == before
 
@@ -84,5 +84,5 @@ def test_one_folder_spelled_differently_is_one_folder(tmp_path, out):
     (tmp_path / "link").symlink_to(tmp_path / "out")
     for spelled in (f"{out.url}/", (tmp_path / "link").as_uri(), (tmp_path / "x").as_uri() + "/../out"):
         with leased(tmp_path, Progress(STATE, (), (), spelled, None, "parquet", 5)) as held:
-            progress, _ = opening(out).open("Account", held)
+            progress, _ = opening(out).open("Account", "SystemModstamp", held)
         assert progress.destination == out.url

@@ -34,6 +34,12 @@ def test_a_disk_means_the_same_for_a_page_as_for_a_file_of_the_export(number):
     assert failed.consequence is page_not_kept(error).consequence
 
 
+def test_a_full_disk_is_named_by_the_file_that_it_should_hold():
+    failed = storage_failure(OSError(errno.ENOSPC, "No space left on device", "/data/out/Account/x.parquet"), "Account")
+    assert failed is not None
+    assert "the disk that holds /data/out/Account/x.parquet" in failed.message
+
+
 def test_too_many_open_files_are_not_blamed_on_a_path():
     failed = storage_failure(OSError(errno.EMFILE, "Too many open files", "/tmp/page"), "Account")
     assert failed is not None

@@ -7,11 +7,14 @@ user has to say which of the two is meant: the old destination, or all rows agai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER
+from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, StateError
 from source_salesforce_bulk.registries.state import Progress
+from source_salesforce_bulk.salesforce.object_hints import nearest
+from source_salesforce_bulk.salesforce.soql import format_instant, parse_instant
 
 _NAMES_SHOWN = 10
 _NOTHING: Mapping[str, object] = {}
@@ -29,11 +32,18 @@ class Target:
 class Wish:
     """What the user asks of a run beyond going on where the last one stopped.
 
+    ``full`` are objects to be started over, in lower case. ``since`` is the instant from which rows are read again.
     ``continue_here`` accepts a destination that the state does not know, because its files were moved there.
     """
 
     start_over: bool = False
     continue_here: bool = False
+    full: frozenset[str] = frozenset()
+    since: datetime | None = None
+
+    def starts_over(self, name: str) -> bool:
+        """Whether an object is read from its beginning."""
+        return self.start_over or name.lower() in self.full
 
 
 def objection(name: str, progress: Progress, target: Target, wish: Wish, *, holds_files: bool) -> str | None:
@@ -41,7 +51,7 @@ def objection(name: str, progress: Progress, target: Target, wish: Wish, *, hold
 
     ``progress.destination`` is spelled as ``target.url`` is. ``holds_files``: the target has files of the object.
     """
-    if wish.start_over or not belongs_somewhere(progress):
+    if wish.starts_over(name) or not belongs_somewhere(progress):
         return None
     if progress.destination != target.url:
         awaited = bool(progress.closed or progress.open)
@@ -58,6 +68,30 @@ def belongs_somewhere(progress: Progress) -> bool:
     if not progress.destination or (progress.state == _NOTHING and not progress.rows):
         return False
     return progress.state != COMPLETE_MARKER or bool(progress.closed or progress.open)
+
+
+def set_back(state: Mapping[str, object], cursor_field: str, since: datetime) -> dict[str, object]:
+    """The state from which rows are read again that have changed ``since``; never later than the one there is.
+
+    Its jobs are left out: what they read is part of what is read again. Raises ``StateError`` where it is damaged.
+    """
+    known = state.get(cursor_field)
+    try:
+        reached = parse_instant(known) if isinstance(known, str) else since
+    except ValueError as error:
+        raise StateError(f"its {cursor_field} is not an instant like 2026-11-23T02:00:00.000Z") from error
+    scope = {"scope": state["scope"]} if "scope" in state else {}
+    return {cursor_field: format_instant(min(since, reached)), **scope}
+
+
+def unknown_full(wish: Wish, names: Sequence[str]) -> str | None:
+    """A sentence on a name of ``--full`` that is not among the run's objects; None where all are."""
+    known = {name.lower() for name in names}
+    for wanted in sorted(wish.full - known):
+        near = nearest(wanted, names)
+        hint = f" Did you mean {near}?" if near else ""
+        return f"--full {wanted}: the run has no such object.{hint} Nothing was begun."
+    return None
 
 
 def all_objections(found: Mapping[str, str]) -> str:

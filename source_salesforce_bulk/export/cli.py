@@ -167,6 +167,12 @@ def plan(stop: Stop, /, **options: Any) -> int:
     option("--run-id", metavar="ID", help="The same id again continues a run. Default: UTC time and six characters."),
     option("--metrics", default="none", show_default=True, metavar="none|emf|json:PATH", help="Where metrics go."),
     click.option("--start-over", is_flag=True, help="Read every row again, whatever the state says."),
+    click.option(
+        "--full", multiple=True, type=shared.ObjectPattern(), metavar="OBJECT", help="Start this object over."
+    ),
+    click.option(
+        "--since", metavar="DATETIME", help="Read again what has changed since, as far as the state is later."
+    ),
     option("--continue-here", is_flag=True, help="Go on although the files were moved to this --destination."),
     shared.json_option,
 )

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from source_salesforce_bulk.registries.durable_files import create_file, sync_file, sync_folder
+from source_salesforce_bulk.registries.durable_files import create_file, naming, sync_file, sync_folder
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -98,7 +98,7 @@ class LocalDestination:
         """See :class:`Destination`."""
         target = self._folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as beside:
+        with naming(target), tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as beside:
             # The spool may lie on another file system, from which nothing can be moved in one step.
             whole = Path(shutil.move(file, Path(beside) / "part"))
             sync_file(whole)

@@ -16,6 +16,7 @@ from typing import Literal
 
 import click
 
+from source_salesforce_bulk.config_values import ConfigError, parse_start_date
 from source_salesforce_bulk.export import places
 from source_salesforce_bulk.export.aws_clients import aws_client
 from source_salesforce_bulk.export.begin import Wish
@@ -57,6 +58,8 @@ class ExportOptions:
     metrics: str
     start_over: bool = False
     continue_here: bool = False
+    full: Sequence[str] = ()
+    since: str | None = None
     as_json: bool = False
     logs: LogOptions = field(default_factory=LogOptions)
 
@@ -107,6 +110,7 @@ class _Command:
         if not _RUN_ID.fullmatch(session.run_id):
             text = "--run-id takes letters, digits, points, dashes and underscores, beginning with a letter or digit."
             raise ExportFailed(Consequence.CONFIG, text)
+        wish = _wish(options)
         self.watch = _schema_watch(options, session)
         watcher = _watcher(options, session)
         page_files, destination = self.make_files(places.destination(options.destination), session.run_id)
@@ -119,7 +123,6 @@ class _Command:
             on_clean_up=session.stop.leaving,
         )
         connection = session.connect(options.config, options.objects)
-        wish = Wish(options.start_over, options.continue_here)
         self.run = ExportRun(connection, where, session.stop.event.is_set, wish)
         with self._ledger(destination):
             try:
@@ -154,6 +157,16 @@ class _Command:
             ],
             run_only=counts_of(metrics.of(None)),
         )
+
+
+def _wish(options: ExportOptions) -> Wish:
+    """What the user asks beyond going on; raises ``ConfigError`` for a date that is not one."""
+    try:
+        since = None if options.since is None else parse_start_date(options.since)
+    except ConfigError as error:
+        raise ConfigError("--since", error.problem, error.remedy) from error
+    full = frozenset(name.lower() for name in options.full)
+    return Wish(options.start_over, options.continue_here, full, since)
 
 
 def _watcher(options: ExportOptions, session: Session) -> Watcher:

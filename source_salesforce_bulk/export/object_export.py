@@ -205,7 +205,7 @@ class ObjectExport:
     def _turns(self) -> Iterator[PageDone | TurnOver]:
         export = self._export
         lease = self._lease = export.states.acquire(organization_key(export.organization_id), self.name, export.run_id)
-        progress, given_up = export.opening.open(self.name, lease)
+        progress, given_up = export.opening.open(self.name, self.readable.cursor_field, lease)
         self._folder = f"{export.run_id}.{lease.taken_from}" if lease.taken_from else export.run_id
         self._nameable = True
         self.outcome.schema_version = export.schemas.check(

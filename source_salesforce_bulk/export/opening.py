@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from source_salesforce_bulk.export.begin import Target, Wish, adopted, objection
+from source_salesforce_bulk.export.begin import Target, Wish, adopted, objection, set_back
 from source_salesforce_bulk.export.destination import Destination, ManifestExists, canonical_url
 from source_salesforce_bulk.export.manifest import abandoned_manifest, files_named
 from source_salesforce_bulk.export.outcomes import ExportFailed
@@ -40,7 +40,7 @@ class Opening:
         holds_files = not progress.rows or self.destination.holds_files(name)
         return objection(name, spelled, self.target, self.wish, holds_files=holds_files)
 
-    def open(self, name: str, lease: Lease) -> tuple[Progress, Mapping[str, object]]:
+    def open(self, name: str, cursor_field: str | None, lease: Lease) -> tuple[Progress, Mapping[str, object]]:
         """The progress to go on from, and the state that was given up for it (else an empty one).
 
         Raises ``ExportFailed`` where the destination is not the object's, and what registry and destination raise.
@@ -48,25 +48,31 @@ class Opening:
         problem = self.objection(name, lease.progress)
         if problem is not None:
             raise ExportFailed(Consequence.CONFIG, problem)
-        progress = self._settled(lease)
-        if self.wish.start_over and progress.begun_by != self.run_id:
+        progress = self._settled(name, lease)
+        if self.wish.starts_over(name) and progress.begun_by != self.run_id:
             fresh = Progress(destination=self.target.url, file_format=self.target.file_format, begun_by=self.run_id)
             lease.commit(fresh)
             self._log(f"{name}: started over; all its rows are read again", name)
             return fresh, progress.state
         spelled = replace(progress, destination=canonical_url(progress.destination))
         progress, news = adopted(name, spelled, self.target)
+        given_up: Mapping[str, object] = {}
+        if self.wish.since is not None and cursor_field is not None and progress.begun_by != self.run_id:
+            given_up = progress.state
+            state = set_back(progress.state, cursor_field, self.wish.since)
+            progress = replace(progress, state=state, open=(), begun_by=self.run_id)
+            self._log(f"{name}: rows changed since {state[cursor_field]} are read again", name)
         if progress != lease.progress:
             lease.commit(progress)
         if news is not None:
             self._log(news, name)
-        return progress, {}
+        return progress, given_up
 
-    def _settled(self, lease: Lease) -> Progress:
+    def _settled(self, name: str, lease: Lease) -> Progress:
         """What is kept, once the manifest that a dead run was about to write is there or never will be."""
         progress = lease.progress
         if progress.closing is None or (
-            self.wish.start_over and canonical_url(progress.destination) != self.target.url
+            self.wish.starts_over(name) and canonical_url(progress.destination) != self.target.url
         ):
             return progress
         manifest = self.destination.manifest(progress.closing)

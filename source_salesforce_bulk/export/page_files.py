@@ -20,6 +20,7 @@ from source_salesforce_bulk.pages.arrow_pages import ArrowPageReader, ArrowRows,
 from source_salesforce_bulk.pages.fetch import Page, PageAddress
 from source_salesforce_bulk.pages.json_cells import json_value
 from source_salesforce_bulk.pages.records import Column, RecordReader
+from source_salesforce_bulk.registries.durable_files import naming
 from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.field_types import field_type
 
@@ -161,7 +162,7 @@ class PageFiles:
     def make(self, page: Page) -> Page:
         """The page with its file. What goes wrong is told by :meth:`take`, where it concerns one object only."""
         try:
-            with self._turn:
+            with self._turn, naming(page.derived):
                 made: PageFile | Exception = self._made_of(page)
         except Exception as error:  # noqa: BLE001 - raised by `take`
             made = error

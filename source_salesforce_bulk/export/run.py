@@ -16,7 +16,7 @@ from functools import partial
 from typing import Protocol
 
 from source_salesforce_bulk.export.attempts import Attempts, read_attempts
-from source_salesforce_bulk.export.begin import Wish, all_objections
+from source_salesforce_bulk.export.begin import Wish, all_objections, unknown_full
 from source_salesforce_bulk.export.destination import Destination, ManifestExists
 from source_salesforce_bulk.export.manifest import build_manifest
 from source_salesforce_bulk.export.missed_objects import missed_outcomes, misspelt, nothing_to_export
@@ -166,7 +166,11 @@ class ExportRun:
         wrong = misspelt(survey, self._is_kept)
         if wrong is not None:
             raise wrong
-        self._check_destination([one.sobject.name for one in survey.objects])
+        names = [one.sobject.name for one in survey.objects]
+        problem = unknown_full(self.wish, names)
+        if problem is not None:
+            raise ExportFailed(Consequence.CONFIG, problem)
+        self._check_destination(names)
         return survey
 
     def _read_attempts(self) -> Attempts:

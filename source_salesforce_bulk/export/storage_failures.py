@@ -26,7 +26,7 @@ def storage_failure(error: BaseException, about: str) -> ExportFailed | None:
 def unusable_state(error: StateError | UnreadableProgress, object_name: str) -> ExportFailed:
     """An object's entry in the registry is damaged or another stream's: nobody but the user can tell which state is."""
     text = f"{object_name}: its state in the registry is of no use: {str(error).rstrip('.')}. "
-    return ExportFailed(Consequence.CONFIG, f"{text}Restore it, or remove it to start over.")
+    return ExportFailed(Consequence.CONFIG, f"{text}Restore it, or start over with `state reset {object_name}`.")
 
 
 def defect(error: BaseException, about: str) -> ExportFailed:
@@ -44,7 +44,8 @@ def defect(error: BaseException, about: str) -> ExportFailed:
 def _disk_failure(error: OSError, about: str) -> ExportFailed:
     kind = disk_kind(error)
     if kind is Kind.NO_DISK_SPACE:
-        text = f"{about}: no space is left on the disk. Nothing is lost; make room, then run again."
+        where = f" that holds {error.filename}" if error.filename else ""
+        text = f"{about}: no space is left on the disk{where}. Nothing is lost; make room, then run again."
     elif kind is Kind.TOO_MANY_FILES:
         text = f"{about}: {MEANINGS[kind].what}. {MEANINGS[kind].guidance}"
     else:
