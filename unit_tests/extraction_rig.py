@@ -12,11 +12,12 @@ from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.planner import begin
 from source_salesforce_bulk.extraction.query_job import JobPolicy
 from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
 from source_salesforce_bulk.extraction.scheduler import SchedulerPolicy
 from source_salesforce_bulk.extraction.stream_state import Mode, StreamState, read_state
-from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental
+from source_salesforce_bulk.extraction.windows import PlannedWindow
 from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.attempts import Caller
@@ -122,14 +123,10 @@ class ExtractionRig:
     ) -> ObjectRun:
         """Begin to read an object from a state as JSON, in the windows that follow from it, or in ``windows``."""
         incoming = read_state(blob, mode, "SystemModstamp", SCOPE)
-        plan = object_plan(name, mode, incoming.state, **changes)
-        if incoming.state.complete:
-            windows = ()
-        elif not windows and mode is Mode.FULL_REFRESH:
-            windows = plan_full_refresh(plan.state, start=None)
-        elif not windows:
-            windows = plan_incremental(plan.state, upper=UPPER, start=None, lookback=plan.lookback).windows
-        run = ObjectRun(plan, self.extraction.add(plan, windows))
+        beginning = begin(object_plan(name, mode, incoming.state, **changes), incoming, lambda: UPPER)
+        if windows:
+            beginning = replace(beginning, windows=tuple(windows))
+        run = ObjectRun(beginning.plan, self.extraction.begin(beginning))
         self.runs.append(run)
         return run
 

@@ -63,7 +63,8 @@ class FakeSalesforce:
     """See the module. ``chance`` names what happens to a request where nothing is scripted for its operation.
 
     ``ahead`` is how far the org's clock differs from ``clock``, ``fast`` how far that of the server which answers an
-    operation is ahead of it, ``creator`` whom the org names as the creator of jobs.
+    operation is ahead of it, ``creator`` whom the org names as the creator of jobs, ``unfilterable`` a field that no
+    query may filter by.
     """
 
     clock: FakeClock
@@ -72,6 +73,7 @@ class FakeSalesforce:
     ahead: timedelta = timedelta(0)
     fast: Mapping[str, timedelta] = field(default_factory=dict)
     creator: str = USER
+    unfilterable: str = ""
     jobs: dict[str, Job] = field(default_factory=dict)
     wrongs: list[str] = field(default_factory=list)
     sent: list[HttpRequest] = field(default_factory=list)
@@ -219,6 +221,8 @@ class FakeSalesforce:
 
     def _create(self, sent: HttpRequest, _: str, fate: str) -> Answer:
         assert isinstance(sent.json, dict)
+        if self.unfilterable and self.unfilterable in sent.json["query"].partition(" WHERE ")[2]:
+            return _error(400, "INVALID_FIELD", f"field '{self.unfilterable}' can not be filtered in a query call")
         match fate:
             case "refused":
                 return _error(400, "INVALID_FIELD")

@@ -170,8 +170,23 @@ def test_abandoned_jobs_are_ended_where_they_are_ours(rig):
     soql = "SELECT Id FROM Account"
     ours = rig.salesforce.add_job("750old000000001AAA", soql, "queryAll")
     theirs = rig.salesforce.add_job("750old000000002AAA", soql, "queryAll", created_by="005A00000099999AAA")
-    run = rig.add("Account", INCREMENTAL)
-    rig.extraction.abandon(run.plan, [(ours.id, "v66.0"), (theirs.id, "v66.0")])
+    points = [
+        {
+            "job": job.id,
+            "locator": None,
+            "page": 0,
+            "rows": 0,
+            "from": None,
+            "to": None,
+            "query": "sha256:x",
+            "id_from": None,
+            "id_to": None,
+            "api_version": "v66.0",
+            "page_size": 3,
+        }
+        for job in (ours, theirs)
+    ]
+    rig.add("Account", INCREMENTAL, {"scope": "sha256:another", "resume": points})
     rig.read_all()
     rig.close()
     assert (ours.deleted, theirs.deleted) == (True, False)

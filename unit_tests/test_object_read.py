@@ -141,15 +141,6 @@ def test_a_job_of_an_earlier_run_goes_on_with_its_own_version_and_size_behind_it
     assert window.walk == Walk(total=None, locator="e", page=5, rows=500)
 
 
-def test_a_job_of_an_earlier_run_whose_query_was_another_is_stale_and_its_window_begins_anew():
-    point = point_of(SECOND, query="sha256:other")
-    read = resumed(point)
-    assert read.stale == [point]
-    window = read.windows[0]
-    assert (window.job.job_id, window.unconfirmed, window.walk) == (None, False, Walk(total=None))
-    assert (window.api_version, window.page_size) == ("v66.0", 50000)
-
-
 def test_jobs_are_created_in_the_order_of_their_windows():
     read = object_read(FIRST, SECOND)
     first, second = read.windows

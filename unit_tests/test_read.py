@@ -376,3 +376,39 @@ def test_the_last_line_of_a_stream_says_what_it_cost(rig, caplog):
     (line,) = [record.getMessage() for record in caplog.records if "complete:" in record.getMessage()]
     for word in ("records processed 5", "batches completed 3", "jobs 1", "errors 0"):
         assert word in line
+
+
+# A cursor that Salesforce does not filter by
+
+
+@pytest.mark.parametrize("states", [{}, {"Account": CURSOR}], ids=["first", "later"])
+def test_a_stream_whose_cursor_cannot_be_filtered_goes_on_in_full_with_a_warning(rig, caplog, states):
+    rig.salesforce.unfilterable = "SystemModstamp"
+    for _ in range(2):
+        messages = rig.read(configured("Account"), configured("Contact", "full_refresh"), states=states)
+        assert [row["Name"] for row in rows_of(messages, "Account")] == [row["Name"] for row in rows(5)]
+        assert statuses_of(messages, "Account") == statuses_of(messages, "Contact") == COMPLETE
+        states = {"Account": states_in(messages, "Account")[-1]}
+        assert states == {"Account": COMPLETE_MARKER}
+    warnings = {record.getMessage() for record in caplog.records if "reads it in full" in record.getMessage()}
+    assert len(warnings) == 1
+    assert "cursor_field in object_overrides" in warnings.pop()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"object_overrides": [{"object": "Account", "cursor_field": "SystemModstamp"}]}, {"start_date": "2026-01-01"}],
+    ids=["the user's cursor", "a start date"],
+)
+def test_a_cursor_that_the_user_needs_and_salesforce_refuses_is_a_config_error_that_names_it(monkeypatch, config):
+    rig = SourceRig(monkeypatch, {"Account": rows(5)}, **config)
+    rig.salesforce.unfilterable = "SystemModstamp"
+    error = errors_in(rig.read(configured("Account")))["Account"]
+    assert error["failure_type"] == "config_error"
+    assert "cursor_field" in error["message"]
+
+
+def test_a_read_in_full_for_want_of_a_filter_keeps_the_selected_fields_and_the_cursor(rig):
+    rig.salesforce.unfilterable = "SystemModstamp"
+    messages = rig.read(configured("Account", properties=["Id"]))
+    assert {tuple(row) for row in rows_of(messages, "Account")} == {("Id", "SystemModstamp")}

@@ -29,7 +29,13 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_salesforce_bulk.airbyte.errors import final_trace, traced, traced_config_error, traced_defect
 from source_salesforce_bulk.airbyte.streams import TURN, BulkStream, Reading, StreamShape, state_message, stream_of
-from source_salesforce_bulk.extraction.catalog import ReadableObject, plan_object, readable_object, selected_fields
+from source_salesforce_bulk.extraction.catalog import (
+    ReadableObject,
+    begin_in_full,
+    plan_object,
+    readable_object,
+    selected_fields,
+)
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.extraction import CLEAN_UP, CLEAN_UP_STOPPED, IDLE, Extraction
 from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver, interleave
@@ -250,6 +256,13 @@ class CatalogRead:
             upper_bound=connection.upper_bound,
             now=connection.clock.now,
             batches=self.batches,
+            in_full=lambda: begin_in_full(
+                readable,
+                selected_fields(configured.stream.json_schema),
+                connection.config,
+                connection.log_in().organization_id,
+                self._rows(configured.stream.name),
+            ),
             ends_for_good=configured.sync_mode is not SyncMode.incremental,
         )
 

@@ -44,13 +44,13 @@ from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, ReadState, ResumePoint
-from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental
+from source_salesforce_bulk.extraction.planner import Beginning, begin
+from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, ReadState
 from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.pages.json_cells import json_value
 from source_salesforce_bulk.pages.record_lines import LineEncoder
 from source_salesforce_bulk.pages.records import Record, RecordReader
-from source_salesforce_bulk.salesforce.failures import SalesforceError
+from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 
 TURN: Final = AirbyteMessage(type=Type.LOG, log=AirbyteLogMessage(level=Level.DEBUG, message="turn over"))
 """Never emitted: whoever interleaves streams takes it for the end of a stream's turn."""
@@ -73,7 +73,8 @@ class Reading:
     ``plan_for`` makes the plan of a mode from the incoming state, and raises where that state cannot be read.
     ``upper_bound`` gives T, and is asked just before the first job is created. ``batches`` says whether whoever reads
     takes :class:`RecordBatch` messages. ``ends_for_good`` says whether a full refresh that an earlier run has completed
-    is not to be repeated; it is repeated where the platform wanted an incremental sync.
+    is not to be repeated; it is repeated where the platform wanted an incremental sync. ``in_full`` begins an object
+    without its cursor; it gives None where the user wants that cursor.
     """
 
     extraction: Extraction
@@ -83,6 +84,7 @@ class Reading:
     now: Callable[[], datetime]
     batches: bool = False
     ends_for_good: bool = True
+    in_full: Callable[[], Beginning | None] = lambda: None
 
 
 class BulkStream(HttpStream):
@@ -162,6 +164,14 @@ class BulkStream(HttpStream):
         The state that covers a page follows the page's last record. The state behind the last page is left to the CDK,
         which emits it at the end of the slice.
         """
+        try:
+            yield from self._messages()
+        except SalesforceError as error:
+            if not self._goes_on_in_full(error.failure):
+                raise
+            yield from self._messages()
+
+    def _messages(self) -> Iterator[AirbyteMessage]:
         reading, read = self._being_read()
         try:
             while not read.finished:
@@ -186,29 +196,27 @@ class BulkStream(HttpStream):
             raise RuntimeError(f"{self.name} was built to be discovered; read it through SourceSalesforceBulk.read")
         plan, incoming = reading.plan_for(mode, self._incoming)
         if incoming.warning:
-            self.logger.warning("%s: %s", self.name, incoming.warning)
             self._incoming = {}
-        reading.extraction.abandon(plan, _jobs_of(incoming.abandoned))
-        if incoming.state.complete:
-            return False
-        if mode is Mode.FULL_REFRESH:
-            planned = plan_full_refresh(incoming.state, start=plan.start)
-        else:
-            plan, planned = self._plan_incremental(reading, plan)
+        return self._begun(begin(plan, incoming, reading.upper_bound, remedy="reset the stream"))
+
+    def _begun(self, beginning: Beginning) -> bool:
+        reading = self._reading
+        assert reading is not None
+        plan = beginning.plan
         self._records_of = RecordReader(plan.columns)
         if reading.batches:
             plan = replace(plan, encoder=LineEncoder(self.name, plan.columns))
-        self._read = reading.extraction.add(plan, planned)
-        return bool(planned)
+        self._read = reading.extraction.begin(replace(beginning, plan=plan))
+        self._state_version = self._emitted_version = 0
+        return bool(beginning.windows)
 
-    def _plan_incremental(self, reading: Reading, plan: ObjectPlan) -> tuple[ObjectPlan, tuple[PlannedWindow, ...]]:
-        """The windows up to the org's clock, and the plan without what its state says of the time behind that."""
-        upper = reading.upper_bound()
-        incremental = plan_incremental(plan.state, upper=upper, start=plan.start, lookback=plan.lookback)
-        for warning in incremental.warnings(self.name, upper, "reset the stream"):
-            self.logger.warning("%s", warning)
-        reading.extraction.abandon(plan, _jobs_of(incremental.ahead))
-        return replace(plan, state=incremental.state), incremental.windows
+    def _goes_on_in_full(self, failure: Failure) -> bool:
+        """Begin anew without the cursor, where it is what Salesforce refuses and the user has not asked for it."""
+        in_full = self._reading.in_full() if self._reading and failure.kind is Kind.CURSOR_NOT_FILTERABLE else None
+        if in_full is None:
+            return False
+        self._begun(in_full)
+        return True
 
     def _being_read(self) -> tuple[Reading, ObjectRead]:
         if self._reading is None or self._read is None:
@@ -281,10 +289,6 @@ class IncrementalBulkStream(BulkStream):
     def cursor_field(self) -> str:
         """The field that windows are cut along."""
         return self._shape.cursor_field or ""
-
-
-def _jobs_of(points: Iterable[ResumePoint]) -> list[tuple[str, str]]:
-    return [(point.job, point.api_version) for point in points]
 
 
 def stream_of(shape: StreamShape, reading: Reading | None = None) -> BulkStream:

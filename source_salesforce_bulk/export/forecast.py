@@ -14,10 +14,10 @@ from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.cuts import Piece, find_pieces
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.planner import expected_rows, may_be_large, probe_pays
+from source_salesforce_bulk.extraction.planner import begin, expected_rows, may_be_large, probe_pays
 from source_salesforce_bulk.extraction.query_job import JobPolicy, polls_until
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode
-from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental
+from source_salesforce_bulk.extraction.windows import PlannedWindow
 from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.failures import Action, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import CellKind, field_type
@@ -75,13 +75,8 @@ def forecast_object(
     mode = Mode.INCREMENTAL if readable.cursor else Mode.FULL_REFRESH
     blob = {} if state == COMPLETE_MARKER else state
     plan, incoming = plan_object(readable, None, mode, blob, config, connection.log_in().organization_id, rows)
-    if mode is Mode.FULL_REFRESH:
-        planned = plan_full_refresh(incoming.state, start=plan.start)
-    else:
-        upper = connection.upper_bound()
-        incremental = plan_incremental(incoming.state, upper=upper, start=plan.start, lookback=plan.lookback)
-        planned = incremental.windows
-    pieces = [piece for window in planned for piece in _pieces(org, plan, window)]
+    beginning = begin(plan, incoming, connection.upper_bound)
+    pieces = [piece for window in beginning.windows for piece in _pieces(org, plan, window)]
     known = [piece.rows for piece in pieces if piece.rows is not None]
     total = sum(known) if len(known) == len(pieces) else None
     pages = sum(_pages(piece, plan.page_size) for piece in pieces) if total is not None else None

@@ -26,19 +26,14 @@ from source_salesforce_bulk.export.overview import ObjectView, Standing
 from source_salesforce_bulk.export.page_files import FileMaker
 from source_salesforce_bulk.export.schema_watch import SchemaWatch
 from source_salesforce_bulk.export.storage_failures import defect, storage_failure, unusable_state
-from source_salesforce_bulk.extraction.catalog import ReadableObject, plan_object
+from source_salesforce_bulk.extraction.catalog import ReadableObject, begin_in_full, plan_object
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage, WindowRead
-from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.planner import Beginning, begin
 from source_salesforce_bulk.extraction.query_job import Phase
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, StateError, jobs_named, sound_points
-from source_salesforce_bulk.extraction.windows import (
-    PlannedWindow,
-    plan_full_refresh,
-    plan_incremental,
-)
 from source_salesforce_bulk.pages.walk import End
 from source_salesforce_bulk.registries.state import (
     DataFile,
@@ -50,7 +45,7 @@ from source_salesforce_bulk.registries.state import (
     UnreadableProgress,
     organization_key,
 )
-from source_salesforce_bulk.salesforce.failures import Consequence, Failure, SalesforceError
+from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.programs import Program
 
 LOGGER = logging.getLogger("salesforce_bulk.export")
@@ -212,13 +207,23 @@ class ObjectExport:
             organization_key(export.organization_id), self.readable.sobject
         )
         self.outcome.state_before = self.outcome.state_after = progress.state
-        planned = self._plan(progress, given_up)
-        if planned is None:
+        beginning = self._plan(progress, given_up)
+        if beginning is None:
             self._done = True
             return
-        plan, windows = planned
         export.page_files.expect(self.readable.sobject)
-        read = self._read = export.extraction.add(plan, windows)
+        try:
+            yield from self._exported(beginning)
+        except SalesforceError as error:
+            in_full = self._in_full(error.failure)
+            if in_full is None:
+                raise
+            yield from self._exported(in_full)
+        self._done = True
+
+    def _exported(self, beginning: Beginning) -> Iterator[PageDone | TurnOver]:
+        read = self._read = self._export.extraction.begin(beginning)
+        self._committed = 0
         try:
             yield from self._pages(read)
         except SalesforceError:
@@ -226,7 +231,19 @@ class ObjectExport:
             self._commit(read)
             raise
         self._commit(read)
-        self._done = True
+
+    def _in_full(self, failure: Failure) -> Beginning | None:
+        """The object without its cursor, where Salesforce refuses to filter by it and the user has not asked for it."""
+        if failure.kind is not Kind.CURSOR_NOT_FILTERABLE:
+            return None
+        export = self._export
+        beginning = begin_in_full(self.readable, None, export.config, export.organization_id, self.expected)
+        if beginning is not None and self._read is not None:
+            export.extraction.drop(self._read)
+            self._read = None
+            self._coverage = self._coverage.started_over()
+            self._window += 1
+        return beginning
 
     def _pages(self, read: ObjectRead) -> Iterator[PageDone | TurnOver]:
         export = self._export
@@ -240,9 +257,7 @@ class ObjectExport:
             if not read.finished:
                 yield TURN_OVER
 
-    def _plan(
-        self, progress: Progress, given_up: Mapping[str, object]
-    ) -> tuple[ObjectPlan, tuple[PlannedWindow, ...]] | None:
+    def _plan(self, progress: Progress, given_up: Mapping[str, object]) -> Beginning | None:
         """What is to be read; None where an earlier run has read it all and only its files are still to be named.
 
         The same goes for an object that an earlier attempt of this run has read whole.
@@ -257,29 +272,12 @@ class ObjectExport:
         plan, incoming = plan_object(
             self.readable, None, mode, blob, export.config, export.organization_id, self.expected
         )
-        if incoming.warning:
-            LOGGER.warning("%s: %s", self.name, incoming.warning, extra=self._facts)
-        abandoned = (*incoming.abandoned, *sound_points(given_up))
-        export.extraction.abandon(plan, [(point.job, point.api_version) for point in abandoned])
+        beginning = begin(plan, incoming, export.upper_bound, remedy="remove the object's state")
         listed = [file.path for file in (*progress.closed, *progress.open)]
         named = export.attempts.highest_window(self._folder, self.name)
         self._window = max(highest_window(self._folder, listed), named) + 1
-        if mode is Mode.FULL_REFRESH:
-            self._coverage = Coverage.of(progress, incoming.state)
-            return plan, plan_full_refresh(incoming.state, start=plan.start)
-        plan, planned = self._plan_incremental(plan)
-        self._coverage = Coverage.of(progress, plan.state)
-        return plan, planned
-
-    def _plan_incremental(self, plan: ObjectPlan) -> tuple[ObjectPlan, tuple[PlannedWindow, ...]]:
-        """The windows up to the org's clock, and the plan without what its state says of the time behind that."""
-        export = self._export
-        upper = export.upper_bound()
-        incremental = plan_incremental(plan.state, upper=upper, start=plan.start, lookback=plan.lookback)
-        for warning in incremental.warnings(self.name, upper, "remove the object's state"):
-            LOGGER.warning("%s", warning, extra=self._facts)
-        export.extraction.abandon(plan, [(point.job, point.api_version) for point in incremental.ahead])
-        return replace(plan, state=incremental.state), incremental.windows
+        self._coverage = Coverage.of(progress, beginning.plan.state)
+        return replace(beginning, abandoned=(*beginning.abandoned, *sound_points(given_up)))
 
     # Pages
 

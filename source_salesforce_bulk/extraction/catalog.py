@@ -11,8 +11,10 @@ from typing import Any, TypeGuard
 
 from source_salesforce_bulk.config import Config
 from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.planner import Beginning
 from source_salesforce_bulk.extraction.selection import object_query, select_fields
 from source_salesforce_bulk.extraction.stream_state import Mode, ReadState, read_state, scope_hash
+from source_salesforce_bulk.extraction.windows import plan_full_refresh
 from source_salesforce_bulk.salesforce.describe import (
     Cursor,
     SObject,
@@ -215,6 +217,34 @@ def plan_object(
         rows=rows if readable.where is None else None,
     )
     return plan, incoming
+
+
+def begin_in_full(
+    readable: ReadableObject,
+    wanted: Collection[str] | None,
+    config: Config,
+    organization_id: str | None,
+    rows: int | None = None,
+) -> Beginning | None:
+    """How an object is read whose cursor Salesforce refuses in a WHERE: all of it, the cursor a field like any other.
+
+    None where the user has chosen that cursor, or wants no rows before a start_date: then it takes another choice.
+    """
+    name, cursor = readable.sobject.name, readable.cursor
+    override = config.override_for(name)
+    chosen = override is not None and override.cursor_field is not None
+    if cursor is None or chosen or config.start_date is not None:
+        return None
+    fields = {*wanted, cursor.field} if wanted is not None else None
+    plan, incoming = plan_object(
+        replace(readable, cursor=None), fields, Mode.FULL_REFRESH, {}, config, organization_id, rows
+    )
+    windows = plan_full_refresh(incoming.state, start=None)
+    warning = (
+        f"{name}: Salesforce does not let it be filtered by its cursor {cursor.field}, so every run reads it in full. "
+        "To read it incrementally, name another datetime field as cursor_field in object_overrides."
+    )
+    return Beginning(plan, windows, (warning,))
 
 
 def _scope(

@@ -1,6 +1,6 @@
 """One run's reading of any number of objects: the way in for every runner.
 
-    extraction.add(plan, windows) -> ObjectRead          for each object, when has_free_slot
+    extraction.begin(beginning)   -> ObjectRead          for each object, when has_free_slot
     extraction.next_page(read)    -> page or None        emit its rows, then
     extraction.handed_on(read, page)                     and emit read.state when its version has grown
     extraction.wait(seconds)                             when no object had a page
@@ -25,6 +25,7 @@ from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage, WindowRead
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.planner import Beginning
 from source_salesforce_bulk.extraction.reader import PageBounds, PageReader
 from source_salesforce_bulk.extraction.scheduler import JobScheduler, SchedulerPolicy
 from source_salesforce_bulk.extraction.windows import PlannedWindow
@@ -33,7 +34,7 @@ from source_salesforce_bulk.pages.walk import End
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Failure, SalesforceError
 from source_salesforce_bulk.salesforce.ids import EMPTY_KEY, is_empty_key
-from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE
+from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE, JobFacts
 
 LOGGER = logging.getLogger("airbyte.salesforce.extraction")
 
@@ -76,6 +77,7 @@ class Extraction:
         self._calls = calls
         self._clock = clock
         self._metrics = metrics
+        self._run_id = run_id
         self._ledger = JobLedger(org, calls, clock)
         self._scheduler = JobScheduler(org, calls, clock, random01, policy, self._ledger, metrics, run_id, self.stop)
         self._reader = PageReader(
@@ -107,21 +109,22 @@ class Extraction:
         """End a :meth:`wait` under way; may be called from any thread."""
         self._calls.post(_nothing)
 
+    def begin(self, beginning: Beginning) -> ObjectRead:
+        """Log the warnings, end the jobs that nothing continues, and begin to read."""
+        facts = JobFacts(self._run_id, beginning.plan.object_name, None).attributes
+        for warning in beginning.warnings:
+            LOGGER.warning("%s", warning, extra=facts)
+        for point in beginning.abandoned:
+            self._ledger.dispose(point.job, point.api_version, beginning.plan.object_name)
+        return self.add(beginning.plan, beginning.windows)
+
     def add(self, plan: ObjectPlan, planned: Sequence[PlannedWindow]) -> ObjectRead:
         """Begin to read an object. While :attr:`others_wait` is set, no object takes more than half of the slots."""
         read = ObjectRead(plan, planned)
         self._reads.append(read)
-        for point in read.stale:
-            LOGGER.warning("%s: its query changed; the window of job %s is read again", plan.object_name, point.job)
-            self._ledger.dispose(point.job, point.api_version, plan.object_name)
         self._size(read)
         self._pump()
         return read
-
-    def abandon(self, plan: ObjectPlan, jobs: Sequence[tuple[str, str]]) -> None:
-        """Discard (job id, API version) pairs that a state names and that nothing continues, where they are ours."""
-        for job_id, version in jobs:
-            self._ledger.dispose(job_id, version, plan.object_name)
 
     def next_page(self, read: ObjectRead) -> ReadyPage | None:
         """The next page whose rows may be handed on; None while there is none, or when the object is finished.

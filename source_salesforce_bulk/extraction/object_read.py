@@ -102,7 +102,6 @@ class ObjectRead:
         self.failure: Failure | None = None
         self.repeated_rows = 0
         self.emitted_rows = 0
-        self.stale: list[ResumePoint] = []
         self._too_long: timedelta | None = None
         self._too_coarse = 0
         self.windows: list[WindowRead] = [self._window(window) for window in planned]
@@ -252,9 +251,6 @@ class ObjectRead:
             window.probe = probe_pays(self.plan.state, planned.bounds)
             window.sizing = may_be_large(self.plan, planned.bounds)
             window.expected = expected_rows(self.plan, planned.bounds)
-            return window
-        if point.query != window.query:
-            self.stale.append(point)
             return window
         window.api_version, window.page_size = point.api_version, point.page_size
         window.walk = Walk(total=None, locator=point.locator, page=point.page, rows=point.rows)

@@ -266,9 +266,9 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="A job that was asked another query is not continued",
-        file="extraction/object_read.py",
-        old="if point.query != window.query:",
-        new="if False:",
+        file="extraction/planner.py",
+        old="return window.resume is not None and window.resume.query == asked",
+        new="return window.resume is not None",
         tests=("test_scheduler.py::test_a_job_of_another_query_is_ended_and_its_window_read_anew",),
     ),
     Mutant(
@@ -380,6 +380,15 @@ MUTANTS: tuple[Mutant, ...] = (
         old="if window.unconfirmed and is_refusal(failure):",
         new="if False:",
         tests=("test_scheduler.py::test_an_earlier_runs_job_that_may_not_be_seen_costs_its_window",),
+    ),
+    Mutant(
+        rule="A cursor that the user has chosen is not quietly given up",
+        file="extraction/catalog.py",
+        old="if cursor is None or chosen or config.start_date is not None:",
+        new="if cursor is None:",
+        tests=(
+            "test_read.py::test_a_cursor_that_the_user_needs_and_salesforce_refuses_is_a_config_error_that_names_it",
+        ),
     ),
     # Sessions, secrets, failures
     Mutant(
