@@ -178,5 +178,7 @@ class JobRunner:
 
     def _take_snapshot(self, job: QueryJob) -> None:
         assert job.compiled is not None
+        if self._org.is_endless(job.compiled):
+            return  # it stays InProgress
         form = CsvForm(DELIMITERS[job.column_delimiter], LINE_ENDINGS[job.line_ending], self._org.settings.quoting)
         job.snapshot = self._org.render(job.compiled, form)

@@ -41,6 +41,7 @@ class SObject:
     prefix: str
     fields: tuple[Field, ...]
     volume: int = 0
+    planned: int | None = None  # only this number of rows is given: they are made up for each query
     label: str = ""
     queryable: bool = True
     replicateable: bool = True

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
+import threading
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -15,6 +18,7 @@ from integration_tests.simulated_org.catalog import build_catalog
 from integration_tests.simulated_org.clock import OrgClock
 from integration_tests.simulated_org.csv_text import CsvForm
 from integration_tests.simulated_org.deletions import DeleteLog
+from integration_tests.simulated_org.errors import API_ERRORS
 from integration_tests.simulated_org.events import Events
 from integration_tests.simulated_org.faults import FaultBoard
 from integration_tests.simulated_org.generator import Row, RowMaker
@@ -23,12 +27,13 @@ from integration_tests.simulated_org.jobs import QueryJob
 from integration_tests.simulated_org.limits import Limits
 from integration_tests.simulated_org.oauth import App, TokenEndpoint, make_key_pair
 from integration_tests.simulated_org.objects import Schema, SObject
+from integration_tests.simulated_org.planned import PlannedRows
 from integration_tests.simulated_org.sessions import Session, Sessions
 from integration_tests.simulated_org.settings import OrgSettings
 from integration_tests.simulated_org.snapshots import Snapshot
 from integration_tests.simulated_org.soql import CompiledQuery, compile_query, parse_soql
 from integration_tests.simulated_org.soql.compiler import Dialect, QueryContext
-from integration_tests.simulated_org.store import RowStore
+from integration_tests.simulated_org.store import Cell, RowStore
 
 APP_REFRESH, APP_CREDENTIALS, APP_JWT = (
     f"3MVG9.fake.consumer.key.{name}" for name in ("refresh", "credentials", "jwt")
@@ -66,6 +71,7 @@ class Org:
         self.cursors: dict[str, list[dict[str, Any]]] = {}  # of REST queries: the records each found
         self.cursors_made = 0
         self.closing = False
+        self._planned_rows = threading.Lock()  # their table holds the rows of one query at a time
         self._large_results: dict[tuple[object, ...], Snapshot] = {}
         self.private_key = self._register_apps()
 
@@ -125,6 +131,38 @@ class Org:
             self.object(declared.name)
         return compiled
 
+    def select(self, compiled: CompiledQuery) -> list[tuple[Cell, ...]]:
+        """Run a compiled query now.
+
+        :raises ApiError: the object is planned, and the query asks for too many of its rows.
+        """
+        if compiled.declared.planned is None:
+            return self.store.select(compiled.sql, compiled.parameters)
+        planned = PlannedRows(compiled.declared, self.settings, self._known)
+        low, high = planned.span(compiled.query)
+        if compiled.count_only:
+            return [(str(high - low),)]
+        rows = [low, high - 1][: high - low] if compiled.aggregate else planned.wanted(compiled.query)
+        if rows is None:
+            raise API_ERRORS["QUERY_TIMEOUT"].api_error(compiled.declared.name)
+        found = self._planned(compiled, planned, rows)
+        if compiled.aggregate:
+            counts = [column.sql.startswith("COUNT") for column in compiled.columns]
+            found = [tuple(str(high - low) if c else cell for c, cell in zip(counts, found[0], strict=True))]
+        return found
+
+    def is_endless(self, compiled: CompiledQuery) -> bool:
+        """Whether a query asks for more rows of a planned object than are ever made."""
+        if compiled.declared.planned is None:
+            return False
+        return PlannedRows(compiled.declared, self.settings, self._known).wanted(compiled.query) is None
+
+    def _planned(self, compiled: CompiledQuery, planned: PlannedRows, rows: Sequence[int]) -> list[tuple[Cell, ...]]:
+        with self._planned_rows:
+            self.store.clear(compiled.declared)
+            self.store.insert(compiled.declared, planned.make(rows))
+            return self.store.select(re.sub(r" OFFSET \d+\Z", " OFFSET 0", compiled.sql), compiled.parameters)
+
     def render(self, compiled: CompiledQuery, form: CsvForm) -> Snapshot:
         """Run a compiled query now and give its result as CSV; a large one is kept for queries that say the same."""
         names = [column.header for column in compiled.columns]
@@ -132,6 +170,8 @@ class Org:
         key = (compiled.sql, compiled.parameters, tuple(names), form, versions)
         if key in self._large_results:
             return self._large_results[key]
+        if compiled.declared.planned is not None:
+            return Snapshot.render(names, [self.select(compiled)], form, self.directory)
         with self.store.snapshot(compiled.sql, compiled.parameters) as batches:
             going_on = takewhile(lambda _: not self.closing, batches)
             snapshot = Snapshot.render(names, going_on, form, self.directory)
@@ -146,6 +186,8 @@ class Org:
     def count(self, name: str) -> int:
         """Give the number of rows that `query` sees, recycle bin excluded."""
         declared = self.object(name)
+        if declared.planned is not None:
+            return declared.planned
         found = self.store.select(f'SELECT COUNT(*) FROM "{declared.name}" WHERE "IsDeleted" = \'false\'')
         return int(found[0][0] or 0)
 
@@ -159,6 +201,8 @@ class Org:
     def _fill(self, store: RowStore, declared: SObject) -> None:
         if declared.name == BENCH_OBJECT:
             store.insert_tuples(declared, bench_rows(declared, store.columns(declared), self.settings, self._known))
+            return
+        if declared.planned is not None:
             return
         if declared.volume > _REMEMBERED_ROWS:
             store.insert(declared, RowMaker(declared, self.settings, self._known).rows())

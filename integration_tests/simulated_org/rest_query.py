@@ -50,7 +50,7 @@ class QueryResources:
         login = self._org.login_of(call.session)
         all_rows = call.kind == "queryAll"
         compiled = self._org.compile(soql, all_rows=all_rows, dialect="rest", with_extras=True, login=login)
-        return compiled, self._org.store.select(compiled.sql, compiled.parameters)
+        return compiled, self._org.select(compiled)
 
     async def query_more(self, call: Call) -> Answer:
         """`GET …/query/{cursor}-{row}`: a later batch, as often as it is asked for."""

@@ -150,7 +150,7 @@ class RowChanges:
             login=login,
         )
         headers = [column.header for column in compiled.columns]
-        rows = self._org.store.select(compiled.sql, compiled.parameters)
+        rows = self._org.select(compiled)
         return [{key: cell or None for key, cell in zip(headers, row, strict=True)} for row in rows]
 
     def _selectable(self, field: Field) -> bool:

@@ -33,6 +33,8 @@ class OrgSettings:
     ties: int = 3_000  # rows of Ties__c, all with one SystemModstamp
     uneven_rows: int = 2_086  # rows of Uneven__c, whose Ids lie as recorded: 13 in one half of their range
     wide_fields: int = 520  # fields of Wide__c
+    planned_rows: Mapping[str, int] = field(default_factory=dict)  # object -> rows that are counted, not held
+    object_list: Literal["small", "real"] = "small"  # "real": 1,294 entries, 1,060 of them queryable
     formula_objects: bool = False  # Project__c and ProjectJob__c, whose formulas change without any stamp
     keyless_objects: bool = False  # event stores and virtual objects, whose rows all have the empty Id
     extra_objects: int = 0  # small generated custom objects: Extra0001__c …

@@ -134,6 +134,11 @@ class RowStore:
             if (one or "") in whom
         }
 
+    def clear(self, declared: SObject) -> None:
+        """Remove every row of an object."""
+        with self._lock:
+            self._connection.execute(f'DELETE FROM "{declared.name}"')
+
     def select(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Cell, ...]]:
         """Run a query on the present state."""
         with self._lock:

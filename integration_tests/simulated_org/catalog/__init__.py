@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from integration_tests.simulated_org.catalog import awkward, calculated, filtered, keyless, special, standard
+from integration_tests.simulated_org.catalog import awkward, calculated, filtered, keyless, real_list, special, standard
 from integration_tests.simulated_org.ids import ALPHABET
 from integration_tests.simulated_org.objects import SObject, declare
 from integration_tests.simulated_org.settings import OrgSettings
@@ -52,7 +52,11 @@ def build_catalog(settings: OrgSettings) -> list[SObject]:
     scaled.append(uneven)
     if settings.bench_rows:
         scaled.append(declare("Bench__c", "a0B", BENCH_FIELDS, volume=settings.bench_rows))
-    return [*scaled, *(_extra(n) for n in range(1, settings.extra_objects + 1))]
+    scaled += [_extra(n) for n in range(1, settings.extra_objects + 1)]
+    if settings.object_list == "real":
+        scaled += real_list.real_list(scaled)
+    planned = {name.lower(): rows for name, rows in settings.planned_rows.items()}
+    return [replace(one, planned=planned.get(one.name.lower(), one.planned)) for one in scaled]
 
 
 def _scaled(declared: SObject, scale: float) -> int:

@@ -46,6 +46,7 @@ class CompiledQuery:
     aggregate: bool
     pk_chunking: bool
     limit: int | None
+    query: Query
     parents: tuple[tuple[str, str], ...] = ()  # with extras: paths and types, whose Ids follow the columns in the SQL
     parts: tuple[Resolved, ...] = ()  # with extras: parts of selected compounds, which follow the Ids
 
@@ -105,6 +106,7 @@ def compile_query(query: Query, context: QueryContext) -> CompiledQuery:
         aggregate,
         chunking,
         query.limit,
+        query,
         tuple((path, type_name) for path, type_name, _ in parents),
         parts,
     )
