@@ -195,6 +195,12 @@ def test_an_answer_that_names_no_job_is_refused(payload):
         JobInfo.from_json(payload)
 
 
+@pytest.mark.parametrize("job_id", ["750\x1b[2J", "750 A", "..", "750/../x", "750\ud800", "7" * 65, "750é", "750\n"])
+def test_an_id_that_could_leave_its_place_or_reach_a_terminal_is_not_a_jobs(job_id):
+    with pytest.raises(UnreadableBody):
+        JobInfo.from_json({"id": job_id, "state": "InProgress"})
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
@@ -228,6 +234,10 @@ def test_any_json_is_a_job_or_refused(payload):
         ({"sforce-numberofrecords": "-3"}, PageHeaders(rows=None, locator=None, last=False)),
         ({"sforce-numberofrecords": "three"}, PageHeaders(rows=None, locator=None, last=False)),
         ({}, PageHeaders(rows=None, locator=None, last=False)),
+        ({"sforce-locator": "MD\x1b[2Jow"}, PageHeaders(rows=None, locator=None, last=False)),
+        ({"sforce-locator": "MD ow"}, PageHeaders(rows=None, locator=None, last=False)),
+        ({"sforce-locator": "M" * 2001}, PageHeaders(rows=None, locator=None, last=False)),
+        ({"sforce-locator": "MDo\xe9"}, PageHeaders(rows=None, locator=None, last=False)),
     ],
 )
 def test_only_the_word_null_says_that_a_page_is_the_last(headers, expected):

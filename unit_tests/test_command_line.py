@@ -14,9 +14,18 @@ def problem_with(tmp_path, content: bytes, option: str = "config") -> str | None
     return said and said.replace(f"{file} ", "")
 
 
-@pytest.mark.parametrize("content", [b"{}", b"[]", "{'ä': 1}".replace("'", '"').encode(), b" 1 "])
-def test_json_is_not_judged_further(tmp_path, content):
-    assert problem_with(tmp_path, content) is None
+@pytest.mark.parametrize("option", ["config", "catalog", "state"])
+@pytest.mark.parametrize("content", [b"{}", "{'ä': 1}".replace("'", '"').encode(), b' {"a": [1]} '])
+def test_an_object_is_not_judged_further(tmp_path, content, option):
+    assert problem_with(tmp_path, content, option) is None
+
+
+@pytest.mark.parametrize("content", [b"[]", b" 1 ", b"null", b'"text"', b"true", b"NaN"])
+def test_a_configuration_and_a_catalog_are_objects(tmp_path, content):
+    for option in ("config", "catalog"):
+        said = problem_with(tmp_path, content, option)
+        assert said == f"The file given as --{option} is not a JSON object. It begins with {{ and ends with }}."
+    assert problem_with(tmp_path, content, "state") is None
 
 
 @pytest.mark.parametrize(
@@ -25,6 +34,14 @@ def test_json_is_not_judged_further(tmp_path, content):
         (b"", "The file given as --config is not JSON: Expecting value in line 1, column 1. Correct it there."),
         (b'{"a": 1\n"b"}', "The file given as --config is not JSON: Expecting ',' delimiter in line 2, column 1."),
         (b"\xff\xfe{}", "The file given as --config is not text in UTF-8. Save it as UTF-8."),
+        (
+            b"1" * 5000,
+            "The file given as --config is not JSON that can be read: it holds a number of thousands of digits.",
+        ),
+        (
+            b'{"page_size": -' + b"9" * 5000 + b"}",
+            "The file given as --config is not JSON that can be read: it holds a number of thousands of digits.",
+        ),
         (b"[" * 200_000, "The file given as --config is not JSON that can be read: it is nested too deeply."),
     ],
 )

@@ -43,6 +43,19 @@ def test_no_line_holds_a_secret(formatter):
     assert "token **** sent as ****" in line
 
 
+@pytest.mark.parametrize("formatter", [lambda redact: JsonLog("r1", redact), Sentences])
+@pytest.mark.parametrize("text", ["\x1b[2J", "\x9b31m", "\ud800", "\r", "\u202e"])
+def test_no_line_moves_a_terminal_or_cannot_be_written(formatter, text):
+    line = formatter(str).format(record("the label is %s", text))
+    assert text not in line
+    assert line.isprintable()
+    assert "the label is " in line
+
+
+def test_a_message_may_have_several_lines():
+    assert json.loads(JsonLog("r1", str).format(record("one\ntwo")))["message"] == "one\ntwo"
+
+
 def test_a_person_reads_time_and_sentence():
     assert Sentences(str).format(record("All is well."))[8:] == " All is well."
     assert Sentences(str).format(record("Look.", level=logging.WARNING))[8:] == " warning: Look."

@@ -278,7 +278,7 @@ def test_a_summary_names_operation_status_and_code_and_quotes_salesforce():
 def test_a_quoted_message_is_one_line_of_at_most_300_characters():
     message = "a\r\n\tb\x00\x1b[31m\u2028\u202e\ud800" + "x" * 1000
     quoted = classified(Operation.CREATE_JOB, 400, error("MALFORMED_QUERY", message)).summary.split("): ")[1]
-    assert quoted.startswith("a b [31m xxx")
+    assert quoted.startswith("a b [31m \ufffdxxx")
     assert quoted.isprintable()
     assert len(quoted) == 300
 

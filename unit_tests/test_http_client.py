@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -11,11 +12,22 @@ import pytest
 
 from source_salesforce_bulk.airbyte.http import CdkHttp
 from source_salesforce_bulk.salesforce.failures import Kind, SalesforceError
-from source_salesforce_bulk.salesforce.http_client import Body, Http, HttpRequest, RequestsHttp, Timeouts
+from source_salesforce_bulk.salesforce.http_client import (
+    MAX_BODIES,
+    MAX_ERROR_BODY,
+    Body,
+    Http,
+    HttpRequest,
+    RequestsHttp,
+    Timeouts,
+)
 from source_salesforce_bulk.salesforce.wire import Operation
 from unit_tests.fakes import FakeClock
 
 PAGE = gzip.compress(b'"Id"\n' + b'"001000000000001AAA"\n' * 5000)
+
+BOMB = gzip.compress(b"[" + bytes(1 << 26))
+"""64 MiB in 64 KiB."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -54,6 +66,23 @@ class Handler(BaseHTTPRequestHandler):
         members = gzip.compress(b"[1, ") + gzip.compress(b"2]")
         self.begin(("Content-Length", str(len(members))), ("Content-Encoding", "gzip"))
         self.wfile.write(members)
+
+    def answer_bomb(self):
+        self.send_gzip(BOMB)
+
+    def answer_bomb_of_parts(self):
+        self.send_gzip(gzip.compress(b"") * 5000)
+
+    def answer_error_bomb(self):
+        self.send_gzip(BOMB, status=500)
+
+    def answer_long(self):
+        self.begin(("Content-Length", str(1 << 21)))
+        self.wfile.write(bytes(1 << 21))
+
+    def send_gzip(self, body: bytes, status: int = 200) -> None:
+        self.begin(("Content-Length", str(len(body))), ("Content-Encoding", "gzip"), status=status)
+        self.wfile.write(body)
 
     def answer_short_length(self):
         self.begin(("Content-Length", str(len(PAGE) + 1)))
@@ -199,6 +228,32 @@ def test_a_whole_answer_is_decoded(get):
 def test_gzip_may_come_in_several_members(get):
     with get("members", Operation.JOB_INFO) as body:
         assert body.read_whole().body == b"[1, 2]"
+
+
+@pytest.mark.parametrize("path", ["bomb", "long"])
+def test_an_answer_longer_than_its_operation_has_reason_for_is_refused_in_little_memory(get, path):
+    with get(path, Operation.JOB_INFO) as body:
+        tracemalloc.start()
+        with pytest.raises(SalesforceError, match="longer than 1,048,576 bytes"):
+            body.read_whole()
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 1 << 24
+
+
+def test_a_gzip_encoding_of_thousands_of_parts_is_refused(get):
+    with get("bomb_of_parts", Operation.DESCRIBE) as body, pytest.raises(SalesforceError, match="too many parts"):
+        body.read_whole()
+
+
+def test_an_error_is_decoded_no_further_than_it_is_read(get):
+    with get("error_bomb", Operation.JOB_INFO) as body:
+        assert len(body.read_error().body) == MAX_ERROR_BODY
+
+
+def test_every_operation_has_a_bound():
+    assert set(MAX_BODIES) == set(Operation)
+    assert max(MAX_BODIES.values()) <= 1 << 26
 
 
 def test_cookies_are_not_kept(get):

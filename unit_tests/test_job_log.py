@@ -26,6 +26,14 @@ def test_what_does_not_apply_is_a_dash(fact, shown):
     assert line.count(" -") == 3, "this one, rows and seconds"
 
 
+@pytest.mark.parametrize("fact", ["run_id", "object_name", "job_id", "batch_id"])
+@pytest.mark.parametrize("text", ["\x1b[2J", "a\nb", "\ud800", "\x9b31m"])
+def test_no_fact_breaks_a_line_or_reaches_a_terminal(fact, text):
+    facts = replace(FACTS, **{fact: text})
+    assert facts.line("x").isprintable()
+    assert all(value.isprintable() for value in facts.attributes.values() if value)
+
+
 def test_nothing_is_not_the_same_as_zero():
     assert FACTS.line("x", rows=0, seconds=0.0).endswith("rows 0, seconds 0.0")
     assert FACTS.line("x").endswith("rows -, seconds -")

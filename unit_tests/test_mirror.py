@@ -45,7 +45,6 @@ TRIED_BY = {
     "salesforce/failure_table": "unit_tests/test_failures",
     "extraction/job_events": "unit_tests/test_query_job",
     "salesforce/login_failures": "unit_tests/test_failures",
-    "salesforce/wire": "unit_tests/test_http_client",
 }
 MODULES = [
     str(path.relative_to(PACKAGE).with_suffix(""))

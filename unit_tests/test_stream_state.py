@@ -100,8 +100,8 @@ texts = st.text(min_size=1, max_size=20)
 ids = st.from_regex(r"[0-9A-Za-z]{15}([0-9A-Za-z]{3})?", fullmatch=True)
 points = st.builds(
     ResumePoint,
-    job=texts,
-    locator=st.none() | texts,
+    job=st.from_regex(r"[0-9A-Za-z]{1,18}", fullmatch=True),
+    locator=st.none() | st.from_regex(r"[!-~]{1,20}", fullmatch=True),
     page=st.integers(0, 10**9),
     rows=st.integers(0, 10**12),
     bounds=st.builds(Bounds, st.none() | moments, st.none() | moments, st.none() | ids, st.none() | ids),
@@ -238,6 +238,10 @@ def entry_with(**changes) -> dict[str, object]:
         (entry_with(api_version="v66.0/../../x"), "not a version like v66.0"),
         (entry_with(id_from="001A0000006Vm9r' OR Id != '"), "id_from of an entry of its resume is not a Salesforce Id"),
         (entry_with(id_to="001"), "id_to of an entry of its resume is not a Salesforce Id"),
+        (entry_with(job=".."), "the job of an entry of its resume is not one of Salesforce's"),
+        (entry_with(job="750\x1b[2J"), "the job of an entry of its resume is not one of Salesforce's"),
+        (entry_with(locator="a b"), "the locator of an entry of its resume is not one of Salesforce's"),
+        (entry_with(locator="\ud800"), "the locator of an entry of its resume is not one of Salesforce's"),
         (entry_with(query=None), "has no query"),
         ([INCREMENTAL], "not a JSON object"),
         ("state", "not a JSON object"),

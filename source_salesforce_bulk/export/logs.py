@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from source_salesforce_bulk.salesforce.wire import printable
+
 # Attributes that our own log calls attach, by the name that they have in a line.
 _FACTS = {
     "run_id": "run_id",
@@ -62,6 +64,11 @@ def _to_stderr(line: str) -> None:
     sys.stderr.flush()
 
 
+def _shown(message: str) -> str:
+    """The message as a terminal may show it: whatever an org has put into it, only lines of printable text."""
+    return "\n".join(map(printable, message.split("\n")))
+
+
 class JsonLog(logging.Formatter):
     """A record as one line of JSON: time, level, message, and the facts that it carries."""
 
@@ -83,7 +90,7 @@ class JsonLog(logging.Formatter):
             if (value := getattr(record, attribute, None)) is not None:
                 line[name] = value
         line = {**getattr(record, "facts", {}), **line}
-        return self._redact(json.dumps(line, ensure_ascii=False, default=str))
+        return printable(self._redact(json.dumps(line, ensure_ascii=False, default=str)))
 
 
 class Sentences(logging.Formatter):
@@ -96,9 +103,8 @@ class Sentences(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """See the class."""
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
-        return (
-            f"{datetime.fromtimestamp(record.created).astimezone():%H:%M:%S} {level}{self._redact(record.getMessage())}"
-        )
+        time = datetime.fromtimestamp(record.created).astimezone()
+        return f"{time:%H:%M:%S} {level}{_shown(self._redact(record.getMessage()))}"
 
 
 def set_up_logging(handler: logging.Handler, formatter: logging.Formatter, level: int = logging.INFO) -> None:

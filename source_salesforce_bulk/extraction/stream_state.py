@@ -11,11 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from source_salesforce_bulk.salesforce.bulk_api import is_job_id, is_locator
 from source_salesforce_bulk.salesforce.ids import is_id
 from source_salesforce_bulk.salesforce.soql import Bounds, format_instant, parse_instant
 
@@ -189,8 +190,8 @@ def _point(entry: object) -> ResumePoint:
     if not isinstance(entry, Mapping):
         raise StateError("an entry of its resume is not an object")
     return ResumePoint(
-        job=_text(entry, "job"),
-        locator=_optional_text(entry, "locator"),
+        job=_checked(entry, "job", is_job_id),
+        locator=None if entry.get("locator") is None else _checked(entry, "locator", is_locator),
         page=_count(entry, "page"),
         rows=_count(entry, "rows"),
         bounds=Bounds(
@@ -227,6 +228,14 @@ def _text(entry: Mapping[str, object], key: str) -> str:
     if not isinstance(value, str) or not value:
         raise StateError(f"an entry of its resume has no {key}")
     return value
+
+
+def _checked(entry: Mapping[str, object], key: str, fits: Callable[[object], bool]) -> str:
+    """A name of Salesforce's that goes into an address; anything else must not."""
+    text = _text(entry, key)
+    if not fits(text):
+        raise StateError(f"the {key} of an entry of its resume is not one of Salesforce's")
+    return text
 
 
 def _optional_text(entry: Mapping[str, object], key: str) -> str | None:

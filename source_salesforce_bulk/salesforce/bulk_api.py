@@ -6,6 +6,7 @@ Source: Bulk API 2.0 and Bulk API Developer Guide, "Query" chapters. Create, pol
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -17,6 +18,10 @@ from source_salesforce_bulk.salesforce.wire import ApiRequest, Operation, Unread
 
 QUERY = "query"
 QUERY_ALL = "queryAll"
+
+
+_JOB_ID = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
+_LOCATOR = re.compile(r"[\x21-\x7e]{1,2000}", re.ASCII)
 
 
 class JobState(Enum):
@@ -53,8 +58,11 @@ class JobInfo:
 
     @classmethod
     def from_json(cls, payload: object) -> JobInfo:
-        """Read a create or info answer; raises :class:`UnreadableBody` where it names no job."""
-        if not isinstance(payload, Mapping) or not isinstance(payload.get("id"), str) or not payload["id"]:
+        """Read a create or info answer; raises :class:`UnreadableBody` where it names no job.
+
+        A job's id stands in paths and in log lines, so nothing else is taken for one.
+        """
+        if not isinstance(payload, Mapping) or not is_job_id(payload.get("id")):
             raise UnreadableBody("the answer names no job")
         return cls(
             id=payload["id"],
@@ -72,7 +80,7 @@ class PageHeaders:
     """What a results answer says of its page.
 
     ``rows`` is ``Sforce-NumberOfRecords``. ``locator`` names the next page; ``last`` is true where Salesforce sent the
-    word ``null`` for it. Neither: the header was missing or empty, which proves nothing by itself.
+    word ``null`` for it. Neither: the header was missing, empty or no locator, which proves nothing by itself.
     """
 
     rows: int | None
@@ -86,7 +94,7 @@ class PageHeaders:
         last = locator.lower() == "null"
         return cls(
             rows=whole_number(headers.get("sforce-numberofrecords")),
-            locator=locator if locator and not last else None,
+            locator=locator if is_locator(locator) and not last else None,
             last=last,
         )
 
@@ -115,6 +123,16 @@ class PageList:
         if further is None and payload.get("done") is False:
             raise UnreadableBody("the answer is not the last one and names no next one")
         return cls(tuple(_locator_of(url) for url in urls if url is not None), _path_of(further) if further else None)
+
+
+def is_job_id(value: object) -> bool:
+    """Whether a value can be a job's id: letters and digits, as in every Id of Salesforce's."""
+    return isinstance(value, str) and _JOB_ID.fullmatch(value) is not None
+
+
+def is_locator(value: object) -> bool:
+    """Whether a value can be a page's locator: printable ASCII without blanks, of a length that fits into a URL."""
+    return isinstance(value, str) and _LOCATOR.fullmatch(value) is not None
 
 
 def create_job(version: str, soql: str, query: ObjectQuery) -> ApiRequest:
@@ -174,6 +192,8 @@ def _either(payload: object, *spellings: str) -> str | None:
 
 def _locator_of(url: str) -> str | None:
     found = parse_qs(urlsplit(url).query).get("locator")
+    if found and not is_locator(found[0]):
+        raise UnreadableBody("a page of the answer has no locator that can be used")
     return found[0] if found else None
 
 

@@ -6,10 +6,11 @@ Everything here is total and takes time in proportion to the text, because a bod
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from source_salesforce_bulk.salesforce.wire import UnreadableBody, parse_json
 
 QUOTE_LENGTH = 300
 """The most characters of Salesforce's own words in a message."""
@@ -51,8 +52,8 @@ def error_codes(payload: object) -> tuple[str, ...]:
 def parsed(body: bytes) -> object:
     """The body as JSON; None where it is not JSON."""
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return parse_json(body)
+    except UnreadableBody:
         return None
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Protocol, Self
 
 import requests
@@ -34,11 +34,24 @@ from source_salesforce_bulk.salesforce.wire import NO_ITEMS, ApiResponse, Operat
 SEND_ERRORS = (OSError, HTTPError)
 """What sending may raise: every ``requests.RequestException`` is an OSError; urllib3 lets a few of its own through."""
 
-MAX_WHOLE_BODY = 1 << 28
-"""The longest answer that is held in memory. A describe of an object with 1,000 fields has some 2 MB."""
+MAX_BODIES: Mapping[Operation, int] = MappingProxyType(
+    dict.fromkeys(Operation, 1 << 20)
+    | {
+        # A describe of an object with 1,000 fields has some 2 MB, more with long picklists; 1,300 objects have 2 MB.
+        Operation.SOBJECTS: 1 << 25,
+        Operation.DESCRIBE: 1 << 26,
+        Operation.RECORD_COUNT: 1 << 22,
+        Operation.RESULT_PAGES: 1 << 22,
+        Operation.QUERY: 1 << 26,
+    }
+)
+"""The longest answer that is held in memory, in bytes, decoded. What is longer is not what was asked for."""
 
 MAX_ERROR_BODY = 1 << 16
-"""As much of an error's body as is read; the rest says nothing more."""
+"""As much of an error's body as is read and decoded; the rest says nothing more."""
+
+_MAX_MEMBERS = 64
+"""As many parts as a gzip encoding may have. A server has reason for one."""
 
 _READ_ERRORS = (OSError, HTTPError, HTTPException, ValueError)
 _CHUNK = 1 << 16
@@ -182,11 +195,15 @@ class Body:
 
         Not cut short when the run is being stopped: clean-up still has to hear its answers.
         """
-        data = b"".join(self._bounded(MAX_WHOLE_BODY))
+        limit = MAX_BODIES[self._operation]
+        data = b"".join(self._bounded(limit))
         try:
-            return ApiResponse(self.status, self.headers, _decoded(data, self.headers, whole=True))
+            text = _decoded(data, self.headers, limit + 1, whole=True)
         except zlib.error as error:
             raise self._broken(f"its gzip encoding is damaged ({error})") from error
+        if len(text) > limit:
+            raise self._broken(f"it is longer than {limit:,} bytes")
+        return ApiResponse(self.status, self.headers, text)
 
     def read_error(self) -> ApiResponse:
         """As much of an error's answer as can be had; a broken body is no second failure."""
@@ -199,7 +216,7 @@ class Body:
         except SalesforceError:
             pass
         try:
-            body = _decoded(bytes(data), self.headers, whole=False)
+            body = _decoded(bytes(data), self.headers, MAX_ERROR_BODY, whole=False)
         except zlib.error:
             body = b""
         return ApiResponse(self.status, self.headers, body)
@@ -240,15 +257,19 @@ class Body:
         return SalesforceError(broken_body(self._operation, cause))
 
 
-def _decoded(data: bytes, headers: Mapping[str, str], *, whole: bool) -> bytes:
-    """Undo gzip; raises ``zlib.error``. No more comes out than may be held in memory."""
+def _decoded(data: bytes, headers: Mapping[str, str], limit: int, *, whole: bool) -> bytes:
+    """Undo gzip; raises ``zlib.error``. No more than ``limit`` bytes come out, however much there is."""
     if not data or headers.get("content-encoding", "").lower() not in ("gzip", "x-gzip"):
-        return data
+        return data[:limit]
     text = b""
-    while data and len(text) < MAX_WHOLE_BODY:
+    for _ in range(_MAX_MEMBERS):  # RFC 1952 allows several
         decoder = zlib.decompressobj(wbits=31)
-        text += decoder.decompress(data, MAX_WHOLE_BODY - len(text))
+        text += decoder.decompress(data, limit - len(text))
+        if len(text) >= limit:
+            return text
         if whole and not decoder.eof:
             raise zlib.error("it does not end")
-        data = decoder.unused_data  # of another member, as RFC 1952 allows
-    return text
+        data = decoder.unused_data
+        if not data:
+            return text
+    raise zlib.error("it has too many parts")

@@ -11,6 +11,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from source_salesforce_bulk.salesforce.wire import printable
+
 FIRST_PAGE = "first"
 _NONE = "-"
 
@@ -27,7 +29,8 @@ class JobFacts:
     @property
     def attributes(self) -> dict[str, str | None]:
         """The facts as attributes of the log record, for handlers that write JSON."""
-        return {"run_id": self.run_id, "object": self.object_name, "job_id": self.job_id, "batch_id": self.batch_id}
+        facts = {"run_id": self.run_id, "object": self.object_name, "job_id": self.job_id, "batch_id": self.batch_id}
+        return {name: None if fact is None else printable(fact) for name, fact in facts.items()}
 
     def line(self, what: str, *, rows: int | None = None, seconds: float | None = None) -> str:
         """The line. ``what`` must be safe to show; ``seconds`` count from the beginning of what it describes.
@@ -35,11 +38,12 @@ class JobFacts:
         >>> JobFacts("r", "Lead", "750x").line("query job created", seconds=0.04)
         'query job created; run id r, object Lead, jobId 750x, batchId -, rows -, seconds 0.0'
         """
+        run_id, object_name, job_id, batch_id = (fact or _NONE for fact in self.attributes.values())
         took = _NONE if seconds is None else f"{seconds:.1f}"
         counted = _NONE if rows is None else str(rows)
         return (
-            f"{what}; run id {self.run_id or _NONE}, object {self.object_name or _NONE}, jobId {self.job_id or _NONE}, "
-            f"batchId {self.batch_id or _NONE}, rows {counted}, seconds {took}"
+            f"{what}; run id {run_id}, object {object_name}, jobId {job_id}, batchId {batch_id}, rows {counted}, "
+            f"seconds {took}"
         )
 
 

@@ -178,7 +178,7 @@ def rotated_refresh_token(response: ApiResponse) -> str | None:
     """The refresh token in a reply, whatever else the reply lacks: with it, the one that was sent may be dead."""
     try:
         return _text(response.json(), "refresh_token") if response.status == 200 else None
-    except (UnreadableBody, RecursionError):
+    except UnreadableBody:
         return None
 
 

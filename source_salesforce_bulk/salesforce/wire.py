@@ -87,15 +87,44 @@ class ApiResponse:
 
     def json(self) -> object:
         """The body as JSON; raises :class:`UnreadableBody`, because some 2xx replies are not what they should be."""
-        try:
-            return json.loads(self.body)
-        except ValueError as error:
-            raise UnreadableBody("the answer is not JSON") from error
+        return parse_json(self.body)
 
     @property
     def date(self) -> datetime | None:
         """The org's own clock when it answered (``Date`` header, whole seconds, UTC); None where it cannot be read."""
         return parse_http_date(self.headers.get("date"))
+
+
+MAX_JSON_VALUES = 2_000_000
+"""About as many values as an answer may hold: each takes a hundred bytes of memory, however short it is as text."""
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def parse_json(body: bytes) -> object:
+    """The body as JSON; raises :class:`UnreadableBody`, also where it would take far more memory than an answer should.
+
+    Half a surrogate pair, which no encoder takes, comes out as U+FFFD.
+    """
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > MAX_JSON_VALUES:
+        raise UnreadableBody(f"the answer holds more than {MAX_JSON_VALUES:,} values")
+    try:
+        payload: object = json.loads(body)
+        return _without_surrogates(payload) if _SURROGATE.search(body) else payload
+    except (ValueError, RecursionError) as error:
+        raise UnreadableBody("the answer is not JSON") from error
+
+
+def _without_surrogates(value: object) -> object:
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list():
+            return [_without_surrogates(item) for item in value]
+        case dict():
+            return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+        case _:
+            return value
 
 
 def printable(text: str) -> str:
@@ -119,16 +148,17 @@ def parse_http_date(text: str | None) -> datetime | None:
 
 
 _DIGITS = re.compile(r"\d{1,18}", re.ASCII)
+_LARGEST = 10**18
 
 
 def whole_number(value: object) -> int | None:
-    """A whole number from zero on, sent as a number or as digits; None where ``value`` is none."""
+    """A whole number below 10**18, sent as a number or as digits; None where ``value`` is not one."""
     if isinstance(value, str):
         digits = value.strip()
         return int(digits) if _DIGITS.fullmatch(digits) else None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    if value < 0 or (isinstance(value, float) and not value.is_integer()):
+    if not 0 <= value < _LARGEST or (isinstance(value, float) and not value.is_integer()):
         return None
     return int(value)
 

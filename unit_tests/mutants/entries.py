@@ -783,6 +783,22 @@ MUTANTS: tuple[Mutant, ...] = (
         tests=("test_token.py::test_a_refused_audience_is_replaced_by_each_other_that_may_be_meant_once",),
     ),
     Mutant(
+        rule="An answer is decoded no further than its operation has reason for",
+        file="salesforce/http_client.py",
+        old="        if len(text) > limit:\n",
+        new="        if False:\n",
+        tests=(
+            "test_http_client.py::test_an_answer_longer_than_its_operation_has_reason_for_is_refused_in_little_memory",
+        ),
+    ),
+    Mutant(
+        rule="What is shown of a job cannot reach a terminal",
+        file="salesforce/job_log.py",
+        old="None if fact is None else printable(fact)",
+        new="fact",
+        tests=("test_job_log.py::test_no_fact_breaks_a_line_or_reaches_a_terminal",),
+    ),
+    Mutant(
         rule="A head that drips is given up",
         file="salesforce/connections.py",
         old="            if left <= 0:\n",
