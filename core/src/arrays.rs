@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow_array::types::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
-use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::columns::{Column, ExactPath, Kind, Scalar};
@@ -85,8 +85,8 @@ pub struct BatchWriter<'a> {
 
 /// The values of a column so far.
 enum Values {
-    Text { bytes: Out, ends: Vec<i32>, filled: NullBufferBuilder },
-    Boolean { values: BooleanBufferBuilder, filled: NullBufferBuilder },
+    Text { bytes: Out, ends: Vec<i32>, filled: Bits },
+    Boolean { values: Bits, filled: Bits },
     Integer(Numbers<i64>),
     Double(Numbers<f64>),
     Day(Numbers<i32>),
@@ -95,7 +95,40 @@ enum Values {
 
 struct Numbers<T> {
     values: Vec<T>,
-    filled: NullBufferBuilder,
+    filled: Bits,
+}
+
+/// A bitmap that grows, with how many of its bits are set.
+#[derive(Default)]
+struct Bits {
+    words: Vec<u64>,
+    word: u64,
+    size: usize,
+    set: usize,
+}
+
+impl Bits {
+    #[inline(always)]
+    fn push(&mut self, bit: bool) {
+        self.word |= u64::from(bit) << (self.size % 64);
+        self.set += usize::from(bit);
+        self.size += 1;
+        if self.size.is_multiple_of(64) {
+            self.words.push(std::mem::take(&mut self.word));
+        }
+    }
+
+    fn buffer(mut self) -> BooleanBuffer {
+        self.words.push(self.word);
+        // Arrow counts bits from the lowest of the first byte on.
+        let words = self.words.into_iter().map(u64::to_le).collect::<Vec<_>>();
+        BooleanBuffer::new(Buffer::from_vec(words), 0, self.size)
+    }
+
+    /// As the places that are not null; None where every bit is set.
+    fn nulls(self) -> Option<NullBuffer> {
+        (self.set < self.size).then(|| NullBuffer::new(self.buffer()))
+    }
 }
 
 /// What became of a cell.
@@ -136,6 +169,13 @@ impl BatchWriter<'_> {
         Ok(())
     }
 
+    /// Makes room for so many times as much as has come.
+    pub fn reserve(&mut self, times: usize) {
+        for column in &mut self.columns {
+            column.reserve(times);
+        }
+    }
+
     /// The batch.
     pub fn finish(self) -> Result<Batch, ArrowError> {
         let arrays: Result<Vec<ArrayRef>, ArrowError> = self.columns.into_iter().map(Values::finish).collect();
@@ -146,14 +186,27 @@ impl BatchWriter<'_> {
 
 impl Values {
     fn of(kind: Kind) -> Self {
-        let filled = NullBufferBuilder::new(0);
+        let filled = Bits::default();
         match kind {
             Kind::Text | Kind::Time => Self::Text { bytes: Out::default(), ends: vec![0], filled },
-            Kind::Boolean => Self::Boolean { values: BooleanBufferBuilder::new(0), filled },
+            Kind::Boolean => Self::Boolean { values: Bits::default(), filled },
             Kind::Integer => Self::Integer(Numbers { values: Vec::new(), filled }),
             Kind::Number => Self::Double(Numbers { values: Vec::new(), filled }),
             Kind::Date => Self::Day(Numbers { values: Vec::new(), filled }),
             Kind::Instant => Self::Instant(Numbers { values: Vec::new(), filled }),
+        }
+    }
+
+    fn reserve(&mut self, times: usize) {
+        match self {
+            Self::Text { bytes, ends, filled: _ } => {
+                bytes.room_for(times * bytes.size());
+                ends.reserve(times * ends.len());
+            }
+            Self::Boolean { .. } => {}
+            Self::Integer(numbers) | Self::Instant(numbers) => numbers.values.reserve(times * numbers.values.len()),
+            Self::Double(numbers) => numbers.values.reserve(times * numbers.values.len()),
+            Self::Day(numbers) => numbers.values.reserve(times * numbers.values.len()),
         }
     }
 
@@ -162,11 +215,11 @@ impl Values {
         match self {
             Self::Text { bytes, ends, filled } => {
                 ends.push(bytes.size() as i32);
-                filled.append_null();
+                filled.push(false);
             }
             Self::Boolean { values, filled } => {
-                values.append(false);
-                filled.append_null();
+                values.push(false);
+                filled.push(false);
             }
             Self::Integer(numbers) | Self::Instant(numbers) => numbers.push_null(),
             Self::Double(numbers) => numbers.push_null(),
@@ -193,7 +246,7 @@ impl Values {
                     Form::Plain | Form::Escape => out.put(text, cell.start(), bytes.len()),
                 }
                 ends.push(out.size() as i32);
-                filled.append_non_null();
+                filled.push(true);
                 Taken::Value
             }
             Self::Boolean { values, filled } => {
@@ -201,8 +254,8 @@ impl Values {
                 if !value && !bytes.eq_ignore_ascii_case(b"false") {
                     return Taken::Unreadable;
                 }
-                values.append(value);
-                filled.append_non_null();
+                values.push(value);
+                filled.push(true);
                 Taken::Value
             }
             Self::Integer(numbers) => numbers.take(numbers::integer(bytes)),
@@ -235,11 +288,11 @@ impl Values {
 
     fn finish(self) -> Result<ArrayRef, ArrowError> {
         Ok(match self {
-            Self::Text { bytes, ends, mut filled } => {
+            Self::Text { bytes, ends, filled } => {
                 let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
-                Arc::new(StringArray::try_new(offsets, Buffer::from_vec(bytes.into_bytes()), filled.finish())?)
+                Arc::new(StringArray::try_new(offsets, Buffer::from_vec(bytes.into_bytes()), filled.nulls())?)
             }
-            Self::Boolean { mut values, mut filled } => Arc::new(BooleanArray::new(values.finish(), filled.finish())),
+            Self::Boolean { values, filled } => Arc::new(BooleanArray::new(values.buffer(), filled.nulls())),
             Self::Integer(numbers) => Arc::new(numbers.finish::<Int64Type>()?),
             Self::Double(numbers) => Arc::new(numbers.finish::<Float64Type>()?),
             Self::Day(numbers) => Arc::new(numbers.finish::<Date32Type>()?),
@@ -252,14 +305,14 @@ impl<T: Default + arrow_buffer::ArrowNativeType> Numbers<T> {
     #[inline(always)]
     fn push(&mut self, value: T) -> Taken {
         self.values.push(value);
-        self.filled.append_non_null();
+        self.filled.push(true);
         Taken::Value
     }
 
     #[inline(always)]
     fn push_null(&mut self) {
         self.values.push(T::default());
-        self.filled.append_null();
+        self.filled.push(false);
     }
 
     #[inline(always)]
@@ -271,9 +324,8 @@ impl<T: Default + arrow_buffer::ArrowNativeType> Numbers<T> {
         }
     }
 
-    fn finish<A: ArrowPrimitiveType<Native = T>>(mut self) -> Result<PrimitiveArray<A>, ArrowError> {
-        let nulls: Option<NullBuffer> = self.filled.finish();
-        PrimitiveArray::try_new(ScalarBuffer::from(self.values), nulls)
+    fn finish<A: ArrowPrimitiveType<Native = T>>(self) -> Result<PrimitiveArray<A>, ArrowError> {
+        PrimitiveArray::try_new(ScalarBuffer::from(self.values), self.filled.nulls())
     }
 }
 

@@ -161,6 +161,9 @@ impl Decoder {
         let mut taken = 0;
         while let Some(piece) = next {
             rows.scan(&piece, true, |text, cells| writer.row(text, cells, exact).map_err(Failure::Exact))?;
+            if taken == 0 && size > piece.len() {
+                writer.reserve(size.min(LARGEST_BATCH).min(self.text.kept_size()) / piece.len() + 1);
+            }
             taken += piece.len();
             next = if taken < size.min(LARGEST_BATCH) { self.text.take() } else { None };
         }

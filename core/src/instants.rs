@@ -6,15 +6,17 @@
 use crate::numbers::Reading;
 
 /// Days since 1970-01-01 of a `YYYY-MM-DD`.
-#[inline]
+#[inline(always)]
 pub fn date(cell: &[u8]) -> Option<i32> {
     let &[y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = cell else {
         return None;
     };
     let year = 100 * two_digits(y0, y1)? + two_digits(y2, y3)?;
     let (month, day) = (two_digits(m0, m1)?, two_digits(d0, d1)?);
-    let valid = year >= 1 && (1..=12).contains(&month) && day >= 1 && day <= days_in(year, month);
-    valid.then(|| days(year, month, day))
+    if year < 1 || !(1..=12).contains(&month) || day < 1 || (day > 28 && day > days_in(year, month)) {
+        return None;
+    }
+    Some(days(year, month, day))
 }
 
 /// Microseconds since 1970 of an ISO 8601 instant with a zone, and whether only full milliseconds are in it.

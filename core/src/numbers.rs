@@ -29,6 +29,7 @@ const LONGEST_NUMBER: usize = 100;
 const MOST_DIGITS: usize = 20;
 /// Every integer of so many digits fits 64 bits.
 const INTEGER_DIGITS: i32 = 18;
+const POWERS_OF_TEN: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 /// Every decimal of so many digits survives the way through a double (IEEE 754).
 const DOUBLE_DIGITS: usize = 15;
 
@@ -57,7 +58,42 @@ pub struct Double {
 }
 
 /// The number in `cell` as the double nearest to it.
+#[inline]
 pub fn double(cell: &[u8]) -> Reading<Double> {
+    match short_double(cell) {
+        Some(value) => Reading::Value(Double { value, inexact: false }),
+        None => any_double(cell),
+    }
+}
+
+/// A number of at most fifteen digits without an exponent: the quotient of two integers that doubles hold exactly, and
+/// so the double nearest to it.
+#[inline(always)]
+fn short_double(cell: &[u8]) -> Option<f64> {
+    let (negative, digits) = match cell {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.len() > DOUBLE_DIGITS || !digits.first()?.is_ascii_digit() {
+        return None;
+    }
+    let (mut value, mut places, mut fraction) = (0u64, 0, 0);
+    for &byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            value = 10 * value + u64::from(digit);
+            places += fraction;
+        } else if byte == b'.' && fraction == 0 {
+            fraction = 1;
+        } else {
+            return None;
+        }
+    }
+    let magnitude = value as f64 / POWERS_OF_TEN[places];
+    Some(if negative { -magnitude } else { magnitude })
+}
+
+fn any_double(cell: &[u8]) -> Reading<Double> {
     let decimal = match Decimal::read(cell) {
         Reading::Value(number) => number,
         Reading::Unreadable => return Reading::Unreadable,
@@ -262,6 +298,20 @@ mod tests {
         }
         for cell in ["", "NaN", "Infinity", "inf", "1,5", "1.5.0", "1e5x", "0x1p3"] {
             assert_eq!(double(cell.as_bytes()), Reading::Unreadable, "{cell}");
+        }
+    }
+
+    #[test]
+    fn a_short_number_is_read_as_any_other() {
+        for cell in
+            ["0", "-0", "0.0", "-0.0", "5.", "1.50", "00.5", "0.1", "123456789012.34", "0.0000000000001", "99999"]
+        {
+            let value = short_double(cell.as_bytes()).unwrap();
+            assert_eq!(value.to_bits(), cell.parse::<f64>().unwrap().to_bits(), "{cell}");
+            assert_eq!(any_double(cell.as_bytes()), Reading::Value(Double { value, inexact: false }), "{cell}");
+        }
+        for cell in ["", "-", ".", ".5", "+1", "1e5", "1.2.3", "1234567890123456", "x"] {
+            assert_eq!(short_double(cell.as_bytes()), None, "{cell}");
         }
     }
 

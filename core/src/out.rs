@@ -13,64 +13,53 @@ pub const STRIDE: usize = 32;
 #[derive(Debug, Default)]
 pub struct Out {
     bytes: Vec<u8>,
-    used: usize,
 }
 
 impl Out {
     /// An empty text with room for `size` bytes.
     pub fn with_room(size: usize) -> Self {
-        Self { bytes: vec![0; size + STRIDE], used: 0 }
+        Self { bytes: Vec::with_capacity(size + STRIDE) }
     }
 
     /// How many bytes were written.
     pub fn size(&self) -> usize {
-        self.used
+        self.bytes.len()
     }
 
-    /// Makes room for `size` bytes more.
+    /// Makes room for `size` bytes more, so that they are written without a look at it.
     #[inline(always)]
     pub fn room_for(&mut self, size: usize) {
-        if self.bytes.len() - self.used < size + STRIDE {
-            self.grow(size);
-        }
+        self.bytes.reserve(size + STRIDE);
     }
 
-    #[cold]
-    fn grow(&mut self, size: usize) {
-        let wanted = self.used + size + STRIDE;
-        self.bytes.resize(wanted + wanted / 2, 0);
-    }
-
-    /// Writes `size` bytes of `source` from `at` on; there has to be room for them.
+    /// Writes `size` bytes of `source` from `at` on.
     #[inline(always)]
     pub fn put(&mut self, source: &[u8], at: usize, size: usize) {
         if size <= STRIDE
-            && let Some(from) = source[at..].first_chunk::<STRIDE>()
-            && let Some(to) = self.bytes[self.used..].first_chunk_mut::<STRIDE>()
+            && let Some(piece) = source[at..].first_chunk::<STRIDE>()
         {
-            *to = *from;
+            let end = self.bytes.len() + size;
+            self.bytes.extend_from_slice(piece);
+            self.bytes.truncate(end);
         } else {
-            self.bytes[self.used..self.used + size].copy_from_slice(&source[at..at + size]);
+            self.bytes.extend_from_slice(&source[at..at + size]);
         }
-        self.used += size;
     }
 
-    /// Writes all of `piece`, making room for it.
+    /// Writes all of `piece`.
     pub fn push(&mut self, piece: &[u8]) {
-        self.room_for(piece.len());
-        self.put(piece, 0, piece.len());
+        self.bytes.extend_from_slice(piece);
     }
 
     /// Takes back what was written behind the first `size` bytes.
     pub fn rewind(&mut self, size: usize) {
-        self.used = self.used.min(size);
+        self.bytes.truncate(size);
     }
 
-    /// Writes a text as JSON escapes it, making room for it. `doubled`: each pair of quotes in it stands for one.
+    /// Writes a text as JSON escapes it. `doubled`: each pair of quotes in it stands for one.
     pub fn push_escaped(&mut self, text: &[u8], doubled: bool) {
         let mut rest = text;
         while !rest.is_empty() {
-            self.room_for(STRIDE);
             let clean = match rest.first_chunk::<16>() {
                 Some(part) => masks::clean_bytes(part),
                 None => rest.iter().take_while(|&&byte| !is_escaped(byte)).count(),
@@ -105,8 +94,7 @@ impl Out {
     }
 
     /// The text.
-    pub fn into_bytes(mut self) -> Vec<u8> {
-        self.bytes.truncate(self.used);
+    pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 }
