@@ -111,6 +111,10 @@ core-test: ## Check the native page core: formatting, clippy, its own tests
 	@cd core && cargo clippy --quiet --locked --all-targets --features python -- -D warnings
 	@cd core && cargo test --quiet --locked
 
+.PHONY: core-mutants
+core-mutants: $(STAMP) ## Break each important rule of the native page core once and see the test fail (WORD=gzip for some)
+	@$(BIN)/python -m unit_tests.mutants.core $(WORD)
+
 .PHONY: core-wheel
 core-wheel: $(STAMP) ## Put a wheel of the native page core into dist/ (TARGET=aarch64-unknown-linux-gnu)
 	@.ci/core wheel

@@ -204,3 +204,70 @@ fn rows_of<'a>(rows: &'a mut Option<Rows>, order: &mut Vec<usize>, text: &PageTe
         Rows::new(order.len(), header.is_some_and(|header| header.crlf))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::columns::{Column, Kind, Scalar};
+
+    struct Nulls;
+
+    impl ExactPath for Nulls {
+        type Error = Rejection;
+
+        fn json(&mut self, _column: usize, _cell: &str) -> Result<Option<Vec<u8>>, Rejection> {
+            Ok(None)
+        }
+
+        fn scalar(&mut self, _column: usize, _cell: &str) -> Result<(Scalar, bool), Rejection> {
+            Ok((Scalar::Unreadable, false))
+        }
+    }
+
+    const PAGE: &[u8] = b"Id\n1\n2\n";
+
+    fn decoder(page: &[u8], keep: usize, earlier: Option<Proof>) -> Decoder {
+        let wanted = Wanted { columns: vec!["Id".into()], key: Some(0), most: 1 << 20, keep };
+        let mut decoder = Decoder::new(wanted, false, earlier);
+        decoder.feed::<Rejection>(page).unwrap();
+        decoder
+    }
+
+    fn lines(decoder: &mut Decoder) -> Result<Option<Lines>, Failure<Rejection>> {
+        let format = LineFormat::new(&[Column { name: "Id".into(), kind: Kind::Text }], None);
+        decoder.lines(&format, 0, 1, &mut Nulls)
+    }
+
+    #[test]
+    fn no_row_is_given_out_before_the_page_is_proven() {
+        let mut decoder = decoder(PAGE, 100, None);
+        assert!(matches!(lines(&mut decoder), Err(Failure::Misused(_))));
+        assert_eq!(decoder.finish::<Rejection>(None).unwrap().rows, 2);
+        assert_eq!(lines(&mut decoder).unwrap().unwrap().text, b"{\"Id\":\"1\"}\n{\"Id\":\"2\"}\n");
+        assert_eq!(lines(&mut decoder).unwrap(), None);
+    }
+
+    #[test]
+    fn a_page_that_is_read_again_has_to_be_the_same() {
+        let proof = decoder(PAGE, 0, None).finish::<Rejection>(None).unwrap();
+        let mut again = decoder(PAGE, 100, Some(proof.clone()));
+        assert_eq!(again.finish::<Rejection>(None).unwrap(), proof);
+        let mut other = decoder(b"Id\n1\n3\n", 100, Some(proof));
+        assert!(matches!(other.finish::<Rejection>(None), Err(Failure::Changed)));
+    }
+
+    #[test]
+    fn the_number_of_rows_has_to_be_the_expected_one() {
+        for (expected, accepted) in [(1, false), (2, true), (3, false)] {
+            assert_eq!(decoder(PAGE, 0, None).finish::<Rejection>(Some(expected)).is_ok(), accepted);
+        }
+    }
+
+    #[test]
+    fn a_page_that_failed_stays_so() {
+        let mut decoder = decoder(b"Id\n1,2\n", 100, None);
+        assert!(matches!(decoder.finish::<Rejection>(None), Err(Failure::Rejected(_))));
+        assert!(matches!(decoder.finish::<Rejection>(None), Err(Failure::Misused(_))));
+        assert!(matches!(lines(&mut decoder), Err(Failure::Misused(_))));
+    }
+}

@@ -368,6 +368,12 @@ mod tests {
     }
 
     #[test]
+    fn a_number_with_too_many_digits_is_asked_for() {
+        let (text, _) = objects(&[Kind::Number], "9007199254740993\n0.1\n", &[0]);
+        assert_eq!(text, "{\"F0\":asked 0 9007199254740993}\n{\"F0\":0.1}\n");
+    }
+
+    #[test]
     fn an_unreadable_cell_is_null_and_counted() {
         let kinds = [Kind::Boolean, Kind::Text, Kind::Date, Kind::Time, Kind::Integer];
         let (text, unreadable) =
