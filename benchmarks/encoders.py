@@ -3,8 +3,9 @@
     lines      the connector's encoder (``pages.record_lines``)
     row by row the exact path: csv module, one record at a time, orjson
     polars     a columnar engine, where it is installed; it writes nulls out and cannot keep every digit
+    core       the native page core, where it is installed: proving alone, with lines, with Arrow batches
 
-CPU time per row, best of some rounds, interleaved. ``exact`` is the share of rows that the encoder could not cut and
+CPU µs a row, best of some rounds, interleaved. ``exact`` is the share of rows that the encoder could not cut and
 left to the csv module.
 """
 
@@ -21,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import orjson
 
+from source_salesforce_bulk.pages.core import HAS_CORE, ExactCells
 from source_salesforce_bulk.pages.csv_page import read_rows
 from source_salesforce_bulk.pages.json_cells import json_value
 from source_salesforce_bulk.pages.record_lines import LineEncoder
@@ -45,8 +47,8 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=20_000, help="of a typical page; others have fewer")
     rows = parser.parse_args().rows
     with_polars = importlib.util.find_spec("polars") is not None
-    print("| page | bytes a row | lines, µs a row | exact | row by row, µs a row | polars, µs a row |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    print("| page | bytes a row | lines | exact | row by row | polars | core, prove | core, lines | core, Arrow |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for name, columns, page in pages(rows):
         print(f"| {name} | {' | '.join(_measured(columns, page, with_polars=with_polars))} |", flush=True)
     return 0
@@ -124,6 +126,8 @@ def _measured(columns: list[Column], page: bytes, *, with_polars: bool) -> list[
     }
     if with_polars:
         ways["polars"] = lambda: _by_polars(columns, page)
+    if HAS_CORE:
+        ways |= _by_core(columns, page)
     best = dict.fromkeys(ways, float("inf"))
     for _ in range(ROUNDS):
         for name, way in ways.items():
@@ -136,8 +140,35 @@ def _measured(columns: list[Column], page: bytes, *, with_polars: bool) -> list[
             else:
                 best[name] = min(best[name], time.process_time() - began)
     micros = {name: f"{seconds / rows * 1e6:,.1f}" for name, seconds in best.items()}
-    share = f"{encoded.exact / rows:.0%}"
-    return [f"{len(page) / rows:,.0f}", micros["lines"], share, micros["rows"], micros.get("polars", "not installed")]
+    beside = [micros.get(name, "not installed") for name in ("polars", "core, prove", "core, lines", "core, Arrow")]
+    return [f"{len(page) / rows:,.0f}", micros["lines"], f"{encoded.exact / rows:.0%}", micros["rows"], *beside]
+
+
+def _by_core(columns: Sequence[Column], page: bytes) -> dict[str, Callable[[], object]]:
+    """The native core, as a page arrives in pieces."""
+    import salesforce_bulk_core as core  # noqa: PLC0415 - not on every platform
+
+    kinds = [(column.name, column.kind.value) for column in columns]
+    line_form, array_form, exact = core.LineFormat(kinds, "Account"), core.ArrayFormat(kinds), ExactCells(columns)
+
+    def proven(keep: int) -> core.PageDecoder:
+        decoder = core.PageDecoder([column.name for column in columns], gzipped=False, keep=keep)
+        for at in range(0, len(page), 1 << 18):
+            decoder.feed(page[at : at + (1 << 18)])
+        decoder.finish()
+        return decoder
+
+    def lines() -> None:
+        decoder = proven(len(page))
+        while decoder.lines(line_form, exact, emitted_at=1) is not None:
+            pass
+
+    def arrays() -> None:
+        decoder = proven(len(page))
+        while decoder.batch(array_form, exact) is not None:
+            pass
+
+    return {"core, prove": lambda: proven(0), "core, lines": lines, "core, Arrow": arrays}
 
 
 def _row_by_row(columns: Sequence[Column], page: bytes) -> bytes:
