@@ -31,7 +31,7 @@ $(STAMP): pyproject.toml requirements/dev.txt requirements/setup.txt .ci/setup
 	@touch $@
 
 # With the native page core, where it can be built; see .ci/core.
-$(READY): $(STAMP) $(shell find core -type f) requirements/core.txt .ci/core
+$(READY): $(STAMP) $(shell find core -maxdepth 1 -type f) $(wildcard core/src/*) requirements/core.txt .ci/core
 	@.ci/core offer
 	@touch $@
 
