@@ -41,7 +41,7 @@ def read(connector: Connector, directory: Path, names: Sequence[str] = OBJECTS) 
     quiet = {"AIRBYTE_OFFLINE_MODE": "1", "DO_NOT_TRACK": "1", "NO_LIVE_PROGRESS": "1"}
     places = {"HOME": str(directory), "AIRBYTE_CACHE_ROOT": str(directory), "AIRBYTE_PROJECT_DIR": str(directory)}
     done = subprocess.run(
-        command, env={"PATH": os.environ["PATH"], **quiet, **places}, capture_output=True, timeout=300, check=False
+        command, env={"PATH": os.environ["PATH"], **quiet, **places}, capture_output=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr.decode()[-3000:]
     return json.loads(done.stdout)
@@ -111,6 +111,7 @@ def assert_cache_equals(output: Mapping[str, Any], truth: GroundTruth) -> None:
         assert found == {row["Id"]: emitted(row, types) for row in truth.records(name)}
 
 
+@pytest.mark.timeout(1500)
 def test_select_all_streams_and_read_twice(org: SimulatedOrg, tmp_path: Path) -> None:
     """PyAirbyte asks every stream for incremental, those without a cursor too: these come in full each time."""
     # Two that the org refuses when they are asked for, and numbers of a hundred digits that DuckDB cannot hold.

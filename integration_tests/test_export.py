@@ -145,6 +145,18 @@ def test_an_object_without_a_cursor_comes_whole_every_time(org: SimulatedOrg, tm
     assert [manifest["objects"][0]["rows"] for manifest in exporter.manifests()] == [count, count]
 
 
+def test_an_object_whose_cursor_is_refused_as_a_filter_comes_whole(org: SimulatedOrg, tmp_path: Path) -> None:
+    """Describe calls the cursor filterable; the create says otherwise."""
+    exporter = Exporter(org, tmp_path)
+    for _ in range(2):
+        org.control.fault("api_error", error="INVALID_FIELD/filter", object="Account")
+        assert exporter.run(["Account"]).code == 0
+
+    count = len(GroundTruth(org).records("Account"))
+    assert [manifest["objects"][0]["rows"] for manifest in exporter.manifests()] == [count, count]
+    assert all(job["deleted"] for job in org.control.jobs())
+
+
 def test_a_run_leaves_no_job_behind(org: SimulatedOrg, tmp_path: Path) -> None:
     Exporter(org, tmp_path).run(["Account", "Contact"])
     assert len(org.control.jobs()) == 2

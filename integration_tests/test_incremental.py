@@ -471,3 +471,32 @@ def test_a_stream_starts_over_where_its_scope_changed(org: SimulatedOrg, changed
     where = "SystemModstamp >= 2026-01-01T00:00:00Z" if "start_date" in changed else None
     assert_same_rows(second.rows["Lead"], GroundTruth(org).records("Lead", operation=operation, where=where))
     assert any("starts from the beginning" in text for text in second.warnings)
+
+
+# Servers whose clocks are wrong
+
+
+@pytest.mark.parametrize("on", ["describe", "limits", "createJob", "jobInfo", "results"])
+def test_one_answer_an_hour_ahead_costs_no_row(org: SimulatedOrg, on: str) -> None:
+    connection = Connection(org, ["Contact"], lookback_window="PT0S")
+    org.control.fault("date_skew", on=on, seconds=HOUR, times=None)
+    connection.sync()
+    org.control.clear_faults()
+    org.control.advance_clock(MINUTE)
+    org.control.insert("Contact", [{"LastName": "Late"}])
+    org.control.advance_clock(2 * HOUR)
+
+    output = connection.sync()
+
+    assert "Late" in [row["LastName"] for row in output.rows["Contact"]]
+
+
+def test_servers_two_hours_apart_end_the_run_and_save_no_cursor(org: SimulatedOrg) -> None:
+    connection = Connection(org, ["Contact"])
+    org.control.fault("date_skew", on="describe", seconds=2 * HOUR, times=None)
+
+    output = connection.attempt()
+
+    assert output.failed
+    assert "disagree about the time" in output.errors[0]["message"]
+    assert "SystemModstamp" not in str(connection.state)

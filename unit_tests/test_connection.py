@@ -135,7 +135,7 @@ def test_answers_that_are_all_ahead_are_held_back_by_the_token_reply():
 
 def test_answers_more_than_an_hour_apart_end_the_run_with_both_addresses(rig):
     rig.limits(Answer(200, LIMITS, DATE))
-    rig.limits(Answer(200, LIMITS, {"Date": "Mon, 23 Nov 2026 03:00:08 GMT"}))
+    rig.limits(Answer(200, LIMITS, {"Date": "Mon, 23 Nov 2026 03:01:08 GMT"}))
     rig.connection.quota()
     assert rig.connection.clock_failure() is None
     rig.connection.quota()

@@ -19,8 +19,8 @@ from datetime import datetime, timedelta
 AGREE_WITHIN = timedelta(minutes=2)
 """A larger disagreement is reported. A smaller one may be an answer that was slow to arrive."""
 
-BELIEVED_WITHIN = timedelta(hours=1)
-"""A larger disagreement ends the run: no look-back is meant to cover it."""
+BELIEVED_WITHIN = timedelta(hours=1, minutes=1)
+"""A larger disagreement ends the run: more than an hour, and a minute that an answer may take to arrive."""
 
 _RECENT = 60.0
 

@@ -7,8 +7,8 @@ A message of the SOQL compiler repeats a piece of the statement, marks a place i
     ERROR at Row:1:Column:286
     field 'SystemModstamp' can not be filtered in a query call
 
-The piece is skipped, because it names fields that nothing is wrong with. What counts is, in this order, the name at the
-marked place, a name in quotes, and a name that cannot be an ordinary word. Only names that the query has count.
+The piece is skipped, because it names fields that nothing is wrong with. What counts is, in this order, a name in
+quotes, the name at the marked place, and a name that cannot be an ordinary word. Only names that the query has count.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def read_refusal(text: str, asked: Asked) -> Refusal:
     message = text[:_LENGTH]
     said = message.rpartition("^")[2]
     place = question.place(message)
-    marked = question.name_at(place) or next(question.names_in(_QUOTED.findall(said)), None)
+    marked = next(question.names_in(_QUOTED.findall(said)), None) or question.name_at(place)
     named = marked or next(question.names_in(_names_in(said)), None)
     facts = _facts_of(asked.query)
     facts |= {Fact.NAMES_OBJECT} if _has_word(said, asked.query.object_name) else set()
@@ -102,7 +102,11 @@ class _Question:
         return filter(None, (self._known(name.strip(".")) for name in words))
 
     def role_of(self, name: str, place: int | None) -> set[Fact]:
-        """The part that a field has in the query: a filter if it is one, as describe has just shown that it exists."""
+        """The part that a field has in the query: a filter if it is one, as describe has just shown that it exists.
+
+        A place at which another field stands says nothing: the statement may have been rewritten.
+        """
+        place = place if self.name_at(place) == self._known(name) else None
         twice = [one for one in self._fields if _bare(one) == _bare(name)]
         facts = {Fact.FIELD_TWICE} if len(twice) > 1 else set()
         selected, in_select = name.lower() in self._selected, place is not None and place < self._conditions
