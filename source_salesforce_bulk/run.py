@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from source_salesforce_bulk.output import OutputLost, report_lost, turn_away_stdout
 from source_salesforce_bulk.signals import Stop
 
 
@@ -16,8 +17,7 @@ def run() -> None:
     """
     arguments = sys.argv[1:]
     if arguments == ["spec"]:
-        _print_spec()
-        return
+        sys.exit(_print_spec())
     stop = Stop()
     stop.install()
     from source_salesforce_bulk.airbyte.entrypoint import launch  # noqa: PLC0415 - see above
@@ -25,6 +25,11 @@ def run() -> None:
     launch(arguments, stop)
 
 
-def _print_spec() -> None:
+def _print_spec() -> int:
     spec = json.loads((Path(__file__).parent / "airbyte" / "spec.json").read_text(encoding="utf-8"))
-    print(json.dumps({"type": "SPEC", "spec": spec}))  # noqa: T201 - the protocol's own channel
+    try:
+        print(json.dumps({"type": "SPEC", "spec": spec}), flush=True)  # noqa: T201 - the protocol's own channel
+    except OSError as error:
+        turn_away_stdout()
+        return report_lost(OutputLost(error))
+    return 0

@@ -20,14 +20,14 @@ import os
 import signal
 import threading
 import time
-from contextlib import suppress
 from typing import Protocol
+
+from source_salesforce_bulk.output import turn_away_stdout
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _TEAR_OUT = signal.SIGALRM
 """Sent by this process to its own main thread; nothing else in it uses alarms."""
-_STDOUT = 1
 
 
 class Overdue(BaseException):
@@ -116,14 +116,6 @@ class Stop:
         if not self._leaving.is_set():
             turn_away_stdout()
             raise Overdue
-
-
-def turn_away_stdout() -> None:
-    """Let everything written to stdout from now on go nowhere."""
-    with suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, _STDOUT)
-        os.close(nowhere)
 
 
 def _nothing(*_: object) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
+import sys
 import threading
 from argparse import Namespace
 from collections.abc import Iterator
@@ -13,10 +15,11 @@ from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, ConnectorSp
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_salesforce_bulk.airbyte import entrypoint
-from source_salesforce_bulk.airbyte.entrypoint import BROKEN_PIPE, FAILURE, Entrypoint
+from source_salesforce_bulk.airbyte.entrypoint import FAILURE, Entrypoint
 from source_salesforce_bulk.airbyte.record_batch import RecordBatch
 from source_salesforce_bulk.airbyte.source import SourceSalesforceBulk
 from source_salesforce_bulk.airbyte.streams import state_message
+from source_salesforce_bulk.output import BROKEN_PIPE, OUTPUT_LOST
 from source_salesforce_bulk.signals import Stop
 
 
@@ -82,14 +85,15 @@ def test_a_signalled_run_ends_with_the_signals_code_whether_it_failed_or_not(sig
 
 
 class NoReader:
-    """A stdout whose reader is gone."""
+    """A stdout whose reader is gone, or that fails otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: OSError | None = None) -> None:
         self.written = 0
+        self._error = error or BrokenPipeError()
 
     def write(self, text: str) -> int:
         self.written += 1
-        raise BrokenPipeError
+        raise self._error
 
     def flush(self) -> None:
         pass
@@ -100,6 +104,27 @@ def test_a_reader_that_is_gone_ends_the_run_with_141_and_nothing_more_is_written
     monkeypatch.setattr(entrypoint, "PRINT_BUFFER", _Unbuffered(nobody, monkeypatch))
     assert emit(lines) == BROKEN_PIPE == 141
     assert (lines.said, lines.closed, nobody.written) == (1, True, 1)
+    assert turned_away == [True]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_a_stdout_that_takes_nothing_more_ends_the_run_with_74_and_one_sentence(
+    number, monkeypatch, turned_away, capsys
+):
+    monkeypatch.setattr("sys.__stderr__", sys.stderr)
+    full, lines = NoReader(OSError(number, os.strerror(number))), Lines('{"a": 1}', '{"b": 2}')
+    monkeypatch.setattr(entrypoint, "PRINT_BUFFER", _Unbuffered(full, monkeypatch))
+    assert emit(lines) == OUTPUT_LOST == 74
+    assert (lines.said, lines.closed, full.written) == (1, True, 1)
+    assert turned_away == [True]
+
+
+def test_a_trace_that_stdout_does_not_take_ends_the_run_with_74_too(monkeypatch, turned_away):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sys.excepthook", full)
+    assert emit(Lines(error=RuntimeError("failed"))) == OUTPUT_LOST
     assert turned_away == [True]
 
 

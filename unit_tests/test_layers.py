@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 # The floors, lowest first. A folder stands for everything in it; "" is the package's __init__.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"salesforce"}),
-    frozenset({"config", "config_keys", "config_values", "form", "signals"}),
+    frozenset({"config", "config_keys", "config_values", "form", "output", "signals"}),
     frozenset({"pages"}),
     frozenset({"extraction"}),
     frozenset({"registries"}),

@@ -7,6 +7,7 @@ import pytest
 
 from source_salesforce_bulk.airbyte import rotation as rotation_module
 from source_salesforce_bulk.airbyte.rotation import Rotation
+from source_salesforce_bulk.output import OutputLost
 from source_salesforce_bulk.registries.kept_token import KeptTokens
 
 CONFIG = {"credentials": {"client_id": "id", "refresh_token": "grant-0"}, "page_size": 7}
@@ -41,7 +42,7 @@ def test_a_token_that_stdout_does_not_take_is_kept_and_stderr_says_where(number,
     kept = KeptTokens([tmp_path])
     monkeypatch.setattr(rotation_module.sys, "stdout", Stdout(number))
     monkeypatch.setattr(rotation_module.sys, "__stderr__", rotation_module.sys.stderr)
-    with pytest.raises(OSError, match="it takes nothing"):
+    with pytest.raises(OutputLost, match="it takes nothing"):
         Rotation(CONFIG, kept)("grant-1")
     monkeypatch.undo()
     assert kept.newest("grant-0") == "grant-1"
@@ -53,7 +54,7 @@ def test_a_token_that_stdout_does_not_take_is_kept_and_stderr_says_where(number,
 def test_a_token_that_nothing_takes_is_said_to_be_lost(monkeypatch, capsys):
     monkeypatch.setattr(rotation_module.sys, "stdout", Stdout(errno.EPIPE))
     monkeypatch.setattr(rotation_module.sys, "__stderr__", rotation_module.sys.stderr)
-    with pytest.raises(BrokenPipeError):
+    with pytest.raises(OutputLost):
         Rotation(CONFIG, KeptTokens([]))("grant-1")
     monkeypatch.undo()
     assert "Authenticate again." in capsys.readouterr().err

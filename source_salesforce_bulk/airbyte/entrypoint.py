@@ -1,18 +1,19 @@
-"""The connector's own entrypoint: signals, broken pipes and exit codes round the CDK's.
+"""The connector's own entrypoint: signals, a stdout that takes nothing more, and exit codes round the CDK's.
 
 A signal only sets a flag. The run then ends at its next turn: states out, jobs that no state names aborted. What
-happens when no turn comes is ``signals``' matter (design section 3.10). A stdout whose reader is gone ends the run the
-same way.
+happens when no turn comes is ``signals``' matter (design section 3.10). A stdout whose reader is gone or whose disk is
+full ends the run the same way.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any, NoReturn, TextIO, cast
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
@@ -27,12 +28,10 @@ from source_salesforce_bulk.airbyte.record_batch import RecordBatch
 from source_salesforce_bulk.airbyte.source import SourceSalesforceBulk
 from source_salesforce_bulk.config import ConfigError
 from source_salesforce_bulk.extraction.temporary_folder import check_temporary_folder
-from source_salesforce_bulk.signals import Overdue, Stop, turn_away_stdout
+from source_salesforce_bulk.output import OutputLost, report_lost, turn_away_stdout
+from source_salesforce_bulk.signals import Overdue, Stop
 
 FAILURE = 1
-
-BROKEN_PIPE = 141
-"""What a shell reports of a program that SIGPIPE ended."""
 
 GRACE = 4.0
 """Seconds after a signal in which a read is expected to have said its last word."""
@@ -92,6 +91,8 @@ def launch(args: Sequence[str], stop: Stop) -> NoReturn:
 
     The process ends without waiting for its threads: one of them may hang on an answer for minutes.
     """
+    # A log line that stdout does not take is no reason for a traceback: the next message ends the run.
+    logging.raiseExceptions = False
     command = Entrypoint.parse_args(list(args) or ["--help"])
     entrypoint = Entrypoint(SourceSalesforceBulk(stop=stop.event, on_clean_up=stop.leaving, batches=True))
     if getattr(command, "debug", False):
@@ -107,16 +108,12 @@ def launch(args: Sequence[str], stop: Stop) -> NoReturn:
 
 def _write_block(lines: bytes) -> None:
     """Write whole lines to stdout, behind everything printed so far. Nothing is written after a write that failed."""
-    with PRINT_BUFFER.lock:
-        try:
-            PRINT_BUFFER.flush()
-            # Not by the buffered writer: it forgets the rest of a large block when a signal cuts its write short.
-            stdout, rest = cast(TextIO, sys.__stdout__).fileno(), memoryview(lines)
-            while rest:
-                rest = rest[os.write(stdout, rest) :]
-        except BrokenPipeError:
-            turn_away_stdout()
-            raise
+    with PRINT_BUFFER.lock, _lost_for_good():
+        PRINT_BUFFER.flush()
+        # Not by the buffered writer: it forgets the rest of a large block when a signal cuts its write short.
+        stdout, rest = cast(TextIO, sys.__stdout__).fileno(), memoryview(lines)
+        while rest:
+            rest = rest[os.write(stdout, rest) :]
 
 
 def _emit(lines: Iterable[str], stop: Stop) -> int:
@@ -125,20 +122,38 @@ def _emit(lines: Iterable[str], stop: Stop) -> int:
         with PRINT_BUFFER, closing(cast(Generator[str, None, None], lines)):
             _print(lines)
             stop.leaving()
-    except BrokenPipeError:
-        return BROKEN_PIPE
-    except Exception:  # noqa: BLE001 - reported by the excepthook
+    except OutputLost as lost:
+        return report_lost(lost)
+    except Exception as error:  # noqa: BLE001 - reported by the excepthook
         if not stop.event.is_set():
-            sys.excepthook(*sys.exc_info())
-            sys.stdout.flush()
-            return FAILURE
+            return _report(error)
     return stop.exit_code
 
 
-def _print(lines: Iterable[str]) -> None:
+def _report(error: Exception) -> int:
+    """Print the trace of what ended the run; the exit code."""
     try:
-        for line in lines:
+        with _lost_for_good():
+            sys.excepthook(type(error), error, error.__traceback__)
+            sys.stdout.flush()
+    except OutputLost as lost:
+        return report_lost(lost)
+    return FAILURE
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        with _lost_for_good():
             print(f"{line}\n", end="")  # noqa: T201 - the protocol's own channel
-    except BrokenPipeError:
+    with _lost_for_good():
+        PRINT_BUFFER.flush()
+
+
+@contextmanager
+def _lost_for_good() -> Iterator[None]:
+    """Turn stdout away where it takes nothing more, and raise ``OutputLost``."""
+    try:
+        yield
+    except OSError as error:
         turn_away_stdout()
-        raise
+        raise OutputLost(error) from error

@@ -12,6 +12,7 @@ from airbyte_cdk.config_observation import create_connector_config_control_messa
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.logger import PRINT_BUFFER
 
+from source_salesforce_bulk.output import OutputLost
 from source_salesforce_bulk.registries.kept_token import KeptTokens, configured_token, with_refresh_token
 
 LOGGER = logging.getLogger("airbyte.salesforce.rotation")
@@ -20,7 +21,7 @@ LOGGER = logging.getLogger("airbyte.salesforce.rotation")
 class Rotation:
     """Hands a new refresh token on as a CONTROL message with the whole configuration.
 
-    Where stdout does not take it, the token is kept in a file, and the failure is raised all the same.
+    Where stdout does not take it, the token is kept in a file, and ``OutputLost`` is raised all the same.
     """
 
     def __init__(self, config: Mapping[str, Any], kept: KeptTokens) -> None:
@@ -31,9 +32,9 @@ class Rotation:
         """Print the message and push it out: the old refresh token no longer works."""
         try:
             _print(with_refresh_token(self._config, refresh_token))
-        except OSError:
+        except OSError as error:
             self._keep(refresh_token)
-            raise
+            raise OutputLost(error) from error
         LOGGER.info(
             "Salesforce has replaced the refresh token. The CONTROL message holds the new one, and the platform stores "
             "it. After a run by hand, write it into the configuration."

@@ -18,6 +18,7 @@ from source_salesforce_bulk.export import options as shared
 from source_salesforce_bulk.export.logs import LogOptions
 from source_salesforce_bulk.export.options import Word, option
 from source_salesforce_bulk.export.outcomes import ExitCode
+from source_salesforce_bulk.output import GuardedStdout, report_lost
 from source_salesforce_bulk.signals import Overdue, Stop
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,10 +27,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 def main() -> NoReturn:
     """Run the command that the command line names, and end the process with its exit code.
 
-    The process ends without waiting for its threads: one of them may hang on an answer for minutes.
+    The process ends without waiting for its threads: one of them may hang on an answer for minutes. What it tells on
+    stdout is not what a run is for: a stdout that takes nothing more shows in the exit code alone.
     """
     stop = Stop()
     stop.install()
+    sys.stdout = stdout = GuardedStdout(sys.stdout)
     code: int = ExitCode.OUR_FAULT
     try:
         code = commands.main(prog_name="salesforce-bulk", standalone_mode=False, obj=stop) or 0
@@ -40,18 +43,9 @@ def main() -> NoReturn:
         code = ExitCode.USAGE
     except (Overdue, click.Abort):
         code = stop.exit_code
-    code = _flushed(code)
+    stdout.flush()
+    code = report_lost(stdout.lost) if stdout.lost is not None and not code else code
     os._exit(stop.exit_code or code)
-
-
-def _flushed(code: int) -> int:
-    """The exit code once stdout is out; that of a run to be repeated where its disk is full or its reader is gone."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            code = code or ExitCode.RUN_AGAIN
-    return code
 
 
 class Commands(click.Group):

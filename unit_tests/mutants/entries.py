@@ -541,9 +541,9 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="A reader that is gone ends the run with 141",
-        file="airbyte/entrypoint.py",
-        old="        return BROKEN_PIPE\n",
-        new="        return FAILURE\n",
+        file="output.py",
+        old="BROKEN_PIPE if isinstance(error, BrokenPipeError) else OUTPUT_LOST",
+        new="OUTPUT_LOST",
         tests=("test_entrypoint.py::test_a_reader_that_is_gone_ends_the_run_with_141_and_nothing_more_is_written",),
     ),
     # 3.12, and few calls
@@ -797,6 +797,13 @@ MUTANTS: tuple[Mutant, ...] = (
         old="None if fact is None else printable(fact)",
         new="fact",
         tests=("test_job_log.py::test_no_fact_breaks_a_line_or_reaches_a_terminal",),
+    ),
+    Mutant(
+        rule="An export that stdout takes nothing of goes on",
+        file="output.py",
+        old="            self._give_up(error)\n            return len(text)\n",
+        new="            raise\n",
+        tests=("test_output.py::test_a_guarded_stdout_never_fails_and_knows_what_was_lost",),
     ),
     Mutant(
         rule="A head that drips is given up",
