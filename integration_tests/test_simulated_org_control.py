@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -294,3 +295,10 @@ def test_the_readme_names_every_method_and_fault() -> None:
     text = (ROOT / "integration_tests" / "simulated_org" / "README.md").read_text()
     for name in (*control_methods(), *KINDS):
         assert f"| `{name}` |" in text, name
+
+
+def test_the_readme_names_every_setting() -> None:
+    text = (ROOT / "integration_tests" / "simulated_org" / "README.md").read_text()
+    settings = text[text.index("## Settings") : text.index("## What it holds")]
+    for setting in dataclasses.fields(OrgSettings):
+        assert f"`{setting.name}`" in settings, setting.name

@@ -74,6 +74,31 @@ def test_done_may_come_early_as_a_fault(org: SimulatedOrg, client: OrgClient) ->
     assert body["totalSize"] > len(body["records"])
 
 
+def test_batches_may_be_short_or_repeat_themselves(org: SimulatedOrg, client: OrgClient) -> None:
+    soql = "SELECT Id FROM Account ORDER BY Id LIMIT 50"
+    sound = [one["Id"] for one in query(client, soql)["records"]]
+    for kind, expected in (("query_short", sound[:-3]), ("query_repeats", sound + sound[-3:])):
+        org.control.fault(kind, rows=3)
+        assert [one["Id"] for one in query(client, soql)["records"]] == expected
+    org.control.fault("query_total_wrong", delta=-1)
+    assert query(client, soql)["totalSize"] == 49
+
+
+def test_batches_may_never_end(org: SimulatedOrg, client: OrgClient) -> None:
+    org.control.fault("query_endless", on="*", times=None)
+    body = query(client, "SELECT Id FROM Account LIMIT 5")
+    for _ in range(10):
+        assert not body["done"]
+        body = client.get(body["nextRecordsUrl"]).json()
+    assert len(body["records"]) == 5
+
+
+def test_a_broken_answer_shows_no_marks_of_numbers(org: SimulatedOrg, client: OrgClient) -> None:
+    org.control.fault("unparsable_json", on="query")
+    answer = client.get("query", q="SELECT AnnualRevenue FROM Account WHERE AnnualRevenue != null")
+    assert answer.text.isascii()
+
+
 # -- values ------------------------------------------------------------------------------------------------------------
 
 

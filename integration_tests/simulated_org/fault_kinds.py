@@ -44,6 +44,10 @@ KINDS: dict[str, Kind] = {
     "json_without": Kind("after", "jobInfo", "the JSON answer lacks key `name`"),
     "json_set": Kind("after", "jobInfo", "key `name` of the JSON answer is `value`"),
     "query_done_early": Kind("after", "query", "REST query says done although rows are left"),
+    "query_short": Kind("after", "query", "the last `rows` records of the batch are missing"),
+    "query_repeats": Kind("after", "query", "the last `rows` records of the batch come twice"),
+    "query_total_wrong": Kind("after", "query", "totalSize is off by `delta`"),
+    "query_endless": Kind("after", "query", "never done: the next batch is the first one again"),
     "date_skew": Kind("after", "*", "the answer's `Date` is `seconds` ahead of the org's clock"),
     "endless_result_pages": Kind(
         "after", "resultPages", "the list of pages is never done: the same pages again, or none if `value` is 'empty'"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ from integration_tests.simulated_org.clock import http_date
 from integration_tests.simulated_org.errors import API_ERRORS, OAUTH_ERRORS
 from integration_tests.simulated_org.faults import Fault
 from integration_tests.simulated_org.org import Org
+from integration_tests.simulated_org.rest_values import dump_json
 from integration_tests.simulated_org.routes import Call
 from integration_tests.simulated_org.wire import Answer, ConnectionClosed, close
 
@@ -74,7 +74,7 @@ async def answer_changed(fault: Fault, answer: Answer, call: Call, org: Org) -> 
         case "late_answer":
             await asyncio.sleep(fault.seconds or 0)
         case "unparsable_json":
-            text = json.dumps(answer.json)
+            text = dump_json(answer.json).decode()
             answer.json, answer.body = None, (fault.body or text[: max(1, len(text) // 2)]).encode()
         case "html_200":
             return Answer(200, _HTML.format(status=200).encode(), {"Content-Type": "text/html"})
@@ -92,11 +92,31 @@ async def answer_changed(fault: Fault, answer: Answer, call: Call, org: Org) -> 
             answer.json = {key: value for key, value in answer.json.items() if key != fault.name}
         case "json_set" if isinstance(answer.json, dict):
             answer.json = answer.json | {fault.name: fault.value}
-        case "query_done_early" if isinstance(answer.json, dict):
-            answer.json = {key: value for key, value in answer.json.items() if key != "nextRecordsUrl"} | {"done": True}
+        case kind if kind.startswith("query_") and isinstance(answer.json, dict) and "records" in answer.json:
+            answer.json = _damaged_batch(fault, answer.json, call, org)
         case _:
             pass
     return answer
+
+
+def _damaged_batch(fault: Fault, body: dict[str, Any], call: Call, org: Org) -> dict[str, Any]:
+    """Give a batch of a REST query as a fault leaves it."""
+    done = {key: value for key, value in body.items() if key != "nextRecordsUrl"} | {"done": True}
+    records = body["records"]
+    match fault.kind:
+        case "query_done_early":
+            return done
+        case "query_short":
+            return body | {"records": records[: -fault.rows]}
+        case "query_repeats":
+            return body | {"records": records + records[-fault.rows :]}
+        case "query_total_wrong":
+            return body | {"totalSize": body["totalSize"] + fault.delta}
+        case "query_endless":
+            cursor = call.parts.get("cursor", "").partition("-")[0] or next(reversed(org.cursors), "")
+            return body | {"done": False, "nextRecordsUrl": f"/services/data/v{call.version}/query/{cursor}-0"}
+        case _:
+            return body
 
 
 def error_answer(fault: Fault, call: Call) -> Answer:

@@ -36,7 +36,7 @@ class OrgSettings:
     planned_rows: Mapping[str, int] = field(default_factory=dict)  # object -> rows that are counted, not held
     object_list: Literal["small", "real"] = "small"  # "real": 1,294 entries, 1,060 of them queryable
     formula_objects: bool = False  # Project__c and ProjectJob__c, whose formulas change without any stamp
-    keyless_objects: bool = False  # event stores and virtual objects, whose rows all have the empty Id
+    keyless_objects: bool = True  # event stores and virtual objects, whose rows all have the empty Id
     extra_objects: int = 0  # small generated custom objects: Extra0001__c …
     bench_rows: int = 0  # rows of Bench__c; the object exists only above zero
     data_until: str = "2026-06-30T00:00:00Z"  # the newest stamp of generated rows

@@ -44,7 +44,7 @@ def cursor_variants() -> list[SObject]:
             "0Ya",
             "UserId reference(User) required; LoginTime datetime required;"
             "LoginType picklist(Application|Remote Access 2.0); SourceIp string(39);"
-            "Status string(128); Browser string(64)",
+            "Status string(128) nofilter; Browser string(64)",
             audit="login",
             volume=200,
             soft_deletes=False,
