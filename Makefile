@@ -55,7 +55,7 @@ mutants: $(READY) ## Break each important rule once and see the test fail that g
 	@$(BIN)/python -m unit_tests.mutants $(WORD)
 
 .PHONY: fuzz
-fuzz: $(READY) ## Feed the CSV readers and the classifier whatever bytes come (SECONDS=60)
+fuzz: $(READY) ## Feed readers of pages, answers, states and registries any bytes (SECONDS=60)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
 	@$(BIN)/python -m unit_tests.fuzz --seconds $(SECONDS)
 

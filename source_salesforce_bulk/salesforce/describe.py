@@ -111,7 +111,8 @@ def parse_describe(payload: object, asked_for: str | None = None) -> SObject:
     if not isinstance(payload, Mapping) or not isinstance(payload.get("fields"), list):
         raise UnreadableDescribe("The answer describes no object.")
     name = _name(payload if "name" in payload else {"name": asked_for})
-    described = [_parse_field(entry) for entry in payload["fields"]]
+    # A name that came twice could be selected only once.
+    described = list({field.name.lower(): field for field in map(_parse_field, payload["fields"])}.values())
     fields = tuple(field for field in described if field_type(field.type).bulk)
     return SObject(
         name=name,
@@ -184,7 +185,7 @@ def _parse_field(entry: object) -> Field:
     name = _name(entry)
     return Field(
         name=name,
-        type=_text(entry, "type") or "",
+        type=_word(entry, "type"),
         label=_text(entry, "label") or name,
         help_text=_text(entry, "inlineHelpText"),
         nillable=_flag(entry, "nillable", default=True),
@@ -224,6 +225,14 @@ def _text(entry: Mapping[str, object], key: str) -> str | None:
     if not isinstance(value, str) or not value.strip():
         return None
     return "".join(char if char.isprintable() or char.isspace() else "\ufffd" for char in value)
+
+
+def _word(entry: Mapping[str, object], key: str) -> str:
+    """A word of Salesforce's; empty where there is none."""
+    try:
+        return check_name(_text(entry, key) or "")
+    except ValueError:
+        return ""
 
 
 def _flag(entry: Mapping[str, object], key: str, *, default: bool) -> bool:

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import posixpath
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from pathlib import PurePosixPath
 
 import orjson
 
+from source_salesforce_bulk.extraction.stream_state import Mode, StateError, read_state
 from source_salesforce_bulk.pages.csv_blocks import Block, NotPlain, exact_blocks, plain_blocks
 from source_salesforce_bulk.pages.csv_page import PageRejected, inspect_page, read_rows
+from source_salesforce_bulk.registries.schemas import UnreadableSchema, from_json_schema, to_json_schema
+from source_salesforce_bulk.registries.state import Progress, UnreadableProgress
 from source_salesforce_bulk.salesforce.bulk_api import JobState
+from source_salesforce_bulk.salesforce.describe import (
+    choose_cursor,
+    choose_primary_key,
+    json_schema,
+    parse_describe,
+)
+from source_salesforce_bulk.salesforce.drift import schema_of
 from source_salesforce_bulk.salesforce.failures import classify_job_state, classify_response
-from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation
+from source_salesforce_bulk.salesforce.object_hints import why_left_out
+from source_salesforce_bulk.salesforce.rest_api import parse_sobjects
+from source_salesforce_bulk.salesforce.soql import check_name
+from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation, UnreadableBody
 
 COLUMNS = ("Id", "Name", "Note")
 SECRET = "00Dxx!AQ.never-shown"
@@ -88,7 +104,81 @@ def answer(data: bytes) -> None:
     _says_something(job.summary, job.guidance)
 
 
-TARGETS: dict[str, Callable[[bytes], None]] = {"page": page, "blocks": blocks, "answer": answer}
+def describe(data: bytes) -> None:
+    """The body of a describe or of a list of objects.
+
+    It is unreadable, or all that discovery makes of it can be written as UTF-8 and shown on a terminal.
+    """
+    response = ApiResponse(200, {}, data)
+    with suppress(UnreadableBody):
+        for listing in parse_sobjects(response.json()):
+            assert check_name(listing.name)
+            why_left_out(listing)
+    with suppress(UnreadableBody):
+        sobject = parse_describe(response.json(), asked_for="Asked__c")
+        schema = json_schema(sobject, choose_cursor(sobject))
+        assert set(choose_primary_key(sobject)) <= set(schema["properties"])
+        assert all(check_name(field.name) for field in sobject.fields)
+        words = [schema["description"], *(one["description"] for one in schema["properties"].values())]
+        assert all(word.isprintable() and word.encode() for word in words)
+        assert from_json_schema(to_json_schema(schema_of(sobject))).same_as(schema_of(sobject))
+
+
+def state(data: bytes) -> None:
+    """A state that Airbyte or a registry kept: it is refused, or what is written of it is read as the same again.
+
+    Whatever it names can stand in a path and in a query.
+    """
+    with suppress(ValueError, RecursionError):
+        blob = json.loads(data)
+        for mode in Mode:
+            _is_read_again(blob, mode)
+
+
+def registry(data: bytes) -> None:
+    """The first byte chooses a state file or a schema file: it is refused, or names nothing outside its folder."""
+    text = data[1:]
+    if not data or data[0] % 2:
+        with suppress(UnreadableSchema):
+            schema = from_json_schema(text)
+            assert from_json_schema(to_json_schema(schema)).same_as(schema)
+        return
+    try:
+        payload = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    with suppress(UnreadableProgress):
+        progress = Progress.from_json(payload)
+        assert Progress.from_json(progress.to_json()) == progress
+        below = PurePosixPath("/destination")
+        for path in (*(file.path for file in (*progress.closed, *progress.open)), f"{progress.closing or 'run'}.json"):
+            inside = PurePosixPath(posixpath.normpath(below / path))
+            assert inside == below / path
+            assert inside.is_relative_to(below)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "page": page,
+    "blocks": blocks,
+    "answer": answer,
+    "describe": describe,
+    "state": state,
+    "registry": registry,
+}
+
+
+def _is_read_again(blob: object, mode: Mode) -> None:
+    scope = str(blob.get("scope")) if isinstance(blob, dict) else ""
+    try:
+        read = read_state(blob, mode, "SystemModstamp", scope).state  # type: ignore[arg-type]
+    except StateError:
+        return
+    written = read.to_json("SystemModstamp")
+    if written != {"scope": scope}:  # nothing is known yet
+        assert read_state(written, mode, "SystemModstamp", scope).state == read
+    for point in read.resume:
+        assert f"{point.job}{point.locator}{point.api_version}".isascii()
+        assert "'" not in f"{point.bounds.id_from}{point.bounds.id_to}"
 
 
 def _cells(found: Iterable[Block]) -> list[list[str]]:
