@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from source_salesforce_bulk.salesforce.asked import Asked
 from source_salesforce_bulk.salesforce.failure_evidence import Fact
 from source_salesforce_bulk.salesforce.object_hints import NEEDS_FILTER
-from source_salesforce_bulk.salesforce.soql import ObjectQuery
+from source_salesforce_bulk.salesforce.soql import ObjectQuery, without_literals
 
 # More of a message than this says nothing more.
 _LENGTH = 4000
@@ -29,7 +29,6 @@ _PLACE = re.compile(r"\^[^\d^]{0,80}(\d{1,6})[^\d^]{1,40}(\d{1,6})")
 _IDENTIFIER = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)*", re.ASCII)
 _QUOTED = re.compile("['\"‘’‚“”„«»‹›「『]\\s?([A-Za-z][A-Za-z0-9_.]{0,120})\\s?['\"‘’“”«»‹›」』]")
 _SHARED_BY_PARENTS = frozenset({"task", "event"})
-_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class _Question:
         conditions = soql[self._conditions : self._own]
         cursor = query.cursor_field
         self._cursor = cursor if cursor and _has_word(conditions, cursor) else None
-        where = _LITERAL.sub(" ", query.where or "")
+        where = without_literals(query.where or "")
         self._where = {name.lower(): name for name in _IDENTIFIER.findall(where)}
 
     def place(self, message: str) -> int | None:

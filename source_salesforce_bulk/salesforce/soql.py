@@ -132,7 +132,7 @@ def check_where(text: str) -> str:
     Clauses that change what the whole query returns are refused outside text literals; so is what would close the
     parentheses early.
     """
-    bare = _without_literals(text)
+    bare = without_literals(text)
     if not bare.strip():
         raise ValueError("is empty; write a condition such as StageName = 'Closed Won', or leave where out")
     clause = _CLAUSE.search(bare)
@@ -187,7 +187,12 @@ def _id_conditions(bounds: Bounds) -> list[str]:
     return lower + upper
 
 
-def _without_literals(text: str) -> str:
+def without_literals(text: str) -> str:
+    """Return a condition with its text literals empty; raises ValueError for a quote without its partner.
+
+    >>> without_literals("Name = 'x' AND Age__c > 5")
+    "Name = '' AND Age__c > 5"
+    """
     return _LITERAL.sub(_without_content, text)
 
 
