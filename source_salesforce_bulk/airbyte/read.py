@@ -1,7 +1,7 @@
-"""One ``read``: the streams of a configured catalog, begun as job slots allow, emitted whoever is ready.
+"""One ``read``: the streams of a configured catalog, begun as job slots allow, each emitted as it is ready.
 
-The CDK reads each stream (``AbstractSource._read_stream``: state in, records, RUNNING, STATE out); this module gives
-the word to one stream after another, reports each stream's fate, and cleans up when the last message is out.
+The CDK reads each stream (``AbstractSource._read_stream``: state in, records, RUNNING, STATE out). This module makes
+each stream a participant of the run loop, reports how it ended, and remembers which jobs the emitted states name.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from source_salesforce_bulk.extraction.catalog import (
     selected_fields,
 )
 from source_salesforce_bulk.extraction.connection import Connection
-from source_salesforce_bulk.extraction.extraction import CLEAN_UP, CLEAN_UP_STOPPED, IDLE, Extraction
-from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver, interleave
-from source_salesforce_bulk.extraction.limits_watch import LimitsWatch
+from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
 from source_salesforce_bulk.extraction.planner import wants_count
+from source_salesforce_bulk.extraction.run_loop import Participant, RunLoop
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, StateError, jobs_named
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.describe import SObject
@@ -71,7 +71,6 @@ class _Progress:
     last_state: Mapping[str, Any] | None = None
     unflushed: set[str] = field(default_factory=set)
     last_state_at: float = 0.0
-    last_turn_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -92,59 +91,49 @@ class CatalogRead:
     batches: bool
     _progress: dict[str, _Progress] = field(default_factory=dict)
     _failures: dict[str, AirbyteTracedException] = field(default_factory=dict)
-    _begun: int = 0
     _logged_at: float = 0.0
-    _limits: LimitsWatch | None = None
     _describes: Describes | None = None
     _counts: RowCounts | None = None
 
     def messages(self) -> Iterator[AirbyteMessage]:
         """Every message of the run. Raises ``AirbyteTracedException`` at the end where any stream failed."""
         extraction = self.connection.extraction()
-        seconds = CLEAN_UP_STOPPED
+        loop = RunLoop(self.connection, extraction, self.stopped, partial(self._log_waiting, extraction))
         try:
             self.flush()
-            failure = self._prepare(extraction)
-            if failure is not None:
-                extraction.stop(failure)
-            streams = [self._messages_of(configured, extraction) for configured in self.catalog.streams]
-            extraction.others_wait = len(streams) > 1
+            self._prepare(loop, extraction)
             self._logged_at = self.connection.clock.monotonic()
-            yield from interleave(
-                streams, may_begin=partial(self._may_begin, extraction), idle=partial(self._idle, extraction)
+            yield from loop.messages(
+                [self._participant(configured, extraction) for configured in self.catalog.streams], self._flush
             )
             self._flush()
-            if not self.stopped():
-                seconds = CLEAN_UP
+            loop.finish()
         finally:
-            if self._describes is not None:
-                self._describes.close()
-            self.on_clean_up()
-            extraction.close(self._jobs_to_keep(), seconds)
-            self.connection.close()
+            loop.close(self._jobs_to_keep, self._stop_describing, self.on_clean_up)
         if self._failures and not self.stopped():
             raise final_trace(self._failures)
 
     # Before the first stream
 
-    def _prepare(self, extraction: Extraction) -> Failure | None:
-        """Log in, look at the limits, begin to describe what is configured; a failure here concerns every stream."""
+    def _prepare(self, loop: RunLoop, extraction: Extraction) -> None:
+        """Begin the run and describe what is configured. A failure here stops every stream."""
         try:
-            self.connection.log_in()
-            self._limits = LimitsWatch(self.connection, extraction)
-            failure = self._limits.begin()
+            loop.begin()
         except SalesforceError as error:
-            return error.failure
+            extraction.stop(error.failure)
         except Stopped:
-            return Failure.of(Kind.INTERRUPTED)
-        if failure is None:
+            extraction.stop(Failure.of(Kind.INTERRUPTED))
+        else:
             names = [configured.stream.name for configured in self.catalog.streams]
             self._describes = self.connection.discovery.describe_ahead(names, extraction.wake)
             counted = [configured.stream.name for configured in self.catalog.streams if self._wants_count(configured)]
             self._counts = RowCounts(
                 self.connection.discovery.record_counts, counted, self.connection.clock, extraction.wake
             )
-        return failure
+
+    def _stop_describing(self) -> None:
+        if self._describes is not None:
+            self._describes.close()
 
     def _wants_count(self, configured: ConfiguredAirbyteStream) -> bool:
         incoming = self._incoming(configured.stream.name)
@@ -155,19 +144,20 @@ class CatalogRead:
     def _rows(self, name: str) -> int | None:
         return self._counts.of(name) if self._counts is not None else None
 
-    def _may_begin(self, extraction: Extraction, others: bool) -> bool:
-        """Whether the next stream's first job could be created now. Where nothing else goes on, it waits by itself."""
-        if not others or extraction.stop_failure is not None:
-            return True
-        name = self.catalog.streams[self._begun].stream.name
+    def _is_ready(self, name: str) -> bool:
+        """Whether the stream's first job could be created without waiting for its describe or its row count."""
         known = self._describes is not None and self._describes.ready(name)
-        return extraction.has_free_slot and known and self._counts is not None and self._counts.ready
+        return known and self._counts is not None and self._counts.ready
 
     def _incoming(self, name: str) -> MutableMapping[str, Any]:
         """A stream's incoming state, looked up as the CDK does: by name alone, whatever namespace the catalog shows."""
         return self.states.get_stream_state(name, None)
 
     # One stream
+
+    def _participant(self, configured: ConfiguredAirbyteStream, extraction: Extraction) -> Participant[AirbyteMessage]:
+        name = configured.stream.name
+        return Participant(name, self._messages_of(configured, extraction), partial(self._is_ready, name))
 
     def _messages_of(
         self,
@@ -179,7 +169,6 @@ class CatalogRead:
         progress = self._progress.setdefault(name, _Progress())
         progress.last_state = self._incoming(name) or None
         progress.last_state_at = self.connection.clock.monotonic()
-        self._begun += 1
         try:
             described = self._described(name, extraction)
             if extraction.stop_failure is not None:
@@ -190,10 +179,8 @@ class CatalogRead:
             yield status_message(configured.stream, AirbyteStreamStatus.STARTED)
             for message in self.read_stream(stream, self._as_it_can_be_read(configured, stream)):
                 if message is TURN:
-                    self._count_waiting(name, progress)
                     yield from self._again(name, progress)
                     yield TURN_OVER
-                    self._look_around(extraction)
                 else:
                     self._note(progress, message)
                     yield message
@@ -299,19 +286,11 @@ class CatalogRead:
 
     def _note(self, progress: _Progress, message: AirbyteMessage) -> None:
         """Remember the last state that was emitted: it decides which jobs outlive the run."""
-        progress.last_turn_at = None
         if message.type is Type.STATE and message.state is not None and message.state.stream is not None:
             blob = message.state.stream.stream_state
             progress.last_state = copy.deepcopy(dict(blob.__dict__)) if blob is not None else {}
             progress.unflushed |= jobs_named(progress.last_state)
             progress.last_state_at = self.connection.clock.monotonic()
-
-    def _count_waiting(self, name: str, progress: _Progress) -> None:
-        """Time between two turns in a row that brought no message is time this stream waited."""
-        now = self.connection.clock.monotonic()
-        if progress.last_turn_at is not None:
-            self.connection.metrics.of(name).waiting += now - progress.last_turn_at
-        progress.last_turn_at = now
 
     def _again(self, name: str, progress: _Progress) -> Iterator[AirbyteMessage]:
         """A waiting stream's last state once more, so that the platform sees it alive and holds on to it."""
@@ -328,18 +307,8 @@ class CatalogRead:
         for progress in self._progress.values():
             progress.unflushed.clear()
 
-    def _idle(self, extraction: Extraction) -> None:
-        self._flush()
-        extraction.wait(IDLE)
-        self._look_around(extraction)
-
-    def _look_around(self, extraction: Extraction) -> None:
-        """What must be noticed between two turns: a signal, a limit that runs out, a minute without a word."""
-        extraction.others_wait = self._begun < len(self.catalog.streams)
-        if self.stopped():
-            extraction.stop(Failure.of(Kind.INTERRUPTED))
-        if self._limits is not None:
-            self._limits.look()
+    def _log_waiting(self, extraction: Extraction) -> None:
+        """Log every minute what the run waits for."""
         now = self.connection.clock.monotonic()
         if now - self._logged_at >= LOG_AGAIN:
             self._logged_at = now

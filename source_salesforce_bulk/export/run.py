@@ -1,7 +1,7 @@
-"""One export: the objects of a configuration, whoever is ready first, and at the end the manifest.
+"""One export: the objects of a configuration as files, and at the end the manifest.
 
-The reading path is the Airbyte connector's; this module gives the word to one object after another, keeps leases and
-limits, and ends the run in the order that a crash anywhere leaves harmless: manifest, file lists emptied, leases
+The reading path and the run loop are the Airbyte connector's. This module makes each object a participant, keeps
+leases, and ends the run in an order that a crash at any point leaves harmless: manifest, file lists emptied, leases
 released, finished jobs deleted.
 """
 
@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Protocol
 
 from source_salesforce_bulk.export.attempts import Attempts, read_attempts
@@ -27,11 +26,11 @@ from source_salesforce_bulk.export.page_files import FileMaker
 from source_salesforce_bulk.export.schema_watch import SchemaWatch
 from source_salesforce_bulk.extraction.catalog import ReadableObject, Survey, survey_objects
 from source_salesforce_bulk.extraction.connection import Connection
-from source_salesforce_bulk.extraction.extraction import CLEAN_UP, CLEAN_UP_STOPPED, IDLE, Extraction
-from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver, interleave
-from source_salesforce_bulk.extraction.limits_watch import LimitsWatch
+from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.interleaving import TurnOver
+from source_salesforce_bulk.extraction.run_loop import Participant, RunLoop
 from source_salesforce_bulk.registries.state import LeaseLost, StateRegistry, UnreadableProgress, organization_key
-from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
 from source_salesforce_bulk.salesforce.row_counts import RowCounts
 
 LOGGER = logging.getLogger("salesforce_bulk.export")
@@ -91,8 +90,6 @@ class ExportRun:
     objects: list[ObjectExport] = field(default_factory=list)
     missed: list[ObjectOutcome] = field(default_factory=list)
     organization_id: str | None = None
-    _begun: int = 0
-    _limits: LimitsWatch | None = None
     _attempts: Attempts = field(default_factory=lambda: Attempts(""))
 
     def run(self) -> ExportResult:
@@ -103,23 +100,18 @@ class ExportRun:
         connection = self.connection
         started = connection.clock.now()
         extraction = self.places.page_files.extraction(connection)
-        seconds = CLEAN_UP_STOPPED
+        loop = RunLoop(connection, extraction, self.stopped, self._watch)
         try:
-            survey = self._prepare(extraction)
+            survey = self._prepare(loop)
             self._miss(survey)
             self._begin(survey.objects, extraction)
-            for _ in interleave(
-                [self._turns(one) for one in self.objects],
-                may_begin=lambda others: not others or extraction.has_free_slot or extraction.stop_failure is not None,
-                idle=partial(self._idle, extraction),
-            ):
-                self._look_around(extraction)
+            for _ in loop.messages([Participant(one.name, self._turns(one)) for one in self.objects]):
+                self._watch()
             manifest = self._conclude(started)
-            if not self.stopped():
-                seconds = CLEAN_UP
+            loop.finish()
         finally:
             self._tell_quota()
-            self._clean_up(extraction, seconds)
+            loop.close(self._jobs_to_keep, self.places.on_clean_up, *(one.release for one in self.objects))
         outcomes = self.outcomes
         return ExportResult(exit_code(outcome.failure for outcome in outcomes), outcomes, manifest)
 
@@ -128,34 +120,19 @@ class ExportRun:
         """What has become of every object that is to be exported."""
         return (*(one.outcome for one in self.objects), *self.missed)
 
-    def _clean_up(self, extraction: Extraction, seconds: float) -> None:
-        """Give back what the run holds. Each step is taken, whatever became of the others, and none changes its end."""
-        self.places.on_clean_up()
-        jobs = {job for one in self.objects for job in one.jobs_named}
-        steps: list[tuple[str, Callable[[], object]]] = [
-            *((f"releasing the lease on {one.name}", one.release) for one in self.objects),
-            ("removing finished query jobs", partial(extraction.close, jobs, seconds)),
-            ("closing the connection", self.connection.close),
-        ]
-        for what, step in steps:
-            try:
-                step()
-            except Exception as error:  # noqa: BLE001 - what could not be given back must not hide how the run ended
-                LOGGER.warning("Clean-up: %s failed (%s)", what, type(error).__name__)
+    def _jobs_to_keep(self) -> set[str]:
+        return {job for one in self.objects for job in one.jobs_named}
 
     # Before the first object
 
-    def _prepare(self, extraction: Extraction) -> Survey:
+    def _prepare(self, loop: RunLoop) -> Survey:
         """Log in, look at the limits and discover what is to be exported."""
         connection, config = self.connection, self.connection.config
         self._attempts = self._read_attempts()
         self.places.states.check()
         try:
+            loop.begin()
             self.organization_id = connection.log_in().organization_id
-            self._limits = LimitsWatch(connection, extraction)
-            failure = self._limits.begin()
-            if failure is not None:
-                raise SalesforceError(failure)
             survey = survey_objects(connection.discovery, config)
         except SalesforceError as error:
             raise ExportFailed(error.failure.consequence, error.failure.told_by(connection.program)) from error
@@ -229,7 +206,6 @@ class ExportRun:
             ObjectExport(export, readable, connection.metrics.of(name), counts.of(name))
             for readable, name in zip(readables, names, strict=True)
         ]
-        extraction.others_wait = len(self.objects) > 1
         url = self.places.destination.url
         LOGGER.info("Run %s exports to %s; objects: %d", connection.run_id, url, len(names))
         facts = {"destination": url, "objects": [*names, *(one.object_name for one in self.missed)]}
@@ -248,14 +224,7 @@ class ExportRun:
     # While objects are read
 
     def _turns(self, one: ObjectExport) -> Iterator[PageDone | TurnOver]:
-        self._begun += 1
-        waiting_since: float | None = None
-        for turn in one.turns():
-            now = self.connection.clock.monotonic()
-            if turn is TURN_OVER and waiting_since is not None:
-                one.metrics.waiting += now - waiting_since
-            waiting_since = now if turn is TURN_OVER else None
-            yield turn
+        yield from one.turns()
         if one.outcome.failure is None:
             LOGGER.info(
                 "%s complete: %s",
@@ -264,19 +233,10 @@ class ExportRun:
                 extra={"run_id": self.connection.run_id, "object": one.name},
             )
 
-    def _idle(self, extraction: Extraction) -> None:
-        extraction.wait(IDLE)
-        self._look_around(extraction)
-
-    def _look_around(self, extraction: Extraction) -> None:
-        """What must be noticed between two turns: a signal, a limit that runs out, a lease that does."""
-        extraction.others_wait = self._begun < len(self.objects)
-        if self.stopped():
-            extraction.stop(Failure.of(Kind.INTERRUPTED))
+    def _watch(self) -> None:
+        """Renew the leases that are about to end, and show how far the objects are."""
         for one in self.objects:
             one.keep_lease()
-        if self._limits is not None:
-            self._limits.look()
         self.places.watcher.look()
 
     # At the end

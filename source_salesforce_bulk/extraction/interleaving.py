@@ -1,8 +1,8 @@
-"""Many message streams through one output: whoever has something ready speaks, one page at a time.
+"""Many message streams through one output, in turns.
 
-A message stream is a generator that yields its messages and, whenever another may have the word, :data:`TURN_OVER`. It
-is begun only when ``may_begin`` says so, in the order given. When a whole round brought no message, ``idle`` waits for
-something to happen.
+A message stream is a generator that yields its messages, and :data:`TURN_OVER` whenever another stream may continue. It
+is begun only when ``may_begin`` allows it, in the order given. When a whole round brought no message, ``idle`` waits
+for something to happen.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ M = TypeVar("M")
 
 
 class TurnOver:
-    """The word goes to the next stream; nothing is emitted for it."""
+    """The next stream continues; nothing is emitted for this."""
 
 
 TURN_OVER: Final = TurnOver()
@@ -29,20 +29,20 @@ def interleave(
 ) -> Iterator[M]:
     """The messages of all ``streams``; those of one stay in order.
 
-    ``may_begin`` is asked before each stream begins, when every earlier one has had the word at least once, and told
-    whether any other is under way. Every stream is closed, also when the consumer stops early.
+    ``may_begin`` is called before each stream begins, after every earlier one has had a turn. Its argument says whether
+    any other stream is under way. Every stream is closed, also when the consumer stops early.
     """
     coming = deque(streams)
     under_way: list[Iterator[M | TurnOver]] = []
     try:
         while coming or under_way:
-            spoke = False
+            emitted = False
             for stream in under_way.copy():
-                spoke |= yield from _turn(stream, under_way)
+                emitted |= yield from _turn(stream, under_way)
             while coming and may_begin(bool(under_way)):
                 under_way.append(coming.popleft())
-                spoke |= yield from _turn(under_way[-1], under_way)
-            if not spoke:
+                emitted |= yield from _turn(under_way[-1], under_way)
+            if not emitted:
                 idle()
     finally:
         for stream in under_way:
@@ -52,12 +52,12 @@ def interleave(
 
 
 def _turn(stream: Iterator[M | TurnOver], under_way: list[Iterator[M | TurnOver]]) -> Generator[M, None, bool]:
-    """What ``stream`` says until it hands over or ends, and whether anything came of it."""
-    spoke = False
+    """Yield the messages of one turn; return whether there were any, or the stream has ended."""
+    emitted = False
     for message in stream:
         if isinstance(message, TurnOver):
-            return spoke
-        spoke = True
+            return emitted
+        emitted = True
         yield message
     under_way.remove(stream)
     return True

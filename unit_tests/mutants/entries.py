@@ -525,9 +525,9 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="A signal ends the run at its next turn",
-        file="airbyte/read.py",
-        old="""        if self.stopped():
-            extraction.stop(Failure.of(Kind.INTERRUPTED))
+        file="extraction/run_loop.py",
+        old="""            if self._stopped():
+                extraction.stop(Failure.of(Kind.INTERRUPTED))
 """,
         new="",
         tests=("test_read.py::test_a_stopped_run_ends_at_its_next_turn_with_its_state_out_and_the_named_jobs_alive",),
@@ -634,10 +634,10 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="Buffers are flushed before every wait",
-        file="airbyte/read.py",
-        old="""        self._flush()
-        extraction.wait(IDLE)""",
-        new="""        extraction.wait(IDLE)""",
+        file="extraction/run_loop.py",
+        old="""            before_waiting()
+""",
+        new="",
         tests=("test_read.py::test_buffers_are_flushed_before_every_wait",),
     ),
     Mutant(
