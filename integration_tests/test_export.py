@@ -282,7 +282,7 @@ def test_a_changed_schema_is_told_and_may_stop_the_object(org: SimulatedOrg, tmp
         assert (result.code, outcome.schema_version, len(list(schemas.iterdir()))) == (0, 2, 2)
     else:
         assert result.code == 3
-        assert "Gone__c removed (string), breaking" in outcome.failure.message
+        assert "Gone__c removed or hidden (string), breaking" in outcome.failure.message
         assert "Industry added (picklist)" in outcome.failure.message
         assert [job["object"] for job in org.control.jobs()[jobs:]] == ["Contact"]
         assert len(list(schemas.iterdir())) == 1
