@@ -235,6 +235,18 @@ def test_rows_are_hidden_from_one_login(org: SimulatedOrg, client: OrgClient) ->
     assert seen(client, "Account") == everything
 
 
+def test_each_login_may_be_a_user_of_its_own(org: SimulatedOrg) -> None:
+    org.control.configure(own_users=True)
+    clients = [OrgClient(org), other_login(org)]
+    users = [
+        one.session.get(f"{org.instance_url}/services/oauth2/userinfo", timeout=20).json()["user_id"] for one in clients
+    ]
+    jobs = [one.create("SELECT Id FROM Account").json() for one in clients]
+    assert [job["createdById"] for job in jobs] == users
+    assert len(set(users)) == 2
+    assert set(users) <= {row["Id"] for row in org.control.rows("User")}
+
+
 def test_rows_are_hidden_from_all(org: SimulatedOrg, client: OrgClient) -> None:
     count = org.control.hide_rows("Account", where="Rating = 'Hot'")
     assert count > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -103,3 +104,24 @@ def test_an_expired_session_is_recognised(org: SimulatedOrg, salesforce: Salesfo
 def test_query_all_walks_every_batch(org: SimulatedOrg, salesforce: Salesforce) -> None:
     records = list(salesforce.query_all_iter("SELECT Id FROM Uneven__c ORDER BY Id", include_deleted=True))
     assert [one["Id"] for one in records] == [row["Id"] for row in org.control.rows("Uneven__c", fields=["Id"])]
+
+
+def test_deleted_and_updated_rows(org: SimulatedOrg, salesforce: Salesforce) -> None:
+    org.control.freeze_clock("2026-08-01T12:00:00Z")
+    removed, changed = [row["Id"] for row in org.control.rows("Account", operation="query", fields=["Id"])[:2]]
+    org.control.soft_delete("Account", ids=[str(removed)])
+    org.control.update("Account", {"Rating": "Hot"}, ids=[str(changed)])
+    org.control.advance_clock(120)
+    start, end = datetime(2026, 8, 1, 11, tzinfo=UTC), datetime(2026, 8, 1, 12, 2, tzinfo=UTC)
+    deleted = salesforce.Account.deleted(start, end)["deletedRecords"]
+    assert [(one["id"], one["deletedDate"]) for one in deleted] == [(removed, "2026-08-01T12:00:00.000+0000")]
+    assert salesforce.Account.updated(start, end)["ids"] == [changed]
+
+
+def test_a_moved_org_is_found_by_a_new_login(org: SimulatedOrg, salesforce: Salesforce) -> None:
+    org.control.move_instance()
+    token = OrgClient(org).token_answer
+    salesforce.session_id, salesforce.sf_instance = token["access_token"], token["instance_url"].partition("//")[2]
+    salesforce.headers["Authorization"] = f"Bearer {token['access_token']}"
+    salesforce.base_url = f"{token['instance_url']}/services/data/v66.0/"
+    assert salesforce.limits()["DailyApiRequests"]["Max"] == 5_000_000

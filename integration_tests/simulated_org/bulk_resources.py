@@ -50,8 +50,9 @@ class BulkResources:
         delimiter = _one_of("columnDelimiter", wanted.get("columnDelimiter", "COMMA"), DELIMITERS)
         ending = _one_of("lineEnding", wanted.get("lineEnding", "LF"), LINE_ENDINGS)
         _one_of("contentType", wanted.get("contentType", "CSV"), {"CSV": ""})
-        login = self._org.login_of(call.session)
-        job = await self._runner.create(soql, operation, call.version, delimiter=delimiter, ending=ending, login=login)
+        job = await self._runner.create(
+            soql, operation, call.version, delimiter=delimiter, ending=ending, session=call.session
+        )
         call.target = Target(call.kind, job.object, job.id, job.nth)
         return Answer.of_json(200, job.create_body())
 

@@ -18,6 +18,7 @@ from integration_tests.simulated_org.jobs import (
     QueryJob,
 )
 from integration_tests.simulated_org.org import Org
+from integration_tests.simulated_org.sessions import Session
 
 _WAIT_FOR_RENDERING = 5.0  # a poll that is due waits this long; then the job stays InProgress until it is done
 
@@ -30,13 +31,14 @@ class JobRunner:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def create(
-        self, soql: str, operation: str, version: str, *, delimiter: str, ending: str, login: str | None
+        self, soql: str, operation: str, version: str, *, delimiter: str, ending: str, session: Session | None
     ) -> QueryJob:
-        """Make a job that sees what a login sees.
+        """Make a job of a session, which sees what that login sees.
 
         :raises ApiError: the statement is refused.
         """
         org = self._org
+        login = org.login_of(session)
         compiled = await asyncio.to_thread(  # a table may have to be filled first
             org.compile, soql, all_rows=operation == "queryAll", alphabetical=float(version) < 50, login=login
         )
@@ -52,7 +54,7 @@ class JobRunner:
             version,
             delimiter,
             ending,
-            org.user_id,
+            org.user_of(session),
             org.clock.now(),
             compiled,
             plan,

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from integration_tests.simulated_org.clock import OrgClock
 from integration_tests.simulated_org.errors import OAUTH_ERRORS, OAuthError
+from integration_tests.simulated_org.ids import record_id
 from integration_tests.simulated_org.sessions import Session, Sessions
 from integration_tests.simulated_org.settings import OrgSettings
 
@@ -32,6 +33,7 @@ class App:
     refresh_tokens: list[str] = field(default_factory=list)
     public_key: str | None = None
     client_credentials: bool = False
+    user_number: int = 0  # with `own_users`: the n-th User row is who logs in
 
 
 @cache
@@ -48,11 +50,10 @@ def make_key_pair() -> tuple[str, str]:
 class TokenEndpoint:
     """Grants sessions to apps. Pure apart from the org's clock: the wire form is the caller's."""
 
-    def __init__(self, sessions: Sessions, clock: OrgClock, org_id: str, user_id: str) -> None:
+    def __init__(self, sessions: Sessions, clock: OrgClock, org_id: str) -> None:
         self._sessions = sessions
         self._clock = clock
         self._org_id = org_id
-        self._user_id = user_id
         self._rotations = 0
         self.apps: dict[str, App] = {}
 
@@ -77,13 +78,17 @@ class TokenEndpoint:
         session = self._sessions.open(app.client_id, ends_older=ends_older)
         return self._answer(session, rotated, settings, login_url, instance_url)
 
+    def user_of(self, session: Session, settings: OrgSettings) -> str:
+        """Give the Id of the user that a session is of."""
+        return record_id("005", self.apps[session.client_id].user_number if settings.own_users else 0)
+
     def _answer(
         self, session: Session, rotated: str | None, settings: OrgSettings, login_url: str, instance_url: str
     ) -> dict[str, Any]:
         answer: dict[str, Any] = {
             "access_token": session.token,
             "instance_url": instance_url,
-            "id": f"{login_url}/id/{self._org_id}/{self._user_id}",
+            "id": f"{login_url}/id/{self._org_id}/{self.user_of(session, settings)}",
             "issued_at": str(int(self._clock.seconds() * 1000)),
         }
         digest = hashlib.sha256((answer["id"] + answer["issued_at"]).encode()).digest()

@@ -51,13 +51,14 @@ class OAuthResources:
     async def identity(self, call: Call) -> Answer:
         """`GET /services/oauth2/userinfo` and the identity URL of a token answer."""
         org = self._org
+        user = org.user_of(call.session)
         rest = f"{self._instance_url()}/services/data/v{{version}}"
         return Answer.of_json(
             200,
             {
-                "sub": f"{self._login_url}/id/{org.id}/{org.user_id}",
-                "id": f"{self._login_url}/id/{org.id}/{org.user_id}",
-                "user_id": org.user_id,
+                "sub": f"{self._login_url}/id/{org.id}/{user}",
+                "id": f"{self._login_url}/id/{org.id}/{user}",
+                "user_id": user,
                 "organization_id": org.id,
                 "preferred_username": "integration@simulated.example.org",
                 "username": "integration@simulated.example.org",

@@ -59,7 +59,7 @@ class Org:
         self.schema = Schema(build_catalog(settings), self.clock.now())
         self.store = RowStore(self.directory / "rows.sqlite", self._fill)
         self.sessions = Sessions(self.id, self.clock)
-        self.tokens = TokenEndpoint(self.sessions, self.clock, self.id, self.user_id)
+        self.tokens = TokenEndpoint(self.sessions, self.clock, self.id)
         self.limits = Limits(settings.limits)
         self.deletions = DeleteLog()
         self.faults = FaultBoard()
@@ -179,6 +179,10 @@ class Org:
             self._large_results[key] = snapshot
         return snapshot
 
+    def user_of(self, session: Session | None) -> str:
+        """Give the Id of the user that a session is of."""
+        return self.user_id if session is None else self.tokens.user_of(session, self.settings)
+
     def login_of(self, session: Session | None) -> str | None:
         """Give the flow that a session was opened with, by which rows and fields may be hidden."""
         return None if session is None else _LOGINS.get(session.client_id)
@@ -223,7 +227,7 @@ class Org:
         secret = "fake-consumer-secret"
         self.tokens.apps = {
             APP_REFRESH: App(APP_REFRESH, secret, refresh_tokens=["5Aep.fake.refresh.token"]),
-            APP_CREDENTIALS: App(APP_CREDENTIALS, secret, client_credentials=True),
-            APP_JWT: App(APP_JWT, secret, public_key=public),
+            APP_CREDENTIALS: App(APP_CREDENTIALS, secret, client_credentials=True, user_number=1),
+            APP_JWT: App(APP_JWT, secret, public_key=public, user_number=2),
         }
         return private

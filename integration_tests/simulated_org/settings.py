@@ -69,6 +69,7 @@ class OrgSettings:
     login_refuses_client_credentials: bool = False
     client_credentials_user: bool = True
     jwt_user_approved: bool = True
+    own_users: bool = False  # each of the three flows logs in as a user of its own
     jwt_exp_by_org_clock: bool = False  # else exp is compared with real time
     jwt_audiences: Literal["any", "login", "test", "own"] = "any"  # "test" as in sandboxes and scratch orgs
     token_keys_left_out: tuple[str, ...] = ()  # such as scope, id, issued_at, signature

@@ -128,9 +128,11 @@ class RowStore:
         """Give the objects with rows hidden from a login, each with the SQL condition of those it sees."""
         whom = {"", login or ""}
         listed = ",".join(f"'{one}'" for one in sorted(whom))
+        with self._lock:
+            unshared = list(self._unshared)
         return {
             name: f't0."Id" NOT IN (SELECT id FROM "{SHARING}" WHERE object = \'{name}\' AND login IN ({listed}))'
-            for one, name in self._unshared
+            for one, name in unshared
             if (one or "") in whom
         }
 
