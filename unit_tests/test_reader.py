@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import pytest
 
 from source_salesforce_bulk.extraction.reader import MAX_REFETCHES, PageBounds
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode
 from source_salesforce_bulk.extraction.windows import WHOLE, PlannedWindow
+from source_salesforce_bulk.pages.walk import End
 from source_salesforce_bulk.salesforce.failures import Kind
 from source_salesforce_bulk.salesforce.ids import id_18
 from source_salesforce_bulk.salesforce.retry import PAGE_RETRIES
-from source_salesforce_bulk.salesforce.soql import format_instant
+from source_salesforce_bulk.salesforce.soql import Bounds, format_instant
 from unit_tests.extraction_rig import SCOPE, UPPER, ExtractionRig, ObjectRun, read_one
 from unit_tests.fakes import HeldCalls
 
@@ -220,12 +222,29 @@ def test_a_job_that_has_found_no_row_is_complete_without_a_look_at_its_pages(tmp
 
 def test_an_empty_window_behind_one_with_rows_waits_for_it_without_a_look_at_its_pages(tmp_path):
     rig = ExtractionRig(tmp_path, {"Account": rows(4)})
-    run = two_windows(rig, 4)
+    middle = datetime(2026, 11, 21, tzinfo=UTC)
+    windows = [PlannedWindow(Bounds(None, middle, None, None)), PlannedWindow(Bounds(middle, UPPER, None, None))]
+    run = rig.add("Account", Mode.INCREMENTAL, windows=windows)
     rig.read_all()
     rig.close()
     assert names(run) == all_of(4)
-    assert run.state == COMPLETE_MARKER
+    assert run.state["SystemModstamp"] == format_instant(UPPER)
     assert rig.salesforce.count("results") == 2
+
+
+def test_an_empty_range_of_ids_is_handed_on_like_any_other_so_that_its_end_is_seen(tmp_path):
+    rig = ExtractionRig(tmp_path, {"Account": rows(3)})
+    run = two_windows(rig, 3)
+    ends = []
+    while not run.ended:
+        ready = rig.extraction.next_page(run.read)
+        if ready is None:
+            rig.extraction.wait(1.0)
+        else:
+            ends.append((ready.page.rows, isinstance(ready.after, End)))
+            rig.extraction.handed_on(run.read, ready)
+    rig.close()
+    assert ends == [(3, True), (0, True)]
 
 
 @pytest.mark.parametrize("answers", [["no content"], ["nothing there"]])

@@ -34,6 +34,7 @@ from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage,
 from source_salesforce_bulk.extraction.planner import Beginning, begin
 from source_salesforce_bulk.extraction.query_job import Phase
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, StateError, jobs_named, sound_points
+from source_salesforce_bulk.extraction.windows import same_dates
 from source_salesforce_bulk.pages.walk import End
 from source_salesforce_bulk.registries.state import (
     DataFile,
@@ -294,8 +295,8 @@ class ObjectExport:
         self._coverage = self._coverage.with_page(file)
         if isinstance(ready.after, End):
             front = read.front
-            same = front is not None and (front.bounds.start, front.bounds.end) == (bounds.start, bounds.end)
-            self._coverage = self._coverage.range_read(window_read=not same)
+            same_window = front is not None and same_dates(front.bounds, bounds)
+            self._coverage = self._coverage.range_read(window_read=not same_window)
             self._window += 1
         self._commit(read)
 

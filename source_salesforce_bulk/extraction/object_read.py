@@ -16,7 +16,7 @@ from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.planner import expected_rows, may_be_large, probe_pays
 from source_salesforce_bulk.extraction.query_job import Phase, QueryJob
 from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint
-from source_salesforce_bulk.extraction.windows import PlannedWindow, span_of
+from source_salesforce_bulk.extraction.windows import PlannedWindow, same_dates, span_of
 from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.pages.walk import End, Onward, Walk
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
@@ -166,7 +166,7 @@ class ObjectRead:
         window = self.windows.pop(0)
         window.drop_pages()
         following = self.front
-        sibling = following is not None and _next_range(window.bounds, following.bounds)
+        sibling = following is not None and following.ranged and same_dates(window.bounds, following.bounds)
         if self.plan.mode is Mode.INCREMENTAL and window.bounds.end is not None and not sibling:
             self._cursor = _later(self._cursor, min(window.bounds.end, org_now or window.bounds.end))
         self.publish()
@@ -284,11 +284,6 @@ class ObjectRead:
         """Pages asked for early by a locator that the accepted page did not confirm are none of this result."""
         if window.slots and window.slots[0].locator != window.walk.locator:
             window.drop_pages()
-
-
-def _next_range(one: Bounds, following: Bounds) -> bool:
-    """Whether ``following`` holds further Ids of the same dates."""
-    return (one.start, one.end) == (following.start, following.end) and following.id_from is not None
 
 
 def _later(one: datetime | None, other: datetime) -> datetime:

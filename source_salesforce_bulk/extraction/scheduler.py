@@ -326,11 +326,14 @@ class JobScheduler:
             window.walk = replace(window.walk, total=window.job.records)
             self._ledger.completed(job_id)
             self.log(read, window, "query job complete", rows=window.job.records, event="job_complete")
-            if window.walk.counted and window.walk.page == 0:
+            if window.walk.counted and window.walk.page == 0 and not window.ranged:
                 self._nothing_to_fetch(read, window)
 
     def _nothing_to_fetch(self, read: ObjectRead, window: WindowRead) -> None:
-        """The job has found no row, so none of its pages is asked for."""
+        """The job has found no row, so none of its pages is asked for.
+
+        Not so a range of Ids: its page tells whoever hands rows on that the range, and perhaps its window, has ended.
+        """
         self.apply(read, window, PagesRead())
         if window is read.front:
             read.close_front(self._org.now())

@@ -145,6 +145,11 @@ def span_of(bounds: Bounds) -> timedelta | None:
     return bounds.end - bounds.start
 
 
+def same_dates(one: Bounds, other: Bounds) -> bool:
+    """Whether both are ranges of one window, or the window itself: the cursor moves when the last of them is read."""
+    return (one.start, one.end) == (other.start, other.end)
+
+
 def halve_by_id(bounds: Bounds, middle: str) -> Halves:
     """The same window below ``middle`` and from it on; the outer ends stay as open as they were."""
     return replace(bounds, id_to=middle), replace(bounds, id_from=middle)

@@ -390,6 +390,13 @@ MUTANTS: tuple[Mutant, ...] = (
             "test_read.py::test_a_cursor_that_the_user_needs_and_salesforce_refuses_is_a_config_error_that_names_it",
         ),
     ),
+    Mutant(
+        rule="An empty range of Ids is handed on, so that whoever keeps files sees its window end",
+        file="extraction/scheduler.py",
+        old="if window.walk.counted and window.walk.page == 0 and not window.ranged:",
+        new="if window.walk.counted and window.walk.page == 0:",
+        tests=("test_reader.py::test_an_empty_range_of_ids_is_handed_on_like_any_other_so_that_its_end_is_seen",),
+    ),
     # Sessions, secrets, failures
     Mutant(
         rule="One login serves every thread that found the same session ended",
