@@ -208,6 +208,8 @@ class BulkStream(HttpStream):
             plan = replace(plan, encoder=LineEncoder(self.name, plan.columns))
         self._read = reading.extraction.begin(replace(beginning, plan=plan))
         self._state_version = self._emitted_version = 0
+        if not beginning.windows:
+            reading.extraction.drop(self._read)
         return bool(beginning.windows)
 
     def _goes_on_in_full(self, failure: Failure) -> bool:
