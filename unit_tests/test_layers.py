@@ -37,7 +37,8 @@ PURE: frozenset[str] = frozenset(
     export.attempts export.begin export.coverage export.manifest export.outcomes export.overview export.tables
     export.report_page export.run_story export.verdict
     extraction.cuts extraction.interleaving extraction.job_events extraction.plan extraction.planner
-    extraction.query_job extraction.quota extraction.selection extraction.stream_state extraction.windows
+    extraction.query_job extraction.quota extraction.selection extraction.stream_state extraction.usage
+    extraction.windows
     pages.arrow_pages pages.cells pages.core pages.csv_blocks pages.csv_page pages.date_columns
     pages.encoded_page pages.json_cells pages.record_lines pages.records pages.walk
     salesforce salesforce.asked salesforce.failure_evidence salesforce.login_failures salesforce.programs

@@ -86,7 +86,7 @@ def test_jobs_are_counted_over_all_objects():
     assert metrics.jobs == 3
 
 
-def test_the_newest_word_on_the_orgs_calls_is_kept_through_answers_without_one():
+def test_what_the_answers_say_of_the_orgs_calls_is_kept_through_answers_without_it():
     metrics = RunMetrics()
     assert metrics.usage is None
     metrics.on_answer(POLL, 200, 0.1, 0, USAGE)

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
+from source_salesforce_bulk.extraction.usage import RecentUsage
 from source_salesforce_bulk.salesforce.failures import Failure
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage, Operation
 
@@ -48,7 +49,7 @@ class ObjectMetrics:
 
 
 class RunMetrics:
-    """All objects' counts, and the newest word on the org's daily API calls. It observes the transport.
+    """All objects' counts, and how many of its daily API calls the org has used. It observes the transport.
 
     Transport tells it from many threads, so whoever counts does it by a method of this class. ``waiting``,
     ``unreadable`` and ``inexact`` are not transport's: one thread adds to them, the one that decides.
@@ -57,7 +58,12 @@ class RunMetrics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._objects: dict[str | None, ObjectMetrics] = {}
-        self.usage: ApiUsage | None = None
+        self._usage = RecentUsage()
+
+    @property
+    def usage(self) -> ApiUsage | None:
+        """The org's daily API calls as its recent answers agree on them; None before the first that says."""
+        return self._usage.believed
 
     def of(self, object_name: str | None) -> ObjectMetrics:
         """The counts of one object; None: of calls that belong to none."""
@@ -105,7 +111,7 @@ class RunMetrics:
         with self._lock:
             counts.calls[request.operation] += 1
             counts.bytes += size
-            self.usage = usage or self.usage
+            self._usage = self._usage.seen(usage)
 
     def on_retry(self, request: ApiRequest, failure: Failure, pause: float) -> None:
         """The same request goes out again after ``pause`` seconds."""
@@ -123,4 +129,4 @@ class RunMetrics:
         with self._lock:
             counts.calls[operation] += calls
             counts.bytes += size
-            self.usage = usage or self.usage
+            self._usage = self._usage.seen(usage)

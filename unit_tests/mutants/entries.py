@@ -813,6 +813,13 @@ MUTANTS: tuple[Mutant, ...] = (
         tests=("test_output.py::test_a_guarded_stdout_never_fails_and_knows_what_was_lost",),
     ),
     Mutant(
+        rule="A late answer does not lower the count of used API calls",
+        file="extraction/usage.py",
+        old="return ordered[1 if len(ordered) > 2 else 0] if ordered else None",
+        new="return self.answers[-1] if ordered else None",
+        tests=("test_usage.py::test_a_late_answer_does_not_lower_the_count_and_a_wild_one_does_not_raise_it",),
+    ),
+    Mutant(
         rule="A head that drips is given up",
         file="salesforce/connections.py",
         old="            if left <= 0:\n",
