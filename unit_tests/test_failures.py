@@ -296,6 +296,33 @@ def test_a_secret_broken_over_lines_is_redacted_too():
     assert failure.summary.endswith("the **** here.")
 
 
+@pytest.mark.parametrize("key", ["errorCode", "error", "exceptionCode"])
+def test_a_secret_in_the_place_of_a_code_is_not_shown(key):
+    failure = classified(
+        Operation.QUERY,
+        400,
+        {key: "00Dsecret", "message": "m"},
+        {"x-sfdc-request-id": "00Dsecret"},
+        redact=lambda text: text.replace("secret", "****"),
+    )
+    assert "secret" not in str(failure)
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("7c9e6679-7425-40de", ", request id 7c9e6679-7425-40de)"),
+        ("TID:33102.58:a_b", ", request id TID:33102.58:a_b)"),
+        ("", "INVALIDENTITY)"),
+        ("\x1b[31m", "INVALIDENTITY)"),
+        ("a" * 81, "INVALIDENTITY)"),
+    ],
+)
+def test_salesforces_request_id_is_in_the_message_where_it_is_one(sent, shown):
+    failure = classified(Operation.CREATE_JOB, 400, error("INVALIDENTITY"), {"x-sfdc-request-id": sent})
+    assert shown in failure.summary
+
+
 def test_markup_is_quoted_without_its_tags():
     failure = classified(Operation.QUERY, 431, b"<h1>Bad Message 431</h1><pre>reason: Fields &gt; 8 kB</pre>")
     assert failure.summary.endswith("Bad Message 431 reason: Fields > 8 kB.")

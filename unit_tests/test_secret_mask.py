@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import base64
 import html
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, quote_plus
 
@@ -26,6 +28,52 @@ SECRET = 's e/c+r=e&t<"\\'
 )
 def test_a_secret_is_masked_however_it_is_spelled(echo):
     assert SecretMask(SECRET).redact(f"you sent {echo}, twice: {echo}.") == "you sent ****, twice: ****."
+
+
+def lower_hex(text: str) -> str:
+    return re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), quote(text, safe=""))
+
+
+def every_character(text: str) -> str:
+    return "".join(f"%{byte:02x}" for byte in text.encode())
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lower_hex,
+        every_character,
+        lambda text: quote(quote(text, safe=""), safe=""),
+        lambda text: quote(lower_hex(text), safe=""),
+        lambda text: quote(quote(quote(text, safe=""), safe=""), safe=""),
+        lambda text: quote_plus(json.dumps(text)[1:-1]),
+        lambda text: html.escape(quote(text, safe="")).replace("%", "&#37;"),
+        lambda text: "".join(f"\\u{ord(char):04x}" for char in text),
+        lambda text: base64.b64encode(text.encode()).decode(),
+        lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
+        lambda text: base64.b64encode(f"client:{text}".encode()).decode(),
+        lambda text: base64.b64encode(f"a:{text}@host".encode()).decode(),
+        lambda text: quote(base64.b64encode(text.encode()).decode().rstrip("="), safe=""),
+        lambda text: f"grant=x%26refresh_token%3D{lower_hex(text)}",
+    ],
+)
+@pytest.mark.parametrize("secret", [SECRET, "5Aep861/k3+Zq==", "00D000000000001!AQ.x/y~z", "geheimnis-äöü/€"])
+def test_a_secret_is_masked_however_deep_it_is_encoded(encode, secret):
+    echo = encode(secret)
+    told = SecretMask(secret).redact(f'error: "{echo}" in the request, {echo}')
+    assert told == 'error: "****" in the request, ****'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "100% of %2F and &amp; \\u0041 are no secret",
+        "https://acme.my.salesforce.com/services/data?q=SELECT%20Id",
+        "TWFueSBoYW5kcyBtYWtlIGxpZ2h0IHdvcmsu",
+    ],
+)
+def test_encoded_text_without_a_secret_stays_as_it_is(text):
+    assert SecretMask(SECRET, "5Aep861/k3").redact(text) == text
 
 
 def test_a_key_on_one_line_of_json_is_masked_whole():

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from source_salesforce_bulk.salesforce.asked import NOT_KNOWN, Asked
@@ -149,6 +149,12 @@ class Answer:
         pause = parse_retry_after(response.headers, response.date)
         return cls(response.status, error_codes, found[0] if found else None, pause)
 
+    def without_secrets(self, redact: Redact) -> Answer:
+        """This answer without what holds a secret: what stands in the place of a code need not be one."""
+        codes = tuple(code for code in self.error_codes if redact(code) == code)
+        safe = self.request_id is None or redact(self.request_id) == self.request_id
+        return replace(self, error_codes=codes, request_id=self.request_id if safe else None)
+
     def facts(self) -> list[str]:
         """What of it a message shows."""
         facts = [f"HTTP {self.status}"] if self.status is not None else []
@@ -192,7 +198,7 @@ def classify_response(
         _detail(row.kind, operation, _quote(errors, redact), response, asked),
         action=row.action,
         guidance=row.guidance,
-        answer=Answer.of(response, _shown_codes(errors.codes, redact)),
+        answer=Answer.of(response, errors.codes).without_secrets(redact),
         field=refusal.field,
     )
 
@@ -333,11 +339,6 @@ def _detail(kind: Kind, operation: Operation, quoted: str, response: ApiResponse
 def _quote(errors: ErrorBody, redact: Redact) -> str:
     """Salesforce's words, safe: redacted before they are cut, so that no half of a secret is left."""
     return one_line(redact(one_line(redact(errors.text))), QUOTE_LENGTH)
-
-
-def _shown_codes(spelled: tuple[str, ...], redact: Redact) -> tuple[str, ...]:
-    """The codes without any that holds a secret: what stands in a code's place need not be one."""
-    return tuple(code for code in spelled if redact(code) == code)
 
 
 def _summary(meaning: Meaning, operation: Operation | None, answer: Answer, detail: str) -> str:
