@@ -281,7 +281,9 @@ def test_no_more_describes_than_allowed_are_under_way():
 @pytest.mark.parametrize("kind", [Kind.OBJECT_GONE, Kind.UNAVAILABLE, Kind.MISSING_PERMISSION])
 def test_one_object_that_cannot_be_described_does_not_stop_the_others(kind):
     error = failed(kind)
-    org = ScriptedOrg(Account=described("Account"), Gone__c=error, Lead=described("Lead"))
+    org = ScriptedOrg(
+        versions=[{"version": "66.0"}], Account=described("Account"), Gone__c=error, Lead=described("Lead")
+    )
     result = discovery(org).describe(["Account", "Gone__c", "Lead"])
     assert list(result) == ["Account", "Gone__c", "Lead"]
     assert result["Gone__c"] is error
@@ -320,6 +322,26 @@ def test_an_answer_that_describes_nothing_is_a_failure_of_its_object(body):
 
 def test_versions_are_given_as_they_stand_in_paths():
     assert discovery(ScriptedOrg(versions=[{"version": "66.0"}])).versions() == ("v66.0",)
+
+
+GONE = failed(Kind.OBJECT_GONE)
+
+
+def test_objects_that_are_not_found_for_want_of_the_version_are_not_blamed():
+    org = ScriptedOrg(versions=[{"version": "65.0"}, {"version": "9.0"}], Account=GONE, Contact=GONE, Lead=GONE)
+    with pytest.raises(SalesforceError) as raised:
+        discovery(org, at_once=1).describe(["Account", "Contact", "Lead"])
+    assert raised.value.failure.kind is Kind.VERSION_UNKNOWN
+    assert "v66.0 is not among the org's versions, the newest of which is v65.0." in raised.value.failure.summary
+    assert len(org.asked) == 2
+
+
+@pytest.mark.parametrize("versions", [[{"version": "66.0"}], failed(Kind.UNAVAILABLE)])
+def test_where_the_version_is_not_the_reason_the_object_is_and_the_org_is_asked_once(versions):
+    org = ScriptedOrg(versions=versions, Gone__c=GONE, Lost__c=GONE, Account=described("Account"))
+    found = discovery(org).describe(["Gone__c", "Account", "Lost__c"])
+    assert [isinstance(one, SalesforceError) for one in found.values()] == [True, False, True]
+    assert [request.operation for request in org.asked].count(Operation.VERSIONS) == 1
 
 
 def test_limits_are_given():

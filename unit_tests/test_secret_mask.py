@@ -76,6 +76,10 @@ def test_encoded_text_without_a_secret_stays_as_it_is(text):
     assert SecretMask(SECRET, "5Aep861/k3").redact(text) == text
 
 
+def test_an_encoded_word_that_is_too_long_to_decode_is_masked_unread():
+    assert SecretMask(SECRET).redact(f"a {'%25' * 20_000} b {'x' * 20_000}") == f"a **** b {'x' * 20_000}"
+
+
 def test_a_key_on_one_line_of_json_is_masked_whole():
     key = "-----BEGIN PRIVATE KEY-----\nMIIE/vgI\n-----END PRIVATE KEY-----\n"
     assert SecretMask(key, "MIIE/vgI").redact(json.dumps({"key": key})) == '{"key": "****"}'

@@ -12,7 +12,7 @@ from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
 from source_salesforce_bulk.extraction.windows import WHOLE
 from source_salesforce_bulk.salesforce.bulk_api import QUERY, JobInfo
-from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.failures import Action, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.object_hints import names_in
 from source_salesforce_bulk.salesforce.soql import ObjectQuery, build_soql
@@ -50,16 +50,13 @@ def check_connection(connection: Connection) -> str:
 
 
 def _check_version(connection: Connection) -> None:
-    version = connection.config.api_version
     try:
-        offered = connection.discovery.versions()
+        failure = connection.discovery.version_failure()
     except SalesforceError as error:
         LOGGER.warning("The org does not say which API versions it has: %s", error.failure.summary)
         return
-    if version not in offered:
-        newest = max(offered, key=lambda known: float(known.lstrip("v")))
-        detail = f"api_version {version} is not among the org's versions, the newest of which is {newest}"
-        raise SalesforceError(Failure.of(Kind.VERSION_UNKNOWN, detail=detail))
+    if failure is not None:
+        raise SalesforceError(failure)
 
 
 def _look_for_objects(connection: Connection) -> None:

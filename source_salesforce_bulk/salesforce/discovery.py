@@ -5,6 +5,7 @@ Retries here: none. A call's own retries are ``transport``'s.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from source_salesforce_bulk.salesforce import rest_api
 from source_salesforce_bulk.salesforce.describe import SObject, parse_describe
-from source_salesforce_bulk.salesforce.failures import Action, SalesforceError, unreadable_answer
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError, unreadable_answer
 from source_salesforce_bulk.salesforce.object_hints import is_named, matches, names_in, nearest, why_left_out
 from source_salesforce_bulk.salesforce.rest_api import Limits, ObjectListing
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiResponse, UnreadableBody
@@ -67,10 +68,24 @@ class Discovery:
         self._transport = transport
         self._version = version
         self._describes_at_once = max(1, describes_at_once)
+        self._asking = threading.Lock()
+        self._version_doubted = False
 
     def versions(self) -> tuple[str, ...]:
         """The API versions that the org offers, as ``v66.0``; raises ``SalesforceError``."""
         return self._ask(rest_api.versions(), rest_api.parse_versions)
+
+    def version_failure(self) -> Failure | None:
+        """The failure of a run whose API version the org does not have; None where it has it.
+
+        Raises ``SalesforceError`` where the org does not say which versions it has.
+        """
+        offered = self.versions()
+        if self._version in offered:
+            return None
+        newest = max(offered, key=lambda known: float(known.lstrip("v")))
+        detail = f"api_version {self._version} is not among the org's versions, the newest of which is {newest}"
+        return Failure.of(Kind.VERSION_UNKNOWN, detail=detail)
 
     def list_objects(self, include: Sequence[str], exclude: Sequence[str], overridden: Sequence[str] = ()) -> Listing:
         """Return what the patterns name: fnmatch, in any letter case; ``exclude`` wins. Raises ``SalesforceError``.
@@ -127,7 +142,22 @@ class Discovery:
         except SalesforceError as error:
             if error.failure.action is Action.STOP_RUN:
                 raise
+            if error.failure.kind is Kind.OBJECT_GONE:
+                self._doubt_version()
             return error
+
+    def _doubt_version(self) -> None:
+        """Raise the version's failure where the version is why an object is not found. The org is asked once."""
+        with self._asking:
+            if self._version_doubted:
+                return
+            try:
+                failure = self.version_failure()
+            except SalesforceError:
+                failure = None
+            self._version_doubted = failure is None
+        if failure is not None:
+            raise SalesforceError(failure)
 
     def _ask(self, request: ApiRequest, parse: Callable[[object], T]) -> T:
         response = self._transport.call(request)

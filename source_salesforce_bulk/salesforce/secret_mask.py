@@ -22,6 +22,8 @@ _MASK = "****"
 _SHORTEST_SECRET = 4
 # The same for the part of a base64 text that depends on the secret alone.
 _SHORTEST_IN_BASE64 = 8
+# A longer word with an encoding in it is masked unread: it says nothing, and decoding it would take long.
+_LONGEST_WORD = 8192
 # An echo of an echo of an echo.
 _ROUNDS = 4
 _WORD = re.compile(r"[^\s\"'<>()\[\]{},|]+")
@@ -59,6 +61,8 @@ class SecretMask:
         return text
 
     def _is_encoded_in(self, word: str) -> bool:
+        if len(word) > _LONGEST_WORD:
+            return _ENCODED.search(word) is not None
         decoded = {word}
         for _ in range(_ROUNDS):
             decoded |= {text for one in decoded if _ENCODED.search(one) for text in _decoded(one)}
