@@ -16,6 +16,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_salesforce_bulk.airbyte import entrypoint
 from source_salesforce_bulk.airbyte.entrypoint import FAILURE, Entrypoint
+from source_salesforce_bulk.airbyte.errors import traced_config_error
 from source_salesforce_bulk.airbyte.record_batch import RecordBatch
 from source_salesforce_bulk.airbyte.source import SourceSalesforceBulk
 from source_salesforce_bulk.airbyte.streams import state_message
@@ -68,13 +69,16 @@ def test_every_line_is_printed_and_the_code_is_0(capfd):
     assert capfd.readouterr().out == '{"a": 1}\n{"b": 2}\n'
 
 
-def test_a_failed_run_ends_with_1_behind_what_it_has_said(capfd, monkeypatch):
-    reported: list[object] = []
-    monkeypatch.setattr("sys.excepthook", lambda kind, error, trace: reported.append(error))
-    error = RuntimeError("failed")
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(traced_config_error("Mend it."), "Mend it."), (RuntimeError("Jane Doe"), "Something unforeseen happened")],
+)
+def test_a_failed_run_ends_with_1_and_one_trace_behind_what_it_has_said(error, said, capfd):
     assert emit(Lines('{"a": 1}', error=error)) == FAILURE == 1
-    assert reported == [error]
-    assert capfd.readouterr().out == '{"a": 1}\n'
+    first, trace = capfd.readouterr().out.splitlines()
+    assert first == '{"a": 1}'
+    assert json.loads(trace)["trace"]["error"]["message"].startswith(said)
+    assert "Jane" not in trace
 
 
 @pytest.mark.parametrize(("signal", "code"), [(15, 143), (2, 130)])
@@ -147,8 +151,7 @@ class _Unbuffered:
 
 
 @pytest.mark.parametrize("error", [None, RuntimeError("failed")])
-def test_the_run_is_closed_so_that_it_can_clean_up_however_it_ended(error, monkeypatch):
-    monkeypatch.setattr("sys.excepthook", lambda *_: None)
+def test_the_run_is_closed_so_that_it_can_clean_up_however_it_ended(error):
     lines = Lines('{"a": 1}', error=error)
     emit(lines)
     assert lines.closed

@@ -10,6 +10,7 @@ from source_salesforce_bulk.airbyte.errors import (
     failure_type,
     final_trace,
     traced,
+    traced_as,
     traced_config_error,
     traced_defect,
 )
@@ -77,6 +78,23 @@ def test_a_defect_shows_where_it_happened_and_not_what_it_read():
     assert "Doe'" not in shown(trace)
 
 
+def test_a_trace_says_its_sentence_once_and_shows_no_traceback_but_a_defects():
+    failure = Failure.of(Kind.CREDENTIALS_REFUSED, Operation.TOKEN)
+    told = shown(traced(failure, "Account"))
+    assert told.count(MEANINGS[failure.kind].what) == 1
+    assert "Traceback" not in told
+    with pytest.raises(KeyError) as raised:
+        raise KeyError("Jane Doe")
+    assert shown(traced_defect(raised.value)).count("Traceback") == 1
+
+
+def test_a_stream_that_another_ones_failure_stopped_refers_to_it():
+    failure = Failure.of(Kind.CREDENTIALS_REFUSED)
+    trace = traced_as("Account", failure, "Contact")
+    assert trace.message == "Contact: the run was stopped; the message about Account says why and what to do."
+    assert trace.failure_type is FailureType.config_error
+
+
 def test_a_config_error_says_what_it_was_told_to():
     trace = traced_config_error("start_date: write 2024-01-31.")
     assert (trace.message, trace.failure_type) == ("start_date: write 2024-01-31.", FailureType.config_error)
@@ -105,11 +123,12 @@ def test_each_consequence_has_its_type():
     ]
 
 
-def test_the_last_word_names_the_streams_and_repeats_the_failure_that_decides():
+def test_the_last_word_names_the_streams_and_repeats_no_cause():
     traces = {"Case": traced(TRANSIENT, "Case"), "Gone__c": traced(CONFIG, "Gone__c")}
     trace = final_trace(traces)
     assert trace.failure_type is FailureType.config_error
-    assert trace.message == f"2 streams: Case, Gone__c failed. {traces['Gone__c'].message}"
+    assert trace.message == "2 streams: Case, Gone__c failed; the messages about them say why."
+    assert MEANINGS[Kind.OBJECT_GONE].what not in shown(trace)
 
 
 def test_the_last_word_stays_short_when_everything_failed():
@@ -117,10 +136,10 @@ def test_the_last_word_stays_short_when_everything_failed():
     message = final_trace(traces).message
     assert message is not None
     assert message.startswith("30 streams: Object0, ")
-    assert "Object9 and 20 more failed. Object0: " in message
+    assert "Object9 and 20 more failed; " in message
 
 
 def test_one_failed_stream_is_named_as_one():
     message = final_trace({"Case": traced(TRANSIENT, "Case")}).message
     assert message is not None
-    assert message.startswith("Stream Case failed. Case: ")
+    assert message == "Stream Case failed; the messages about it say why."

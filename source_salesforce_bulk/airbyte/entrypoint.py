@@ -21,9 +21,10 @@ from airbyte_cdk.logger import PRINT_BUFFER
 from airbyte_cdk.models import AirbyteMessage, ConnectorSpecification
 from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
 from airbyte_cdk.utils.memory_monitor import MemoryMonitor
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_salesforce_bulk.airbyte.command_line import unreadable_file
-from source_salesforce_bulk.airbyte.errors import traced_config_error
+from source_salesforce_bulk.airbyte.errors import traced_config_error, traced_defect
 from source_salesforce_bulk.airbyte.record_batch import RecordBatch
 from source_salesforce_bulk.airbyte.source import SourceSalesforceBulk
 from source_salesforce_bulk.config import ConfigError
@@ -124,18 +125,19 @@ def _emit(lines: Iterable[str], stop: Stop) -> int:
             stop.leaving()
     except OutputLost as lost:
         return report_lost(lost)
-    except Exception as error:  # noqa: BLE001 - reported by the excepthook
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported in one message
         if not stop.event.is_set():
             return _report(error)
     return stop.exit_code
 
 
 def _report(error: Exception) -> int:
-    """Print the trace of what ended the run; the exit code."""
+    """Print the trace of what ended the run, and nothing else about it; the exit code."""
+    trace = error if isinstance(error, AirbyteTracedException) else traced_defect(error)
+    message = Entrypoint.airbyte_message_to_string(trace.as_sanitized_airbyte_message())
     try:
         with _lost_for_good():
-            sys.excepthook(type(error), error, error.__traceback__)
-            sys.stdout.flush()
+            print(message, flush=True)  # noqa: T201 - the protocol's own channel
     except OutputLost as lost:
         return report_lost(lost)
     return FAILURE

@@ -1,7 +1,9 @@
 """Our failures in Airbyte's words: the one place where a consequence becomes a ``FailureType``.
 
-Every message says what happened, to which object and job, and what to do. No trace shows another exception's text: that
-of a library may hold record values or addresses, ours is in the message already.
+A message says what happened, to which object and job, and what to do. Each cause is told once: by the trace of the
+stream that met it first. Where it ends the whole run, the other streams' traces refer to that one, and the last trace
+of a run only names the streams. No trace shows another exception's text: that of a library may hold record values or
+addresses, ours is in the message already.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import assert_never
 from airbyte_cdk.models import FailureType, StreamDescriptor
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind
 from source_salesforce_bulk.salesforce.programs import Program
 
 # Who needs the user comes first: nobody else can help. A defect comes before trouble that passes by itself.
@@ -42,7 +44,18 @@ def traced(failure: Failure, object_name: str | None = None) -> AirbyteTracedExc
         message=f"{about}: {text}" if about else text,
         internal_message=_facts(failure),
         failure_type=failure_type(failure),
-        exception=SalesforceError(failure),
+        exception=_Cause(failure.kind.value),
+        stream_descriptor=_stream(object_name),
+    )
+
+
+def traced_as(first: str, failure: Failure, object_name: str) -> AirbyteTracedException:
+    """The trace of a stream that a failure of the whole run ended, where the stream ``first`` has told of it."""
+    return AirbyteTracedException(
+        message=f"{object_name}: the run was stopped; the message about {first} says why and what to do.",
+        internal_message=_facts(failure),
+        failure_type=failure_type(failure),
+        exception=_Cause(failure.kind.value),
         stream_descriptor=_stream(object_name),
     )
 
@@ -65,27 +78,27 @@ def traced_defect(error: BaseException, object_name: str | None = None) -> Airby
         message=trace.message,
         internal_message=name,
         failure_type=trace.failure_type,
-        exception=_Defect(name).with_traceback(error.__traceback__),
+        exception=_Cause(name).with_traceback(error.__traceback__),
         stream_descriptor=_stream(object_name),
     )
 
 
 def final_trace(failures: Mapping[str, AirbyteTracedException]) -> AirbyteTracedException:
-    """The last word of a run in which at least one stream failed: all names, and the failure that decides the type.
+    """The last word of a run in which at least one stream failed: the names, and the type of the failure that decides.
 
     Config if any stream needs the user, else system, else transient; of several of one type, the first.
     """
     decisive = min(failures.values(), key=lambda trace: _DECISIVE.index(trace.failure_type))
     return AirbyteTracedException(
-        message=f"{_named(failures)} failed. {decisive.message}",
+        message=f"{_named(failures)} failed; the messages about {'it' if len(failures) == 1 else 'them'} say why.",
         internal_message=decisive.internal_message,
         failure_type=decisive.failure_type,
-        exception=_Defect("see the traces of the streams"),
+        exception=_Cause("see the traces of the streams"),
     )
 
 
-class _Defect(Exception):
-    """Stands in a trace for an exception whose text may not be shown."""
+class _Cause(Exception):
+    """Stands in a trace for an exception whose text may not be shown, or is the trace's message already."""
 
 
 def _named(failures: Mapping[str, AirbyteTracedException]) -> str:

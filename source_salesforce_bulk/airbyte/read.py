@@ -27,7 +27,7 @@ from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 from airbyte_cdk.utils.stream_status_utils import as_airbyte_message as status_message
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_salesforce_bulk.airbyte.errors import final_trace, traced, traced_config_error, traced_defect
+from source_salesforce_bulk.airbyte.errors import final_trace, traced, traced_as, traced_config_error, traced_defect
 from source_salesforce_bulk.airbyte.streams import TURN, BulkStream, Reading, StreamShape, state_message, stream_of
 from source_salesforce_bulk.extraction.catalog import (
     ReadableObject,
@@ -46,7 +46,7 @@ from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.discovery import Describes
 from source_salesforce_bulk.salesforce.drift import compare_catalog
-from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.row_counts import RowCounts
 
 LOGGER = logging.getLogger("airbyte.salesforce.read")
@@ -91,6 +91,7 @@ class CatalogRead:
     batches: bool
     _progress: dict[str, _Progress] = field(default_factory=dict)
     _failures: dict[str, AirbyteTracedException] = field(default_factory=dict)
+    _told: dict[Failure, str] = field(default_factory=dict)
     _logged_at: float = 0.0
     _describes: Describes | None = None
     _counts: RowCounts | None = None
@@ -266,7 +267,7 @@ class CatalogRead:
         self._failures[name] = trace
         if not self.connection.metrics.of(name).errors:
             self.connection.metrics.count(name, errors=1)  # what failed before there was a job was counted by nobody
-        LOGGER.error("%s failed: %s; %s", name, trace.message, self._summary(name))
+        LOGGER.info("%s failed: %s", name, self._summary(name))  # the trace says why
         yield status_message(configured.stream, AirbyteStreamStatus.INCOMPLETE)
         yield trace.as_sanitized_airbyte_message(stream_descriptor=StreamDescriptor(name=name))
 
@@ -275,7 +276,9 @@ class CatalogRead:
 
     def _trace_of(self, name: str, error: Exception) -> AirbyteTracedException:
         if isinstance(error, SalesforceError):
-            return traced(error.failure, object_name=name)
+            failure = error.failure
+            first = self._told.setdefault(failure, name) if failure.action is Action.STOP_RUN else name
+            return traced(failure, object_name=name) if first == name else traced_as(first, failure, name)
         if isinstance(error, StateError):
             return traced_config_error(
                 f"The saved state of {name} cannot be used: {error}. Reset the stream, or restore its state."

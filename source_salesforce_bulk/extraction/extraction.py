@@ -194,7 +194,7 @@ class Extraction:
         if self.stop_failure is None:
             self.stop_failure = failure
             self._scheduler.halt()
-            LOGGER.warning("Stopping the run: %s", failure.summary)
+            LOGGER.info("Stopping the run (%s); no further job is created", failure.kind.value)
 
     def close(self, keep: Collection[str], seconds: float) -> None:
         """End every job this run answers for, except those in ``keep``, within ``seconds``; then take no more calls.

@@ -162,7 +162,7 @@ class JobScheduler:
         window.job, commands = advance(before, event, self._clock.monotonic(), self._policy.jobs, self._random01())
         if window.job.failure is not None and window.job.failure is not before.failure:
             self._metrics.count(read.plan.object_name, errors=1)
-            self.log(read, window, window.job.failure.summary, level=logging.WARNING, event="job_failed")
+            self._log_trouble(read, window, window.job.failure)
         for command in commands:
             self._carry_out(read, window, command)
         if window.job.phase is Phase.FAILED and window.job.failure is not None:
@@ -176,6 +176,12 @@ class JobScheduler:
             self._on_stop(failure)
         else:
             read.fail(replace(failure, job_id=window.job.job_id))
+
+    def _log_trouble(self, read: ObjectRead, window: WindowRead, failure: Failure) -> None:
+        """Why a job is asked for again or split. What ends the object is told by whoever reads it, and once."""
+        ends = window.job.phase is Phase.FAILED
+        what = f"no further job is asked for ({failure.kind.value})" if ends else failure.summary
+        self.log(read, window, what, level=logging.INFO if ends else logging.WARNING, event="job_failed")
 
     def _next_job(self, reads: Sequence[ObjectRead], others_wait: bool) -> tuple[ObjectRead, WindowRead] | None:
         """The window whose job comes next: of the object with the fewest unfinished ones, then in catalog order.
