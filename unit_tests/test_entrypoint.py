@@ -124,10 +124,10 @@ def test_a_stdout_that_takes_nothing_more_ends_the_run_with_74_and_one_sentence(
 
 
 def test_a_trace_that_stdout_does_not_take_ends_the_run_with_74_too(monkeypatch, turned_away):
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("sys.excepthook", full)
+    monkeypatch.setattr("builtins.print", full)
     assert emit(Lines(error=RuntimeError("failed"))) == OUTPUT_LOST
     assert turned_away == [True]
 

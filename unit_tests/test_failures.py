@@ -101,7 +101,7 @@ def test_every_recorded_answer_gets_its_meaning_from_its_row(sample):
 def row_of(operation: Operation, response: ApiResponse, asked: Asked) -> str:
     errors = failures._errors_in(operation, response)
     known = read_refusal(errors.text, asked).facts
-    known |= failures._login_facts(asked, response) | failures._quota_facts(response)
+    known |= failures._login_facts(asked, response)
     return failures._row_for(operation, response.status, errors, known).name
 
 
@@ -205,6 +205,18 @@ def test_a_401_that_names_a_policy_never_starts_a_refresh(operation, text):
 def test_a_login_never_asks_for_another_login(status):
     for body in (error("INVALID_SESSION_ID"), b"", {"error": "invalid_grant"}):
         assert classified(Operation.TOKEN, status, body).action is not Action.REFRESH_TOKEN
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("REQUEST_LIMIT_EXCEEDED", Kind.API_CALLS_EXHAUSTED),
+        ("API_CURRENTLY_DISABLED", Kind.API_DISABLED),
+        ("some_new_code", Kind.CREDENTIALS_REFUSED),
+    ],
+)
+def test_a_login_is_refused_for_what_its_code_says(code, kind):
+    assert classified(Operation.TOKEN, 403, error(code)).kind is kind
 
 
 def test_only_a_create_is_sent_once_more_and_only_a_page_fetched_again():

@@ -55,6 +55,22 @@ def test_the_cursor_in_the_select_list_is_a_field_like_any_other():
     assert role(marked(asked, "SystemModstamp"), asked) == ({Fact.NAMES_FIELD}, "SystemModstamp")
 
 
+@pytest.mark.parametrize(
+    ("piece", "name", "fact"),
+    [
+        ("FROM Account WHERE SystemModstamp >= 2017", "SystemModstamp", Fact.NAMES_CURSOR),
+        ("SELECT Id, SystemModstamp FROM Account", "SystemModstamp", Fact.NAMES_FIELD),
+        ("Name,Rating,SystemModstamp FROM Account WHERE", "SystemModstamp", Fact.NAMES_FIELD),
+        ("SELECT Id,Rating FROM Account", "Rating", Fact.NAMES_FIELD),
+    ],
+)
+def test_a_piece_of_another_statement_says_by_itself_where_the_field_stands(piece, name, fact):
+    """The numbers of the place may be those of a statement that Salesforce has changed."""
+    asked = read("Id Name Rating SystemModstamp", cursor="SystemModstamp")
+    message = f"\n{piece}\n{' ' * piece.index(name)}^\nERROR at Row:1:Column:17\nsomething is wrong"
+    assert role(message, asked) == ({fact}, name)
+
+
 def test_a_field_of_the_users_own_filter_is_told_from_the_same_in_the_select_list():
     asked = read("Id Notes__c SystemModstamp", cursor="SystemModstamp", where="Notes__c LIKE 'SystemModstamp%'")
     assert role(marked(asked, "Notes__c", last=True), asked) == ({Fact.NAMES_WHERE}, "Notes__c")
@@ -74,7 +90,7 @@ def test_a_name_counts_in_any_letter_case_and_comes_as_the_query_spells_it(said)
 
 
 def test_names_in_the_repeated_piece_of_the_statement_do_not_count():
-    message = "\nSELECT Id, Name, Gone__c FROM Account\n                 ^\nERROR at Row:9:Column:1\nsomething"
+    message = f"\nSELECT Id, Name, Gone__c FROM Account\n{' ' * 25}^\nERROR at Row:9:Column:1\nsomething"
     assert read_refusal(message, read("Id Name Gone__c")).field is None
 
 

@@ -46,7 +46,7 @@ from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.discovery import Describes
 from source_salesforce_bulk.salesforce.drift import compare_catalog
-from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.row_counts import RowCounts
 
 LOGGER = logging.getLogger("airbyte.salesforce.read")
@@ -188,7 +188,7 @@ class CatalogRead:
             yield status_message(configured.stream, AirbyteStreamStatus.COMPLETE)
             LOGGER.info("%s complete: %s", name, self._summary(name))
         except Exception as error:  # noqa: BLE001 - every failure of a stream ends here, typed, and the others go on
-            yield from self._failed(configured, error)
+            yield from self._failed(configured, error, extraction.stop_failure)
 
     def _described(self, name: str, extraction: Extraction) -> SObject | SalesforceError:
         """The object, waited for; a failure that concerns every object stops the run."""
@@ -259,11 +259,14 @@ class CatalogRead:
         incoming = self._incoming(configured.stream.name)
         if incoming:
             yield state_message(configured.stream.name, incoming)
-        yield from self._failed(configured, SalesforceError(failure))
+        yield from self._failed(configured, SalesforceError(failure), failure)
 
-    def _failed(self, configured: ConfiguredAirbyteStream, error: Exception) -> Iterator[AirbyteMessage]:
+    def _failed(
+        self, configured: ConfiguredAirbyteStream, error: Exception, of_run: Failure | None
+    ) -> Iterator[AirbyteMessage]:
+        """The stream's end; a failure that is ``of_run`` is told by the first stream that ends with it."""
         name = configured.stream.name
-        trace = self._trace_of(name, error)
+        trace = self._trace_of(name, error, of_run)
         self._failures[name] = trace
         if not self.connection.metrics.of(name).errors:
             self.connection.metrics.count(name, errors=1)  # what failed before there was a job was counted by nobody
@@ -274,10 +277,10 @@ class CatalogRead:
     def _summary(self, name: str) -> str:
         return f"run id {self.connection.run_id}, {self.connection.metrics.of(name).summary()}"
 
-    def _trace_of(self, name: str, error: Exception) -> AirbyteTracedException:
+    def _trace_of(self, name: str, error: Exception, of_run: Failure | None) -> AirbyteTracedException:
         if isinstance(error, SalesforceError):
             failure = error.failure
-            first = self._told.setdefault(failure, name) if failure.action is Action.STOP_RUN else name
+            first = self._told.setdefault(failure, name) if failure is of_run else name
             return traced(failure, object_name=name) if first == name else traced_as(first, failure, name)
         if isinstance(error, StateError):
             return traced_config_error(

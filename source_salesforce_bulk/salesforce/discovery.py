@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
@@ -69,7 +70,8 @@ class Discovery:
         self._version = version
         self._describes_at_once = max(1, describes_at_once)
         self._asking = threading.Lock()
-        self._version_doubted = False
+        self._version_asked = False
+        self._version_failure: Failure | None = None
 
     def versions(self) -> tuple[str, ...]:
         """The API versions that the org offers, as ``v66.0``; raises ``SalesforceError``."""
@@ -149,15 +151,12 @@ class Discovery:
     def _doubt_version(self) -> None:
         """Raise the version's failure where the version is why an object is not found. The org is asked once."""
         with self._asking:
-            if self._version_doubted:
-                return
-            try:
-                failure = self.version_failure()
-            except SalesforceError:
-                failure = None
-            self._version_doubted = failure is None
-        if failure is not None:
-            raise SalesforceError(failure)
+            if not self._version_asked:
+                self._version_asked = True
+                with suppress(SalesforceError):
+                    self._version_failure = self.version_failure()
+        if self._version_failure is not None:
+            raise SalesforceError(self._version_failure)
 
     def _ask(self, request: ApiRequest, parse: Callable[[object], T]) -> T:
         response = self._transport.call(request)

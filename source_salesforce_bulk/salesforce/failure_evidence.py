@@ -47,8 +47,6 @@ class Fact(Enum):
     JWT_BEARER = auto()
     CLOCK_WRONG = auto()
     """This machine's clock and the answer's ``Date`` are further apart than an assertion lives."""
-    CALLS_LEFT = auto()
-    """Of the org's daily API calls, more is left than the figure in the header can be late by."""
 
 
 @dataclass(frozen=True, slots=True)

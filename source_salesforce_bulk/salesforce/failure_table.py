@@ -14,7 +14,7 @@ import re
 
 from source_salesforce_bulk.salesforce.failure_evidence import Fact, Row, codes, facts, statuses, text
 from source_salesforce_bulk.salesforce.failure_kinds import Action, Kind
-from source_salesforce_bulk.salesforce.login_failures import LOGIN_ROWS
+from source_salesforce_bulk.salesforce.login_failures import LOGIN_REFUSED, LOGIN_ROWS
 from source_salesforce_bulk.salesforce.wire import Operation
 
 _TOKEN = frozenset({Operation.TOKEN})
@@ -55,6 +55,9 @@ _SESSION = (
         codes=codes("INVALID_SESSION_ID INVALID_AUTH_HEADER INVALID_JWT_FORMAT"),
     ),
     Row("unauthorized", Kind.SESSION_EXPIRED, statuses=statuses(401)),
+)
+
+_ACCESS = (
     Row(
         "password expired",
         Kind.CREDENTIALS_REFUSED,
@@ -79,13 +82,6 @@ _QUOTA = (
         text=text(r"concurrent"),
     ),
     Row("slow down, says so", Kind.CONCURRENT_LIMIT, codes=codes("REQUEST_LIMIT_EXCEEDED"), statuses=statuses(429)),
-    # Such a refusal while calls are left is about something else than their number in a day.
-    Row(
-        "too many at once, for calls are left",
-        Kind.CONCURRENT_LIMIT,
-        codes=codes("REQUEST_LIMIT_EXCEEDED"),
-        facts=facts(Fact.CALLS_LEFT),
-    ),
     Row("API calls used up", Kind.API_CALLS_EXHAUSTED, codes=codes("REQUEST_LIMIT_EXCEEDED")),
     Row("result volume used up", Kind.RESULT_VOLUME_EXHAUSTED, text=text(r"query result size stored")),
     Row("query jobs used up", Kind.QUERY_JOBS_EXHAUSTED, text=text(r"query jobs \(\d+\) per 24")),
@@ -338,7 +334,18 @@ _STATUSES = (
     Row("anything else", Kind.UNEXPECTED),
 )
 
-ROWS: tuple[Row, ...] = (*LOGIN_ROWS, *_SESSION, *_QUOTA, *_CODES, *_QUERY, *_PERMISSIONS, *_JOBS, *_STATUSES)
+ROWS: tuple[Row, ...] = (
+    *LOGIN_ROWS,
+    *_QUOTA,
+    *_ACCESS,
+    LOGIN_REFUSED,
+    *_SESSION,
+    *_CODES,
+    *_QUERY,
+    *_PERMISSIONS,
+    *_JOBS,
+    *_STATUSES,
+)
 
 JOB_MESSAGES: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (text(r"field name not found|no such column"), Kind.FIELD_GONE),

@@ -71,8 +71,6 @@ _REQUEST_ID = re.compile(r"[\w.:-]{1,80}", re.ASCII)
 _SOME_FIELD = "the field that Salesforce's message names"
 # An assertion lives for three minutes.
 _WRONG_CLOCK = timedelta(minutes=2)
-# The header's figure lags behind the org's own.
-_SURELY_LEFT = 0.9
 _HOST = re.compile(r"^https?://(?:[^/?#]*@)?([\w.:-]+)", re.ASCII)
 
 
@@ -190,7 +188,7 @@ def classify_response(
         return None
     errors = _errors_in(operation, response)
     refusal = read_refusal(errors.text, asked)
-    known = refusal.facts | _login_facts(asked, response) | _quota_facts(response)
+    known = refusal.facts | _login_facts(asked, response)
     row = _row_for(operation, response.status, errors, known)
     return Failure.of(
         row.kind,
@@ -311,12 +309,6 @@ def _login_facts(asked: Asked, response: ApiResponse) -> frozenset[Fact]:
 def _skew(asked: Asked, response: ApiResponse) -> timedelta | None:
     """How far this machine's clock is ahead of the answer's."""
     return asked.sent_at - response.date if asked.sent_at is not None and response.date is not None else None
-
-
-def _quota_facts(response: ApiResponse) -> frozenset[Fact]:
-    usage = parse_limit_info(response.headers)
-    left = usage is not None and usage.used < _SURELY_LEFT * usage.maximum
-    return frozenset({Fact.CALLS_LEFT} if left else ())
 
 
 def _detail(kind: Kind, operation: Operation, quoted: str, response: ApiResponse, asked: Asked) -> str:

@@ -210,8 +210,10 @@ _WITHOUT_CODE = (
     Row("login host redirects to maintenance", Kind.UNAVAILABLE, _TOKEN, statuses=_REDIRECT, text=text(r"maint|down")),
     Row("login host redirects", Kind.WRONG_LOGIN_HOST, _TOKEN, statuses=_REDIRECT),
     Row("no token endpoint", Kind.WRONG_LOGIN_HOST, _TOKEN, statuses=statuses(404, 405, 410)),
-    Row("login refused", Kind.CREDENTIALS_REFUSED, _TOKEN, statuses=_REFUSED),
 )
+
+LOGIN_REFUSED = Row("login refused", Kind.CREDENTIALS_REFUSED, _TOKEN, statuses=_REFUSED)
+"""A refusal of the token endpoint that nothing else explains."""
 
 LOGIN_ROWS: tuple[Row, ...] = (*_BY_CODE, *_BY_CLOCK, *_BY_WORDS, *_BY_FLOW, *_WITHOUT_CODE)
 """The rows of the token endpoint, in their order."""

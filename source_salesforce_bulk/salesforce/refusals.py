@@ -7,8 +7,9 @@ A message of the SOQL compiler repeats a piece of the statement, marks a place i
     ERROR at Row:1:Column:286
     field 'SystemModstamp' can not be filtered in a query call
 
-The piece is skipped, because it names fields that nothing is wrong with. What counts is, in this order, a name in
-quotes, the name at the marked place, and a name that cannot be an ordinary word. Only names that the query has count.
+Of the piece only the marked name counts, because the others are fields that nothing is wrong with. What counts is, in
+this order, a name in quotes, the marked name, and a name that cannot be an ordinary word. Only names that the query has
+count.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from source_salesforce_bulk.salesforce.asked import Asked
 from source_salesforce_bulk.salesforce.failure_evidence import Fact
@@ -28,6 +30,8 @@ _LENGTH = 4000
 _PLACE = re.compile(r"\^[^\d^]{0,80}(\d{1,6})[^\d^]{1,40}(\d{1,6})")
 _IDENTIFIER = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)*", re.ASCII)
 _QUOTED = re.compile("['\"‘’‚“”„«»‹›「『]\\s?([A-Za-z][A-Za-z0-9_.]{0,120})\\s?['\"‘’“”«»‹›」』]")
+_CONDITION = re.compile(r"\b(?:WHERE|AND|OR|NOT)\b")
+_SELECTION = re.compile(r"\bSELECT\b|,")
 _SHARED_BY_PARENTS = frozenset({"task", "event"})
 
 
@@ -39,6 +43,15 @@ class Refusal:
     field: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What a message marks: a name, whether it stands in the conditions, and its index in the statement."""
+
+    name: str | None = None
+    in_conditions: bool | None = None
+    place: int | None = None
+
+
 def read_refusal(text: str, asked: Asked) -> Refusal:
     """What is known of a refusal of this query; nothing where no query was asked."""
     if asked.query is None:
@@ -46,13 +59,13 @@ def read_refusal(text: str, asked: Asked) -> Refusal:
     question = _Question(asked.query, asked.soql)
     message = text[:_LENGTH]
     said = message.rpartition("^")[2]
-    place = question.place(message)
-    marked = next(question.names_in(_QUOTED.findall(said)), None) or question.name_at(place)
-    named = marked or next(question.names_in(_names_in(said)), None)
+    mark = question.mark(message)
+    pointed_at = next(question.names_in([*_QUOTED.findall(said), *filter(None, [mark.name])]), None)
+    named = pointed_at or next(question.names_in(_names_in(said)), None)
     facts = _facts_of(asked.query)
     facts |= {Fact.NAMES_OBJECT} if _has_word(said, asked.query.object_name) else set()
-    facts |= {Fact.POINTS_AT_FIELD} if marked else set()
-    facts |= question.role_of(named, place) if named else set()
+    facts |= {Fact.POINTS_AT_FIELD} if pointed_at else set()
+    facts |= question.role_of(named, mark) if named else set()
     return Refusal(frozenset(facts), named)
 
 
@@ -80,48 +93,68 @@ class _Question:
         where = without_literals(query.where or "")
         self._where = {name.lower(): name for name in _IDENTIFIER.findall(where)}
 
-    def place(self, message: str) -> int | None:
-        """The index in the statement that the message marks."""
-        found = _PLACE.search(message)
-        place = int(found[2]) - 1 if found and int(found[1]) == 1 else -1
-        return place if 0 <= place < len(self._soql) else None
+    def mark(self, message: str) -> _Mark:
+        """What the message marks: by the piece of a statement in it, else by the numbers of the place.
 
-    def name_at(self, place: int | None) -> str | None:
-        """The field at an index of the statement."""
-        if place is None:
-            return None
-        begin = place
-        while begin and (self._soql[begin - 1].isalnum() or self._soql[begin - 1] in "_."):
-            begin -= 1
-        found = _IDENTIFIER.match(self._soql, begin)
-        return self._known(found[0]) if found else None
+        The numbers count in the statement as Salesforce saw it: they are believed where the same name stands there.
+        """
+        found = _PLACE.search(message)
+        place = int(found[2]) - 1 if found and int(found[1]) == 1 else None
+        name, in_conditions = _marked_piece(message)
+        if place is None or not 0 <= place < len(self._soql):
+            return _Mark(name, in_conditions)
+        there = _identifier_at(self._soql, place)
+        quoted = [one.lower() for one in _QUOTED.findall(message.rpartition("^")[2])]
+        if there is None or (name or there).lower() != there.lower() or (quoted and there.lower() not in quoted):
+            return _Mark(name, in_conditions)
+        return _Mark(there, place >= self._conditions, place)
 
     def names_in(self, words: Iterable[str]) -> Iterator[str]:
         """The query's fields among these words, spelled as in the query."""
         return filter(None, (self._known(name.strip(".")) for name in words))
 
-    def role_of(self, name: str, place: int | None) -> set[Fact]:
+    def role_of(self, name: str, mark: _Mark) -> set[Fact]:
         """The part that a field has in the query: a filter if it is one, as describe has just shown that it exists.
 
-        A place at which another field stands says nothing: the statement may have been rewritten.
+        A mark at another field says nothing: the statement may have been rewritten.
         """
-        place = place if self.name_at(place) == self._known(name) else None
+        lower = name.lower()
+        mark = mark if mark.name is not None and mark.name.lower() == lower else _Mark()
         twice = [one for one in self._fields if _bare(one) == _bare(name)]
         facts = {Fact.FIELD_TWICE} if len(twice) > 1 else set()
-        selected, in_select = name.lower() in self._selected, place is not None and place < self._conditions
-        if selected and in_select:
+        if lower in self._selected and mark.in_conditions is False:
             return facts | {Fact.NAMES_FIELD}
-        if place is not None and place >= self._own:
+        if mark.place is not None and mark.place >= self._own:
             return facts | {Fact.NAMES_WHERE}
-        if self._cursor is not None and name.lower() == self._cursor.lower():
+        if self._cursor is not None and lower == self._cursor.lower():
             return facts | {Fact.NAMES_CURSOR}
-        return facts | {Fact.NAMES_WHERE if name.lower() in self._where else Fact.NAMES_FIELD}
+        return facts | {Fact.NAMES_WHERE if lower in self._where else Fact.NAMES_FIELD}
 
     def _known(self, name: str) -> str | None:
         lower = name.lower()
         if self._cursor is not None and lower == self._cursor.lower():
             return self._cursor
         return self._selected.get(lower) or self._where.get(lower)
+
+
+def _marked_piece(message: str) -> tuple[str | None, bool | None]:
+    """The name over the caret in the repeated piece of a statement, and whether conditions have begun before it."""
+    lines = message.split("\n")
+    for piece, below in pairwise(lines):
+        if below.strip() == "^":
+            at = below.index("^")
+            before = piece[:at].upper()
+            in_conditions = _CONDITION.search(before) is not None
+            return _identifier_at(piece, at), in_conditions or (None if not _SELECTION.search(before) else False)
+    return None, None
+
+
+def _identifier_at(text: str, at: int) -> str | None:
+    begin = min(at, len(text))
+    while begin and (text[begin - 1].isalnum() or text[begin - 1] in "_."):
+        begin -= 1
+    found = _IDENTIFIER.match(text, begin)
+    return found[0] if found else None
 
 
 def _names_in(message: str) -> Iterator[str]:
