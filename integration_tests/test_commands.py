@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,20 @@ def test_a_check_that_fails_is_one_sentence_and_the_exports_exit_code(exporter: 
     told = json.loads(failed.stdout)
     assert (failed.returncode, told["status"], told["code"]) == (2, "failed", 2)
     assert "client_secret" in told["message"]
+
+
+TYPOS = [({"start_dat": "2024-01-01"}, "Write start_date"), ({"object_overrides": [{"object": "Acount"}]}, "Account?")]
+
+
+@pytest.mark.parametrize(("typo", "words"), TYPOS)
+def test_a_typing_error_in_the_configuration_fails_the_check_and_not_discover(
+    exporter: Exporter, typo: dict[str, Any], words: str
+) -> None:
+    exporter.config.update(typo)
+    failed = command(exporter, "check", "--config", "config.json")
+    assert (failed.returncode, words in failed.stderr) == (2, True)
+    shown = command(exporter, "discover", "--config", "config.json", "--object", "Account")
+    assert (shown.returncode, words in shown.stderr + shown.stdout) == (0, True)
 
 
 def test_discover_lists_objects_and_its_catalog_can_be_read(exporter: Exporter) -> None:

@@ -187,3 +187,12 @@ def test_a_name_that_is_no_objects_leads_nowhere(states, tmp_path, name):
     with pytest.raises(UnreadableProgress, match="is not the name of an object"):
         states.progress(name, "Account")
     assert not (tmp_path / "states").exists()
+
+
+def test_files_of_other_names_are_no_entries(states, tmp_path):
+    states.acquire("00D", "Account", "one").commit(PROGRESS)
+    for name in ("\x1b[2J.json", "a b.json", ".hidden.json"):
+        (tmp_path / "states" / "00D" / name).touch()
+    (tmp_path / "states" / "00D\x1b").mkdir()
+    (tmp_path / "states" / "00D\x1b" / "Account.json").touch()
+    assert states.entries() == [("00D", "Account")]

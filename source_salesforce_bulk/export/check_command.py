@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 import click
 
 from source_salesforce_bulk.export.logs import LogOptions
-from source_salesforce_bulk.export.outcomes import ExitCode
+from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
 from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.extraction.connection_check import check_connection
+from source_salesforce_bulk.salesforce.failures import Consequence
 from source_salesforce_bulk.signals import Stop
 
 
@@ -34,7 +35,10 @@ def run_check(options: CheckOptions, stop: Stop) -> int:
 
     def check() -> int:
         with session.connect(options.config, options.objects) as connection:
-            said.append(check_connection(connection))
+            try:
+                said.append(check_connection(connection))
+            except ValueError as error:
+                raise ExportFailed(Consequence.CONFIG, f"object_overrides: {error}") from error
         return ExitCode.DONE
 
     code = session.ended(check, said.append)

@@ -15,7 +15,7 @@ from source_salesforce_bulk.export.logs import LogOptions
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
 from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.export.tables import table
-from source_salesforce_bulk.extraction.catalog import ReadableObject, Survey, survey_objects
+from source_salesforce_bulk.extraction.catalog import ReadableObject, Survey, find_objects
 from source_salesforce_bulk.registries.durable_files import replace_file
 from source_salesforce_bulk.salesforce.failures import Consequence
 from source_salesforce_bulk.signals import Stop
@@ -40,10 +40,10 @@ def run_discover(options: DiscoverOptions, stop: Stop) -> int:
 
 
 def _discover(options: DiscoverOptions, session: Session) -> int:
-    with session.connect(options.config, options.objects) as connection:
+    with session.connect(options.config, options.objects, refuse_unknown_keys=False) as connection:
         connection.log_in()
         try:
-            survey = survey_objects(connection.discovery, connection.config)
+            survey = find_objects(connection.discovery, connection.config)
         except ValueError as error:
             raise ExportFailed(Consequence.CONFIG, f"object_overrides: {error}") from error
     if options.catalog is not None:

@@ -31,13 +31,13 @@ class KeptConfig:
         self._kept = kept or KeptTokens.beside(source.folder)
         self._configured: str | None = None
 
-    def load(self) -> Config:
-        """Return the configuration; raises ``ConfigError``, for unknown keys too, and what the source raises.
+    def load(self, *, refuse_unknown_keys: bool = True) -> Config:
+        """Return the configuration; raises ``ConfigError``, and what the source raises.
 
         A refresh token may be replaced at the next login. So the source has to show that it could take another one.
         """
         text = self._source.read()
-        config = parse_config(self._kept.current(self._decoded(text)), refuse_unknown_keys=True)
+        config = parse_config(self._kept.current(self._decoded(text)), refuse_unknown_keys=refuse_unknown_keys)
         for warning in config.warnings:
             LOGGER.warning(warning)
         if isinstance(config.credentials, RefreshToken):

@@ -71,14 +71,14 @@ class Session:
         set_up_logging(self.stderr, formatter, self.logs.level)
         self.stop.be_patient(GRACE, threading.Lock())
 
-    def connect(self, config: str, objects: Sequence[str]) -> Connection:
-        """The org of the configuration that ``config`` names, to be asked for ``objects`` where any are given.
+    def connect(self, config: str, objects: Sequence[str], *, refuse_unknown_keys: bool = True) -> Connection:
+        """Return the org of the configuration that ``config`` names, to be asked for ``objects`` where any are given.
 
-        Raises ``ConfigError``, and what reading the source raises.
+        Raises ``ConfigError``, and what reading the source raises. Unknown keys that are not refused are warnings.
         """
         check_temporary_folder(os.environ)
         kept = KeptConfig(config_source(config, secrets_manager))
-        loaded = kept.load()
+        loaded = kept.load(refuse_unknown_keys=refuse_unknown_keys)
         self.mask.learn(*secrets_of(loaded.credentials))
         environment = Environment(
             Caller(RequestsHttp(CONNECTIONS), self.clock, random.random),

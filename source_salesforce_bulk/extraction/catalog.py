@@ -86,7 +86,7 @@ def discover_objects(discovery: Discovery, config: Config) -> list[ReadableObjec
     What is left out is logged with its reason. Raises ``SalesforceError`` where the org cannot be described at all, and
     ValueError for a bad override.
     """
-    survey = _survey(discovery, config)
+    survey = find_objects(discovery, config)
     for one in survey.missed:
         LOGGER.warning(_NOT_OFFERED, one.name, one.reason)
     return list(survey.objects)
@@ -97,7 +97,7 @@ def survey_objects(discovery: Discovery, config: Config) -> Survey:
 
     Raises ValueError as :func:`check_overrides` does, too.
     """
-    survey = _survey(discovery, config)
+    survey = find_objects(discovery, config)
     check_overrides(config, survey.missed)
     return survey
 
@@ -112,7 +112,8 @@ def check_overrides(config: Config, missed: Iterable[LeftOutObject]) -> None:
             raise ValueError(f"{one.name}: {one.reason}")
 
 
-def _survey(discovery: Discovery, config: Config) -> Survey:
+def find_objects(discovery: Discovery, config: Config) -> Survey:
+    """:func:`survey_objects` for commands that only show what they find: misspelt overrides are only missed."""
     overridden = [override.object for override in config.overrides.values()]
     listing = discovery.list_objects(config.objects, config.exclude_objects, overridden)
     named = [*config.objects, *overridden]

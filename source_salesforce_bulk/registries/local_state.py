@@ -24,6 +24,7 @@ from source_salesforce_bulk.registries.state import (
     Progress,
     UnreadableProgress,
     file_name,
+    is_file_name,
     is_run_name,
 )
 
@@ -49,7 +50,8 @@ class LocalStates:
 
     def entries(self) -> list[tuple[str, str]]:
         """See ``StateRegistry.entries``."""
-        return [(path.parent.name, path.stem) for path in self._folder.glob("*/*.json")]
+        names = ((path.parent.name, path.stem) for path in self._folder.glob("*/*.json"))
+        return [(one, other) for one, other in names if is_file_name(one) and is_file_name(other)]
 
     def reset(self, organization_id: str, object_name: str, owner: str) -> None:
         """See ``StateRegistry.reset``."""

@@ -159,9 +159,14 @@ def is_run_name(text: str) -> bool:
     return _RUN_NAME.fullmatch(text) is not None
 
 
+def is_file_name(text: str) -> bool:
+    """Return whether ``text`` can be an organization id or an object's API name, and so the name of a file."""
+    return _FILE_NAME.fullmatch(text) is not None
+
+
 def file_name(text: str) -> str:
     """Return ``text``, an organization id or an object's API name; raises :class:`UnreadableProgress` for others."""
-    if not _FILE_NAME.fullmatch(text):
+    if not is_file_name(text):
         raise UnreadableProgress(f"{text[:80]!a} is not the name of an object or an organization")
     return text
 
