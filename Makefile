@@ -64,7 +64,7 @@ sandbox-test: $(STAMP) ## Check, discover and read a real sandbox org (secrets/c
 	@$(BIN)/python -m pytest -m sandbox integration_tests/test_sandbox.py $(PYTEST_ARGS)
 
 .PHONY: image
-image: ## Build the container image with docker or podman (PLATFORM=linux/amd64, BASE_IMAGE=NAME)
+image: $(STAMP) ## Build the container image with docker or podman (PLATFORM=linux/amd64, BASE_IMAGE=NAME)
 	@.ci/image
 
 .PHONY: image-test
@@ -182,5 +182,5 @@ bench-overlap: $(READY) ## Measure how well waiting overlaps: jobs, pages, descr
 
 .PHONY: clean
 clean: ## Remove everything that make made, .venv included
-	rm -rf $(VENV) $(PYAIRBYTE) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-3.* $(PYAIRBYTE) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,7 +1,7 @@
 """What every certification is made of: legs that run, or cannot be run here, and a summary of what they showed.
 
 It ends with 0 where every leg that was asked for ran and passed, and with 1 otherwise: a certification that could not
-try everything has not certified it. Whoever wants less names the legs; the summary then names those left out.
+try everything has not certified it. To run less, name the legs; the summary then lists those left out.
 """
 
 from __future__ import annotations

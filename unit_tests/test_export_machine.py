@@ -129,6 +129,15 @@ def test_trouble_that_does_not_pass_ends_the_run_after_the_retries_that_are_allo
 
 
 def test_another_run_at_work_is_left_alone(states: Any, fargate: Fargate) -> None:
-    fargate.at_work = ["nightly-1", "nightly-0"]
+    fargate.at_work = ["nightly-1", "nightly-0"]  # the newest first
     assert execute(states)["status"] == "SUCCEEDED"
     assert fargate.asked == []
+
+
+@pytest.mark.parametrize("at_work", [["by-hand", "nightly-1"], []])
+def test_of_two_that_begin_together_the_first_goes_on(states: Any, fargate: Fargate, at_work: list[str]) -> None:
+    """The list may also lag behind, and lack both."""
+    fargate.at_work = at_work
+    fargate.ends = [0]
+    assert execute(states)["status"] == "SUCCEEDED"
+    assert fargate.run_ids() == ["nightly-1"]

@@ -49,6 +49,11 @@ def test_cfn_lint_finds_nothing() -> None:
     assert lint(TEMPLATE) == (0, "")
 
 
+@pytest.mark.parametrize("stack", ["fargate", "glue"])
+def test_a_template_is_small_enough_to_be_deployed_without_a_bucket_for_it(stack: str) -> None:
+    assert (DEPLOY / stack / "template.yaml").stat().st_size <= 51_200
+
+
 def test_the_only_way_out_is_one_address_that_is_told() -> None:
     (nat,) = NEW.of_type("AWS::EC2::NatGateway").values()
     assert nat["AllocationId"] == "egressaddress.AllocationId"

@@ -65,6 +65,7 @@ def test_a_zip_can_be_named_in_an_s3_address_and_is_the_only_one_in_its_folder(t
 
     monkeypatch.setattr(build_wheels, "build_own_wheel", build)
     monkeypatch.setattr(build_wheels, "download_locked", lambda wheels: None)
+    monkeypatch.setattr(build_wheels, "build_core_wheel", lambda wheels: [])
     monkeypatch.setattr("sys.argv", ["build_wheels.py", "--out", str(tmp_path)])
     build_wheels.main()
     assert [path.name for path in tmp_path.iterdir()] == ["source_salesforce_bulk-1.2.3.gluewheels.zip"]
@@ -82,3 +83,32 @@ def test_what_glue_has_is_not_shipped_a_second_time(release):
 
 def test_the_zip_has_wheels_for_every_python_that_glue_has():
     assert {release.python for release in RELEASES.values()} == set(build_wheels.PYTHONS)
+
+
+FAKE_CORE = """#!/bin/sh
+[ "$1 $TARGET" = "wheel x86_64-unknown-linux-gnu" ] || exit 1
+touch "$OUT/source_salesforce_bulk_core-1.2.3-cp311-abi3-manylinux_2_17_x86_64.whl"
+"""
+
+
+def test_the_native_core_is_in_the_zip_and_is_installed(tmp_path, monkeypatch):
+    script = tmp_path / "core"
+    script.write_text(FAKE_CORE, encoding="utf-8")
+    script.chmod(0o755)
+    monkeypatch.setattr(build_wheels, "CORE", script)
+    monkeypatch.setattr(build_wheels.shutil, "which", lambda name: f"/usr/bin/{name}")
+    own = tmp_path / "source_salesforce_bulk-1.2.3+glue-py3-none-any.whl"
+    build_wheels.write_requirements(tmp_path, own, *build_wheels.build_core_wheel(tmp_path))
+    wanted = (tmp_path / "requirements.txt").read_text(encoding="utf-8")
+    assert wanted == "source-salesforce-bulk==1.2.3+glue\nsource-salesforce-bulk-core==1.2.3\n"
+
+
+@pytest.mark.parametrize(("cargo", "ends"), [(None, 0), ("/usr/bin/cargo", 1)])
+def test_without_the_native_core_the_zip_is_made_and_that_is_told(tmp_path, monkeypatch, capsys, cargo, ends):
+    script = tmp_path / "core"
+    script.write_text(f"#!/bin/sh\nexit {ends}\n", encoding="utf-8")
+    script.chmod(0o755)
+    monkeypatch.setattr(build_wheels, "CORE", script)
+    monkeypatch.setattr(build_wheels.shutil, "which", lambda _: cargo)
+    assert build_wheels.build_core_wheel(tmp_path) == []
+    assert "without the native page core" in capsys.readouterr().err

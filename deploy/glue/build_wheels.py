@@ -26,6 +26,7 @@ from poetry.core.masonry import api as poetry_core
 ROOT = Path(__file__).parents[2]
 WANTED = Path(__file__).with_name("requirements.in")
 LOCK = Path(__file__).with_name("requirements.txt")
+CORE = ROOT / ".ci" / "core"
 
 PYTHONS = ("3.11", "3.13")
 """Those of Glue 5.0 and 5.1, and of Glue 6.0. One zip serves them all: pip takes the wheels that fit."""
@@ -49,8 +50,9 @@ def main() -> None:
         wheels = Path(directory) / "wheels"
         wheels.mkdir()
         own = build_own_wheel(Path(directory) / "source", wheels)
+        core = build_core_wheel(wheels)
         download_locked(wheels)
-        write_requirements(wheels, own)
+        write_requirements(wheels, own, *core)
         for earlier in out.glob("*.gluewheels.zip"):
             earlier.unlink()
         print(pack(wheels, out / archive_name(own)))
@@ -74,6 +76,18 @@ def build_own_wheel(source: Path, wheels: Path) -> Path:
         return wheels / poetry_core.build_wheel(str(wheels))
     finally:
         os.chdir(before)
+
+
+def build_core_wheel(wheels: Path) -> list[Path]:
+    """The wheel of the native page core for Glue's platform; none, and a line on stderr, where it cannot be built."""
+    environment = {**os.environ, "VENV": sys.prefix, "OUT": str(wheels), "TARGET": "x86_64-unknown-linux-gnu"}
+    if shutil.which("cargo"):
+        built = subprocess.run([CORE, "wheel"], env=environment, capture_output=True, text=True, check=False)
+        if built.returncode == 0:
+            return list(wheels.glob("source_salesforce_bulk_core-*.whl"))
+        print(built.stderr[-2000:], file=sys.stderr)
+    print("The zip goes without the native page core: pages are read in Python, which is slower.", file=sys.stderr)
+    return []
 
 
 def glue_pyproject(text: str, wanted: Sequence[str]) -> str:
@@ -102,10 +116,11 @@ def download_locked(wheels: Path) -> None:
         subprocess.run([*command, *target, "-d", wheels, "-r", LOCK], check=True)
 
 
-def write_requirements(wheels: Path, own: Path) -> None:
-    """What pip is told to install: our wheel; it finds the rest beside it, and on the machine."""
-    name, version = own.name.split("-")[:2]
-    (wheels / "requirements.txt").write_text(f"{name.replace('_', '-')}=={version}\n", encoding="utf-8")
+def write_requirements(wheels: Path, *own: Path) -> None:
+    """What pip is told to install: our wheels; it finds the rest beside them, and on the machine."""
+    named = [wheel.name.split("-")[:2] for wheel in own]
+    lines = [f"{name.replace('_', '-')}=={version}\n" for name, version in named]
+    (wheels / "requirements.txt").write_text("".join(lines), encoding="utf-8")
 
 
 def pack(wheels: Path, archive: Path) -> Path:

@@ -9,7 +9,7 @@ Job arguments, as ``salesforce-bulk export`` has them (docs/glue.md):
     --state           dynamodb://TABLE
     --schemas         glue://REGISTRY
     --on-drift        warn (where it is not given) or fail
-    --event-bus       the EventBridge bus that hears of schema changes; may be left out
+    --event-bus       the EventBridge bus that schema changes are sent to; may be left out
     --metrics         none (where it is not given) or emf
 
 No name begins with ``conf``: Glue's own ``--conf`` would be taken for its abbreviation.
