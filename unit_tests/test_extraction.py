@@ -227,7 +227,7 @@ def test_what_is_waited_for_can_be_said(rig):
 
 
 def test_every_page_and_window_is_logged_with_run_object_job_and_batch(rig, caplog):
-    caplog.set_level(logging.INFO, "airbyte.salesforce.extraction")
+    caplog.set_level(logging.INFO, "salesforce_bulk.extraction")
     read_one(rig, "Account", INCREMENTAL)
     lines = [record.getMessage() for record in caplog.records]
     (job_id,) = rig.salesforce.jobs

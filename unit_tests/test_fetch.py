@@ -178,7 +178,7 @@ def test_a_rejection_quotes_no_cell(rig, caplog):
 
 def test_every_attempt_is_logged_with_its_object_job_and_page(rig, caplog):
     rig.answers(answer(rows=3), answer()).fetch(replace(ADDRESS, locator="MTAw"))
-    (line,) = [record.getMessage() for record in caplog.records if record.name == "airbyte.salesforce.pages"]
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "salesforce_bulk.pages"]
     for word in ("Account", "750A", "MTAw", "2 rows", "3"):
         assert word in line
 

@@ -121,7 +121,7 @@ def test_the_client_keeps_nothing_of_a_request(org):
 def test_debug_logging_shows_nothing_of_requests_and_answers(org, caplog):
     org.post(URL, [{"json": {"access_token": "S3CRET"}}, {"status_code": 400, "text": "S3CRET"}])
     http = CdkHttp(4)
-    for logger in (None, "airbyte", "airbyte.salesforce.http"):
+    for logger in (None, "airbyte", "salesforce_bulk.http"):
         caplog.set_level(logging.DEBUG, logger=logger)
     send(http, "POST", form={"client_secret": "S3CRET"})
     send(http, "POST", form={"client_secret": "S3CRET"})

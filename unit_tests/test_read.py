@@ -356,7 +356,7 @@ def test_a_stream_that_waits_for_its_first_state_repeats_the_one_it_was_given(ri
 
 
 def test_a_waiting_streams_last_state_is_emitted_again_and_a_line_is_logged(rig, caplog):
-    caplog.set_level(logging.INFO, "airbyte.salesforce.read")
+    caplog.set_level(logging.INFO, "salesforce_bulk.read")
     until = rig.clock.monotonic() + 4 * STATE_AGAIN
     rig.salesforce.chance = lambda operation: "running" if operation == "info" and rig.clock.monotonic() < until else ""
     messages = rig.read(configured("Lead"))
@@ -371,7 +371,7 @@ def test_a_waiting_streams_last_state_is_emitted_again_and_a_line_is_logged(rig,
 
 
 def test_the_last_line_of_a_stream_says_what_it_cost(rig, caplog):
-    caplog.set_level(logging.INFO, "airbyte.salesforce.read")
+    caplog.set_level(logging.INFO, "salesforce_bulk.read")
     rig.read(configured("Account"))
     (line,) = [record.getMessage() for record in caplog.records if "complete:" in record.getMessage()]
     for word in ("records processed 5", "batches completed 3", "jobs 1", "errors 0"):

@@ -36,7 +36,7 @@ def test_nobody_is_asked_about_nothing():
 
 @pytest.mark.parametrize("error", [SalesforceError(Failure.of(Kind.UNAVAILABLE)), Stopped("the run is being stopped")])
 def test_counts_that_cannot_be_had_are_done_without(error, caplog):
-    caplog.set_level(logging.INFO, "airbyte.salesforce.row_counts")
+    caplog.set_level(logging.INFO, "salesforce_bulk.row_counts")
 
     def refuse(names):
         raise error

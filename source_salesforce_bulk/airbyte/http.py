@@ -32,7 +32,7 @@ class CdkHttp:
         self._raised = _Raised()
         self._client = HttpClient(
             name="salesforce",
-            logger=_QuietLogger("airbyte.salesforce.http"),
+            logger=_QuietLogger("salesforce_bulk.http"),
             error_handler=self._raised,
             session=prepare_session(session, DeadlineAdapter(connections, monotonic)),
             disable_retries=True,

@@ -49,7 +49,7 @@ from source_salesforce_bulk.salesforce.drift import compare_catalog
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.row_counts import RowCounts
 
-LOGGER = logging.getLogger("airbyte.salesforce.read")
+LOGGER = logging.getLogger("salesforce_bulk.read")
 
 STATE_AGAIN = 300.0
 """Seconds after which a waiting stream's last STATE is emitted again; the platform is promised ten minutes."""

@@ -15,7 +15,7 @@ from airbyte_cdk.logger import PRINT_BUFFER
 from source_salesforce_bulk.output import OutputLost
 from source_salesforce_bulk.registries.kept_token import KeptTokens, configured_token, with_refresh_token
 
-LOGGER = logging.getLogger("airbyte.salesforce.rotation")
+LOGGER = logging.getLogger("salesforce_bulk.rotation")
 
 
 class Rotation:

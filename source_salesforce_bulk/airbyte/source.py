@@ -50,7 +50,7 @@ from source_salesforce_bulk.salesforce.token import SecretHooks
 MAX_STREAMS, MAX_FIELDS = 1_000, 20_000
 """What the platform accepts in one connection."""
 
-LOGGER = logging.getLogger("airbyte.salesforce.source")
+LOGGER = logging.getLogger("salesforce_bulk.source")
 
 _COUNT = re.compile(r"Read \d+ records from .* stream")
 
@@ -76,6 +76,8 @@ class SourceSalesforceBulk(AbstractSource):
         batches: bool = False,
     ) -> None:
         super().__init__()
+        # Airbyte's programs set the level of the logger "airbyte", --debug at any time; our loggers follow it.
+        logging.getLogger("salesforce_bulk").parent = logging.getLogger("airbyte")
         self._batches = batches
         self._kept = KeptTokens([])
         self._stop = stop or threading.Event()

@@ -20,7 +20,7 @@ _FACTS = {
     "event": "event",
     "drift": "drift",
 }
-_OURS = ("salesforce_bulk", "airbyte")
+_OURS = "salesforce_bulk"
 # Their informational lines are not about the export.
 _QUIET = ("boto3", "botocore", "py4j", "s3transfer", "urllib3")
 
@@ -117,8 +117,7 @@ def set_up_logging(handler: logging.Handler, formatter: logging.Formatter, level
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    for name in _OURS:
-        logging.getLogger(name).setLevel(logging.DEBUG)
+    logging.getLogger(_OURS).setLevel(logging.DEBUG)
     logging.captureWarnings(capture=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 
-LOGGER = logging.getLogger("airbyte.salesforce.extraction")
+LOGGER = logging.getLogger("salesforce_bulk.extraction")
 
 T = TypeVar("T")
 Callback = Callable[[], None]

@@ -26,7 +26,7 @@ from source_salesforce_bulk.salesforce.discovery import Discovery, LeftOutObject
 from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
 from source_salesforce_bulk.salesforce.object_hints import is_named, patterns_without_match
 
-LOGGER = logging.getLogger("airbyte.salesforce.catalog")
+LOGGER = logging.getLogger("salesforce_bulk.catalog")
 
 _NOT_OFFERED = "Not offered: %s: %s"
 _EXCLUDE = "If that lasts, leave the object out with exclude_objects."

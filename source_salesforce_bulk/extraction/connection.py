@@ -40,7 +40,7 @@ from source_salesforce_bulk.salesforce.rest_api import Limits
 from source_salesforce_bulk.salesforce.token import Login, SecretHooks, TokenProvider
 from source_salesforce_bulk.salesforce.transport import Transport
 
-LOGGER = logging.getLogger("airbyte.salesforce.connection")
+LOGGER = logging.getLogger("salesforce_bulk.connection")
 
 DESCRIBES_AT_ONCE = 25
 """Concurrent describes. Salesforce bounds only calls that last 20 seconds or more, and allows 25 of those."""

@@ -17,7 +17,7 @@ from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.object_hints import names_in
 from source_salesforce_bulk.salesforce.soql import ObjectQuery, build_soql
 
-LOGGER = logging.getLogger("airbyte.salesforce.check")
+LOGGER = logging.getLogger("salesforce_bulk.check")
 
 # Refusals of this one query: Bulk API 2.0 has compiled it, so it may be used.
 _BULK_ANSWERED = frozenset(

@@ -35,7 +35,7 @@ from source_salesforce_bulk.salesforce.failures import Action, SalesforceError
 from source_salesforce_bulk.salesforce.ids import id_15, id_range_width, is_id, split_id_range
 from source_salesforce_bulk.salesforce.soql import Bounds
 
-LOGGER = logging.getLogger("airbyte.salesforce.extraction")
+LOGGER = logging.getLogger("salesforce_bulk.extraction")
 
 ROWS_PER_WINDOW = 5_000_000
 """Rows a window of dates is meant for: a job of some minutes, so that one which fails costs minutes, not a night."""

@@ -36,7 +36,7 @@ from source_salesforce_bulk.salesforce.failures import Failure, SalesforceError
 from source_salesforce_bulk.salesforce.ids import EMPTY_KEY, is_empty_key
 from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE, JobFacts
 
-LOGGER = logging.getLogger("airbyte.salesforce.extraction")
+LOGGER = logging.getLogger("salesforce_bulk.extraction")
 
 READS_PER_SLOT = 4
 """Objects under way for each job slot: enough that slots are not idle while rows are emitted.

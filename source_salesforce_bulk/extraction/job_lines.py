@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from source_salesforce_bulk.extraction.object_read import ObjectRead, WindowRead
 from source_salesforce_bulk.salesforce.job_log import JobFacts, log_job
 
-LOGGER = logging.getLogger("airbyte.salesforce.extraction")
+LOGGER = logging.getLogger("salesforce_bulk.extraction")
 
 
 @dataclass(frozen=True, slots=True)

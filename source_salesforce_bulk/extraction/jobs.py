@@ -17,7 +17,7 @@ from source_salesforce_bulk.salesforce.soql import ObjectQuery
 from source_salesforce_bulk.salesforce.transport import Transport
 from source_salesforce_bulk.salesforce.wire import ApiRequest, UnreadableBody
 
-LOGGER = logging.getLogger("airbyte.salesforce.jobs")
+LOGGER = logging.getLogger("salesforce_bulk.jobs")
 
 
 class BulkJobs:

@@ -11,7 +11,7 @@ from source_salesforce_bulk.extraction.quota import Quota, check_usage
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Failure, SalesforceError
 
-LOGGER = logging.getLogger("airbyte.salesforce.limits")
+LOGGER = logging.getLogger("salesforce_bulk.limits")
 
 LIMITS_AGAIN = 50
 """Jobs created between two looks at the org's limits."""

@@ -11,7 +11,7 @@ from source_salesforce_bulk.extraction.usage import RecentUsage
 from source_salesforce_bulk.salesforce.failures import Failure
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage, Operation
 
-LOGGER = logging.getLogger("airbyte.salesforce.transport")
+LOGGER = logging.getLogger("salesforce_bulk.transport")
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from source_salesforce_bulk.extraction.interleaving import TurnOver, interleave
 from source_salesforce_bulk.extraction.limits_watch import LimitsWatch
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 
-LOGGER = logging.getLogger("airbyte.salesforce.run")
+LOGGER = logging.getLogger("salesforce_bulk.run")
 
 M = TypeVar("M")
 

@@ -39,7 +39,7 @@ from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE, JobFacts, log_
 from source_salesforce_bulk.salesforce.retry import PAGE_RETRIES
 from source_salesforce_bulk.salesforce.transport import Transport
 
-LOGGER = logging.getLogger("airbyte.salesforce.pages")
+LOGGER = logging.getLogger("salesforce_bulk.pages")
 _CHUNK = 1 << 18
 _BATCH = 1 << 20
 

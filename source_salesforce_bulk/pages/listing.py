@@ -19,7 +19,7 @@ from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, Sa
 from source_salesforce_bulk.salesforce.transport import Transport
 from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
 
-LOGGER = logging.getLogger("airbyte.salesforce.pages")
+LOGGER = logging.getLogger("salesforce_bulk.pages")
 
 MOST_PAGES = 100_000
 """Pages of one job that are listed: of 50,000 rows each, more rows than an org may extract in a day."""

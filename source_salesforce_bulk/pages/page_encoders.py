@@ -25,7 +25,7 @@ from source_salesforce_bulk.pages.record_lines import LineEncoder
 from source_salesforce_bulk.pages.spool import encode_file
 from source_salesforce_bulk.salesforce.clock import Stopped
 
-LOGGER = logging.getLogger("airbyte.salesforce.pages")
+LOGGER = logging.getLogger("salesforce_bulk.pages")
 
 MOST_WORKERS = 4
 """More of them would wait for the download."""

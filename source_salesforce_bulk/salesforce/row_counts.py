@@ -13,7 +13,7 @@ from concurrent.futures import TimeoutError as NotYet
 from source_salesforce_bulk.salesforce.clock import Clock, Stopped
 from source_salesforce_bulk.salesforce.failures import SalesforceError
 
-LOGGER = logging.getLogger("airbyte.salesforce.row_counts")
+LOGGER = logging.getLogger("salesforce_bulk.row_counts")
 
 PATIENCE = 5.0
 """Seconds after which objects are read without them."""

@@ -37,7 +37,7 @@ from source_salesforce_bulk.salesforce.retry import LOGIN_RETRIES
 from source_salesforce_bulk.salesforce.secret_mask import SecretMask
 from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation
 
-LOGGER = logging.getLogger("airbyte.salesforce.token")
+LOGGER = logging.getLogger("salesforce_bulk.token")
 
 # Else requests offers deflate, too, which nobody here undoes.
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip"}

@@ -29,7 +29,7 @@ from source_salesforce_bulk.salesforce.org_clock import AGREE_WITHIN, Disagreeme
 from source_salesforce_bulk.salesforce.retry import REQUEST_RETRIES
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiResponse, ApiUsage, Operation, parse_limit_info
 
-LOGGER = logging.getLogger("airbyte.salesforce.transport")
+LOGGER = logging.getLogger("salesforce_bulk.transport")
 
 T = TypeVar("T")
 
