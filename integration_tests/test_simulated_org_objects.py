@@ -160,3 +160,29 @@ def test_links_are_found_by_their_parents_whole(org: SimulatedOrg, client: OrgCl
 def test_the_number_of_uneven_rows_is_a_knob() -> None:
     with SimulatedOrg(OrgSettings(uneven_rows=100)) as org:
         assert len({row["Id"] for row in org.control.rows("Uneven__c")}) == 100
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [
+        ("ContentDocumentId IN ({document})", 200),
+        ("ContentDocumentId = {document}", 200),
+        ("LinkedEntityId IN ({account})", 200),
+        ("LinkedEntityId = {account} AND SystemModstamp > 2020-01-01T00:00:00Z", 200),
+        ("LinkedEntityId = {account} AND Id > '06A000000000000'", 200),
+        ("LinkedEntityId IN ({account}) AND SystemModstamp > 2020-01-01T00:00:00Z", 400),
+        ("ContentDocumentId = {document} AND SystemModstamp > 2020-01-01T00:00:00Z", 400),
+        ("ContentDocumentId IN ({document}) AND Id > '06A000000000000'", 400),
+        ("SystemModstamp > 2020-01-01T00:00:00Z", 400),
+    ],
+)
+def test_links_take_further_conditions_with_one_linked_entity_alone(
+    client: OrgClient, condition: str, status: int
+) -> None:
+    where = condition.format(document="'069000000000000AAA'", account="'001000000000000AAA'")
+    for answer in (
+        client.get("query", q=f"SELECT Id FROM ContentDocumentLink WHERE {where}"),
+        client.create(f"SELECT Id FROM ContentDocumentLink WHERE {where}"),
+    ):
+        assert answer.status_code == status, answer.text
+        assert status == 200 or answer.json()[0]["errorCode"] == "MALFORMED_QUERY"

@@ -216,6 +216,15 @@ def test_a_refused_filter_is_told_in_the_users_words(org: SimulatedOrg, client: 
     assert all("filter" not in one["message"] for one in said)
 
 
+def test_parts_of_a_batch_are_translated_too(org: SimulatedOrg, client: OrgClient) -> None:
+    org.control.configure(language="de")
+    wanted = {"batchRequests": [{"method": "GET", "url": "v66.0/sobjects/Nope__c/describe"}]}
+    body = client.session.post(f"{client.base}/composite/batch", json=wanted, timeout=20).json()
+    assert body["results"][0]["result"] == [
+        {"errorCode": "NOT_FOUND", "message": "Die angeforderte Ressource ist nicht vorhanden"}
+    ]
+
+
 # -- hosts and clocks --------------------------------------------------------------------------------------------------
 
 

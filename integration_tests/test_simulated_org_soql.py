@@ -219,7 +219,8 @@ def test_compiler_errors_point_at_the_place(org: Org) -> None:
 def test_required_filters_satisfy(org: Org) -> None:
     accounts = ",".join(f"'{record_id('001', n)}'" for n in range(300))
     assert rows(org, f"SELECT Id FROM ContentDocumentLink WHERE LinkedEntityId IN ({accounts})")
-    assert rows(org, f"SELECT Id FROM ContentDocumentLink WHERE ShareType != 'X' AND LinkedEntityId IN ({accounts})")
+    several = f"SELECT Id FROM ContentDocumentLink WHERE ShareType != 'X' AND LinkedEntityId IN ({accounts})"
+    assert refusal(org, several).error_code == "MALFORMED_QUERY"
 
 
 def test_rest_counts_and_aggregates(org: Org) -> None:

@@ -58,6 +58,7 @@ class SObject:
     rest_refusal: ErrorTemplate | None = None  # what the query resource answers
     filter_required: tuple[str, ...] = ()  # one of these must stand in the WHERE
     filter_refusal: ErrorTemplate | None = None
+    filter_with_others: tuple[str, ...] | None = None  # only `=` on one of these admits further conditions
 
     def row_id(self, n: int) -> str:
         """Give the Id of the n-th row ever made."""

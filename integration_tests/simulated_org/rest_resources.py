@@ -17,6 +17,7 @@ from integration_tests.simulated_org.org import Org
 from integration_tests.simulated_org.replication import ReplicationResources
 from integration_tests.simulated_org.rest_query import QueryResources
 from integration_tests.simulated_org.routes import Call, match
+from integration_tests.simulated_org.translations import translated_body
 from integration_tests.simulated_org.wire import Answer
 
 Handler = Callable[[Call], Awaitable[Answer]]
@@ -119,7 +120,8 @@ class RestResources:
                 raise NOT_FOUND.api_error(None)
             answer = await self.handlers[kind](inner)
         except ApiError as error:
-            return {"statusCode": error.status, "result": error.body()}
+            body = translated_body(error.body(), self._org.settings.language)
+            return {"statusCode": error.status, "result": body}
         return {"statusCode": answer.status, "result": answer.json}
 
 

@@ -23,6 +23,7 @@ def filter_required() -> list[SObject]:
             "LinkedEntityId using the equals operator or multiple Id's using the IN operator.",
             "ContentDocumentId reference(ContentDocument) required; LinkedEntityId reference(Account) required;"
             "ShareType picklist(V|C|I); SystemModstamp datetime required",
+            with_others=("LinkedEntityId",),
         ),
         _restricted(
             "ContentFolderItem",
@@ -102,7 +103,14 @@ def filter_required() -> list[SObject]:
 
 
 def _restricted(
-    name: str, prefix: str, columns: str, message: str, text: str, *, code: str = "MALFORMED_QUERY"
+    name: str,
+    prefix: str,
+    columns: str,
+    message: str,
+    text: str,
+    *,
+    code: str = "MALFORMED_QUERY",
+    with_others: tuple[str, ...] | None = None,
 ) -> SObject:
     return declare(
         name,
@@ -114,4 +122,5 @@ def _restricted(
         chunkable=False,
         filter_required=tuple(columns.split()),
         filter_refusal=ErrorTemplate(400, code, message),
+        filter_with_others=with_others,
     )

@@ -12,7 +12,12 @@ from integration_tests.simulated_org.errors import API_ERRORS, ApiError
 from integration_tests.simulated_org.fields import Field
 from integration_tests.simulated_org.objects import SObject
 from integration_tests.simulated_org.settings import OrgSettings
-from integration_tests.simulated_org.soql.conditions import ConditionWriter, filtered_names, pinned_names
+from integration_tests.simulated_org.soql.conditions import (
+    ConditionWriter,
+    equal_names,
+    filtered_names,
+    pinned_names,
+)
 from integration_tests.simulated_org.soql.resolve import Resolved, Scope
 from integration_tests.simulated_org.soql.syntax import Call, Construct, Path, Query, SelectItem
 from integration_tests.simulated_org.soql.tokens import malformed, pointed
@@ -129,10 +134,20 @@ def _object(query: Query, context: QueryContext) -> SObject:
     refusal = declared.bulk_refusal if context.dialect == "bulk" else declared.rest_refusal
     if refusal is not None:
         raise refusal.api_error(declared.name)
-    wanted = {name.lower() for name in declared.filter_required}
-    if wanted and declared.filter_refusal and not wanted & pinned_names(query.where):
-        raise declared.filter_refusal.api_error(declared.name)
+    _require_filter(query, declared)
     return declared
+
+
+def _require_filter(query: Query, declared: SObject) -> None:
+    wanted = {name.lower() for name in declared.filter_required}
+    if not wanted or declared.filter_refusal is None:
+        return
+    if not wanted & pinned_names(query.where):
+        raise declared.filter_refusal.api_error(declared.name)
+    others = declared.filter_with_others is not None and len(filtered_names(query.where)) > 1
+    admitting = {name.lower() for name in declared.filter_with_others or ()}
+    if others and not admitting & equal_names(query.where):
+        raise declared.filter_refusal.api_error(declared.name)
 
 
 def _refuse_clauses(query: Query, context: QueryContext) -> None:

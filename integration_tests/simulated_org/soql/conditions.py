@@ -211,6 +211,17 @@ def filtered_names(condition: Condition | None) -> list[str]:
             assert_never(condition)
 
 
+def equal_names(condition: Condition | None) -> set[str]:
+    """Give, in lower case, the fields that `=` restricts to one value whatever else the condition says."""
+    match condition:
+        case Both("AND", parts):
+            return {name for part in parts for name in equal_names(part)}
+        case Comparison(Path() as left, "="):
+            return {str(left).lower()}
+        case _:
+            return set()
+
+
 def pinned_names(condition: Condition | None) -> set[str]:
     """Give, in lower case, the fields that `=` or `IN` restricts whatever else the condition says."""
     match condition:
