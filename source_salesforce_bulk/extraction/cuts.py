@@ -4,10 +4,10 @@ Rows seldom lie evenly. Ids come from several generators with wide gaps between 
 halves of the Id range held 13 and 2,073. A cut beside the rows costs a job and helps nothing, so the org is asked where
 they lie. By date two questions find the oldest and the newest stamp. By Id the cuts are found like this:
 
-    count the rows, find the lowest and the highest Id
+    count the rows
     while the pieces are too uneven: cut the heaviest range in two, at an Id that exists
         of few rows   at the Id with the middle rank (OFFSET reaches 2,000 rows)
-        else          at the first Id in the upper half of the range; count what lies below
+        else          at the first Id in the upper half between its ends; count what lies below
         lopsided      2,000 rows from the end at which few rows were split off
     join neighbouring ranges into as many pieces as are wanted, the heaviest as light as possible
 
@@ -206,14 +206,10 @@ def cut_by_id(bounds: Bounds, parts: int, reach: int = LARGEST_OFFSET) -> IdCuts
     uncut = (Piece(bounds, _SCALE),)
     if parts < 2:
         return uncut
-    first = yield IdAt(bounds)
-    last = yield IdAt(bounds, last=True)
-    if not _are_ids(first, last) or id_15(str(first)) >= id_15(str(last)):
-        return uncut
     rows = yield CountRows(bounds)
-    counted = isinstance(rows, int) and rows > 0
-    weight = float(rows) if isinstance(rows, int) and counted else 1.0
-    ranges = [_Range(bounds, weight, counted, str(first), str(last))]
+    if isinstance(rows, int) and rows < 2:
+        return uncut
+    ranges = [_Range(bounds, float(rows) if isinstance(rows, int) else 1.0, counted=isinstance(rows, int))]
     for _ in range(parts - 1 + _EXTRA_CUTS):
         pieces = _joined(ranges, parts)
         if len(pieces) == parts and max(piece.rows or 0 for piece in pieces) * parts <= UNEVEN * _SCALE:

@@ -718,8 +718,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         rule="A window is cut where its Ids lie",
         file="extraction/cuts.py",
-        old="counted = isinstance(rows, int) and rows > 0",
-        new="counted = False",
+        old="counted=isinstance(rows, int))]",
+        new="counted=False)]",
         tests=("test_cuts.py::test_no_piece_of_sixteen_holds_more_than_a_quarter_of_ids_as_they_were_recorded",),
     ),
     Mutant(
