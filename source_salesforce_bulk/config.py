@@ -15,7 +15,7 @@ Decided here, because both readings were possible:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, assert_never
@@ -79,6 +79,9 @@ class ObjectOverride:
     primary_key: tuple[str, ...] | None = None
     cursor_field: str | None = None
     where: str | None = None
+    fields: tuple[str, ...] = ()
+    exclude_fields: tuple[str, ...] = ()
+    hash_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class Config:
     daily_limit_reserve_percent: int
     overrides: Mapping[str, ObjectOverride]
     warnings: tuple[str, ...] = ()
+    hash_key: str | None = field(default=None, repr=False)
 
     def override_for(self, name: str) -> ObjectOverride | None:
         """The override of an object, whatever the case of its name."""
@@ -114,6 +118,8 @@ def parse_config(raw: Mapping[str, Any], *, refuse_unknown_keys: bool = False) -
     if unknown and refuse_unknown_keys:
         raise unknown[0]
     form = _filled_in(raw)
+    overrides = _overrides(form.object_overrides)
+    hash_key = _hash_key(form.hash_key, overrides)
     lookback = parse_duration("lookback_window", form.lookback_window, may_be_zero=True)
     return Config(
         credentials=_credentials(form.credentials),
@@ -128,7 +134,8 @@ def parse_config(raw: Mapping[str, Any], *, refuse_unknown_keys: bool = False) -
         page_size=form.page_size,
         job_timeout=parse_duration("job_timeout", form.job_timeout, may_be_zero=False),
         daily_limit_reserve_percent=form.daily_limit_reserve_percent,
-        overrides=MappingProxyType(_overrides(form.object_overrides)),
+        overrides=MappingProxyType(overrides),
+        hash_key=hash_key,
         warnings=(*map(str, unknown), *(() if lookback else (_NO_LOOKBACK,))),
     )
 
@@ -204,4 +211,14 @@ def _override(key: str, form: OverrideForm) -> ObjectOverride:
         primary_key=parse_key_fields(f"{key}.primary_key", form.primary_key) if form.primary_key else None,
         cursor_field=None if form.cursor_field is None else parse_name(f"{key}.cursor_field", form.cursor_field),
         where=None if form.where is None else parse_where(f"{key}.where", form.where),
+        fields=parse_key_fields(f"{key}.fields", form.fields or []),
+        exclude_fields=parse_key_fields(f"{key}.exclude_fields", form.exclude_fields or []),
+        hash_fields=parse_key_fields(f"{key}.hash_fields", form.hash_fields or []),
     )
+
+
+def _hash_key(given: str | None, overrides: Mapping[str, ObjectOverride]) -> str | None:
+    """The key of hashed fields; raises :class:`ConfigError` where there are some and it is missing."""
+    if any(override.hash_fields for override in overrides.values()) and given is None:
+        raise wrong("hash_key", "is missing, and object_overrides has hash_fields")
+    return None if given is None else required_text("hash_key", given)

@@ -55,6 +55,10 @@ REMEDIES: Mapping[str, str] = {
     "object": 'Write the API name of the object, such as "Opportunity"',
     "primary_key": 'Write a list of field names such as ["Id"], or leave it out',
     "cursor_field": 'Write the API name of a date/time field, such as "LastModifiedDate", or leave it out',
+    "fields": 'Write a list of field names such as ["Name", "Amount"], or leave it out',
+    "exclude_fields": 'Write a list of field names such as ["Description"], or leave it out',
+    "hash_fields": 'Write a list of field names such as ["Email"], or leave it out',
+    "hash_key": "Write a long random text, in quotes, and keep it as you keep a password",
     "where": "Write a SOQL condition alone, such as \"StageName = 'Closed Won'\", or leave it out",
 }
 

@@ -179,6 +179,27 @@ class OverrideForm(BaseModel):
             examples=["StageName = 'Closed Won'"],
         ),
     ] = None
+    fields: Annotated[
+        list[str] | None,
+        _field(
+            "Fields",
+            "The only fields that are read, with the key and the cursor. Leave it out to read all.",
+            examples=[["Name", "Amount"]],
+        ),
+    ] = None
+    exclude_fields: Annotated[
+        list[str] | None,
+        _field("Excluded fields", "Fields that are never read.", examples=[["Description"]]),
+    ] = None
+    hash_fields: Annotated[
+        list[str] | None,
+        _field(
+            "Hashed fields",
+            "Fields whose values are replaced by their HMAC-SHA-256 under the hash key, as text in hex. Empty values "
+            "stay empty.",
+            examples=[["Email", "Phone"]],
+        ),
+    ] = None
 
 
 CredentialsForm = RefreshTokenForm | ClientCredentialsForm | JwtBearerForm
@@ -316,6 +337,14 @@ class ConfigForm(BaseModel):
             examples=[5],
         ),
     ] = 5
+    hash_key: Annotated[
+        str | None,
+        _secret(
+            "Hash key",
+            "The secret of hashed fields (see the object overrides): a long random text. With another key the same "
+            "value has another hash.",
+        ),
+    ] = None
     object_overrides: Annotated[
         list[OverrideForm],
         _field("Object overrides", "Key, cursor and filter of single objects, where Salesforce's own do not fit."),

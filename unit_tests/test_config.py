@@ -526,3 +526,30 @@ def test_one_override_for_one_object():
     error = refusal(object_overrides=[{"object": "Task"}, {"object": "TASK"}])
     assert error.key == "object_overrides[1].object"
     assert "already" in error.problem
+
+
+# Fields that are chosen or hashed
+
+
+def test_fields_of_an_object_may_be_chosen_excluded_and_hashed():
+    override = {"object": "Contact", "fields": ["Name"], "exclude_fields": ["Phone"], "hash_fields": ["Email"]}
+    config = parse(hash_key=" k3y ", object_overrides=[override])
+    known = config.override_for("contact")
+    assert known is not None
+    assert (known.fields, known.exclude_fields, known.hash_fields) == (("Name",), ("Phone",), ("Email",))
+    assert config.hash_key == "k3y"
+    assert "k3y" not in repr(config)
+
+
+@pytest.mark.parametrize("given", [{}, {"hash_key": None}, {"hash_key": "  "}])
+def test_hashing_needs_a_key(given):
+    override = {"object": "Contact", "hash_fields": ["Email"]}
+    with pytest.raises(ConfigError, match=r"hash_key is (missing|empty)"):
+        parse(**given, object_overrides=[override])
+
+
+@pytest.mark.parametrize("key", ["fields", "exclude_fields", "hash_fields"])
+@pytest.mark.parametrize("names", [["a b"], ["Name", "name"], [""], ["Owner.Name"]])
+def test_a_list_of_fields_holds_names(key, names):
+    with pytest.raises(ConfigError, match=rf"object_overrides\[0\].{key}"):
+        parse(hash_key="k", object_overrides=[{"object": "Contact", key: names}])

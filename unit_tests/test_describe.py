@@ -10,12 +10,16 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from source_salesforce_bulk.salesforce.describe import (
+    DIGEST_LENGTH,
     Cursor,
     Field,
+    FieldChoice,
     LeftOut,
     SObject,
     UnreadableDescribe,
+    UnusableOverride,
     choose_cursor,
+    choose_fields,
     choose_primary_key,
     json_schema,
     parse_describe,
@@ -489,3 +493,56 @@ def test_an_object_of_which_nothing_can_be_read_has_an_empty_schema():
     assert sobject.fields == ()
     assert [type(left_out) for left_out in sobject.left_out] == [LeftOut]
     assert json_schema(sobject)["properties"] == {}
+
+
+# Which fields
+
+
+def chosen(**choice: tuple[str, ...]) -> list[str]:
+    return [field.name for field in choose_fields(WIDE, FieldChoice(**choice), {"Id", "SystemModstamp"}).fields]
+
+
+WIDE = SObject(
+    "Account",
+    "Account",
+    custom=False,
+    fields=tuple(
+        Field(name, type_)
+        for name, type_ in (("Id", "id"), ("Name", "string"), ("Email__c", "email"), ("SystemModstamp", "datetime"))
+    ),
+)
+
+
+def test_fields_are_chosen_in_any_letter_case_and_key_and_cursor_stay():
+    assert chosen() == ["Id", "Name", "Email__c", "SystemModstamp"]
+    assert chosen(only=("NAME",)) == ["Id", "Name", "SystemModstamp"]
+    assert chosen(never=("email__C",)) == ["Id", "Name", "SystemModstamp"]
+    assert chosen(only=("name", "email__c"), never=("Name",)) == ["Id", "Email__c", "SystemModstamp"]
+
+
+def test_a_hashed_field_is_text_of_a_known_length():
+    sobject = choose_fields(WIDE, FieldChoice(hashed=("email__c",)), {"Id"})
+    field = sobject.field("Email__c")
+    assert field is not None
+    assert (field.type, field.length) == ("string", DIGEST_LENGTH)
+
+
+@pytest.mark.parametrize(
+    ("choice", "says"),
+    [
+        ({"never": ("id",)}, "exclude_fields names Id, without which"),
+        ({"never": ("SystemModstamp",)}, "exclude_fields names SystemModstamp"),
+        ({"hashed": ("systemmodstamp",)}, "hash_fields names SystemModstamp, by which"),
+        ({"hashed": ("ID",)}, "hash_fields names Id"),
+        (
+            {"only": ("Nmae",)},
+            "fields names Nmae, but Account has no such field that Bulk can read. Did you mean Name?",
+        ),
+        ({"hashed": ("Emial__c",)}, "Did you mean Email__c?"),
+        ({"never": ("Zzz",)}, "exclude_fields names Zzz"),
+    ],
+)
+def test_an_impossible_choice_is_a_sentence(choice, says):
+    with pytest.raises(UnusableOverride) as caught:
+        chosen(**choice)
+    assert says in str(caught.value)

@@ -34,11 +34,12 @@ KEYS = {
     "page_size": ("integer", 50000),
     "job_timeout": ("string", "PT4H"),
     "daily_limit_reserve_percent": ("integer", 5),
+    "hash_key": ("string", None),
     "object_overrides": ("array", []),
 }
-SECRETS = {"client_secret", "refresh_token", "private_key"}
+SECRETS = {"client_secret", "refresh_token", "private_key", "hash_key"}
 SECRET_NAME = re.compile(
-    r"(^|_)(token|secret|password|passphrase|private_key|api_key|jwt|credentials?)$", re.IGNORECASE
+    r"(^|_)(token|secret|password|passphrase|private_key|hash_key|api_key|jwt|credentials?)$", re.IGNORECASE
 )
 FORBIDDEN = {
     "$ref", "$defs", "definitions", "allOf", "anyOf", "not", "if", "then", "else", "discriminator", "contains",
@@ -104,7 +105,15 @@ def test_each_way_to_log_in_has_its_keys():
 
 def test_an_override_needs_only_its_object():
     override = PROPERTIES["object_overrides"]["items"]
-    assert list(override["properties"]) == ["object", "primary_key", "cursor_field", "where"]
+    assert list(override["properties"]) == [
+        "object",
+        "primary_key",
+        "cursor_field",
+        "where",
+        "fields",
+        "exclude_fields",
+        "hash_fields",
+    ]
     assert override["required"] == ["object"]
 
 

@@ -80,6 +80,8 @@ class Session:
         kept = KeptConfig(config_source(config, secrets_manager))
         loaded = kept.load(refuse_unknown_keys=refuse_unknown_keys)
         self.mask.learn(*secrets_of(loaded.credentials))
+        if loaded.hash_key is not None:
+            self.mask.learn(loaded.hash_key)
         environment = Environment(
             Caller(RequestsHttp(CONNECTIONS), self.clock, random.random),
             SecretHooks(kept.keep_refresh_token, self.mask.learn, kept.newer_credentials),

@@ -9,16 +9,19 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeGuard
 
-from source_salesforce_bulk.config import Config
+from source_salesforce_bulk.config import Config, ObjectOverride
 from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.planner import Beginning
 from source_salesforce_bulk.extraction.selection import object_query, select_fields
 from source_salesforce_bulk.extraction.stream_state import Mode, ReadState, read_state, scope_hash
 from source_salesforce_bulk.extraction.windows import plan_full_refresh
+from source_salesforce_bulk.pages.hashing import Hashing
 from source_salesforce_bulk.salesforce.describe import (
     Cursor,
+    FieldChoice,
     SObject,
     choose_cursor,
+    choose_fields,
     choose_primary_key,
     json_schema,
 )
@@ -40,6 +43,7 @@ class ReadableObject:
     primary_key: tuple[str, ...]
     cursor: Cursor | None
     where: str | None
+    hashing: Hashing | None = None
 
     @property
     def cursor_field(self) -> str | None:
@@ -54,12 +58,17 @@ class ReadableObject:
 
 def readable_object(sobject: SObject, config: Config) -> ReadableObject:
     """The object as the configuration wants it read; raises ValueError with a sentence for an impossible override."""
-    override = config.override_for(sobject.name)
+    override = config.override_for(sobject.name) or ObjectOverride(sobject.name)
+    primary_key = choose_primary_key(sobject, override.primary_key or ())
+    cursor = choose_cursor(sobject, override.cursor_field)
+    choice = FieldChoice(override.fields, override.exclude_fields, override.hash_fields)
+    always = {*primary_key, *([cursor.field] if cursor else [])}
     return ReadableObject(
-        sobject=sobject,
-        primary_key=choose_primary_key(sobject, override.primary_key or () if override else ()),
-        cursor=choose_cursor(sobject, override.cursor_field if override else None),
-        where=override.where if override else None,
+        sobject=choose_fields(sobject, choice, always),
+        primary_key=primary_key,
+        cursor=cursor,
+        where=override.where,
+        hashing=Hashing(override.hash_fields, config.hash_key or "") if override.hash_fields else None,
     )
 
 
@@ -215,6 +224,7 @@ def plan_object(
         api_version=config.api_version,
         page_size=config.page_size,
         primary_key=readable.primary_key,
+        hashing=readable.hashing,
         rows=rows if readable.where is None else None,
     )
     return plan, incoming

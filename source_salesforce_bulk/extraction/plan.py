@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from source_salesforce_bulk.extraction.stream_state import Mode, StreamState
 from source_salesforce_bulk.pages.encoded_page import PageEncoder
+from source_salesforce_bulk.pages.hashing import Hashing
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.soql import ObjectQuery
 
@@ -33,6 +34,7 @@ class ObjectPlan:
     page_size: int
     primary_key: tuple[str, ...] = ()
     rows: int | None = None
+    hashing: Hashing | None = None
     encoder: PageEncoder | None = None
 
     @property

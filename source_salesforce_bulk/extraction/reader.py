@@ -157,6 +157,7 @@ class PageReader:
             page_size=window.page_size,
             columns=read.plan.query.fields,
             job_rows=window.walk.total,
+            hashing=read.plan.hashing,
         )
         pause = REFETCH_BACKOFF.delay(window.refetches - 1, 0.0) if window.refetches else 0.0
         self._calls.submit(

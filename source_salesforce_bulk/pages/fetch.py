@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 from source_salesforce_bulk.pages.csv_page import PageRejected, PageShape, PageTooLarge, read_rows
 from source_salesforce_bulk.pages.encoded_page import LineBlock, PageEncoder
+from source_salesforce_bulk.pages.hashing import Hashing, write_hashed
 from source_salesforce_bulk.pages.spool import (
     LARGEST_PAGE,
     EncodeFile,
@@ -48,7 +49,8 @@ _BATCH = 1 << 20
 class PageAddress:
     """Which page: the one of ``job_id`` that ``locator`` names (None: the first), with the SELECT's ``columns``.
 
-    ``job_rows`` are the rows of the whole job, None where Salesforce did not say.
+    ``job_rows`` are the rows of the whole job, None where Salesforce did not say. ``hashing`` says which columns leave
+    as digests.
     """
 
     object_name: str
@@ -58,6 +60,7 @@ class PageAddress:
     page_size: int | None
     columns: tuple[str, ...]
     job_rows: int | None = None
+    hashing: Hashing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,10 +287,14 @@ class PageFetcher:
         lines = None
         try:
             headers, gzipped, size = self._spool(address, path, on_headers)
-            if encoder is None:
+            shape = None
+            if address.hashing is not None:
                 shape = inspect_file(path, gzipped, address.columns)
-            else:
-                shape, lines = self._encoded(path, gzipped, encoder)
+                gzipped = self._hash(path, gzipped, address.columns, address.hashing)
+            if encoder is not None:
+                encoded, lines = self._encoded(path, gzipped, encoder)
+                shape = shape or encoded
+            shape = shape or inspect_file(path, gzipped, address.columns)
             if headers.rows is not None and headers.rows != shape.rows:
                 raise PageRejected(f"it holds {shape.rows} rows where its header says {headers.rows}")
         except BaseException:
@@ -296,6 +303,18 @@ class PageFetcher:
                 lines.path.unlink()
             raise
         return _Attempt(headers, path, gzipped, size, shape, lines)
+
+    def _hash(self, path: Path, gzipped: bool, columns: Sequence[str], hashing: Hashing) -> Literal[False]:
+        """Put a proven page's digests in the place of its values; it is not compressed afterwards."""
+        hashed = self._new_file(".csv")
+        try:
+            with decoded(path, gzipped) as source, hashed.open("wb") as out:
+                write_hashed(read_rows(source, columns), columns, hashing, out)
+            hashed.replace(path)
+        except BaseException:
+            hashed.unlink(missing_ok=True)
+            raise
+        return False
 
     def _encoded(self, path: Path, gzipped: bool, encoder: PageEncoder) -> tuple[PageShape, PageLines]:
         lines = self._new_file(".jsonl")

@@ -8,8 +8,9 @@ person names, can be selected and stays.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 from source_salesforce_bulk.salesforce.field_types import CellKind, field_type, is_known
@@ -152,6 +153,49 @@ def choose_primary_key(sobject: SObject, override: Sequence[str] | None = None) 
     return next(((field.name,) for field in fields if field is not None), ())
 
 
+@dataclass(frozen=True, slots=True)
+class FieldChoice:
+    """What the user wants of an object's fields. ``only``, where it is not empty, are those to be read.
+
+    ``never`` are not read; ``hashed`` are read, and leave as the text of a digest.
+    """
+
+    only: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    hashed: tuple[str, ...] = ()
+
+
+DIGEST_LENGTH = 64
+"""Characters of a hashed value: SHA-256 in hex."""
+
+
+def choose_fields(sobject: SObject, choice: FieldChoice, always: Collection[str]) -> SObject:
+    """The object with the fields that are to be read, hashed ones as text. Key and cursor are ``always`` read.
+
+    Raises :class:`UnusableOverride` for a field that the object does not have, a key or cursor that is excluded, and a
+    cursor or an ``Id`` that is to be hashed.
+    """
+    named = {"fields": choice.only, "exclude_fields": choice.never, "hash_fields": choice.hashed}
+    known = {key: {_overriding_field(sobject, name, key).name for name in names} for key, names in named.items()}
+    for name in always:
+        if name in known["exclude_fields"]:
+            raise UnusableOverride(f"exclude_fields names {name}, without which {sobject.name} cannot be read.")
+    for name in (PRIMARY_KEY, *always):
+        if name in known["hash_fields"]:
+            raise UnusableOverride(f"hash_fields names {name}, by which rows of {sobject.name} are told apart.")
+    kept = [
+        _hashed(field) if field.name in known["hash_fields"] else field
+        for field in sobject.fields
+        if field.name not in known["exclude_fields"]
+        and (not choice.only or field.name in known["fields"] or field.name in always)
+    ]
+    return replace(sobject, fields=tuple(kept))
+
+
+def _hashed(field: Field) -> Field:
+    return replace(field, type="string", length=DIGEST_LENGTH, precision=0, scale=0, calculated=False)
+
+
 def json_schema(sobject: SObject, cursor: Cursor | None = None) -> dict[str, Any]:
     """The JSON Schema (draft-07) of the object's records, every property nullable, in describe's order.
 
@@ -274,7 +318,11 @@ def _overriding_cursor(sobject: SObject, name: str) -> Cursor:
 def _overriding_field(sobject: SObject, name: str, key: str) -> Field:
     field = sobject.field(name)
     if field is None:
-        raise UnusableOverride(f"{key} names {name[:80]}, but {sobject.name} has no such field that Bulk can read.")
+        near = get_close_matches(name.lower(), {one.name.lower(): one.name for one in sobject.fields}, n=1)
+        meant = sobject.field(near[0]) if near else None
+        hint = f" Did you mean {meant.name}?" if meant else ""
+        text = f"{key} names {name[:80]}, but {sobject.name} has no such field that Bulk can read.{hint}"
+        raise UnusableOverride(text)
     return field
 
 
