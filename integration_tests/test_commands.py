@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from integration_tests.exporter import SCRIPT, Exporter
+from integration_tests.ground_truth import GroundTruth
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
 from source_salesforce_bulk.registries.local_state import LocalStates
 
@@ -166,6 +167,25 @@ def test_a_plan_without_api_calls_left_says_that_the_export_would_stop(tmp_path:
         assert planned.returncode == 75
         assert "This export would stop at the reserve: " in planned.stdout
         assert exporter.script(["Account"]).returncode == 75
+
+
+def test_a_sample_shows_rows_and_leaves_no_job(exporter: Exporter) -> None:
+    exporter.config |= {"hash_key": "k", "object_overrides": [{"object": "Contact", "hash_fields": ["Email"]}]}
+    arguments = ("plan", "--config", "config.json", "--object", "Contact", "--sample", "3")
+    told = json.loads(command(exporter, *arguments, "--json").stdout)
+    rows = told["samples"]["Contact"]
+    assert len(rows) == 3
+    truth = {row["Id"]: row for row in GroundTruth(exporter.org).records("Contact", fields=["Id", "LastName", "Email"])}
+    assert all(row["LastName"] == truth[row["Id"]]["LastName"] for row in rows)
+    assert all(len(row["Email"]) == 64 for row in rows if truth[row["Id"]].get("Email"))
+    shown = command(exporter, *arguments).stdout
+    assert "Contact, row 1 of 3:" in shown
+    assert f"  LastName: {rows[0]['LastName']}" in shown
+    assert all(job["deleted"] for job in exporter.org.control.jobs())
+
+
+def test_a_sample_of_nothing_is_a_wrong_command_line(exporter: Exporter) -> None:
+    assert command(exporter, "plan", "--config", "config.json", "--sample", "0").returncode == 2
 
 
 def test_tables_are_not_cut_without_a_terminal(exporter: Exporter) -> None:

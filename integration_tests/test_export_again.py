@@ -73,7 +73,8 @@ def test_a_run_that_was_stopped_is_continued_under_its_id(org: SimulatedOrg, tmp
             put(self, file, path)
             stop.set()
 
-    exporter.run(["Contact"], run_id="monday", destination=Stopping(exporter.destination), stop=stop)
+    stopped = exporter.run(["Contact"], run_id="monday", destination=Stopping(exporter.destination), stop=stop)
+    assert [outcome.status for outcome in stopped.outcomes] == ["stopped"]
     assert exporter.manifests() == []
     assert exporter.run(["Contact"], run_id="monday").code == 0
 

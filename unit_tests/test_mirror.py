@@ -24,6 +24,7 @@ TRIED_BY = {
     "registries/glue_schemas": "integration_tests/test_glue_schemas",
     "export/cli": "integration_tests/test_export",
     "export/report_command": "integration_tests/test_report",
+    "export/sample": "integration_tests/test_commands",
     "export/check_command": "integration_tests/test_commands",
     "export/discover_command": "integration_tests/test_commands",
     "export/options": "unit_tests/test_cli",

@@ -133,6 +133,7 @@ def discover(stop: Stop, /, **options: Any) -> int:
     shared.config_option,
     shared.object_option,
     shared.state_option(required=False),
+    click.option("--sample", type=click.IntRange(1, 1000), metavar="N", help="Show N rows of each object."),
     click.option("--confirm", is_flag=True, help="Ask the org whether Bulk takes each object: one tiny job each."),
     shared.json_option,
 )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import click
+import orjson
 
 from source_salesforce_bulk.export import places
 from source_salesforce_bulk.export.forecast import (
@@ -23,6 +23,7 @@ from source_salesforce_bulk.export.forecast import (
 from source_salesforce_bulk.export.logs import LogOptions
 from source_salesforce_bulk.export.missed_objects import nothing_to_export
 from source_salesforce_bulk.export.outcomes import ExportFailed
+from source_salesforce_bulk.export.sample import Sampler
 from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.export.storage_failures import unusable_state
 from source_salesforce_bulk.export.tables import number, table
@@ -33,6 +34,8 @@ from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.selection import object_query, select_fields
 from source_salesforce_bulk.extraction.stream_state import StateError
 from source_salesforce_bulk.extraction.windows import WHOLE
+from source_salesforce_bulk.pages.cells import Value
+from source_salesforce_bulk.pages.json_cells import json_value
 from source_salesforce_bulk.registries.state import StateRegistry, UnreadableProgress, organization_key
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, SalesforceError
 from source_salesforce_bulk.salesforce.rest_api import Limit
@@ -43,6 +46,8 @@ from source_salesforce_bulk.signals import Stop
 LOGGER = logging.getLogger("salesforce_bulk.plan")
 
 UNKNOWN = "unknown"
+
+Samples = dict[str, list[dict[str, Value]]]
 
 _LIMITS = ("DailyApiRequests", "DailyBulkV2QueryJobs", "DailyBulkV2QueryFileStorageMB")
 
@@ -57,6 +62,7 @@ class PlanOptions:
     confirm: bool
     as_json: bool
     logs: LogOptions
+    sample: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ class ExportPlan:
     left: Mapping[str, Limit | None]
     verdicts: tuple[Verdict, ...]
     missed: tuple[str, ...] = ()
+    readables: tuple[ReadableObject, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -103,13 +110,34 @@ def _plan(options: PlanOptions, session: Session) -> int:
     states = places.state_registry(options.state, session.clock) if options.state else None
     if states is not None and not states.entries():
         LOGGER.warning("No state was found in %s: everything is read from its beginning.", options.state)
+    samples: Samples = {}
     with session.connect(options.config, options.objects) as connection:
         plan = make_plan(connection, states, confirm=options.confirm)
+        if options.sample is not None:
+            sampler = Sampler(connection, connection.org())
+            samples = {one.sobject.name: sampler.rows(one, options.sample) for one in plan.readables}
     if options.as_json:
-        click.echo(json.dumps(as_json(plan), indent=2))
+        told = {**as_json(plan), **({"samples": _exact(samples)} if samples else {})}
+        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
     else:
-        click.echo(as_text(plan))
+        click.echo("\n".join([as_text(plan), *_shown_samples(samples)]))
     return plan_code(plan.verdict)
+
+
+def _exact(samples: Samples) -> dict[str, list[dict[str, Any]]]:
+    """The rows with every digit of their numbers."""
+    return {
+        name: [{field: json_value(value) for field, value in row.items()} for row in rows]
+        for name, rows in samples.items()
+    }
+
+
+def _shown_samples(samples: Samples) -> Iterator[str]:
+    """The rows, a line for each value: an object has more fields than a line has room for."""
+    for name, rows in samples.items():
+        for count, row in enumerate(rows, start=1):
+            yield f"\n{name}, row {count} of {len(rows)}:"
+            yield from (f"  {field}: {value}" for field, value in row.items())
 
 
 def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: bool) -> ExportPlan:
@@ -145,6 +173,7 @@ def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: 
         left=left,
         verdicts=tuple(verdicts(_uses(forecasts), left, connection.config.daily_limit_reserve_percent)),
         missed=tuple(one.name for one in survey.missed),
+        readables=survey.objects,
     )
 
 

@@ -1,0 +1,70 @@
+"""A few rows of an object, by a query job of its own, for somebody who wants to see what an export will bring.
+
+The job is created, waited for, read and deleted here. Its rows go through the same proof, and the same hashing, as
+those of an export.
+
+Retries here: none beyond those of the transport and of pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from source_salesforce_bulk.extraction.catalog import ReadableObject
+from source_salesforce_bulk.extraction.connection import Connection
+from source_salesforce_bulk.extraction.query_job import JobPolicy, poll_interval
+from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
+from source_salesforce_bulk.extraction.selection import object_query, select_fields
+from source_salesforce_bulk.extraction.windows import WHOLE
+from source_salesforce_bulk.pages.cells import Value
+from source_salesforce_bulk.pages.fetch import PageAddress
+from source_salesforce_bulk.pages.records import RecordReader
+from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
+from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.soql import build_soql
+
+MOST_ROWS = 1000
+"""Rows that a sample may have: enough to look at, and one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """Takes samples of one org."""
+
+    connection: Connection
+    org: SalesforceOrg
+
+    def rows(self, readable: ReadableObject, count: int) -> list[dict[str, Value]]:
+        """At most ``count`` rows, nulls left out; raises ``SalesforceError`` and ``Stopped``."""
+        config, name = self.connection.config, readable.sobject.name
+        columns = select_fields(readable.sobject, None, ()).columns
+        query = object_query(
+            readable.sobject, columns, readable.cursor, where=readable.where, include_deleted=config.include_deleted
+        )
+        job = self.org.create(config.api_version, f"{build_soql(query, WHOLE)} LIMIT {count}", query)
+        finished = False
+        try:
+            self._wait(job, name)
+            finished = True
+            address = PageAddress(name, job.id, None, config.api_version, count, query.fields, hashing=readable.hashing)
+            page = self.org.fetch(address, lambda _: None)
+            try:
+                return [dict(record.data) for record in RecordReader(columns).records(page.read_rows())]
+            finally:
+                page.discard()
+        finally:
+            (self.org.delete if finished else self.org.abort)(config.api_version, job.id, name)
+
+    def _wait(self, job: JobInfo, name: str) -> None:
+        """Come back once the job is complete; raises ``SalesforceError`` where it ends otherwise, or not in time."""
+        config, clock = self.connection.config, self.connection.clock
+        policy = JobPolicy(job_timeout=config.job_timeout.total_seconds())
+        began = clock.monotonic()
+        state = job.state
+        while state is not JobState.JOB_COMPLETE:
+            waited = clock.monotonic() - began
+            if state.finished or waited > policy.job_timeout:
+                detail = f"the sample's query job ended as {state.value}"
+                raise SalesforceError(Failure.of(Kind.JOB_FAILED, detail=detail))
+            clock.sleep(poll_interval(waited, policy, 0.5))
+            state = self.org.info(config.api_version, job.id, name).state
