@@ -74,7 +74,7 @@ def test_a_run_that_was_stopped_is_continued_under_its_id(org: SimulatedOrg, tmp
             stop.set()
 
     stopped = exporter.run(["Contact"], run_id="monday", destination=Stopping(exporter.destination), stop=stop)
-    assert [outcome.status for outcome in stopped.outcomes] == ["stopped"]
+    assert [outcome.status for outcome in stopped.outcomes] == ["run again"]
     assert exporter.manifests() == []
     assert exporter.run(["Contact"], run_id="monday").code == 0
 

@@ -34,7 +34,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 PURE: frozenset[str] = frozenset(
     """
     config config_keys config_values form
-    export.attempts export.begin export.coverage export.manifest export.outcomes export.overview export.tables
+    export.run_attempts export.begin export.coverage export.manifest export.outcomes export.overview export.tables
     export.report_page export.run_story export.verdict
     extraction.cuts extraction.interleaving extraction.job_events extraction.plan extraction.planner
     extraction.query_job extraction.quota extraction.selection extraction.stream_state extraction.usage

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from source_salesforce_bulk.export.destination import LEDGERS, Destination
+from source_salesforce_bulk.export.logs import redacted
 
 LOGGER = logging.getLogger("salesforce_bulk.export")
 
@@ -58,7 +59,7 @@ class LedgerHandler(logging.Handler):
         if entry is None:
             return
         try:
-            self._file.write(self._redact(json.dumps(entry, default=str)) + "\n")
+            self._file.write(json.dumps(redacted(entry, self._redact), default=str) + "\n")
             self._file.flush()
         except (OSError, ValueError) as error:
             self._broken = True

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from source_salesforce_bulk.salesforce.wire import printable
 
@@ -83,14 +84,27 @@ class JsonLog(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": self._redact(record.getMessage()),
             "run_id": self._run_id,
         }
         for attribute, name in _FACTS.items():
             if (value := getattr(record, attribute, None)) is not None:
                 line[name] = value
-        line = {**getattr(record, "facts", {}), **line}
-        return printable(self._redact(json.dumps(line, ensure_ascii=False, default=str)))
+        line = {**redacted(getattr(record, "facts", {}), self._redact), **line}
+        return printable(json.dumps(line, ensure_ascii=False, default=str))
+
+
+def redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    """The facts of a record with each text in them masked."""
+    match value:
+        case str():
+            return redact(value)
+        case dict():
+            return {name: redacted(inner, redact) for name, inner in value.items()}
+        case list() | tuple():
+            return [redacted(inner, redact) for inner in value]
+        case _:
+            return value
 
 
 class Sentences(logging.Formatter):

@@ -17,13 +17,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from source_salesforce_bulk.config import Config
-from source_salesforce_bulk.export.attempts import Attempts
 from source_salesforce_bulk.export.coverage import Coverage
 from source_salesforce_bulk.export.manifest import highest_window, page_path
 from source_salesforce_bulk.export.opening import Opening
 from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome
 from source_salesforce_bulk.export.overview import ObjectView, Standing
 from source_salesforce_bulk.export.page_files import FileMaker
+from source_salesforce_bulk.export.run_attempts import Attempts
 from source_salesforce_bulk.export.schema_watch import SchemaWatch
 from source_salesforce_bulk.export.storage_failures import defect, storage_failure, unusable_state
 from source_salesforce_bulk.extraction.catalog import ReadableObject, begin_in_full, plan_object

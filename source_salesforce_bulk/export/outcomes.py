@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
     RUN_AGAIN = 75
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True)  # not frozen: context managers set the traceback of what they pass on
 class ExportFailed(Exception):
     """An object, or the whole run, cannot go on. ``message`` says what happened and what to do, and is safe to show."""
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from source_salesforce_bulk.export.attempts import Attempts, read_attempts
 from source_salesforce_bulk.export.begin import Wish, all_objections, unknown_full
 from source_salesforce_bulk.export.destination import Destination, ManifestExists
 from source_salesforce_bulk.export.manifest import build_manifest
@@ -23,6 +22,7 @@ from source_salesforce_bulk.export.object_export import Export, ObjectExport, Pa
 from source_salesforce_bulk.export.opening import Opening
 from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome, exit_code
 from source_salesforce_bulk.export.page_files import FileMaker
+from source_salesforce_bulk.export.run_attempts import Attempts, read_attempts
 from source_salesforce_bulk.export.schema_watch import SchemaWatch
 from source_salesforce_bulk.extraction.catalog import ReadableObject, Survey, survey_objects
 from source_salesforce_bulk.extraction.connection import Connection

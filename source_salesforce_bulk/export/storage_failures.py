@@ -26,7 +26,7 @@ def storage_failure(error: BaseException, about: str) -> ExportFailed | None:
 def unusable_state(error: StateError | UnreadableProgress, object_name: str) -> ExportFailed:
     """An object's entry in the registry is damaged or another stream's: nobody but the user can tell which state is."""
     text = f"{object_name}: its state in the registry is of no use: {str(error).rstrip('.')}. "
-    return ExportFailed(Consequence.CONFIG, f"{text}Restore it, or start over with `state reset {object_name}`.")
+    return ExportFailed(Consequence.CONFIG, f"{text}Restore it, or remove it to start over.")
 
 
 def defect(error: BaseException, about: str) -> ExportFailed:

@@ -870,10 +870,10 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="An attempt never takes the window numbers of files that a manifest names",
-        file="export/attempts.py",
+        file="export/run_attempts.py",
         old='if entry.get("object") == object_name for file',
         new='if entry.get("object") == "" for file',
-        tests=("test_attempts.py::test_files_that_a_manifest_names_keep_their_window_numbers",),
+        tests=("test_run_attempts.py::test_files_that_a_manifest_names_keep_their_window_numbers",),
     ),
     Mutant(
         rule="A retry of a run that started an object over goes on",
