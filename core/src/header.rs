@@ -1,6 +1,6 @@
 //! A page's header line: where each selected column stands in the page.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::machine::Machine;
 use crate::rejection::Rejection;
@@ -37,14 +37,9 @@ impl Header {
 fn order(names: &[String], selected: &[String]) -> Option<Vec<usize>> {
     let places: HashMap<String, usize> =
         names.iter().enumerate().map(|(place, name)| (name.to_lowercase(), place)).collect();
-    if names.len() != selected.len() || places.len() != names.len() {
-        return None;
-    }
-    let order: Option<Vec<usize>> = selected.iter().map(|name| places.get(&name.to_lowercase()).copied()).collect();
-    let mut taken = order.clone()?;
-    taken.sort_unstable();
-    taken.dedup();
-    order.filter(|_| taken.len() == names.len())
+    let order = selected.iter().map(|name| places.get(&name.to_lowercase()).copied()).collect::<Option<Vec<_>>>()?;
+    let distinct: HashSet<usize> = order.iter().copied().collect();
+    (distinct.len() == names.len() && order.len() == names.len()).then_some(order)
 }
 
 #[cfg(test)]

@@ -44,6 +44,13 @@ pub struct Proof {
     pub digest: u128,
 }
 
+impl Proof {
+    /// Whether both are of the same text, whatever else was asked of it.
+    pub fn is_of_same_text(&self, other: &Self) -> bool {
+        (self.size, self.digest) == (other.size, other.digest)
+    }
+}
+
 /// What a page has to be, and how much of it is kept.
 #[derive(Clone, Debug)]
 pub struct Wanted {

@@ -238,7 +238,8 @@ impl PageDecoder {
 
 /// The counts that are not zero, by column.
 fn counts(names: &[String], counts: &[u64]) -> BTreeMap<String, u64> {
-    names.iter().cloned().zip(counts.iter().copied()).filter(|(_, count)| *count > 0).collect()
+    let counted = names.iter().zip(counts.iter().copied()).filter(|(_, count)| *count > 0);
+    counted.map(|(name, count)| (name.clone(), count)).collect()
 }
 
 fn columns_of(columns: Vec<(String, String)>) -> PyResult<Vec<Column>> {
