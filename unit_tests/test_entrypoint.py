@@ -123,6 +123,12 @@ def test_a_stdout_that_takes_nothing_more_ends_the_run_with_74_and_one_sentence(
     assert turned_away == [True]
 
 
+def test_a_terminal_that_hung_up_takes_nothing_more_and_the_signal_decides_the_code(monkeypatch):
+    gone = NoReader(OSError(errno.EIO, os.strerror(errno.EIO)))
+    monkeypatch.setattr(entrypoint, "PRINT_BUFFER", _Unbuffered(gone, monkeypatch))
+    assert emit(Lines('{"a": 1}'), signal=1) == 143
+
+
 def test_a_trace_that_stdout_does_not_take_ends_the_run_with_74_too(monkeypatch, turned_away):
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -124,7 +124,8 @@ def _emit(lines: Iterable[str], stop: Stop) -> int:
             _print(lines)
             stop.leaving()
     except OutputLost as lost:
-        return report_lost(lost)
+        # A terminal that hung up takes nothing more either, and its signal says why.
+        return stop.exit_code or report_lost(lost)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is reported in one message
         if not stop.event.is_set():
             return _report(error)
