@@ -102,7 +102,7 @@ def _compressed(parts: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def endless_result_pages(fault: Fault, body: Any, job: QueryJob, address: str) -> dict[str, Any]:
-    """Give a list of result pages that is never done: the same pages again, or none at all if `value` is 'empty'."""
+    """Return a list of result pages that is never done: the same pages again, or none at all if `value` is 'empty'."""
     locator = f"endless{len(job.locators)}"
     job.locators[locator] = 0
     pages = [] if fault.value == "empty" else body["resultPages"]

@@ -171,7 +171,7 @@ class BulkResources:
             raise ApiError(409, self._org.settings.version_mismatch_code, message)
 
     def _finished(self, job: QueryJob) -> Any:
-        """Give the result of a finished job, None when the answer is an empty 204.
+        """Return the result of a finished job, None when the answer is an empty 204.
 
         :raises ApiError: 412, the job is not complete.
         """
@@ -217,7 +217,7 @@ def _accepts_csv(accept: str | None) -> bool:
 
 
 def parsed_json(body: bytes) -> Any:
-    """Give the JSON of a request body, None for an empty one.
+    """Return the JSON of a request body, None for an empty one.
 
     :raises ApiError: it is no JSON.
     """

@@ -34,7 +34,7 @@ _id = lru_cache(100_000)(SObject.row_id)
 
 
 def cell_maker(field: Field, declared: SObject, until: datetime, targets: Callable[[str], SObject | None]) -> Maker:
-    """Give what makes the field's cells: about one in seven is null where null is allowed."""
+    """Return what makes the field's cells: about one in seven is null where null is allowed."""
     if field.name == "Id":
         return lambda n, rng: _id(declared, n)
     if field.kind == "compound":

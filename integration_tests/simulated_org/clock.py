@@ -15,11 +15,11 @@ class OrgClock:
         self._frozen: float | None = parse_stamp(frozen_at).timestamp() if frozen_at else None
 
     def seconds(self) -> float:
-        """Give the current instant as seconds since the epoch."""
+        """Return the current instant as seconds since the epoch."""
         return self._frozen if self._frozen is not None else time.time() + self._offset
 
     def now(self) -> datetime:
-        """Give the current instant, in UTC."""
+        """Return the current instant, in UTC."""
         return datetime.fromtimestamp(self.seconds(), UTC)
 
     def freeze(self, at: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The control API: what a test does to the org behind its back, and what it wants to know afterwards.
+"""The control API: how a test changes the org, and what it asks afterwards.
 
 Every public method takes and gives JSON values only, so the same method serves Python and HTTP.
 """
@@ -27,7 +27,7 @@ from integration_tests.simulated_org.rows import Operation
 
 
 class Control(RowControl):
-    """The hidden hand of one org."""
+    """Changes and inspects one org from outside the API."""
 
     # -- schema ------------------------------------------------------------------------------------------------------
 
@@ -73,7 +73,7 @@ class Control(RowControl):
         self._org.schema.remove_object(object)
 
     def objects(self) -> list[dict[str, Any]]:
-        """Give the objects with their traits and generated row counts."""
+        """Return the objects with their traits and generated row counts."""
         return [
             {
                 "name": one.name,
@@ -89,11 +89,11 @@ class Control(RowControl):
     # -- jobs --------------------------------------------------------------------------------------------------------
 
     def jobs(self, object: str | None = None) -> list[dict[str, Any]]:
-        """Give every job ever made, the deleted too, with SOQL, states and what became of it."""
+        """Return every job ever made, the deleted too, with SOQL, states and what became of it."""
         return [job.report() for job in list(self._org.jobs.values()) if object in (None, job.object)]
 
     def peak_unfinished_jobs(self) -> int:
-        """Give the largest number of own jobs that were unfinished at once."""
+        """Return the largest number of own jobs that were unfinished at once."""
         return self._org.peak_unfinished_jobs
 
     def delete_job(self, job: str) -> None:
@@ -116,7 +116,7 @@ class Control(RowControl):
             found.move("Failed", self._org.clock.now())
 
     def add_foreign_job(self, object: str = "Account", state: str = COMPLETE, job_type: str = "V2Query") -> str:
-        """Add a job that another client made; give its id."""
+        """Add a job that another client made; return its id."""
         soql = f"SELECT Id FROM {object}"
         job = QueryJob(
             record_id("750", len(self._org.jobs)),
@@ -136,7 +136,7 @@ class Control(RowControl):
         return job.id
 
     def warm(self, query: str, operation: Operation = "query", page_rows: int = 50_000) -> int:
-        """Render and compress a large result in advance, so that a bench measures its client; give the row count.
+        """Render and compress a large result in advance, so that a bench measures its client; return the row count.
 
         The pages are used by later jobs whose query is the same and whose pages have `page_rows` rows.
         """
@@ -147,7 +147,7 @@ class Control(RowControl):
         return snapshot.rows
 
     def expire_cursors(self) -> int:
-        """Let every cursor of a REST query pass its two days; give how many there were."""
+        """Let every cursor of a REST query pass its two days; return how many there were."""
         count = len(self._org.cursors)
         self._org.cursors.clear()
         return count
@@ -155,11 +155,11 @@ class Control(RowControl):
     # -- traffic -----------------------------------------------------------------------------------------------------
 
     def requests(self) -> dict[str, int]:
-        """Give how many requests of each kind came in since the last reset."""
+        """Return how many requests of each kind came in since the last reset."""
         return dict(self._org.request_counts)
 
     def request_log(self) -> list[dict[str, Any]]:
-        """Give the requests since the last reset, in order, with status (None: no answer was given)."""
+        """Return the requests since the last reset, in order, with status (None: no answer was given)."""
         return list(self._org.request_log)
 
     def reset_requests(self) -> None:
@@ -183,7 +183,7 @@ class Control(RowControl):
         self._org.events.when(event, lambda: getattr(self, call)(**arguments), object_name=object, nth=nth)
 
     def pending_events(self) -> int:
-        """Give how many scheduled calls have not happened."""
+        """Return how many scheduled calls have not happened."""
         return self._org.events.pending()
 
     # -- settings, limits, clock, sessions ---------------------------------------------------------------------------
@@ -203,11 +203,11 @@ class Control(RowControl):
         self._org.limits.set(name, maximum=maximum, remaining=remaining)
 
     def limits(self) -> dict[str, dict[str, int]]:
-        """Give the counters as `/limits` shows them."""
+        """Return the counters as `/limits` shows them."""
         return self._org.limits.body()
 
     def now(self) -> str:
-        """Give the org's time."""
+        """Return the org's time."""
         return csv_stamp(self._org.clock.now())
 
     def set_clock(self, at: str) -> str:
@@ -234,18 +234,18 @@ class Control(RowControl):
         return self._org.sessions.end(reason=reason)
 
     def sessions(self) -> list[dict[str, Any]]:
-        """Give every session with its use, tokens left out."""
+        """Return every session with its use, tokens left out."""
         return [
             {"client_id": one.client_id, "requests": one.requests, "ended_with": one.ended_with}
             for one in self._org.sessions.all()
         ]
 
     def credentials(self) -> dict[str, dict[str, Any]]:
-        """Give the credentials that work now for every flow, the private key among them."""
+        """Return the credentials that work now for every flow, the private key among them."""
         return all_credentials(self._org)
 
     def refresh_tokens(self) -> list[str]:
-        """Give the refresh tokens that still work."""
+        """Return the refresh tokens that still work."""
         return [token for app in self._org.tokens.apps.values() for token in app.refresh_tokens]
 
     def revoke_refresh_tokens(self) -> None:
@@ -256,7 +256,7 @@ class Control(RowControl):
     # -- faults ------------------------------------------------------------------------------------------------------
 
     def fault(self, kind: str, **attributes: Any) -> int:
-        """Arm a fault; the attributes are those of `Fault`. Gives its number."""
+        """Arm a fault; the attributes are those of `Fault`. Returns its number."""
         return self._org.faults.add(Fault(kind=kind, **attributes))
 
     def remove_fault(self, number: int) -> None:
@@ -268,7 +268,7 @@ class Control(RowControl):
         self._org.faults.clear()
 
     def fault_log(self) -> list[dict[str, Any]]:
-        """Give every armed fault with how often it struck."""
+        """Return every armed fault with how often it struck."""
         return self._org.faults.log()
 
 
@@ -285,7 +285,7 @@ class LocalControl(Control):
 
 
 def control_methods() -> dict[str, str]:
-    """Give the control methods that HTTP offers with the first line of their docstrings."""
+    """Return the control methods that HTTP offers with the first line of their docstrings."""
     return {
         name: (inspect.getdoc(method) or "").splitlines()[0]
         for name, method in inspect.getmembers(Control, inspect.isfunction)

@@ -1,4 +1,4 @@
-"""What a test does to the rows of an org behind its back."""
+"""The control methods that change and read rows."""
 
 # ruff: noqa: A002 - `object` is the vendor's word, and the key on the wire
 from __future__ import annotations
@@ -21,7 +21,7 @@ class RowControl:
     def insert(
         self, object: str, rows: Sequence[Mapping[str, Any]], stamp: str | None = None, visible_at: str | None = None
     ) -> list[str]:
-        """Add rows and give their ids; stamps are the org's clock, or `stamp`, or what the row itself says."""
+        """Add rows and return their ids; stamps are the org's clock, or `stamp`, or what the row itself says."""
         return self._rows.insert(object, rows, stamp=stamp, visible_at=visible_at)
 
     def insert_late(
@@ -63,12 +63,12 @@ class RowControl:
         return self._rows.purge(object, ids=ids, older_than=older_than)
 
     def empty_recycle_bin(self, older_than: float | None = None) -> int:
-        """Purge the recycle bin of every object; give how many rows went."""
+        """Purge the recycle bin of every object; return how many rows went."""
         bins = [one.name for one in self._org.schema if one.soft_deletes and one.field("IsDeleted") and one.volume]
         return sum(self._rows.purge(name, older_than=older_than) for name in bins)
 
     def trim_delete_log(self, object: str, until: str) -> int:
-        """Purge an object's delete log up to an instant; give how many rows it lost."""
+        """Purge an object's delete log up to an instant; return how many rows it lost."""
         return self._org.deletions.trim(self._org.object(object).name, parse_stamp(until))
 
     def hide_rows(
@@ -78,7 +78,7 @@ class RowControl:
         where: str | None = None,
         login: str | None = None,
     ) -> int:
-        """Hide rows by sharing, from one login (a flow such as refresh_token) or from all; give how many."""
+        """Hide rows by sharing, from one login (a flow such as refresh_token) or from all; return how many."""
         declared = self._org.object(object)
         found = (
             [str(row["Id"]) for row in self._rows.read(object, fields=["Id"], where=where)]
@@ -106,5 +106,5 @@ class RowControl:
         where: str | None = None,
         login: str | None = None,
     ) -> list[dict[str, str | None]]:
-        """Give the ground truth: rows as a correct reader of Bulk CSV sees them now, ordered by Id."""
+        """Return the ground truth: rows as a correct reader of Bulk CSV sees them now, ordered by Id."""
         return self._rows.read(object, operation=operation, fields=fields, where=where, login=login)

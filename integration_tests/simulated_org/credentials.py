@@ -10,13 +10,13 @@ AuthType = Literal["refresh_token", "client_credentials", "jwt_bearer"]
 
 
 def all_credentials(org: Org) -> dict[str, dict[str, Any]]:
-    """Give an org's present credentials for every flow, the private key among them."""
+    """Return an org's present credentials for every flow, the private key among them."""
     flows: tuple[AuthType, ...] = ("refresh_token", "client_credentials", "jwt_bearer")
     return {flow: org_credentials(org, flow) for flow in flows}
 
 
 def org_credentials(org: Org, auth_type: AuthType) -> dict[str, Any]:
-    """Give an org's present credentials for a flow."""
+    """Return an org's present credentials for a flow."""
     match auth_type:
         case "refresh_token":
             app = org.tokens.apps[APP_REFRESH]

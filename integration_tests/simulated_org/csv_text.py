@@ -49,7 +49,7 @@ class CsvForm:
 
 
 def split_line(line: str, delimiter: str) -> list[str]:
-    r"""Give the cells of one written row; the csv module's global field limit is none of this code's business.
+    r"""Return the cells of one written row; independent of the csv module's global field limit.
 
     >>> split_line('"a","b ""c"" d"\n', ",")
     ['a', 'b "c" d']

@@ -30,15 +30,15 @@ class DeleteLog:
             self._moments.get(name, {}).pop(one, None)
 
     def moments(self, name: str) -> dict[str, datetime]:
-        """Give the Ids of an object's deleted rows with the moments of their deletion."""
+        """Return the Ids of an object's deleted rows with the moments of their deletion."""
         return dict(self._moments.get(name, {}))
 
     def trimmed_until(self, name: str) -> datetime | None:
-        """Give the moment before which the log of an object is gone, None when it never was trimmed."""
+        """Return the moment before which the log of an object is gone, None when it never was trimmed."""
         return self._trimmed.get(name)
 
     def trim(self, name: str, until: datetime) -> int:
-        """Purge an object's log up to a moment; give how many rows were in that part."""
+        """Purge an object's log up to a moment; return how many rows were in that part."""
         moments = self._moments.get(name, {})
         gone = [one for one, moment in moments.items() if moment < until]
         for one in gone:

@@ -19,7 +19,7 @@ _FALSE_OBJECT_KEYS = (
 
 
 def describe_global(objects: list[SObject], version: str) -> dict[str, Any]:
-    """Give the body of `GET …/sobjects`."""
+    """Return the body of `GET …/sobjects`."""
     return {
         "encoding": "UTF-8",
         "maxBatchSize": 200,
@@ -28,7 +28,7 @@ def describe_global(objects: list[SObject], version: str) -> dict[str, Any]:
 
 
 def object_summary(declared: SObject, version: str) -> dict[str, Any]:
-    """Give an object's entry in the global describe."""
+    """Return an object's entry in the global describe."""
     writable = declared.queryable and declared.associate is None
     base = f"/services/data/v{version}/sobjects/{declared.name}"
     summary: dict[str, Any] = dict.fromkeys(_FALSE_OBJECT_KEYS, False)
@@ -59,7 +59,7 @@ def object_summary(declared: SObject, version: str) -> dict[str, Any]:
 
 
 def describe_object(declared: SObject, version: str, children: list[tuple[SObject, Field]]) -> dict[str, Any]:
-    """Give the body of `GET …/sobjects/{name}/describe`; `children` are the references that point at the object."""
+    """Return the body of `GET …/sobjects/{name}/describe`; `children` are the references that point at the object."""
     body = object_summary(declared, version) | {
         "actionOverrides": [],
         "childRelationships": [_child(child, field) for child, field in children],
@@ -109,7 +109,7 @@ def _master_record_type() -> dict[str, Any]:
 
 
 def describe_field(field: Field) -> dict[str, Any]:
-    """Give a field's entry in an object's describe."""
+    """Return a field's entry in an object's describe."""
     text = field.kind in ("text", "id")
     whole = field.type in ("int", "long")
     writable = not field.calculated and field.kind != "compound" and field.type != "id"

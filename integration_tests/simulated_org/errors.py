@@ -15,7 +15,7 @@ class ApiError(Exception):
         self.message = message
 
     def body(self) -> list[dict[str, str]]:
-        """Give the JSON body."""
+        """Return the JSON body."""
         return [{"message": self.message, "errorCode": self.error_code}]
 
 
@@ -29,7 +29,7 @@ class OAuthError(Exception):
         self.description = description
 
     def body(self) -> dict[str, str]:
-        """Give the JSON body."""
+        """Return the JSON body."""
         return {"error": self.error, "error_description": self.description}
 
 
@@ -42,11 +42,11 @@ class ErrorTemplate:
     message: str
 
     def api_error(self, object_name: str | None) -> ApiError:
-        """Give the data endpoint's error for an object."""
+        """Return the data endpoint's error for an object."""
         return ApiError(self.status, self.code, self.message.replace("{object}", object_name or "Account"))
 
     def oauth_error(self) -> OAuthError:
-        """Give the token endpoint's error."""
+        """Return the token endpoint's error."""
         return OAuthError(self.status, self.code, self.message)
 
 

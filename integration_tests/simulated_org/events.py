@@ -33,7 +33,7 @@ class Events:
             self._waiting.append(_Waiting(event, object_name, nth, action))
 
     def fire(self, event: str, object_name: str | None = None) -> None:
-        """Tell of an event; runs what was waiting for it."""
+        """Run what was waiting for this event."""
         due = []
         with self._lock:
             for waiting in self._waiting:
@@ -49,6 +49,6 @@ class Events:
             waiting.action()
 
     def pending(self) -> int:
-        """Give how many actions still wait."""
+        """Return how many actions still wait."""
         with self._lock:
             return len(self._waiting)

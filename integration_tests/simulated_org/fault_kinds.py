@@ -78,7 +78,7 @@ KINDS: dict[str, Kind] = {
     "reordered_columns": Kind("page", "results", "columns in reverse order, header and rows alike"),
     "other_case_columns": Kind("page", "results", "header names in lower case"),
     "missing_column": Kind("page", "results", "the last column is missing, header and rows alike"),
-    "extra_column": Kind("page", "results", "a column nobody asked for at the end"),
+    "extra_column": Kind("page", "results", "a column at the end that the query did not select"),
     "renamed_column": Kind("page", "results", "the last header name is `value`"),
     "ragged_row": Kind("page", "results", "the last row lacks its last cell, or has one more if `delta` > 0"),
     "open_quote": Kind("page", "results", "the last row ends inside a quoted cell"),

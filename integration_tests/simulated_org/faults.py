@@ -1,4 +1,4 @@
-"""Faults: what can be made to go wrong, where it strikes, and a log of how often it did.
+"""Faults: the things that can go wrong, where each strikes, and a log of how often it did.
 
 A fault waits for a request that fits (`on`, `object`, `job`, `page`), lets `after` of them pass, then strikes `times`
 times, or for ever when `times` is None. The kinds and their stages are in `fault_kinds.py`.
@@ -56,7 +56,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a request is about, as far as faults care."""
+    """The parts of a request that faults select by."""
 
     kind: str
     object: str | None = None
@@ -82,7 +82,7 @@ class FaultBoard:
         self._last = 0
 
     def add(self, fault: Fault) -> int:
-        """Arm a fault; give the number to remove it by."""
+        """Arm a fault; return the number to remove it by."""
         with self._lock:
             self._last += 1
             self._armed[self._last] = _Armed(fault)
@@ -99,7 +99,7 @@ class FaultBoard:
             self._armed.clear()
 
     def strike(self, stages: Iterable[Stage], target: Target) -> list[Fault]:
-        """Give the faults of these stages that strike this request, and count them."""
+        """Return the faults of these stages that strike this request, and count them."""
         wanted = frozenset(stages)
         struck = []
         with self._lock:
@@ -110,7 +110,7 @@ class FaultBoard:
         return struck
 
     def log(self) -> list[dict[str, Any]]:
-        """Give every fault with how often it saw a fitting request and how often it struck, and where."""
+        """Return every fault with how often it saw a fitting request and how often it struck, and where."""
         with self._lock:
             return [
                 {

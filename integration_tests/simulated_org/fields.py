@@ -1,4 +1,4 @@
-"""Fields: what describe says of them and what kind of value they hold."""
+"""Fields: their entries in describe and the kinds of their values."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ TYPES: dict[str, FieldType] = {
     "complexvalue": FieldType("urn:RecordTypesSupported", "complex", filterable=False, sortable=False),
     "anyType": FieldType("xsd:anyType", "text", filterable=False, sortable=False),
     "json": FieldType("tns:json", "text", filterable=False, sortable=False),
-    "hologram": FieldType("urn:Hologram", "text", filterable=False, sortable=False),  # a type nobody knows yet
+    "hologram": FieldType("urn:Hologram", "text", filterable=False, sortable=False),  # a type that no document names
 }
 
 
@@ -82,12 +82,12 @@ class Field:
 
     @property
     def stored(self) -> bool:
-        """Whether rows hold a cell of the field."""
+        """True when rows hold a cell of the field."""
         return self.kind != "compound" and self.formula is None
 
     @property
     def custom(self) -> bool:
-        """Whether the name is a customer's."""
+        """True for a field that a customer made."""
         return self.name.endswith(("__c", "__s", "__pc"))
 
 

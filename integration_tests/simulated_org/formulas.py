@@ -23,29 +23,29 @@ class Formula:
     reads: tuple[str, ...] = ()
 
     def expression(self, alias: str, now: datetime) -> str:
-        """Give the SQL of the value for the rows of a table alias."""
+        """Return the SQL of the value for the rows of a table alias."""
         moment = csv_stamp(now)
         text = self.sql.replace("{row}", alias).replace("{today}", f"'{moment[:10]}'").replace("{now}", f"'{moment}'")
         return f"({text})"
 
 
 def number(sql: str) -> str:
-    """Give the SQL of a number in the form that other numbers are stored in."""
+    """Return the SQL of a number in the form that other numbers are stored in."""
     return f"CAST(ROUND(CAST({sql} AS REAL), 2) AS TEXT)"
 
 
 def flag(sql: str) -> str:
-    """Give the SQL of a condition as a boolean cell."""
+    """Return the SQL of a condition as a boolean cell."""
     return f"CASE WHEN {sql} THEN 'true' ELSE 'false' END"
 
 
 def parent_field(child_reference: str, parent: str, field: str) -> str:
-    """Give the SQL of a field of a parent."""
+    """Return the SQL of a field of a parent."""
     return f'SELECT p."{field}" FROM "{parent}" p WHERE p."Id" = {{row}}."{child_reference}"'
 
 
 def children(child: str, reference: str, aggregate: str) -> str:
-    """Give the SQL of an aggregate over the living children of a row."""
+    """Return the SQL of an aggregate over the living children of a row."""
     return number(
         f'(SELECT {aggregate} FROM "{child}" c WHERE c."{reference}" = {{row}}."Id" AND c."IsDeleted" = \'false\')'
     )

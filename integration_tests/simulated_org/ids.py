@@ -40,7 +40,7 @@ def base62(number: int, width: int) -> str:
 
 
 def checksum(stem: str) -> str:
-    """Give the 3-character suffix of a 15-character id.
+    """Return the 3-character suffix of a 15-character id.
 
     >>> checksum("001000000000001")
     'AAA'
@@ -53,7 +53,7 @@ def checksum(stem: str) -> str:
 
 
 def to_18(text: str) -> str | None:
-    """Give the 18-character form of a 15- or 18-character id, None when the text is no id.
+    """Return the 18-character form of a 15- or 18-character id, None when the text is no id.
 
     An 18-character id is taken by its first 15 characters when those fit the suffix in another case, as the API does
     not promise to; a wrong suffix is therefore no id.
@@ -68,13 +68,13 @@ def to_18(text: str) -> str | None:
 
 
 def record_id(prefix: str, n: int) -> str:
-    """Give the id of the n-th record ever made under a key prefix: increasing per pod, with gaps, over two pods."""
+    """Return the id of the n-th record ever made under a key prefix: increasing per pod, with gaps, over two pods."""
     pod = _PODS[1] if n * 7 % 10 < 3 else _PODS[0]
     return simple_id(prefix, pod, 1_000 + n * 3 + n % 2 + (n // _GAP_EVERY) * _GAP)
 
 
 def uneven_id(prefix: str, n: int, volume: int) -> str:
-    """Give the id of the n-th of `volume` records whose ids lie in clumps and say nothing of the time."""
+    """Return the id of the n-th of `volume` records whose ids lie in clumps and say nothing of the time."""
     rank = n * _STRIDE % volume if volume % _STRIDE else n
     share = (2 * rank + 1) * _RECORDED // (2 * volume)
     part = _CLUMPS[bisect_right(_CLUMP_ENDS, share)][0]
@@ -82,6 +82,6 @@ def uneven_id(prefix: str, n: int, volume: int) -> str:
 
 
 def simple_id(prefix: str, pod: str, counter: int) -> str:
-    """Give the 18-character id with exactly these parts."""
+    """Return the 18-character id with exactly these parts."""
     stem = f"{prefix}{pod}0{base62(counter, 9)}"
     return stem + checksum(stem)

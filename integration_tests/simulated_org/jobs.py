@@ -52,7 +52,7 @@ class QueryJob:
 
     @property
     def gone(self) -> bool:
-        """Whether the API answers 404 for it."""
+        """True when the API answers 404 for it."""
         return self.deleted or self.expired
 
     def move(self, state: str, now: datetime) -> None:
@@ -64,16 +64,16 @@ class QueryJob:
         self.history.append(state)
 
     def planned(self, kind: str) -> Fault | None:
-        """Give the fault of a kind that was laid on the job."""
+        """Return the fault of a kind that was laid on the job."""
         return next((fault for fault in self.plan if fault.kind == kind), None)
 
     def reported_state(self) -> str:
-        """Give the state as the API shows it."""
+        """Return the state as the API shows it."""
         odd = self.planned("job_state")
         return str(odd.value) if odd is not None and self.state not in (UPLOAD_COMPLETE, ABORTED) else self.state
 
     def locator(self, start: int) -> str:
-        """Give the locator of the page that begins at a row: the same one every time it is asked for.
+        """Return the locator of the page that begins at a row: the same one every time it is asked for.
 
         Like the real ones it is unpadded base64 of a triple whose parts mean nothing to a client.
         """
@@ -84,7 +84,7 @@ class QueryJob:
         return locator
 
     def total(self) -> int | None:
-        """Give numberRecordsProcessed as it is reported of a finished job, or of a running one that has its result."""
+        """Return numberRecordsProcessed as reported of a finished job, or of a running one that has its result."""
         if self.planned("total_missing") is not None:
             return None
         wrong = self.planned("total_wrong")
@@ -92,7 +92,7 @@ class QueryJob:
         return rows + (wrong.delta if wrong is not None else 0)
 
     def create_body(self) -> dict[str, Any]:
-        """Give the recorded keys of the create answer."""
+        """Return the recorded keys of the create answer."""
         stamp = json_stamp(self.created.replace(microsecond=0))
         return {
             "id": self.id,
@@ -110,7 +110,7 @@ class QueryJob:
         }
 
     def info_body(self, *, while_running: str, chunking_key: bool) -> dict[str, Any]:
-        """Give the recorded keys of job info."""
+        """Return the recorded keys of job info."""
         body = self.create_body() | {"jobType": self.job_type, "retries": 0, "totalProcessingTime": 0}
         if chunking_key:
             body["isPkChunkingSupported"] = bool(self.compiled and self.compiled.pk_chunking)
@@ -126,13 +126,13 @@ class QueryJob:
         return body
 
     def abort_body(self) -> dict[str, Any]:
-        """Give the recorded keys of the abort answer: no lineEnding, no columnDelimiter."""
+        """Return the recorded keys of the abort answer: no lineEnding, no columnDelimiter."""
         body = self.create_body()
         del body["lineEnding"], body["columnDelimiter"]
         return body
 
     def report(self) -> dict[str, Any]:
-        """Give everything about the job for the control API."""
+        """Return everything about the job for the control API."""
         return {
             "id": self.id,
             "object": self.object,

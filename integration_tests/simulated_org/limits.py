@@ -1,4 +1,4 @@
-"""Org-wide daily allowances: what `/limits` shows, what the header says, and what happens at zero."""
+"""Daily allowances of the org: the numbers of `/limits` and of the header, and the refusals at zero."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Limits:
         self._headers = 0
 
     def body(self) -> dict[str, dict[str, int]]:
-        """Give the body of `GET …/limits`."""
+        """Return the body of `GET …/limits`."""
         return {name: {"Max": self._max[name], "Remaining": max(0, int(self._left[name]))} for name in self._max}
 
     def header(self, lags: Sequence[int] = ()) -> str:
-        """Give the value of `Sforce-Limit-Info`; `lags` says, answer by answer in turn, how many calls it is behind."""
+        """Return the value of `Sforce-Limit-Info`; `lags`: by how many calls it is behind, in turn."""
         limit = self._max["DailyApiRequests"]
         used = limit - max(0, int(self._left["DailyApiRequests"]))
         lag = lags[self._headers % len(lags)] if lags else 0

@@ -79,7 +79,7 @@ class TokenEndpoint:
         return self._answer(session, rotated, settings, login_url, instance_url)
 
     def user_of(self, session: Session, settings: OrgSettings) -> str:
-        """Give the Id of the user that a session is of."""
+        """Return the Id of the user that a session is of."""
         return record_id("005", self.apps[session.client_id].user_number if settings.own_users else 0)
 
     def _answer(
@@ -165,5 +165,5 @@ def _audiences(accepted: str, own: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def refused(name: str) -> OAuthError:
-    """Give a named refusal of the token endpoint."""
+    """Return a named refusal of the token endpoint."""
     return OAUTH_ERRORS[name].oauth_error()

@@ -61,14 +61,14 @@ class SObject:
     filter_with_others: tuple[str, ...] | None = None  # only `=` on one of these admits further conditions
 
     def row_id(self, n: int) -> str:
-        """Give the Id of the n-th row ever made."""
+        """Return the Id of the n-th row ever made."""
         if self.empty_ids:
             return EMPTY_ID
         return uneven_id(self.prefix, n, self.volume) if self.uneven_ids else record_id(self.prefix, n)
 
     @property
     def custom(self) -> bool:
-        """Whether the object is a customer's."""
+        """True for an object that a customer made."""
         return "__" in self.name
 
     def field(self, name: str) -> Field | None:
@@ -102,19 +102,19 @@ class Schema:
         return iter([self._seen(entry) for entry in list(self._entries.values())])
 
     def find(self, name: str, login: str | None = None) -> SObject | None:
-        """Give the object with only the fields that a login may see, None when there is none."""
+        """Return the object with only the fields that a login may see, None when there is none."""
         entry = self._entries.get(name.lower())
         return None if entry is None else self._seen(entry, login)
 
     def declared(self, name: str) -> SObject:
-        """Give the object with all its fields.
+        """Return the object with all its fields.
 
         :raises KeyError: there is no such object.
         """
         return self._entries[name.lower()].declared
 
     def changed(self, name: str) -> datetime:
-        """Give the moment the object's metadata last changed."""
+        """Return the moment the object's metadata last changed."""
         return self._entries[name.lower()].changed
 
     def add_object(self, declared: SObject, now: datetime) -> None:
@@ -140,7 +140,7 @@ class Schema:
         self._change(entry, replace(entry.declared, fields=fields), now)
 
     def rename_field(self, name: str, field_name: str, new_name: str, now: datetime) -> None:
-        """Give a field another name, or another spelling of its name, in its place.
+        """Return a field another name, or another spelling of its name, in its place.
 
         :raises KeyError: there is no such field.
         """

@@ -91,7 +91,7 @@ class Org:
         self.settings = replace(self.settings, **changes)
 
     def object(self, name: str) -> SObject:
-        """Give an object with all its fields, its table ready.
+        """Return an object with all its fields, its table ready.
 
         :raises KeyError: there is no such object.
         """
@@ -152,7 +152,7 @@ class Org:
         return found
 
     def is_endless(self, compiled: CompiledQuery) -> bool:
-        """Whether a query asks for more rows of a planned object than are ever made."""
+        """Return True when a query asks for more rows of a planned object than are ever made."""
         if compiled.declared.planned is None:
             return False
         return PlannedRows(compiled.declared, self.settings, self._known).wanted(compiled.query) is None
@@ -164,7 +164,7 @@ class Org:
             return self.store.select(re.sub(r" OFFSET \d+\Z", " OFFSET 0", compiled.sql), compiled.parameters)
 
     def render(self, compiled: CompiledQuery, form: CsvForm) -> Snapshot:
-        """Run a compiled query now and give its result as CSV; a large one is kept for queries that say the same."""
+        """Run a compiled query now and return its result as CSV; a large one is kept for queries that say the same."""
         names = [column.header for column in compiled.columns]
         versions = tuple(self.store.versions[one.name] for one in compiled.tables)
         key = (compiled.sql, compiled.parameters, tuple(names), form, versions)
@@ -180,15 +180,15 @@ class Org:
         return snapshot
 
     def user_of(self, session: Session | None) -> str:
-        """Give the Id of the user that a session is of."""
+        """Return the Id of the user that a session is of."""
         return self.user_id if session is None else self.tokens.user_of(session, self.settings)
 
     def login_of(self, session: Session | None) -> str | None:
-        """Give the flow that a session was opened with, by which rows and fields may be hidden."""
+        """Return the flow that a session was opened with, by which rows and fields may be hidden."""
         return None if session is None else _LOGINS.get(session.client_id)
 
     def count(self, name: str) -> int:
-        """Give the number of rows that `query` sees, recycle bin excluded."""
+        """Return the number of rows that `query` sees, recycle bin excluded."""
         declared = self.object(name)
         if declared.planned is not None:
             return declared.planned

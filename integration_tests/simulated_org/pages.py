@@ -37,26 +37,26 @@ class Page:
     others: list[QueryJob] = field(default_factory=list)
 
     def body(self) -> bytes:
-        """Give the page's bytes, uncompressed."""
+        """Return the page's bytes, uncompressed."""
         text = self.text if self.text is not None else self.before + self.header + b"".join(self.rows) + self.after
         if self.cut_at is not None:
             return text[: self.cut_at if self.cut_at >= 0 else len(text) // 2]
         return text
 
     def cells(self, line: bytes) -> list[str]:
-        """Give the cells of a line."""
+        """Return the cells of a line."""
         return split_line(line.decode(), self.form.delimiter)
 
 
 def next_locator(job: QueryJob, stop: int, rows: int, settings: OrgSettings) -> str | None:
-    """Give the Sforce-Locator header's value after a page; None: no such header."""
+    """Return the Sforce-Locator header's value after a page; None: no such header."""
     if stop < rows:
         return job.locator(stop)
     return {"null": END_OF_LOCATORS, "missing": None, "empty": ""}[settings.locator_end]
 
 
 def sound_page(job: QueryJob, snapshot: Snapshot, start: int, stop: int, settings: OrgSettings) -> Answer:
-    """Give a page as it should be, without touching its rows one by one."""
+    """Return a page as it should be, without touching its rows one by one."""
     instead = _ZERO_ROWS.get(settings.zero_rows) if snapshot.rows == 0 else None
     headers = _headers(
         str(stop - start) if settings.count_header else None, next_locator(job, stop, snapshot.rows, settings)
@@ -74,7 +74,7 @@ def sound_page(job: QueryJob, snapshot: Snapshot, start: int, stop: int, setting
 
 
 def faulty_page(page: Page, faults: list[Fault]) -> Answer:
-    """Give a page that these faults have gone over, in their order."""
+    """Return a page that these faults have gone over, in their order."""
     for fault in faults:
         _FAULTS[fault.kind](page, fault)
     headers = _headers(page.count, page.locator) | {"Content-Type": page.content_type}

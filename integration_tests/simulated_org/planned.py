@@ -49,12 +49,12 @@ class PlannedRows:
         self._maker = RowMaker(replace(declared, volume=self._count), settings, targets)
 
     def span(self, query: Query) -> tuple[int, int]:
-        """Give the first row that a query finds and the one after the last, LIMIT and OFFSET left aside."""
+        """Return the first row that a query finds and the one after the last, LIMIT and OFFSET left aside."""
         low, high = (0, self._count) if query.where is None else self._range(query.where)
         return low, max(low, high)
 
     def wanted(self, query: Query) -> range | None:
-        """Give the rows that a query with its LIMIT and OFFSET answers; None: too many."""
+        """Return the rows that a query with its LIMIT and OFFSET answers; None: too many."""
         low, high = self.span(query)
         first = query.order[0] if query.order else None
         offset = query.offset or 0
@@ -105,7 +105,7 @@ class PlannedRows:
         return record_stamp(self._moment(n))
 
     def _bounded(self, operator: str, text: Callable[[int], str], value: str) -> tuple[int, int]:
-        """Give the rows that a comparison of a growing text with a value finds."""
+        """Return the rows that a comparison of a growing text with a value finds."""
         texts = _Rows(self._count, text)
         first, after = bisect_left(texts, value), bisect_right(texts, value)
         return {

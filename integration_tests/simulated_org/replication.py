@@ -67,7 +67,7 @@ class ReplicationResources:
         return declared
 
     def _span(self, call: Call, reach: timedelta) -> tuple[datetime, datetime]:
-        """Give the two minutes that are asked for; the API ignores seconds."""
+        """Return the two minutes that are asked for; the API ignores seconds."""
         try:
             start, end = (_minute(parse_stamp(call.query[name])) for name in ("start", "end"))
         except (KeyError, ValueError) as error:
@@ -79,7 +79,7 @@ class ReplicationResources:
         return start, end
 
     def _moments(self, declared: SObject) -> dict[str, datetime]:
-        """Give every deleted row with its moment: of the log, and of the recycle bin as it was generated."""
+        """Return every deleted row with its moment: of the log, and of the recycle bin as it was generated."""
         moments = self._org.deletions.moments(declared.name)
         stamp = _stamp(declared)
         if declared.field("IsDeleted") is None or stamp is None:

@@ -36,7 +36,7 @@ _HANG_SECONDS = 3_600.0
 
 
 async def answer_instead(fault: Fault, call: Call, org: Org) -> Answer | None:
-    """Give the answer of a `before` fault, None when the request goes on.
+    """Return the answer of a `before` fault, None when the request goes on.
 
     :raises ConnectionClosed: the fault ended the connection.
     """
@@ -62,7 +62,7 @@ async def answer_instead(fault: Fault, call: Call, org: Org) -> Answer | None:
 
 
 async def answer_changed(fault: Fault, answer: Answer, call: Call, org: Org) -> Answer:
-    """Give the answer that an `after` fault makes of the right one.
+    """Return the answer that an `after` fault makes of the right one.
 
     :raises ConnectionClosed: the fault ended the connection.
     """
@@ -100,7 +100,7 @@ async def answer_changed(fault: Fault, answer: Answer, call: Call, org: Org) -> 
 
 
 def _damaged_batch(fault: Fault, body: dict[str, Any], call: Call, org: Org) -> dict[str, Any]:
-    """Give a batch of a REST query as a fault leaves it."""
+    """Return a batch of a REST query as a fault leaves it."""
     done = {key: value for key, value in body.items() if key != "nextRecordsUrl"} | {"done": True}
     records = body["records"]
     match fault.kind:
@@ -120,7 +120,7 @@ def _damaged_batch(fault: Fault, body: dict[str, Any], call: Call, org: Org) -> 
 
 
 def error_answer(fault: Fault, call: Call) -> Answer:
-    """Give the error that a fault describes: by name, or by status and body style."""
+    """Return the error that a fault describes: by name, or by status and body style."""
     name = fault.error
     if fault.kind == "maintenance_html":
         status = fault.status or 503

@@ -68,7 +68,7 @@ class QueryResources:
         return Answer.of_json(200, body | {"records": records[start:stop]})
 
     def _size(self, call: Call) -> int:
-        """Give the rows of a batch: as the client wishes within 200 and 2,000, else as the org is set."""
+        """Return the rows of a batch: as the client wishes within 200 and 2,000, else as the org is set."""
         wished = _BATCH_OPTION.search(call.headers.get("Sforce-Query-Options", ""))
         if wished is None:
             return self._org.settings.rest_batch

@@ -24,7 +24,7 @@ def dump_json(value: Any) -> bytes:
 
 
 def json_value(field: Field, cell: str | None) -> Any:
-    """Give a cell's JSON value."""
+    """Return a cell's JSON value."""
     if cell is None:
         return None
     match field.kind:
@@ -47,7 +47,7 @@ def _number(field: Field, cell: str) -> float | int | str:
 
 
 def record(compiled: CompiledQuery, row: Sequence[str | None], version: str) -> dict[str, Any]:
-    """Give one record of a query answer."""
+    """Return one record of a query answer."""
     if compiled.aggregate:
         values = {
             column.header: json_value(column.field, _text(cell))
@@ -83,7 +83,7 @@ def record(compiled: CompiledQuery, row: Sequence[str | None], version: str) -> 
 
 
 def _places(compiled: CompiledQuery, cells: Iterator[str | None], base: str) -> dict[str, dict[str, Any] | None]:
-    """Give the record's own object and those of its parents, each in its place; a parent that is not there is null."""
+    """Return the objects of the record and of its parents by path, nested; a missing parent is null."""
     places: dict[str, dict[str, Any] | None] = {}
     for path, type_name in compiled.parents:
         identifier = next(cells)
@@ -105,7 +105,7 @@ def _text(cell: object) -> str | None:
 
 
 def compound_value(compound: Field, components: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Give an address or location object from its components' JSON values, None when all are null."""
+    """Return an address or location object from its components' JSON values, None when all are null."""
     address = compound.type == "address"
     prefix = compound.name.removesuffix("__c").removesuffix("Address") if address else compound.name
     named: dict[str, Any] = dict.fromkeys(_ADDRESS_KEYS) if address else {}

@@ -74,7 +74,7 @@ class Call:
 
 
 def match(method: str, path: str) -> tuple[str, dict[str, str]]:
-    """Give the request kind and the named parts of a path; a path nobody serves is `unknown`.
+    """Return the request kind and the named parts of a path; a path without a resource is `unknown`.
 
     >>> match("GET", "/services/data/v66.0/jobs/query//750x/results")
     ('unknown', {})

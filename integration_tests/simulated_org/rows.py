@@ -27,7 +27,7 @@ class RowChanges:
     def insert(
         self, name: str, rows: Sequence[Mapping[str, Any]], *, stamp: str | None = None, visible_at: str | None = None
     ) -> list[str]:
-        """Add rows and give their ids. Stamps are the clock's, or `stamp`; cells that are given win over both."""
+        """Add rows and return their ids. Stamps are the clock's, or `stamp`; cells that are given win over both."""
         declared = self._org.object(name)
         stamped = record_stamp(parse_stamp(stamp)) if stamp else record_stamp(self._org.clock.now())
         finished = [self._complete(declared, row, stamped) for row in rows]
@@ -59,7 +59,7 @@ class RowChanges:
         stamp: str | None = None,
         touch: Touch = "all",
     ) -> int:
-        """Set cells of the rows with these ids, or of those a SOQL condition finds; give how many.
+        """Set cells of the rows with these ids, or of those a SOQL condition finds; return how many.
 
         `touch` says which stamps move: all of them, SystemModstamp alone as automated processes do, or none.
         """
@@ -134,7 +134,7 @@ class RowChanges:
         where: str | None = None,
         login: str | None = None,
     ) -> list[dict[str, str | None]]:
-        """Give the rows as a correct reader of Bulk CSV sees them now, ordered by Id.
+        """Return the rows as a correct reader of Bulk CSV sees them now, ordered by Id.
 
         Without `fields` every field that the login sees and Bulk can select is given; without a login, all rows and
         fields that are not hidden from every login.
@@ -184,7 +184,7 @@ class RowChanges:
         return field
 
     def chosen(self, declared: SObject, ids: Sequence[str] | None, where: str | None) -> list[str]:
-        """Give the Ids that are given, or those that a SOQL condition finds."""
+        """Return the Ids that are given, or those that a SOQL condition finds."""
         if ids is not None:
             return list(ids)
         if where is None:

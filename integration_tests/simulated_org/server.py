@@ -82,7 +82,7 @@ class OrgServer:
             entry |= {"status": answer.status, "object": call.target.object, "job": call.target.job}
             response = await self._send(call, answer)
         except ConnectionClosed:
-            return web.Response(status=500)  # the connection is gone, nobody reads this
+            return web.Response(status=500)  # the connection is gone; this is never sent
         if call.kind == "results" and answer.status == 200:
             self._org.events.fire("page_served", call.target.object)
         return response
@@ -200,14 +200,14 @@ class OrgServer:
 
 
 async def _listen(runner: web.ServerRunner, port: int) -> int:
-    """Listen on a loopback port, 0 for a free one; give the port."""
+    """Listen on a loopback port, 0 for a free one; return the port."""
     site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     return int(site._server.sockets[0].getsockname()[1])  # type: ignore[union-attr]
 
 
 def _too_long(call: Call) -> Answer | None:
-    """Give 414 or 431 when the address, or it and the headers, pass the edge's limit."""
+    """Return 414 or 431 when the address, or it and the headers, pass the edge's limit."""
     if call.request is None:
         return None
     uri = len(call.request.raw_path if hasattr(call.request, "raw_path") else call.request.path_qs)
@@ -227,7 +227,7 @@ def _object_in(body: bytes) -> str | None:
 
 
 def _object_of(soql: str) -> str | None:
-    """Give the object after FROM, for faults; the compiler has the last word."""
+    """Return the object after FROM, for faults; the compiler has the last word."""
     words = soql.split()
     upper = [word.upper() for word in words]
     return words[upper.index("FROM") + 1] if "FROM" in upper[:-1] else None

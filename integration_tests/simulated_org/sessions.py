@@ -30,7 +30,7 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
 
     def open(self, client_id: str, *, ends_older: bool) -> Session:
-        """Give out a new token; with `ends_older` the app's earlier tokens die."""
+        """Return out a new token; with `ends_older` the app's earlier tokens die."""
         if ends_older:
             self.end(client_id=client_id)
         digest = hashlib.sha256(f"{client_id}/{len(self._sessions)}".encode()).hexdigest()
@@ -39,7 +39,7 @@ class Sessions:
         return session
 
     def check(self, authorization: str | None, settings: OrgSettings) -> Session:
-        """Give the session of an Authorization header and count the request.
+        """Return the session of an Authorization header and count the request.
 
         :raises ApiError: 401, the session is unknown, ended, used up or too old.
         """
@@ -55,7 +55,7 @@ class Sessions:
         return session
 
     def end(self, *, client_id: str | None = None, token: str | None = None, reason: str = "INVALID_SESSION_ID") -> int:
-        """End every living session, or those of one app or one token; give how many."""
+        """End every living session, or those of one app or one token; return how many."""
         ended = 0
         for session in self.all():
             if session.ended_with is None and client_id in (None, session.client_id) and token in (None, session.token):
@@ -64,7 +64,7 @@ class Sessions:
         return ended
 
     def all(self) -> list[Session]:
-        """Give every session in the order of creation."""
+        """Return every session in the order of creation."""
         return list(self._sessions.values())
 
     def _age(self, session: Session, settings: OrgSettings) -> None:

@@ -10,7 +10,7 @@ Transfer = Literal["chunked", "content-length", "close"]
 
 
 def limits_of(api_requests: int) -> dict[str, tuple[int, int]]:
-    """Give the daily limits of an org with so many API calls a day: 5,000,000 in a full sandbox, 15,000 in a
+    """Return the daily limits of an org with so many API calls a day: 5,000,000 in a full sandbox, 15,000 in a
     Developer Edition."""
     return {
         "DailyApiRequests": (api_requests, api_requests),

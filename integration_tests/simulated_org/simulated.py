@@ -17,7 +17,7 @@ from integration_tests.simulated_org.settings import OrgSettings
 class SimulatedOrg:
     """An org that listens on a free loopback port while the context is open.
 
-    `url` is the login URL, `instance_url` what the token answer says, `control` the hidden hand.
+    `url` is the login URL, `instance_url` what the token answer says, `control` the control API in Python.
     """
 
     def __init__(self, settings: OrgSettings | None = None, *, port: int = 0) -> None:
@@ -58,5 +58,5 @@ class SimulatedOrg:
         return self._server.url + "/__control"
 
     def credentials(self, auth_type: AuthType = "refresh_token") -> dict[str, Any]:
-        """Give working credentials for a flow, in the form of the connector's `credentials` option."""
+        """Return working credentials for a flow, in the form of the connector's `credentials` option."""
         return org_credentials(self.org, auth_type)

@@ -72,27 +72,27 @@ class Snapshot:
             self._ends.extend(ends)
 
     def fitting(self, start: int, count: int, max_bytes: int | None) -> int:
-        """Give the row after the last of a page that starts at `start`: at least one row, if there is one."""
+        """Return the row after the last of a page that starts at `start`: at least one row, if there is one."""
         stop = min(start + count, self.rows)
         while max_bytes is not None and stop > start + 1 and self._ends[stop] - self._ends[start] > max_bytes:
             stop -= max(1, (stop - start) // 2)
         return stop
 
     def page(self, start: int, stop: int) -> bytes:
-        """Give header and rows `start` to `stop` as one CSV text."""
+        """Return header and rows `start` to `stop` as one CSV text."""
         return self.header + self._read(self._ends[start], self._ends[stop])
 
     def lines(self, start: int, stop: int) -> list[bytes]:
-        """Give the rows `start` to `stop`, each with its line ending."""
+        """Return the rows `start` to `stop`, each with its line ending."""
         body, offset = self._read(self._ends[start], self._ends[stop]), self._ends[start]
         return [body[self._ends[at] - offset : self._ends[at + 1] - offset] for at in range(start, stop)]
 
     def is_large(self, start: int, stop: int) -> bool:
-        """Whether a page is large enough that its compressed form is kept."""
+        """Return True for a page large enough that its compressed form is kept."""
         return self._ends[stop] - self._ends[start] >= _CACHE_ABOVE
 
     def gzip_page(self, start: int, stop: int) -> bytes:
-        """Give the page as one gzip member."""
+        """Return the page as one gzip member."""
         if not self.is_large(start, stop):
             return gzip.compress(self.page(start, stop), _GZIP_LEVEL, mtime=0)
         cached = self._compressed.get((start, stop))

@@ -58,7 +58,7 @@ class RowStore:
             self._add_columns(declared)
 
     def columns(self, declared: SObject) -> list[str]:
-        """Give the physical columns of the object's table."""
+        """Return the physical columns of the object's table."""
         return self._columns[declared.name]
 
     def insert(self, declared: SObject, rows: Iterable[Mapping[str, Cell]]) -> None:
@@ -76,7 +76,7 @@ class RowStore:
             self._changed(declared)
 
     def update(self, declared: SObject, ids: Sequence[str], values: Mapping[str, Cell]) -> int:
-        """Set cells of the rows with these ids; give how many rows there were."""
+        """Set cells of the rows with these ids; return how many rows there were."""
         assignments = ",".join(f'"{name}"=?' for name in values)
         with self._lock:
             done = sum(
@@ -89,7 +89,7 @@ class RowStore:
         return done
 
     def rename(self, declared: SObject, field_name: str, new_name: str) -> None:
-        """Give a column another name; one that differs in letter case alone is the same column to SQLite."""
+        """Return a column another name; one that differs in letter case alone is the same column to SQLite."""
         with self._lock:
             known = self._columns[declared.name]
             at = [name.lower() for name in known].index(field_name.lower())
@@ -99,7 +99,7 @@ class RowStore:
             self._changed(declared)
 
     def delete(self, declared: SObject, ids: Sequence[str]) -> int:
-        """Remove rows for good; give how many there were."""
+        """Remove rows for good; return how many there were."""
         with self._lock:
             done = sum(
                 self._connection.execute(f'DELETE FROM "{declared.name}" WHERE "Id"=?', (one,)).rowcount for one in ids
@@ -125,7 +125,7 @@ class RowStore:
             self._changed(declared)
 
     def hidden_from(self, login: str | None) -> Mapping[str, str]:
-        """Give the objects with rows hidden from a login, each with the SQL condition of those it sees."""
+        """Return the objects with rows hidden from a login, each with the SQL condition of those it sees."""
         whom = {"", login or ""}
         listed = ",".join(f"'{one}'" for one in sorted(whom))
         with self._lock:
@@ -148,7 +148,7 @@ class RowStore:
 
     @contextlib.contextmanager
     def snapshot(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[Iterator[list[tuple[Cell, ...]]]]:
-        """Run a query over a connection of its own and give its rows in batches, all from one instant."""
+        """Run a query over a connection of its own and return its rows in batches, all from one instant."""
         connection = self._connect()
         try:
             cursor = connection.execute(sql, parameters)

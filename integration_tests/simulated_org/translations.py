@@ -102,7 +102,7 @@ _OTHERWISE: dict[str, str] = {"de": "Die Anforderung wurde abgelehnt.", "ja": "è
 
 
 def translate(message: str, language: Language) -> str:
-    """Give a message of a data endpoint in the user's language; the names in it are kept."""
+    """Return a message of a data endpoint in the user's language; the names in it are kept."""
     if language == "en":
         return message
     place = _PLACE.match(message)
@@ -116,7 +116,7 @@ def translate(message: str, language: Language) -> str:
 
 
 def translated_body(body: Any, language: Language) -> Any:
-    """Give an error body with its messages in a language; anything but an array of errors is left as it is."""
+    """Return an error body with its messages in a language; anything but an array of errors is left as it is."""
     if language == "en" or not isinstance(body, list):
         return body
     return [

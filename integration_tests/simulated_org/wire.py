@@ -22,7 +22,7 @@ _JSON = "application/json;charset=UTF-8"
 
 @dataclass(slots=True)
 class Answer:
-    """What the org says. `compressed` gives the body as gzip where that is kept ready; `json` becomes the body."""
+    """An answer of the org. `compressed` gives the body as gzip where that is kept ready; `json` becomes the body."""
 
     status: int = 200
     body: bytes = b""
@@ -33,7 +33,7 @@ class Answer:
     may_gzip: bool = True
 
     def plain(self) -> bytes:
-        """Give the uncompressed body."""
+        """Return the uncompressed body."""
         if not self.body and self.late_body is not None:
             self.body = self.late_body()
         return self.body
@@ -73,7 +73,7 @@ class ConnectionClosed(Exception):
 
 
 def code_body(answer: Answer, accept_encoding: str, faults: Sequence[Fault]) -> bytes:
-    """Give the body as it goes on the wire and set Content-Encoding on the answer."""
+    """Return the body as it goes on the wire and set Content-Encoding on the answer."""
     kinds = {fault.kind: fault for fault in faults}
     wants = "gzip" in accept_encoding.lower() and answer.may_gzip and "identity" not in kinds
     if "gzip_claimed" in kinds:
@@ -114,7 +114,7 @@ _GZIP_DAMAGE: dict[str, Callable[[bytes, Answer, Fault], bytes]] = {
 
 
 def plan_delivery(settings: OrgSettings, faults: Sequence[Fault], size: int, default: Transfer) -> DeliveryPlan:
-    """Give the delivery of a body of `size` wire bytes."""
+    """Return the delivery of a body of `size` wire bytes."""
     plan = DeliveryPlan(default, settings.bandwidth)
     for fault in faults:
         at = fault.at if fault.at is not None else size // 2

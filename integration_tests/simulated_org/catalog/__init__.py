@@ -1,4 +1,4 @@
-"""What the simulated org holds: objects, their fields and how many rows each has."""
+"""The objects of the simulated org, their fields and their row counts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Source__c picklist(Web|Phone|Partner)
 
 
 def build_catalog(settings: OrgSettings) -> list[SObject]:
-    """Give every object of the org that the settings describe, row counts already scaled."""
+    """Return every object of the org that the settings describe, row counts already scaled."""
     objects = [
         *standard.standard_objects(),
         *awkward.awkward_objects(),

@@ -247,5 +247,5 @@ def pools() -> dict[str, tuple[str, ...]]:
 
 
 def awkward_objects() -> list[SObject]:
-    """Give the object with every type and every awkward value."""
+    """Return the object with every type and every awkward value."""
     return [AWKWARD]

@@ -9,7 +9,7 @@ from integration_tests.simulated_org.objects import SObject, declare
 
 
 def calculated_objects() -> list[SObject]:
-    """Give projects and their jobs."""
+    """Return projects and their jobs."""
     return [
         _with_formulas(
             declare(

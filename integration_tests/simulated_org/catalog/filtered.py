@@ -13,7 +13,7 @@ _DURABLE = "DurableId string(255);"
 
 
 def filter_required() -> list[SObject]:
-    """Give the objects that no query reads as a whole."""
+    """Return the objects that no query reads as a whole."""
     return [
         _restricted(
             "ContentDocumentLink",

@@ -7,7 +7,7 @@ from integration_tests.simulated_org.objects import SObject, declare
 
 
 def event_stores() -> list[SObject]:
-    """Give event-store objects that Bulk reads; EventIdentifier tells their rows apart, EventDate is their cursor."""
+    """Return event-store objects that Bulk reads; EventIdentifier tells their rows apart, EventDate is their cursor."""
     return [
         declare(
             name,
@@ -28,7 +28,7 @@ def event_stores() -> list[SObject]:
 
 
 def virtual_objects() -> list[SObject]:
-    """Give objects that describe calls queryable and not retrieveable; REST reads them, Bulk refuses them."""
+    """Return objects that describe calls queryable and not retrieveable; REST reads them, Bulk refuses them."""
     return [
         declare(
             name,

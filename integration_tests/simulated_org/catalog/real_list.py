@@ -58,7 +58,7 @@ _COMPANIONS: dict[str, tuple[Audit, str]] = {
 
 
 def real_list(objects: list[SObject]) -> list[SObject]:
-    """Give what is missing from the objects to a list of `ENTRIES`, of which `QUERYABLE` are queryable."""
+    """Return what is missing from the objects to a list of `ENTRIES`, of which `QUERYABLE` are queryable."""
     names = {one.name for one in objects}
     prefixes = _prefixes({one.prefix for one in objects})
     known = {one.name: one for one in _known(prefixes) if one.name not in names}  # of two, the refused one stays
@@ -101,7 +101,7 @@ def _plain(name: str, prefix: str) -> SObject:
 
 
 def _counted(declared: SObject) -> SObject:
-    """Give the object with a number of rows that its name decides, below a thousand; a quarter of them are empty."""
+    """Return the object with a number of rows that its name decides, below a thousand; a quarter of them are empty."""
     digest = zlib.crc32(declared.name.encode())
     return replace(declared, planned=digest % 10 ** (digest % 4))
 

@@ -7,7 +7,7 @@ from integration_tests.simulated_org.objects import SObject, declare
 
 
 def cursor_variants() -> list[SObject]:
-    """Give objects whose audit fields are not the usual set."""
+    """Return objects whose audit fields are not the usual set."""
     return [
         declare(
             "AccountShare",
@@ -142,7 +142,7 @@ def _refused(name: str, prefix: str, refusal: ErrorTemplate, text: str = "ApiNam
 
 
 def refused_by_bulk() -> list[SObject]:
-    """Give queryable objects whose job creation is refused."""
+    """Return queryable objects whose job creation is refused."""
     entity = API_ERRORS["INVALIDENTITY"]
     opaque = ErrorTemplate(400, "INVALIDENTITY", "Entity '01I5g000000Kq7x.Tag' is not supported by the Bulk API.")
     external = API_ERRORS["EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION"]
@@ -177,7 +177,7 @@ def refused_by_bulk() -> list[SObject]:
 
 
 def not_queryable() -> list[SObject]:
-    """Give what global describe lists with `queryable` false."""
+    """Return what global describe lists with `queryable` false."""
     refusal = API_ERRORS["INVALID_TYPE_FOR_OPERATION"]
     names = [
         ("AccountChangeEvent", "0Q1"),

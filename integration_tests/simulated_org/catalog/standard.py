@@ -314,7 +314,7 @@ PRODUCT = declare(
 
 
 def standard_objects() -> list[SObject]:
-    """Give the CRM objects with their full audit fields."""
+    """Return the CRM objects with their full audit fields."""
     return [
         ACCOUNT,
         CONTACT,

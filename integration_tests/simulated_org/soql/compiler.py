@@ -58,7 +58,7 @@ class CompiledQuery:
 
 @dataclass(frozen=True, slots=True)
 class QueryContext:
-    """What a statement is compiled against: the schema, the operation, the resource and the moment."""
+    """The schema, operation, resource and moment that a statement is compiled against."""
 
     find: Callable[[str], SObject | None]
     settings: OrgSettings
@@ -215,7 +215,7 @@ def _selected(item: SelectItem, query: Query, declared: SObject, scope: Scope, c
 
 
 def _parts(columns: tuple[Resolved, ...], scope: Scope) -> tuple[Resolved, ...]:
-    """Give the parts of the compound fields among the columns."""
+    """Return the parts of the compound fields among the columns."""
     found = []
     for column in columns:
         if column.field.kind == "compound":

@@ -45,7 +45,7 @@ class ConditionWriter:
         self.parameters: list[object] = []
 
     def write(self, condition: Condition) -> str:
-        """Give the SQL of a condition.
+        """Return the SQL of a condition.
 
         :raises ApiError: the condition is not allowed on that field, or the literal is of another type.
         """
@@ -196,7 +196,7 @@ def _day_range(text: str, today: date) -> tuple[date, date]:
 
 
 def filtered_names(condition: Condition | None) -> list[str]:
-    """Give every field name that stands in a condition, as written."""
+    """Return every field name that stands in a condition, as written."""
     match condition:
         case None:
             return []

@@ -51,7 +51,7 @@ class Scope:
     def resolve(self, path: Path) -> Resolved:
         """Find the field of a path.
 
-        :raises ApiError: INVALID_FIELD when there is none that the user may see.
+        :raises ApiError: INVALID_FIELD when the user sees no such field.
         """
         parts = list(path.parts)
         if len(parts) > 1 and parts[0].lower() in self._own_names():
@@ -65,7 +65,7 @@ class Scope:
         return self._leaf(tables, parts[-1], prefix, path)
 
     def parents(self) -> list[tuple[str, str, str]]:
-        """Give the object itself, then every parent walked to: its path, its type, and the SQL of its Id."""
+        """Return the object itself, then every parent walked to: its path, its type, and the SQL of its Id."""
         found = [("", self._base.declared.name, 't0."Id"')]
         for key, (name, tables) in sorted(self._parents.items(), key=lambda item: len(item[0])):
             above = next(path for path, _, _ in found if path.lower() == ".".join(key[:-1]))
@@ -75,7 +75,7 @@ class Scope:
         return found
 
     def part_names(self, parent: str, compound: str) -> list[str]:
-        """Give the names of the fields that a compound field of a parent consists of."""
+        """Return the names of the fields that a compound field of a parent consists of."""
         key = tuple(parent.lower().split(".")) if parent else ()
         tables = self._parents[key][1] if key else [self._base]
         return [field.name for field in tables[0].declared.fields if field.compound == compound]
@@ -102,7 +102,7 @@ class Scope:
         return found
 
     def invalid_field(self, path: Path, reason: str) -> ApiError:
-        """Give an INVALID_FIELD that points at the path."""
+        """Return an INVALID_FIELD that points at the path."""
         return ApiError(400, "INVALID_FIELD", pointed(self._query.text, path.at, reason))
 
     def _own_names(self) -> set[str]:

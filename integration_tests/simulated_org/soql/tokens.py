@@ -69,7 +69,7 @@ def tokenize(soql: str) -> list[Token]:
 
 
 def unescape(token: Token) -> str:
-    r"""Give the value of a string token; `\_` and `\%` keep their backslash, which LIKE reads."""
+    r"""Return the value of a string token; `\_` and `\%` keep their backslash, which LIKE reads."""
     return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), token.text[1:-1], flags=re.DOTALL)
 
 
@@ -83,5 +83,5 @@ def pointed(soql: str, at: int, reason: str) -> str:
 
 
 def malformed(soql: str, at: int, reason: str) -> ApiError:
-    """Give a MALFORMED_QUERY that points at a place."""
+    """Return a MALFORMED_QUERY that points at a place."""
     return ApiError(400, "MALFORMED_QUERY", pointed(soql, at, reason))
