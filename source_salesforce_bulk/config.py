@@ -73,7 +73,7 @@ _NO_LOOKBACK = (
 
 @dataclass(frozen=True, slots=True)
 class ObjectOverride:
-    """What the user knows better about one object than its describe; None is "as Salesforce says"."""
+    """The key, cursor and filter that the user chose for one object; None leaves the choice to describe."""
 
     object: str
     primary_key: tuple[str, ...] | None = None

@@ -132,7 +132,7 @@ def parse_private_key(text: str) -> str:
 
 
 def _key_flaw(pem: str) -> str | None:
-    """What keeps the key from signing. A value, not an exception: what a parser says of a broken key may quote it."""
+    """Return why the key cannot sign, or None. Not raised: a parser's own message may quote parts of the key."""
     try:
         loaded = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

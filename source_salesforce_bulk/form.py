@@ -137,7 +137,7 @@ class JwtBearerForm(BaseModel):
 
 
 class OverrideForm(BaseModel):
-    """What the user knows better about one object than its describe."""
+    """Key, cursor and filter of one object, where describe's do not fit."""
 
     model_config = _form("Object override", "Key, cursor and filter of one object.")
 

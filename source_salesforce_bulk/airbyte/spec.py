@@ -102,7 +102,7 @@ def advanced_auth() -> dict[str, Any]:
 
 
 def spec_text() -> str:
-    """What stands in ``spec.json``."""
+    """Return the content of ``spec.json``."""
     return json.dumps(connector_specification(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -127,7 +127,7 @@ def _plain(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[st
 
 
 def _resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """What a ``$ref`` names, or the one branch beside null: "may be left out" is not "may be null"."""
+    """Return the schema that a ``$ref`` names, or the one branch beside null: optional does not mean nullable."""
     resolved = dict(schema)
     if "anyOf" in resolved:
         (branch,) = [branch for branch in resolved.pop("anyOf") if branch.get("type") != "null"]

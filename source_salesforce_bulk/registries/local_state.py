@@ -106,7 +106,7 @@ class Lock:
         os.pwrite(self._handle, owner.encode(), 0)
 
     def is_held(self) -> bool:
-        """Return whether it is open and still the file at its path: one that was replaced locks nobody out."""
+        """Return whether it is open and still the file at its path: a replaced file keeps nothing out."""
         try:
             return self._open and os.fstat(self._handle).st_ino == self.path.lstat().st_ino
         except OSError:

@@ -24,7 +24,7 @@ _DEFAULTS: Mapping[str, Any] = {one.name: one.default for one in fields(FieldSch
 
 
 class UnreadableSchema(ValueError):
-    """What the registry holds is none of our schemas. The message is a sentence."""
+    """The registry holds something that is not a schema of an export. The message is a sentence."""
 
 
 class SchemaRefused(Exception):

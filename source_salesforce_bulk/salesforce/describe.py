@@ -211,7 +211,7 @@ def json_schema(sobject: SObject, cursor: Cursor | None = None) -> dict[str, Any
 
 
 def stream_description(sobject: SObject, cursor: Cursor | None) -> str:
-    """What a user should know of the object: its label, what incremental syncs see, what is missing."""
+    """Describe the object for users: its label, what incremental syncs see, which fields are missing."""
     kind = "custom object" if sobject.custom else "standard object"
     sentences = [f"{' '.join(sobject.label.split())} ({kind}).", _cursor_sentence(cursor)]
     if sobject.left_out:
@@ -225,7 +225,7 @@ def stream_description(sobject: SObject, cursor: Cursor | None) -> str:
 
 def _parse_field(entry: object) -> Field:
     if not isinstance(entry, Mapping):
-        raise UnreadableDescribe("The answer has a field that is none.")
+        raise UnreadableDescribe("The answer has an entry that is not a field.")
     name = _name(entry)
     return Field(
         name=name,
@@ -272,7 +272,7 @@ def _text(entry: Mapping[str, object], key: str) -> str | None:
 
 
 def _word(entry: Mapping[str, object], key: str) -> str:
-    """A word of Salesforce's; empty where there is none."""
+    """Return one of Salesforce's words; empty where the answer has none."""
     try:
         return check_name(_text(entry, key) or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the org has: its objects, what they look like, its limits. Every method may be called from any thread.
+"""The org's objects, their describes and its limits. Every method may be called from any thread.
 
 Retries here: none. A call's own retries are ``transport``'s.
 """
@@ -27,7 +27,7 @@ _NAMES_LENGTH = 4000
 
 
 class Caller(Protocol):
-    """Who carries requests to the org; ``transport.Transport`` is one."""
+    """Sends requests to the org, as ``transport.Transport`` does."""
 
     def call(self, request: ApiRequest) -> ApiResponse:
         """The answer, a success; raises ``SalesforceError`` or ``Stopped``."""
@@ -128,7 +128,7 @@ class Discovery:
         return Describes(self._describe_or_failure, names, self._describes_at_once, on_done)
 
     def limits(self) -> Limits:
-        """What is left of the org's daily allowances; raises ``SalesforceError``."""
+        """Return what is left of the org's daily allowances; raises ``SalesforceError``."""
         return self._ask(rest_api.limits(self._version), rest_api.parse_limits)
 
     def record_counts(self, names: Sequence[str]) -> dict[str, int]:
@@ -185,7 +185,7 @@ class Describes:
             future.add_done_callback(lambda _: on_done())
 
     def ready(self, name: str) -> bool:
-        """Whether :meth:`result` would not wait."""
+        """Return whether :meth:`result` would return at once."""
         return self._futures[name].done()
 
     def result(self, name: str) -> SObject | SalesforceError:

@@ -1,8 +1,8 @@
-"""What changed in an object since its schema was last registered, field by field. Pure.
+"""The changes in an object since its schema was last registered, field by field. Pure.
 
-A change is *breaking* where somebody who took the old schema at its word can now be wrong: a column is gone, has
-another type, holds longer texts, bigger or finer numbers or nulls, or moves without the row's cursor. A field more, a
-tighter limit or another field order surprises nobody.
+A change is *breaking* if a reader that relies on the old schema can fail: a column is gone, has another type, holds
+longer texts, bigger or finer numbers or nulls, or changes without the row's cursor. A new field, a tighter limit and
+another field order break nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from source_salesforce_bulk.salesforce.field_types import ARROW_TYPES, field_typ
 
 
 class ChangeKind(Enum):
-    """What happened to a field."""
+    """The ways in which a field can change."""
 
     ADDED = "added"
     REMOVED = "removed or hidden"
@@ -31,7 +31,7 @@ class ChangeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FieldSchema:
-    """What a schema promises of one field; ``type`` is Salesforce's word."""
+    """The facts that a schema states about one field; ``type`` is Salesforce's word."""
 
     name: str
     type: str
@@ -55,7 +55,7 @@ class ObjectSchema:
         return {one.name.lower(): one for one in self.fields}
 
     def same_as(self, other: ObjectSchema) -> bool:
-        """Whether both promise the same, in whatever order and letter case."""
+        """Return whether both state the same, in any order and case."""
         return not compare(self, other)
 
 
@@ -104,7 +104,7 @@ def compare(before: ObjectSchema, after: ObjectSchema) -> tuple[Change, ...]:
 
 
 def compare_catalog(configured: Mapping[str, object], sobject: SObject) -> tuple[Change, ...]:
-    """What has changed since a stream's JSON Schema was configured, as far as that tells: added and retyped fields.
+    """Return the changes since a stream's JSON Schema was configured, as far as it shows: added and retyped fields.
 
     A field of ``configured`` without a type says nothing about its type, a schema without properties nothing at all.
     A field that is missing there may be new, or may never have been selected. (One that the object no longer has is

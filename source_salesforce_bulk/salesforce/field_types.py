@@ -41,17 +41,17 @@ class FieldType:
 
     @property
     def bulk(self) -> bool:
-        """Whether a Bulk query may select a field of this type."""
+        """Return whether a Bulk query may select a field of this type."""
         return self.not_in_bulk is None
 
 
 def field_type(name: str) -> FieldType:
-    """The row of a describe type. A type nobody has met yet is text, so that it never ends a discovery."""
+    """Return the row of a describe type. An unknown type is text, so that it does not end a discovery."""
     return _TABLE.get(name.lower()) or _row(name, CellKind.STRING)
 
 
 def is_known(name: str) -> bool:
-    """Whether the table has a row for this type."""
+    """Return whether the table has a row for this type."""
     return name.lower() in _TABLE
 
 
@@ -83,7 +83,7 @@ ARROW_TYPES: Mapping[CellKind, str] = MappingProxyType(
         CellKind.TIME: "string",
     }
 )
-"""The name of the Arrow type of a column whose cells are of a kind; a name, so that nobody needs pyarrow to read it."""
+"""The name of the Arrow type of a column, by the kind of its cells. A name: this module does not need pyarrow."""
 
 # Bulk API 2.0 guide, "Considerations": no compound fields, no base64, no list types in a query's result.
 _BINARY = "Bulk queries cannot return binary content; the REST API's blob resource of the record has it"

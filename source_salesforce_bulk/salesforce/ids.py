@@ -20,17 +20,17 @@ EMPTY_KEY = "000000000000000AAA"
 
 
 def is_empty_key(record_id: str | None) -> bool:
-    """Whether an Id, of 15 or 18 characters, is the empty key, which tells no row from another."""
+    """Return whether an Id of 15 or 18 characters is the empty key, which identifies no row."""
     return record_id is not None and record_id[:_STEM] == EMPTY_KEY[:_STEM]
 
 
 def is_id(text: str) -> bool:
-    """Whether ``text`` has the form of an Id, of 15 or 18 characters."""
+    """Return whether ``text`` has the form of an Id, of 15 or 18 characters."""
     return _ID.fullmatch(text) is not None
 
 
 def id_15(record_id: str) -> str:
-    """The case-sensitive stem of an Id; raises ValueError where it is none."""
+    """Return the case-sensitive stem of an Id; raises ValueError for any other text."""
     if not is_id(record_id):
         raise ValueError("not a Salesforce Id")
     return record_id[:_STEM]

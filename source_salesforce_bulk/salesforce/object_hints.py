@@ -190,12 +190,12 @@ def why_left_out(listing: ObjectListing, *, asked_for: bool = False) -> str | No
 
 
 def filters_cursor(name: str) -> bool:
-    """Whether an object that has a date can, as far as is known, be filtered on it."""
+    """Return whether an object with a date can be filtered on it, as far as is known."""
     return name.lower() not in _REFUSES_CURSOR_FILTER
 
 
 def sees_only_new_rows(name: str) -> bool:
-    """Whether rows of the object are written once and never changed (``LoginHistory`` is a ``*History``, too)."""
+    """Return whether rows of the object are written once and never changed (``LoginHistory`` ends in History, too)."""
     return any(fnmatchcase(name.lower(), pattern) for pattern in _ONLY_NEW_ROWS)
 
 

@@ -39,7 +39,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class ObjectQuery:
-    """What is asked of one object, whatever the window.
+    """The query of one object, apart from its window.
 
     ``operation`` is ``query`` or ``queryAll``; ``where`` is the user's own filter; ``exclude_deleted`` leaves
     soft-deleted rows out of a ``queryAll``.
@@ -88,7 +88,7 @@ def build_probe(query: ObjectQuery, bounds: Bounds) -> str:
 
 
 def query_hash(soql: str, operation: str) -> str:
-    """What a job answers: two jobs with the same hash were asked the same."""
+    """Return the hash of a job's query: jobs with the same hash were asked the same."""
     return "sha256:" + hashlib.sha256(f"{operation}\n{soql}".encode()).hexdigest()
 
 
