@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from source_salesforce_bulk.export.destination import LocalDestination
 from source_salesforce_bulk.export.manifest import (
     abandoned_manifest,
     build_manifest,
@@ -88,3 +89,25 @@ def test_the_exit_code_follows_from_what_became_of_the_objects(consequences, cod
 )
 def test_a_status_says_what_to_do(consequence, status):
     assert ObjectOutcome("A", failure=failed(consequence)).status == status
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"[" * 100_000,
+        b"\xff",
+        b'{"objects": 5}',
+        b'{"objects": [5]}',
+        b'{"objects": [{"files": {}}]}',
+        b'{"objects": [{"files": [{}]}]}',
+        b'{"objects": [{"files": [{"path": 1}]}]}',
+    ],
+)
+def test_what_is_no_manifest_is_named_and_refused(tmp_path, text):
+    (tmp_path / "_manifests").mkdir()
+    (tmp_path / "_manifests" / "r1.json").write_bytes(text)
+    with pytest.raises(ExportFailed, match=r"r1\.json is not a manifest"):
+        LocalDestination(tmp_path).manifest("r1")

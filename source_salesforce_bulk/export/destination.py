@@ -15,10 +15,13 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
+from source_salesforce_bulk.export.manifest import is_manifest
+from source_salesforce_bulk.export.outcomes import ExportFailed
 from source_salesforce_bulk.registries.durable_files import create_file, naming, sync_file, sync_folder
+from source_salesforce_bulk.salesforce.failures import Consequence
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -118,7 +121,7 @@ class LocalDestination:
     def manifest(self, name: str) -> Mapping[str, Any] | None:
         """See :class:`Destination`."""
         text = self.read(f"{MANIFESTS}/{name}.json")
-        return None if text is None else _parsed(text)
+        return None if text is None else _parsed(text, str(self._manifest_path(name)))
 
     def _manifest_path(self, name: str) -> Path:
         return self._folder / MANIFESTS / f"{name}.json"
@@ -178,8 +181,9 @@ class S3Destination:
 
     def manifest(self, name: str) -> Mapping[str, Any] | None:
         """See :class:`Destination`."""
-        text = self._stored(self._manifest_key(name))
-        return None if text is None else _parsed(text)
+        key = self._manifest_key(name)
+        text = self._stored(key)
+        return None if text is None else _parsed(text, f"s3://{self._bucket}/{key}")
 
     def _stored(self, key: str) -> bytes | None:
         try:
@@ -214,8 +218,13 @@ def _manifest_text(manifest: Mapping[str, Any]) -> bytes:
     return json.dumps(manifest, indent=1).encode()
 
 
-def _parsed(text: bytes) -> Mapping[str, Any]:
-    parsed = json.loads(text)
-    if not isinstance(parsed, Mapping):
-        raise TypeError("a manifest is not a JSON object")
-    return parsed
+def _parsed(text: bytes, place: str) -> Mapping[str, Any]:
+    """The manifest at ``place``; raises ``ExportFailed`` for content that no export has written."""
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        parsed = None
+    if not is_manifest(parsed):
+        said = f"{place} is not a manifest that an export has written. Restore it, or remove it if it is not needed."
+        raise ExportFailed(Consequence.CONFIG, said)
+    return cast(Mapping[str, Any], parsed)

@@ -56,6 +56,20 @@ def abandoned_manifest(name: str) -> dict[str, Any]:
     return {"run_id": name, "status": "abandoned", "objects": []}
 
 
+def is_manifest(parsed: object) -> bool:
+    """Return whether the parts of a JSON value that later runs read are those of a manifest."""
+    entries = parsed.get("objects", []) if isinstance(parsed, Mapping) else None
+    return isinstance(entries, list) and all(
+        isinstance(entry, Mapping) and _are_files(entry.get("files", [])) for entry in entries
+    )
+
+
+def _are_files(files: object) -> bool:
+    return isinstance(files, list) and all(
+        isinstance(file, Mapping) and isinstance(file.get("path"), str) for file in files
+    )
+
+
 def files_named(manifest: Mapping[str, Any]) -> frozenset[str]:
     """The paths of all files that a manifest names."""
     return frozenset(path for entry in manifest.get("objects", ()) for path in named_files(entry))
