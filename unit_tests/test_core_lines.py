@@ -339,6 +339,14 @@ def test_a_page_that_was_rejected_stays_so():
         decoder.finish()
 
 
+def test_a_page_with_too_few_rows_gives_none_out():
+    decoder = decoder_of(b"Id,Name\n1,a\n", keep=100)
+    with pytest.raises(core.PageRejected):
+        decoder.finish(2)
+    with pytest.raises(RuntimeError, match="failed"):
+        blocks_of(decoder, TEXT, None)
+
+
 def test_a_page_larger_than_may_be_kept_is_read_again_with_its_proof():
     page = b"Id,Name\n" + b"1,a\n" * PIECE
     first = decoder_of(page, keep=PIECE)

@@ -184,6 +184,9 @@ impl Decoder {
     /// The state to return to; rows may be taken now.
     fn begin_taking<E>(&mut self, columns: usize) -> Result<State, Failure<E>> {
         let state = self.state;
+        if state == State::Done {
+            return Err(Failure::Misused("the page has failed"));
+        }
         if columns != self.columns {
             return Err(Failure::Misused("the format is of another number of columns"));
         }

@@ -146,6 +146,13 @@ CORE_MUTANTS: tuple[Mutant, ...] = (
         ("decoder::tests::no_row_is_given_out_before_the_page_is_proven",),
     ),
     Mutant(
+        "A page that was rejected gives no row out.",
+        "decoder.rs",
+        "let state = self.state;\n        if state == State::Done {",
+        "let state = self.state;\n        if self.columns == 0 {",
+        ("decoder::tests::a_page_that_failed_stays_so",),
+    ),
+    Mutant(
         "A page that is read again is compared with its proof.",
         "decoder.rs",
         "is_some_and(|earlier| !earlier.is_of_same_text(&proof))",
