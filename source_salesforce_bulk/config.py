@@ -114,10 +114,15 @@ def parse_config(raw: Mapping[str, Any], *, refuse_unknown_keys: bool = False) -
 
     Unknown keys are among its warnings unless they are to be refused.
     """
-    unknown = [_unknown(key) for key in unknown_keys(raw)]
+    keys = list(unknown_keys(raw))
+    # A misspelt key first: what is missing may be missing because of it.
+    for key in keys if refuse_unknown_keys else ():
+        if key.meant:
+            raise _unknown(key)
+    form = _filled_in(raw)
+    unknown = [_unknown(key) for key in keys]
     if unknown and refuse_unknown_keys:
         raise unknown[0]
-    form = _filled_in(raw)
     overrides = _overrides(form.object_overrides)
     hash_key = _hash_key(form.hash_key, overrides)
     lookback = parse_duration("lookback_window", form.lookback_window, may_be_zero=True)

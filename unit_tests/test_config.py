@@ -93,6 +93,11 @@ def test_an_unknown_key_is_named_before_what_is_missing_for_it():
         parse_config({"credential": REFRESH_TOKEN}, refuse_unknown_keys=True)
 
 
+def test_what_is_missing_is_named_before_a_key_that_resembles_none():
+    with pytest.raises(ConfigError, match=r"^credentials\.auth_type is missing"):
+        parse_config({"credentials": {"password": SECRET}}, refuse_unknown_keys=True)
+
+
 # Each as long as a configuration can hold it, and of the form that costs a careless pattern most.
 @pytest.mark.parametrize(
     ("keys", "key"),
