@@ -31,6 +31,7 @@ LOCKS = ("connector.txt", "export.txt", "dev.txt", "setup.txt", "pyairbyte.txt")
 SPARKS = {"pyspark", "py4j", "awsglue"}  # Glue has them, and nobody else needs them
 CORE = "salesforce_bulk_core"  # the native page core: a wheel of its own, used where it is installed
 DISTRIBUTIONS = {
+    "yaml": "pyyaml",
     "jwt": "pyjwt",
     "cryptography": "pyjwt",
     "urllib3": "requests",

@@ -1,0 +1,50 @@
+"""The queries of docs/tables.md, run as they stand on files of a real export: they give the rows that the org has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests.exporter import Exporter
+from integration_tests.simulated_org import OrgSettings, SimulatedOrg
+
+PAGE = (Path(__file__).parents[1] / "docs" / "tables.md").read_text(encoding="utf-8")
+SNIPPETS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def org() -> Iterator[SimulatedOrg]:
+    with SimulatedOrg(OrgSettings(polls_until_complete=1, frozen_at="2026-11-24T08:00:00Z")) as simulated:
+        yield simulated
+
+
+def test_the_snippets_keep_the_newest_row_of_each_id_and_drop_the_deleted(
+    org: SimulatedOrg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporter = Exporter(org, tmp_path / "out")
+    exporter.run(["Contact"])
+    org.control.advance_clock(3600)
+    ids = [row["Id"] for row in org.control.rows("Contact")]
+    org.control.update("Contact", {"LastName": "Changed"}, ids=ids[:7])
+    org.control.soft_delete("Contact", ids=ids[7:10])
+    org.control.advance_clock(60)
+    exporter.run(["Contact"])
+    (tmp_path / "out" / "export").symlink_to(exporter.destination)
+    (exporter.destination / "Contact" / "garbage.parquet").write_bytes(b"of a run that was killed")
+    alive = {row["Id"] for row in org.control.rows("Contact") if row.get("IsDeleted") not in (True, "true")}
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+
+    duckdb, pandas = SNIPPETS
+    exec(duckdb, names)
+    current = names["current"].fetchall()
+    exec(pandas, names)
+
+    assert len(current) == len({row[0] for row in current}) == len(alive)
+    frame = names["current"]
+    assert set(frame["Id"]) == alive
+    assert (frame[frame["Id"].isin(ids[:7])]["LastName"] == "Changed").all()
