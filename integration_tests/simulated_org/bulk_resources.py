@@ -8,7 +8,7 @@ from typing import Any
 from integration_tests.simulated_org.csv_text import DELIMITERS, LINE_ENDINGS, CsvForm
 from integration_tests.simulated_org.errors import API_ERRORS, NOT_FOUND, ApiError
 from integration_tests.simulated_org.faults import Target
-from integration_tests.simulated_org.job_runner import JobRunner
+from integration_tests.simulated_org.job_runner import JobRequest, JobRunner
 from integration_tests.simulated_org.jobs import COMPLETE, TERMINAL, QueryJob
 from integration_tests.simulated_org.org import Org
 from integration_tests.simulated_org.pages import Page, faulty_page, next_locator, sound_page
@@ -50,9 +50,7 @@ class BulkResources:
         delimiter = _one_of("columnDelimiter", wanted.get("columnDelimiter", "COMMA"), DELIMITERS)
         ending = _one_of("lineEnding", wanted.get("lineEnding", "LF"), LINE_ENDINGS)
         _one_of("contentType", wanted.get("contentType", "CSV"), {"CSV": ""})
-        job = await self._runner.create(
-            soql, operation, call.version, delimiter=delimiter, ending=ending, session=call.session
-        )
+        job = await self._runner.create(JobRequest(soql, operation, call.version, delimiter, ending, call.session))
         call.target = Target(call.kind, job.object, job.id, job.nth)
         return Answer.of_json(200, job.create_body())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from integration_tests.simulated_org.csv_text import DELIMITERS, LINE_ENDINGS, CsvForm
 from integration_tests.simulated_org.errors import JOB_FAILURES
@@ -23,6 +24,18 @@ from integration_tests.simulated_org.sessions import Session
 _WAIT_FOR_RENDERING = 5.0  # a poll that is due waits this long; then the job stays InProgress until it is done
 
 
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """A query job that a session asks for."""
+
+    soql: str
+    operation: str
+    version: str
+    delimiter: str
+    ending: str
+    session: Session | None
+
+
 class JobRunner:
     """Moves the jobs of one org on. Belongs to the server's event loop."""
 
@@ -30,17 +43,19 @@ class JobRunner:
         self._org = org
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def create(
-        self, soql: str, operation: str, version: str, *, delimiter: str, ending: str, session: Session | None
-    ) -> QueryJob:
+    async def create(self, request: JobRequest) -> QueryJob:
         """Make a job of a session, which sees what that login sees.
 
         :raises ApiError: the statement is refused.
         """
         org = self._org
-        login = org.login_of(session)
+        login = org.login_of(request.session)
         compiled = await asyncio.to_thread(  # a table may have to be filled first
-            org.compile, soql, all_rows=operation == "queryAll", alphabetical=float(version) < 50, login=login
+            org.compile,
+            request.soql,
+            all_rows=request.operation == "queryAll",
+            alphabetical=float(request.version) < 50,
+            login=login,
         )
         name = compiled.declared.name
         nth = 1 + sum(job.object == name and not job.foreign for job in org.jobs.values())
@@ -48,13 +63,13 @@ class JobRunner:
         plan = org.faults.strike(["job"], Target("createJob", name, identifier, nth))
         job = QueryJob(
             identifier,
-            operation,
-            soql,
+            request.operation,
+            request.soql,
             name,
-            version,
-            delimiter,
-            ending,
-            org.user_of(session),
+            request.version,
+            request.delimiter,
+            request.ending,
+            org.user_of(request.session),
             org.clock.now(),
             compiled,
             plan,

@@ -10,6 +10,7 @@ from typing import Any
 
 from integration_tests.simulated_org.fields import Field
 from integration_tests.simulated_org.soql import CompiledQuery
+from integration_tests.simulated_org.soql.resolve import Resolved
 
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z")
 # A number is carried as marked text, so that its digits reach the wire as they are stored.
@@ -56,30 +57,28 @@ def record(compiled: CompiledQuery, row: Sequence[str | None], version: str) -> 
         return {"attributes": {"type": "AggregateResult"}, **values}
     cells = iter(row)
     shown = [(column, next(cells)) for column in compiled.columns]
-    base = f"/services/data/v{version}/sobjects"
-    places = _places(compiled, cells, base)
+    places = _places(compiled, cells, f"/services/data/v{version}/sobjects")
     parts = [(part, next(cells)) for part in compiled.parts]
     for column, cell in shown:
-        parent, name = column.parent, column.field.name
-        place = places[parent]
-        if place is None:
-            continue
-        if column.field.kind == "compound":
-            place[name] = compound_value(
-                column.field,
-                {
-                    part.field.name: json_value(part.field, cell)
-                    for part, cell in parts
-                    if part.parent == parent and part.field.compound == name
-                },
-            )
-        elif column.field.kind == "base64":
-            place[name] = None if cell is None else f"{place['attributes']['url']}/{name}"
-        else:
-            place[name] = json_value(column.field, cell)
+        place = places[column.parent]
+        if place is not None:
+            place[column.field.name] = _shown(column, cell, place, parts)
     body = places[""]
     assert body is not None
     return body
+
+
+def _shown(column: Resolved, cell: str | None, place: dict[str, Any], parts: list[tuple[Resolved, str | None]]) -> Any:
+    """Return the JSON value of a selected field; `parts` are the cells that compounds consist of."""
+    field = column.field
+    if field.kind == "base64":
+        return None if cell is None else f"{place['attributes']['url']}/{field.name}"
+    if field.kind != "compound":
+        return json_value(field, cell)
+    own = [(one.field, value) for one, value in parts if one.parent == column.parent]
+    return compound_value(
+        field, {part.name: json_value(part, value) for part, value in own if part.compound == field.name}
+    )
 
 
 def _places(compiled: CompiledQuery, cells: Iterator[str | None], base: str) -> dict[str, dict[str, Any] | None]:
