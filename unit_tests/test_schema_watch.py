@@ -50,6 +50,15 @@ def test_a_change_is_told_everywhere_and_registered(registry, caplog):
     assert record.drift["fields"][0]["field"] == "New__c"
 
 
+def test_a_new_field_is_told_with_what_old_rows_have_and_how_to_fill_them(registry, caplog):
+    SchemaWatch(registry, "one", "warn").check("00D", sobject("Name"))
+    with caplog.at_level(logging.INFO, logger="salesforce_bulk.drift"):
+        SchemaWatch(registry, "two", "warn").check("00D", sobject("Name", "New__c"))
+    assert caplog.records[-1].getMessage() == (
+        "Account: rows that were read before have null in New__c; `export --full Account` reads them again"
+    )
+
+
 def test_fail_stops_the_object_until_the_change_is_accepted(registry):
     SchemaWatch(registry, "one", "warn").check("00D", sobject("Name", "Old__c"))
     strict = SchemaWatch(registry, "two", "fail")

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from source_salesforce_bulk.export.outcomes import ExportFailed
 from source_salesforce_bulk.registries.schemas import SchemaRefused, SchemaRegistry, UnreadableSchema
 from source_salesforce_bulk.salesforce.describe import SObject
-from source_salesforce_bulk.salesforce.drift import Change, compare, schema_of
+from source_salesforce_bulk.salesforce.drift import Change, ChangeKind, compare, schema_of
 from source_salesforce_bulk.salesforce.failures import Consequence
 
 if TYPE_CHECKING:
@@ -144,6 +144,11 @@ class SchemaWatch:
         self.drifted[alert.object] += len(alert.changes)
         facts = {"run_id": alert.run_id, "object": alert.object, "event": "schema_drift", "drift": alert.to_json()}
         LOGGER.warning("The %s", alert, extra=facts)
+        added = [change.field for change in alert.changes if change.kind is ChangeKind.ADDED]
+        if added:
+            some = ", ".join(added[:_CHANGES_IN_SENTENCE])
+            text = "%s: rows that were read before have null in %s; `export --full %s` reads them again"
+            LOGGER.info(text, alert.object, some, alert.object, extra={"run_id": alert.run_id, "object": alert.object})
         for tell in self._tell:
             tell(alert)
         if self._on_drift == "fail":
