@@ -476,6 +476,30 @@ MUTANTS: tuple[Mutant, ...] = (
         tests=("test_state.py::test_anything_else_is_refused",),
     ),
     Mutant(
+        rule="An unknown key is refused or warned of",
+        file="config_keys.py",
+        old='elif value is not None and not name.startswith("_"):',
+        new="elif False:",
+        tests=(
+            "test_config.py::test_an_unknown_key_is_a_warning_or_is_refused",
+            "test_source.py::test_check_refuses_an_unknown_key_before_it_asks_the_org",
+        ),
+    ),
+    Mutant(
+        rule="An override offers its object",
+        file="salesforce/discovery.py",
+        old="named = is_named(listing.name, [*include, *overridden])",
+        new="named = is_named(listing.name, include)",
+        tests=("test_catalog.py::test_an_override_of_an_object_offers_it",),
+    ),
+    Mutant(
+        rule="The verifier of the Authenticate button is in no address",
+        file="airbyte/spec.py",
+        old='_CODE_VERIFIER = f"{{{{ state_value | {_S256} }}}}"',
+        new='_CODE_VERIFIER = "{{ state_value }}"',
+        tests=("test_authenticate_button.py::test_the_verifier_answers_the_challenge_and_is_in_no_address",),
+    ),
+    Mutant(
         rule="Only an empty cell is null",
         file="pages/records.py",
         old="            if not cell:\n",
