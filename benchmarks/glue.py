@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.clients import Org, simulated_org
+from integration_tests.aws import simulated_aws
 from integration_tests.certify_glue import environment, java
 
 OBJECT = "Bench__c"
@@ -46,7 +47,7 @@ spark.range(0, slots, 1, slots).mapInArrow(lambda batches: batches, "id long").c
 options = ExportOptions(config, [name], f"file://{folder}/out", "parquet", f"file://{folder}/state",
                         f"file://{folder}/schemas", "warn", None, "bench", "none")
 began = time.monotonic()
-code = run_backfill(spark, options)
+code = run_backfill(spark, options, "bench/session")
 seconds = time.monotonic() - began
 with open(f"{folder}/out/_manifests/bench.json") as manifest:
     rows = json.load(manifest)["objects"][0]["rows"]
@@ -64,7 +65,10 @@ def main() -> int:
     java()
     python = environment("5.1")
     size = ("--bench-rows", str(options.rows), "--page-size", "50000")
-    with simulated_org(*size, "--set", f'frozen_at="{CLOCK}"') as org:
+    with simulated_org(*size, "--set", f'frozen_at="{CLOCK}"') as org, simulated_aws() as aws:
+        # Executors read the session from a secret.
+        aws.client("secretsmanager").create_secret(Name="bench/session")
+        os.environ |= aws.environment
         # Under a frozen clock every backfill asks the same query: the first lets the org render its pages.
         backfill(python, org, SLOTS[0], options.rows)
         job = org.control("jobs", object=OBJECT)[-1]
