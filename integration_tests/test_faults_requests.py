@@ -139,7 +139,7 @@ SESSIONS = {
 }
 
 REFUSALS = {
-    "malformed_query": refused("MALFORMED_QUERY", "config_error", "Salesforce cannot read the query"),
+    "malformed_query": refused("MALFORMED_QUERY", "config_error", "only with a filter on particular fields"),
     "filter_required": refused("MALFORMED_QUERY/filter", "config_error", "requires a filter by"),
     "reified_column": refused("MALFORMED_QUERY/reified", "config_error", "a filter on a reified column is required"),
     "invalid_field": refused("INVALID_FIELD", "config_error", "No such column 'Gone__c'"),
