@@ -32,9 +32,9 @@ def run_plan(exporter: Exporter, objects: list[str], *more: str) -> subprocess.C
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=os.environ)
 
 
-def plan(exporter: Exporter, objects: list[str], *more: str) -> dict[str, Any]:
+def plan(exporter: Exporter, objects: list[str], *more: str, code: int = 0) -> dict[str, Any]:
     done = run_plan(exporter, objects, "--json", *more)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
     return json.loads(done.stdout)
 
 
@@ -97,7 +97,7 @@ def test_an_object_that_cannot_be_read_is_listed_with_its_reason(org: SimulatedO
 
 
 def test_an_object_that_is_named_and_not_there_is_left_out_with_the_reason(org: SimulatedOrg, tmp_path: Path) -> None:
-    planned = plan(Exporter(org, tmp_path), ["Account", "Oportunity"])
+    planned = plan(Exporter(org, tmp_path), ["Account", "Oportunity"], code=3)
     (left_out,) = [entry for entry in planned["objects"] if not entry["readable"]]
     assert left_out["object"] == "Oportunity"
     assert "did you mean Opportunity?" in left_out["reason"]
@@ -114,7 +114,7 @@ def test_a_typing_error_in_the_configuration_is_refused(org: SimulatedOrg, tmp_p
 def test_the_org_itself_can_be_asked(org: SimulatedOrg, tmp_path: Path) -> None:
     refused = next(one["name"] for one in org.control.objects() if one["refused_by_bulk"])
 
-    planned = plan(Exporter(org, tmp_path), [refused, "Account"], "--confirm")
+    planned = plan(Exporter(org, tmp_path), [refused, "Account"], "--confirm", code=3)
 
     said = {entry["object"]: (entry["readable"], entry["reason"]) for entry in planned["objects"]}
     assert said["Account"] == (True, None)
