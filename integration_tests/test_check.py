@@ -178,14 +178,14 @@ def test_a_sandbox_user_at_the_production_host_is_sent_to_the_sandbox_host() -> 
         assert_refused(production, output, ("https://test.salesforce.com",), 1)
 
 
-def test_jwt_with_the_other_login_host_as_audience_is_a_wrong_login_host() -> None:
+def test_jwt_whose_every_audience_is_refused_has_a_wrong_login_host() -> None:
     with SimulatedOrg() as org:
         org.control.fault("oauth_error", error="audience", times=None)
         connector = Connector(org, credentials=org.credentials("jwt_bearer"))
 
         output = connector.check()
 
-        assert_refused(org, output, ("login_url is not the host", "https://test.salesforce.com", "My Domain"), 1)
+        assert_refused(org, output, ("login_url is not the host", "https://test.salesforce.com", "My Domain"), 3)
 
 
 def test_client_credentials_at_the_generic_host_need_my_domain() -> None:
