@@ -115,9 +115,6 @@ NIGHTS = {
     "field not for Bulk": of_account(
         "COMPOUND", "Bulk API 2.0 cannot return one of the selected fields", "compound fields"
     ),
-    "cursor not filterable": of_account(
-        "INVALID_FIELD/filter", "Salesforce does not let this object be filtered by its cursor", "another cursor_field"
-    ),
     "object hidden": of_account("INVALID_TYPE", "The object does not exist or is hidden", "Object Settings"),
     "object not for Bulk": of_account(
         "API_ERROR", "Bulk API 2.0 does not support querying this object", "exclude_objects"
