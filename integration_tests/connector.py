@@ -134,6 +134,15 @@ class Output:
         return [trace["error"] for trace in self.of_type("TRACE") if "error" in trace]
 
     @property
+    def causes(self) -> list[str]:
+        """What the error traces say, without those that refer to another stream's."""
+        return [
+            error["message"]
+            for error in self.errors
+            if "the run was stopped; the message about" not in error["message"]
+        ]
+
+    @property
     def logs(self) -> list[str]:
         """Every log line's text."""
         return [log["message"] for log in self.of_type("LOG")]

@@ -65,7 +65,7 @@ def test_limit(trial: Trial, jobs: int) -> None:
     """What Salesforce refuses for a limit stops the run, resumable, and says which limit and when to come back."""
     output, _ = try_fault(trial, jobs)
     if isinstance(trial.outcome, Fails) and trial.outcome.type == "transient_error":
-        assert all("24 hours" in error["message"] for error in output.errors)
+        assert all("24 hours" in cause for cause in output.causes)
 
 
 @pytest.mark.parametrize("jobs", [1, 4])
@@ -83,11 +83,11 @@ def test_a_run_that_starts_below_the_reserve_asks_twice_and_hands_its_states_bac
         assert sum(asked.values()) - asked["token"] <= 2, asked
         assert output.final_states() == incoming
         assert [error["failure_type"] for error in output.errors] == ["transient_error"] * 2
-        for error in output.errors:
-            assert limit in error["message"]
-            assert "of 1,000" in error["message"]
-            assert "daily_limit_reserve_percent" in error["message"]
-            assert "24 hours" in error["message"]
+        (cause,) = output.causes
+        assert limit in cause
+        assert "of 1,000" in cause
+        assert "daily_limit_reserve_percent" in cause
+        assert "24 hours" in cause
         assert not output.rows
         assert org.control.jobs() == []
 

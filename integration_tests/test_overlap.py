@@ -56,7 +56,7 @@ def test_no_more_jobs_are_created_than_the_reserve_leaves(org: SimulatedOrg, job
     assert [output.statuses[name][-1] for name in OBJECTS] == ["COMPLETE"] * 3 + ["INCOMPLETE"] * 3
     assert org.control.requests()["createJob"] == 3
     assert org.control.limits()["DailyBulkV2QueryJobs"]["Remaining"] == 1000
-    assert all("daily_limit_reserve_percent" in error["message"] for error in output.errors)
+    assert all("daily_limit_reserve_percent" in cause for cause in output.causes)
     assert {error["failure_type"] for error in output.errors} == {"transient_error"}
     again = connector.read(configure(streams, OBJECTS), output.final_states(), daily_limit_reserve_percent=0)
     assert not again.failed
