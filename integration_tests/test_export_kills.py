@@ -89,6 +89,10 @@ class BombedLease:
     def progress(self) -> Progress:
         return self._lease.progress
 
+    @property
+    def taken_from(self) -> str | None:
+        return self._lease.taken_from
+
     def commit(self, progress: Progress) -> None:
         self._bomb.step(lambda: self._lease.commit(progress))
 
