@@ -160,7 +160,7 @@ def test_a_size_that_failed_is_not_tried_again(jobs: int, mode: str, most: int) 
         assert not output.failed, output.errors
         assert_same_rows(output.rows[STRUCK], GroundTruth(org).records(STRUCK, fields=FIELDS[STRUCK]))
         failures = [job for job in org.control.jobs(STRUCK) if job["state"] == "Failed"]
-        assert 4 <= len(failures) <= most
+        assert 3 <= len(failures) <= most
 
 
 @trials(LOSSES)
