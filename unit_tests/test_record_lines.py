@@ -16,6 +16,7 @@ from source_salesforce_bulk.pages.encoded_page import EncodedPage, LineBlock
 from source_salesforce_bulk.pages.record_lines import LineEncoder
 from source_salesforce_bulk.pages.records import Column, RecordReader
 from source_salesforce_bulk.salesforce.field_types import CellKind
+from unit_tests.any_pages import AWKWARD
 
 NOW = 1_795_600_000_000
 COLUMNS = (
@@ -132,34 +133,6 @@ def test_what_cannot_be_read_is_counted_by_field():
     bad = [*SOUND[:2], "maybe", "x", *SOUND[4:]]
     shape = assert_as_the_cdk_writes_it(page_of(SOUND, bad, [*SOUND[:2], "", "y", *SOUND[4:]]))
     assert shape.unreadable == {"IsDeleted": 1, "Employees": 2}
-
-
-AWKWARD = [
-    'said "maybe"',
-    '"all of it"',
-    '"',
-    '""',
-    '","',
-    '"\n"',
-    "\n",
-    ",",
-    '",',
-    ',"',
-    ',"",',
-    "line\nfeed",
-    "carriage\r\nreturn",
-    "bare\rreturn",
-    "back\\slash",
-    '\\"',
-    "\\n",
-    "nul\x00",
-    "\x01\x1e\x1f\x7f",
-    "\u2028\u2029",
-    "東京 🎉",
-    '"\n"x","y',
-    'x","y"\n"z',
-    'data":{,',
-]
 
 
 @pytest.mark.parametrize("quoting", [csv.QUOTE_ALL, csv.QUOTE_MINIMAL], ids=["all", "minimal"])
