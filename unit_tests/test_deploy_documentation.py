@@ -20,6 +20,7 @@ from source_salesforce_bulk.signals import Stop
 from unit_tests.cloudformation import DEPLOY, read_template
 
 DOCS = DEPLOY.parent / "docs"
+SCHEDULES = ("nightly", "weekdays", "six-hourly", "hourly")
 PAGES = {name: (DOCS / f"{name}.md").read_text(encoding="utf-8") for name in ("export", "glue", "nat-allowlist")}
 FARGATE = read_template(DEPLOY / "fargate" / "template.yaml")
 GLUE = read_template(DEPLOY / "glue" / "template.yaml")
@@ -163,7 +164,7 @@ def test_the_first_export_is_started_as_the_schedule_starts_the_others(tmp_path:
     assert logs == ["logs", "tail", "LogGroup", "--follow"]
 
 
-def test_the_hours_without_success_that_the_page_tells_are_the_templates() -> None:
+def test_the_page_gives_the_templates_hours_without_success() -> None:
     hours = {name: row["WithoutSuccess"] for name, row in FARGATE["Mappings"]["Schedules"].items()}
-    told = f"{hours['nightly']} hours where it is nightly, {hours['weekdays']} on weekdays, {hours['six-hourly']} and "
-    assert f"{told}{hours['hourly']} otherwise" in " ".join(PAGES["export"].split())
+    named = [f"{hours[name]}{' hours' if name == 'nightly' else ''} for `{name}`" for name in SCHEDULES]
+    assert ", ".join(named) in " ".join(PAGES["export"].split())
