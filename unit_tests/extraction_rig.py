@@ -11,8 +11,7 @@ from typing import Any
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead
-from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.planner import begin
+from source_salesforce_bulk.extraction.plan import ObjectPlan, begin
 from source_salesforce_bulk.extraction.query_job import JobPolicy
 from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
 from source_salesforce_bulk.extraction.scheduler import SchedulerPolicy

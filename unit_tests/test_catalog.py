@@ -3,45 +3,15 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from source_salesforce_bulk.config import Config, parse_config
-from source_salesforce_bulk.extraction.catalog import (
-    discover_objects,
-    plan_object,
-    readable_object,
-    selected_fields,
-    survey_objects,
-)
-from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, StateError
-from source_salesforce_bulk.salesforce.describe import SObject, parse_describe
+from source_salesforce_bulk.extraction.catalog import discover_objects, readable_object, survey_objects
 from source_salesforce_bulk.salesforce.discovery import Discovery
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiResponse, Operation
-
-ORG = "00DA0000000001AAAA"
-CREDENTIALS = {"auth_type": "client_credentials", "client_id": "id", "client_secret": "secret"}
-FIELDS = (("Id", "id"), ("IsDeleted", "boolean"), ("Name", "string"), ("SystemModstamp", "datetime"))
-
-
-def config(**changes: Any) -> Config:
-    base = {"credentials": CREDENTIALS, "login_url": "https://acme.my.salesforce.com"}
-    return parse_config(base | changes)
-
-
-def describe(name: str, *fields: tuple[str, str]) -> dict[str, Any]:
-    described = [
-        {"name": field, "type": kind, "filterable": True, "nillable": kind == "string"}
-        for field, kind in fields or FIELDS
-    ]
-    return {"name": name, "label": name, "queryable": True, "fields": described}
-
-
-def sobject(*fields: tuple[str, str], name: str = "Account") -> SObject:
-    return parse_describe(describe(name, *fields))
+from unit_tests.catalog_rig import FIELDS, config, describe, described
 
 
 class FakeOrg:
@@ -228,7 +198,7 @@ def test_an_unknown_type_is_text_and_said_once(caplog):
 
 def test_an_override_chooses_the_cursor_the_key_and_the_filter_in_any_letter_case():
     override = {"object": "account", "cursor_field": "LastSeen__c", "primary_key": ["Name"], "where": "Name != null"}
-    account = sobject(("Name", "string"), ("LastSeen__c", "datetime"), ("SystemModstamp", "datetime"))
+    account = described(("Name", "string"), ("LastSeen__c", "datetime"), ("SystemModstamp", "datetime"))
     readable = readable_object(account, config(object_overrides=[override]))
     assert (readable.primary_key, readable.cursor_field, readable.where) == (("Name",), "LastSeen__c", "Name != null")
 
@@ -236,124 +206,7 @@ def test_an_override_chooses_the_cursor_the_key_and_the_filter_in_any_letter_cas
 def test_an_impossible_override_is_a_sentence_for_the_user():
     impossible = config(object_overrides=[{"object": "Account", "cursor_field": "Name"}])
     with pytest.raises(ValueError, match="Name"):
-        readable_object(sobject(), impossible)
+        readable_object(described(), impossible)
 
 
 # What a catalog selects
-
-
-@pytest.mark.parametrize("schema", [None, {}, {"properties": {}}, {"properties": None}, {"properties": []}])
-def test_a_schema_without_properties_selects_every_field(schema):
-    assert selected_fields(schema) is None
-
-
-def test_a_schema_selects_its_properties():
-    assert selected_fields({"properties": {"Id": {}, "Name": {}}}) == {"Id", "Name"}
-
-
-# Plans
-
-
-def plan(
-    wanted=None,
-    mode: Mode = Mode.INCREMENTAL,
-    blob: dict[str, Any] | None = None,
-    organization: str | None = ORG,
-    described: SObject | None = None,
-    **changes: Any,
-):
-    settings = config(**changes)
-    return plan_object(
-        readable_object(described or sobject(), settings), wanted, mode, blob or {}, settings, organization
-    )
-
-
-def scope(**changes: Any) -> str:
-    found = plan(**changes)[0].state.scope
-    assert found is not None
-    return found
-
-
-def test_key_and_cursor_are_read_whether_they_were_selected_or_not():
-    assert plan({"Name"})[0].query.fields == ("Id", "Name", "SystemModstamp")
-
-
-def test_the_plan_carries_what_the_configuration_says():
-    made, _ = plan(lookback_window="PT1H", api_version="v60.0", page_size=7, start_date="2024-01-01")
-    assert (made.lookback.total_seconds(), made.api_version, made.page_size) == (3600, "v60.0", 7)
-    assert made.start == datetime(2024, 1, 1, tzinfo=UTC)
-
-
-def test_a_start_date_means_nothing_without_a_cursor():
-    made, _ = plan(described=sobject(("Id", "id")), mode=Mode.FULL_REFRESH, start_date="2024-01-01")
-    assert made.start is None
-
-
-def test_a_vanished_field_is_dropped_with_a_warning(caplog):
-    made, _ = plan({"Name", "Old__c"})
-    assert "Old__c" not in made.query.fields
-    assert any("Old__c" in record.getMessage() and record.levelno == logging.WARNING for record in caplog.records)
-
-
-def test_leaving_deleted_rows_out_is_said_once(caplog):
-    caplog.set_level(logging.INFO)
-    made, _ = plan({"Name"})
-    assert made.query.exclude_deleted
-    assert len([1 for record in caplog.records if "IsDeleted" in record.getMessage()]) == 1
-
-
-def test_the_incoming_state_is_read_as_this_streams():
-    made, incoming = plan(blob={"SystemModstamp": "2026-11-23T02:00:00.000Z", "scope": scope()})
-    assert made.state.cursor == datetime(2026, 11, 23, 2, tzinfo=UTC)
-    assert incoming.warning is None
-
-
-def test_a_state_that_cannot_be_this_streams_is_refused():
-    with pytest.raises(StateError):
-        plan(blob={"LastModifiedDate": "2026-11-23T02:00:00.000Z"})
-
-
-def test_a_complete_full_refresh_stays_complete():
-    made, _ = plan(mode=Mode.FULL_REFRESH, blob=dict(COMPLETE_MARKER))
-    assert made.state.complete
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"organization": "00DB0000000001AAAA"},
-        {"include_deleted": False},
-        {"start_date": "2024-01-01"},
-        {"object_overrides": [{"object": "Account", "where": "Name != null"}]},
-        {"described": sobject(("Id", "id"), ("LastModifiedDate", "datetime"))},
-    ],
-    ids=["organization", "operation", "start_date", "where", "cursor"],
-)
-def test_a_state_of_another_scope_starts_over_with_a_warning(changes):
-    assert scope(**changes) != scope()
-    made, incoming = plan(blob={"SystemModstamp": "2026-11-23T02:00:00.000Z", "scope": scope()}, **changes)
-    assert made.state.cursor is None
-    assert incoming.warning
-
-
-@pytest.mark.parametrize("changes", [{"wanted": {"Name"}}, {"lookback_window": "PT1H"}, {"page_size": 7}])
-def test_what_does_not_change_which_rows_were_read_keeps_the_scope(changes):
-    assert scope(**changes) == scope()
-
-
-@pytest.mark.parametrize("was", ["systemmodstamp", "SYSTEMMODSTAMP"])
-def test_a_state_whose_cursor_differs_in_letter_case_is_gone_on_with(was):
-    readable = readable_object(sobject().spelled_as([was]), config())
-    plan, _ = plan_object(readable, None, Mode.INCREMENTAL, {}, config(), ORG)
-    blob = {was: "2026-11-20T00:00:00.000Z", "scope": plan.state.scope}
-    renamed = readable_object(sobject(), config())
-    plan, incoming = plan_object(renamed, None, Mode.INCREMENTAL, blob, config(), ORG)
-    assert incoming.warning is None
-    assert plan.state.cursor == datetime(2026, 11, 20, tzinfo=UTC)
-    assert plan.state.to_json("SystemModstamp")["scope"] == plan.state.scope != blob["scope"]
-
-
-def test_the_plan_knows_the_objects_key():
-    readable = readable_object(sobject(), config(object_overrides=[{"object": "Account", "primary_key": ["name"]}]))
-    plan, _ = plan_object(readable, None, Mode.INCREMENTAL, {}, config(), ORG)
-    assert plan.primary_key == ("Name",)

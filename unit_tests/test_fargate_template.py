@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from source_salesforce_bulk.export import export_command
 from source_salesforce_bulk.export.cli import commands
-from source_salesforce_bulk.export.metrics import NAMESPACE, RunReport, embedded
+from source_salesforce_bulk.export.metrics_sink import NAMESPACE, RunReport, embedded
 from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome
 from source_salesforce_bulk.export.schema_watch import EVENT_SOURCE, DriftAlert
 from source_salesforce_bulk.registries.dynamodb_state import _key

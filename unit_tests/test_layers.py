@@ -35,9 +35,9 @@ PURE: frozenset[str] = frozenset(
     """
     config config_keys config_values form
     export.run_attempts export.begin export.coverage export.manifest export.outcomes export.overview export.tables
-    export.report_page export.run_story export.verdict
-    extraction.cuts extraction.interleaving extraction.job_events extraction.plan extraction.planner
-    extraction.query_job extraction.quota extraction.selection extraction.stream_state extraction.usage
+    export.report_page export.run_story
+    extraction.cuts extraction.interleaving extraction.job_events extraction.plan
+    extraction.query_job extraction.quota extraction.stream_state
     extraction.windows
     pages.arrow_pages pages.cells pages.core pages.csv_blocks pages.csv_page pages.date_columns
     pages.encoded_page pages.json_cells pages.record_lines pages.records pages.walk

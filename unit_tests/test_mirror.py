@@ -37,7 +37,6 @@ TRIED_BY = {
     "spark/shared_session": "integration_tests/test_shared_session",
     "export/logs": "unit_tests/test_export_logs",
     "export/object_export": "integration_tests/test_export_kills",
-    "export/outcomes": "unit_tests/test_manifest",
     "pages/encoding_worker": "unit_tests/test_page_encoders",
     "salesforce/failure_kinds": "unit_tests/test_failures",
     "salesforce/asked": "unit_tests/test_failures",

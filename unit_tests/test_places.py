@@ -6,7 +6,7 @@ import pytest
 
 from source_salesforce_bulk.export import places
 from source_salesforce_bulk.export.destination import LocalDestination, S3Destination
-from source_salesforce_bulk.export.metrics import EmbeddedMetrics, MetricsFile, NoMetrics
+from source_salesforce_bulk.export.metrics_sink import EmbeddedMetrics, MetricsFile, NoMetrics
 from source_salesforce_bulk.export.places import UnknownPlace
 from source_salesforce_bulk.registries.dynamodb_state import DynamoDbStates
 from source_salesforce_bulk.registries.glue_schemas import GlueSchemas

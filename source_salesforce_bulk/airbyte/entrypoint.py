@@ -1,12 +1,14 @@
 """The connector's own entrypoint: signals, a stdout that takes nothing more, and exit codes round the CDK's.
 
-A signal only sets a flag. The run then ends at its next turn: states out, jobs that no state names aborted. What
-happens when no turn comes is ``signals``' matter (design section 3.10). A stdout whose reader is gone or whose disk is
-full ends the run the same way.
+A signal only sets a flag. The run then ends at its next turn: states out, jobs that no state names aborted. ``signals``
+ends a process whose next turn does not come. A stdout whose reader is gone or whose disk is full ends the run the same
+way. The files that a command names are read before anything else, so that a bad one is a sentence: the CDK would end
+with a stack trace and "something went wrong".
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -14,6 +16,7 @@ from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, NoReturn, TextIO, cast
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
@@ -23,7 +26,6 @@ from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
 from airbyte_cdk.utils.memory_monitor import MemoryMonitor
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_salesforce_bulk.airbyte.command_line import unreadable_file
 from source_salesforce_bulk.airbyte.errors import traced_config_error, traced_defect
 from source_salesforce_bulk.airbyte.record_batch import RecordBatch
 from source_salesforce_bulk.airbyte.source import SourceSalesforceBulk
@@ -88,7 +90,7 @@ class Entrypoint(AirbyteEntrypoint):
 
 
 def launch(args: Sequence[str], stop: Stop) -> NoReturn:
-    """Run one protocol command and end the process with the exit code of design section 1.3.
+    """Run one protocol command and end the process with the exit code of docs/contracts.md, "Exit codes".
 
     The process ends without waiting for its threads: one of them may hang on an answer for minutes.
     """
@@ -160,3 +162,36 @@ def _lost_for_good() -> Iterator[None]:
     except OSError as error:
         turn_away_stdout()
         raise OutputLost(error) from error
+
+
+# Each file and whether it is a JSON object; what a state has to be, the CDK says.
+_FILES = {"config": True, "catalog": True, "state": False}
+
+
+def unreadable_file(command: Namespace) -> str | None:
+    """What is wrong with a file on the command line and what to do, or None. Quotes nothing of what is in it."""
+    for option, is_object in _FILES.items():
+        name = getattr(command, option, None)
+        if name:
+            problem = _problem(Path(name), is_object)
+            if problem:
+                return f"The file {name} given as --{option} {problem}."
+    return None
+
+
+def _problem(path: Path, is_object: bool) -> str | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        return f"cannot be read: {error.strerror}. Check its name, and that this user may read it"
+    except json.JSONDecodeError as error:
+        return f"is not JSON: {error.msg} in line {error.lineno}, column {error.colno}. Correct it there"
+    except UnicodeDecodeError:
+        return "is not text in UTF-8. Save it as UTF-8"
+    except RecursionError:
+        return "is not JSON that can be read: it is nested too deeply"
+    except ValueError:
+        return "is not JSON that can be read: it holds a number of thousands of digits"
+    if is_object and not isinstance(content, dict):
+        return "is not a JSON object. It begins with { and ends with }"
+    return None

@@ -29,17 +29,11 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_salesforce_bulk.airbyte.errors import final_trace, traced, traced_as, traced_config_error, traced_defect
 from source_salesforce_bulk.airbyte.streams import TURN, BulkStream, Reading, StreamShape, state_message, stream_of
-from source_salesforce_bulk.extraction.catalog import (
-    ReadableObject,
-    begin_in_full,
-    plan_object,
-    readable_object,
-    selected_fields,
-)
+from source_salesforce_bulk.extraction.catalog import ReadableObject, readable_object
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
-from source_salesforce_bulk.extraction.planner import wants_count
+from source_salesforce_bulk.extraction.plan import begin_in_full, plan_object, selected_fields, wants_count
 from source_salesforce_bulk.extraction.run_loop import Participant, RunLoop
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, StateError, jobs_named
 from source_salesforce_bulk.salesforce.clock import Stopped

@@ -43,8 +43,7 @@ from source_salesforce_bulk.airbyte.record_batch import RecordBatch
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead
-from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.planner import Beginning, begin
+from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan, begin
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, ReadState
 from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.pages.json_cells import json_value

@@ -23,7 +23,7 @@ from source_salesforce_bulk.export.begin import Wish
 from source_salesforce_bulk.export.destination import Destination
 from source_salesforce_bulk.export.ledger import kept_at_destination, kept_in_folder
 from source_salesforce_bulk.export.logs import LogOptions
-from source_salesforce_bulk.export.metrics import RunReport, counts_of, publish
+from source_salesforce_bulk.export.metrics_sink import RunReport, counts_of, publish
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
 from source_salesforce_bulk.export.page_files import FORMATS, FileMaker, PageFiles
 from source_salesforce_bulk.export.progress import LiveBars, MinuteLines, summary

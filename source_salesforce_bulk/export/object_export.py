@@ -26,12 +26,12 @@ from source_salesforce_bulk.export.page_files import FileMaker
 from source_salesforce_bulk.export.run_attempts import Attempts
 from source_salesforce_bulk.export.schema_watch import SchemaWatch
 from source_salesforce_bulk.export.storage_failures import defect, storage_failure, unusable_state
-from source_salesforce_bulk.extraction.catalog import ReadableObject, begin_in_full, plan_object
+from source_salesforce_bulk.extraction.catalog import ReadableObject
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage, WindowRead
-from source_salesforce_bulk.extraction.planner import Beginning, begin
+from source_salesforce_bulk.extraction.plan import Beginning, begin, begin_in_full, plan_object
 from source_salesforce_bulk.extraction.query_job import Phase
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, StateError, jobs_named, sound_points
 from source_salesforce_bulk.extraction.windows import same_dates

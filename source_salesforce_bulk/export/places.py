@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from source_salesforce_bulk.export.aws_clients import aws_client
 from source_salesforce_bulk.export.destination import Destination, LocalDestination, S3Destination
-from source_salesforce_bulk.export.metrics import EmbeddedMetrics, MetricsFile, MetricsSink, NoMetrics
+from source_salesforce_bulk.export.metrics_sink import EmbeddedMetrics, MetricsFile, MetricsSink, NoMetrics
 from source_salesforce_bulk.registries.durable_files import check_replaceable
 from source_salesforce_bulk.registries.dynamodb_state import DynamoDbStates
 from source_salesforce_bulk.registries.glue_schemas import GlueSchemas

@@ -14,24 +14,28 @@ import orjson
 
 from source_salesforce_bulk.export import places
 from source_salesforce_bulk.export.forecast import (
+    Ending,
     ObjectForecast,
+    Use,
+    Verdict,
     calls,
     calls_without_polls,
     forecast_object,
     least_calls,
+    overall,
+    plan_code,
+    verdicts,
 )
 from source_salesforce_bulk.export.logs import LogOptions
-from source_salesforce_bulk.export.missed_objects import nothing_to_export
-from source_salesforce_bulk.export.outcomes import ExportFailed
+from source_salesforce_bulk.export.outcomes import ExportFailed, nothing_to_export
 from source_salesforce_bulk.export.sample import Sampler
 from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.export.storage_failures import unusable_state
 from source_salesforce_bulk.export.tables import number, table
-from source_salesforce_bulk.export.verdict import Ending, Use, Verdict, overall, plan_code, verdicts
 from source_salesforce_bulk.extraction.catalog import ReadableObject, survey_objects
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.org import Org
-from source_salesforce_bulk.extraction.selection import object_query, select_fields
+from source_salesforce_bulk.extraction.plan import object_query, select_fields
 from source_salesforce_bulk.extraction.stream_state import StateError
 from source_salesforce_bulk.extraction.windows import WHOLE
 from source_salesforce_bulk.pages.cells import Value

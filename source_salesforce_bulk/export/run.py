@@ -17,10 +17,16 @@ from typing import Protocol
 from source_salesforce_bulk.export.begin import Wish, all_objections, unknown_full
 from source_salesforce_bulk.export.destination import Destination, ManifestExists
 from source_salesforce_bulk.export.manifest import build_manifest
-from source_salesforce_bulk.export.missed_objects import missed_outcomes, misspelt, nothing_to_export
 from source_salesforce_bulk.export.object_export import Export, ObjectExport, PageDone
 from source_salesforce_bulk.export.opening import Opening
-from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome, exit_code
+from source_salesforce_bulk.export.outcomes import (
+    ExportFailed,
+    ObjectOutcome,
+    exit_code,
+    missed_outcomes,
+    misspelt,
+    nothing_to_export,
+)
 from source_salesforce_bulk.export.page_files import FileMaker
 from source_salesforce_bulk.export.run_attempts import Attempts, read_attempts
 from source_salesforce_bulk.export.schema_watch import SchemaWatch

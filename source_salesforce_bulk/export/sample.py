@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from source_salesforce_bulk.extraction.catalog import ReadableObject
 from source_salesforce_bulk.extraction.connection import Connection
+from source_salesforce_bulk.extraction.plan import object_query, select_fields
 from source_salesforce_bulk.extraction.query_job import JobPolicy, poll_interval
 from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
-from source_salesforce_bulk.extraction.selection import object_query, select_fields
 from source_salesforce_bulk.extraction.windows import WHOLE
 from source_salesforce_bulk.pages.cells import Value
 from source_salesforce_bulk.pages.fetch import PageAddress

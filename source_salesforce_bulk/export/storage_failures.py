@@ -1,11 +1,36 @@
-"""What goes wrong outside Salesforce: the disk, AWS, a state, ourselves. One sentence each and who has to act. Pure."""
+"""Failures outside Salesforce: the disk, AWS, a state, ourselves. One sentence each and who has to act. Pure.
+
+An exception of boto3, or of Arrow's S3, has one of three causes. AWS was asked and refused; it could not be reached,
+which passes; or nothing was ever sent, because this process does not know its region, its credentials, or names that
+AWS takes. Without a change the last kind fails for ever, however often a schedule runs it again.
+"""
 
 from __future__ import annotations
 
+import re
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 
-from source_salesforce_bulk.export.aws_failures import arrow_failure, aws_failure
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import (
+    BotoCoreError,
+    CapacityNotAvailableError,
+    ChecksumError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's name
+    CredentialRetrievalError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+    MetadataRetrievalError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    TokenRetrievalError,
+)
+
+from source_salesforce_bulk.export.aws_clients import asked_about
 from source_salesforce_bulk.export.outcomes import ExportFailed
 from source_salesforce_bulk.extraction.stream_state import StateError
 from source_salesforce_bulk.registries.state import UnreadableProgress
@@ -51,3 +76,97 @@ def _disk_failure(error: OSError, about: str) -> ExportFailed:
     else:
         text = f"{about}: {error.strerror or type(error).__name__}: {error.filename}. Check the path and its rights."
     return ExportFailed(MEANINGS[kind].consequence, text)
+
+
+_AGAIN = "Nothing is lost; run again later."
+_SET_UP = "Check the region (AWS_REGION), the profile (AWS_PROFILE) and the names on the command line."
+
+# Codes that name what somebody has to mend, and how. Every other one may pass.
+_LOOK_FOR = "Check its name, the account and the region."
+_PERMIT = "Give the role of this process the right to do that."
+_CREDENTIALS = "Check the AWS credentials of this process, and its clock."
+_REQUEST = "Check the name, the region, and how it was set up."
+_TO_MEND: Mapping[str, str] = {
+    "AccessDenied": _PERMIT,
+    "AccessDeniedException": _PERMIT,
+    "AllAccessDisabled": _PERMIT,
+    "AuthorizationHeaderMalformed": _REQUEST,
+    "EntityNotFoundException": _LOOK_FOR,
+    "ExpiredToken": _CREDENTIALS,
+    "ExpiredTokenException": _CREDENTIALS,
+    "InvalidAccessKeyId": _CREDENTIALS,
+    "InvalidClientTokenId": _CREDENTIALS,
+    "InvalidParameterException": _REQUEST,
+    "InvalidRequestException": _REQUEST,
+    "InvalidSignatureException": _CREDENTIALS,
+    "NoSuchBucket": _LOOK_FOR,
+    "PermanentRedirect": _REQUEST,
+    "ResourceNotFoundException": _LOOK_FOR,
+    "SignatureDoesNotMatch": _CREDENTIALS,
+    "UnrecognizedClientException": _CREDENTIALS,
+    "ValidationException": _REQUEST,
+}
+# What may happen on the way to AWS, or to where credentials are served. Of all else that boto3 raises nothing is sent.
+_ON_THE_WAY = (
+    HTTPClientError, ConnectionError, IncompleteReadError, ChecksumError, FlexibleChecksumError,
+    CapacityNotAvailableError, CredentialRetrievalError, MetadataRetrievalError, TokenRetrievalError,
+)  # fmt: skip
+_WRONG_TYPE = "Invalid type for parameter"
+# In sentences such as: When copying key 'x' in bucket 'b', AWS Error ACCESS_DENIED during CopyObject operation.
+_ARROW = re.compile(r"AWS Error (?P<code>[A-Z0-9_]+)")
+
+
+def aws_failure(error: BaseException, about: str) -> ExportFailed | None:
+    """What an exception of boto3 means for ``about``; None for any other, and where the fault can only be ours."""
+    cause = error.__cause__ or error.__context__ or error if isinstance(error, Boto3Error) else error
+    match cause:
+        case ClientError():
+            return _refused(cause, about)
+        case NoCredentialsError() | PartialCredentialsError():
+            text = f"{about}: no AWS credentials were found. Give the task a role, or set AWS_PROFILE."
+            return ExportFailed(Consequence.CONFIG, text)
+        case ParamValidationError() if _WRONG_TYPE in str(cause):
+            return None  # no user can send a wrong type, and its text holds the value
+        case BotoCoreError() if not isinstance(cause, _ON_THE_WAY):
+            text = f"{about}: AWS cannot be asked from here: {_sentence(str(cause))} {_SET_UP}"
+            return ExportFailed(Consequence.CONFIG, text)
+        case BotoCoreError() | Boto3Error():
+            text = f"{about}: AWS could not be reached: {_sentence(str(cause))} {_AGAIN}"
+            return ExportFailed(Consequence.TRANSIENT, text)
+        case _:
+            return None
+
+
+def arrow_failure(error: OSError, about: str) -> ExportFailed | None:
+    """What an error of Arrow's S3 means for ``about``; None for any other.
+
+    It has no errno and no code but in its text, where the code is that of AWS in another spelling.
+    """
+    text = str(error)
+    found = _ARROW.search(text)
+    if found is None:
+        return None
+    spelt = found["code"].replace("_", "").lower()
+    remedy = next((remedy for code, remedy in _TO_MEND.items() if _bare(code) == spelt), None)
+    consequence = Consequence.TRANSIENT if remedy is None else Consequence.CONFIG
+    return ExportFailed(consequence, f"{about}: {_sentence(text)} {remedy or _AGAIN}")
+
+
+def _bare(code: str) -> str:
+    return code.removesuffix("Exception").lower()
+
+
+def _refused(error: ClientError, about: str) -> ExportFailed:
+    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    thing = asked_about(error)
+    asked = f"{error.operation_name} on {thing}" if thing else error.operation_name
+    text = f"{about}: AWS refused {asked}: {_sentence(f'{code}: {message}' if message else code)}"
+    remedy = _TO_MEND.get(code)
+    consequence = Consequence.TRANSIENT if remedy is None else Consequence.CONFIG
+    return ExportFailed(consequence, f"{text} {remedy or _AGAIN}")
+
+
+def _sentence(text: str) -> str:
+    """In one line, with an end."""
+    line = " ".join(text.split())
+    return line if line.endswith((".", "!", "?")) else f"{line}."

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import partial
 from typing import Any, TypeGuard
 
 from source_salesforce_bulk.config import Config, ObjectOverride
-from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.planner import Beginning
-from source_salesforce_bulk.extraction.selection import object_query, select_fields
-from source_salesforce_bulk.extraction.stream_state import Mode, ReadState, read_state, scope_hash
-from source_salesforce_bulk.extraction.windows import plan_full_refresh
 from source_salesforce_bulk.pages.hashing import Hashing
 from source_salesforce_bulk.salesforce.describe import (
     Cursor,
@@ -175,111 +168,3 @@ def _described(discovery: Discovery, names: Sequence[str]) -> Mapping[str, SObje
 
 def _unanswered(result: SObject | SalesforceError) -> TypeGuard[SalesforceError]:
     return isinstance(result, SalesforceError) and result.failure.consequence is not Consequence.CONFIG
-
-
-def selected_fields(configured_schema: Mapping[str, Any] | None) -> Collection[str] | None:
-    """The fields a configured catalog selects; None where it selects every one (missing or empty ``properties``)."""
-    properties = (configured_schema or {}).get("properties")
-    return set(properties) if isinstance(properties, Mapping) and properties else None
-
-
-def plan_object(
-    readable: ReadableObject,
-    wanted: Collection[str] | None,
-    mode: Mode,
-    blob: Mapping[str, Any],
-    config: Config,
-    organization_id: str | None,
-    rows: int | None = None,
-) -> tuple[ObjectPlan, ReadState]:
-    """How one object is read from an incoming state; raises ``StateError`` where the state is not this stream's.
-
-    Raises ``SalesforceError`` where the object has none of the selected fields. ``rows`` is Salesforce's estimate of
-    the object's rows, where it was asked for.
-    """
-    sobject, cursor = readable.sobject, readable.cursor
-    always = {*readable.primary_key, *([cursor.field] if cursor else [])}
-    selection = select_fields(sobject, wanted, always)
-    if selection.vanished:
-        LOGGER.warning(
-            "%s: %s no longer in the object, or hidden from this user; left out of the query",
-            sobject.name,
-            ", ".join(selection.vanished),
-        )
-    query = object_query(
-        sobject, selection.columns, cursor, where=readable.where, include_deleted=config.include_deleted
-    )
-    if query.exclude_deleted:
-        LOGGER.info("%s: IsDeleted is not selected, so deleted rows are left out", sobject.name)
-    start = config.start_date if cursor else None
-    scope = partial(_scope, query.operation, readable, start, organization_id)
-    incoming = read_state(_spelled(blob, readable.cursor_field, scope), mode, readable.cursor_field, scope())
-    plan = ObjectPlan(
-        query=query,
-        columns=selection.columns,
-        mode=mode,
-        state=incoming.state,
-        start=start,
-        lookback=config.lookback_window,
-        api_version=config.api_version,
-        page_size=config.page_size,
-        primary_key=readable.primary_key,
-        hashing=readable.hashing,
-        rows=rows if readable.where is None else None,
-    )
-    return plan, incoming
-
-
-def begin_in_full(
-    readable: ReadableObject,
-    wanted: Collection[str] | None,
-    config: Config,
-    organization_id: str | None,
-    rows: int | None = None,
-) -> Beginning | None:
-    """How an object is read whose cursor Salesforce refuses in a WHERE: all of it, the cursor a field like any other.
-
-    None where the user has chosen that cursor, or wants no rows before a start_date: then it takes another choice.
-    """
-    name, cursor = readable.sobject.name, readable.cursor
-    override = config.override_for(name)
-    chosen = override is not None and override.cursor_field is not None
-    if cursor is None or chosen or config.start_date is not None:
-        return None
-    fields = {*wanted, cursor.field} if wanted is not None else None
-    plan, incoming = plan_object(
-        replace(readable, cursor=None), fields, Mode.FULL_REFRESH, {}, config, organization_id, rows
-    )
-    windows = plan_full_refresh(incoming.state, start=None)
-    warning = (
-        f"{name}: Salesforce does not let it be filtered by its cursor {cursor.field}, so every run reads it in full. "
-        "To read it incrementally, name another datetime field as cursor_field in object_overrides."
-    )
-    return Beginning(plan, windows, (warning,))
-
-
-def _scope(
-    operation: str,
-    readable: ReadableObject,
-    start: datetime | None,
-    organization_id: str | None,
-    cursor_field: str | None = None,
-) -> str:
-    return scope_hash(
-        organization_id=organization_id,
-        operation=operation,
-        where=readable.where,
-        cursor_field=cursor_field or readable.cursor_field,
-        start=start,
-    )
-
-
-def _spelled(blob: Mapping[str, Any], cursor_field: str | None, scope: Callable[..., str]) -> Mapping[str, Any]:
-    """The state with its cursor under the field's present spelling, where only the letter case has changed since."""
-    if cursor_field is None or cursor_field in blob:
-        return blob
-    was = next((key for key in blob if key.lower() == cursor_field.lower()), None)
-    if was is None:
-        return blob
-    renamed = {cursor_field if key == was else key: value for key, value in blob.items()}
-    return renamed | ({"scope": scope()} if blob.get("scope") == scope(cursor_field=was) else {})

@@ -28,7 +28,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from source_salesforce_bulk.extraction.org import Org
-from source_salesforce_bulk.extraction.plan import ObjectPlan
+from source_salesforce_bulk.extraction.plan import ROWS_IN_ONE_REFRESH, ROWS_PER_WINDOW, ObjectPlan
 from source_salesforce_bulk.extraction.stream_state import Mode
 from source_salesforce_bulk.extraction.windows import FIRST_STAMP, WHOLE, Halves, halve_by_date, halve_by_id
 from source_salesforce_bulk.salesforce.failures import Action, SalesforceError
@@ -36,12 +36,6 @@ from source_salesforce_bulk.salesforce.ids import id_15, id_range_width, is_id, 
 from source_salesforce_bulk.salesforce.soql import Bounds
 
 LOGGER = logging.getLogger("salesforce_bulk.extraction")
-
-ROWS_PER_WINDOW = 5_000_000
-"""Rows a window of dates is meant for: a job of some minutes, so that one which fails costs minutes, not a night."""
-
-ROWS_IN_ONE_REFRESH = 10_000_000
-"""Up to here a full refresh is one job, which Salesforce chunks by itself."""
 
 ROWS_PER_RANGE = 2_500_000
 """Rows a range of Ids is meant for: less than a window, because Salesforce reads it without its own chunks."""

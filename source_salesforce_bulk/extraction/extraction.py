@@ -24,8 +24,7 @@ from source_salesforce_bulk.extraction.job_ledger import JobLedger
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage, WindowRead
 from source_salesforce_bulk.extraction.org import Org
-from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.planner import Beginning
+from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan
 from source_salesforce_bulk.extraction.reader import PageBounds, PageReader
 from source_salesforce_bulk.extraction.scheduler import JobScheduler, SchedulerPolicy
 from source_salesforce_bulk.extraction.windows import PlannedWindow

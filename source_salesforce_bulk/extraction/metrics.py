@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
-from source_salesforce_bulk.extraction.usage import RecentUsage
+from source_salesforce_bulk.extraction.quota import RecentUsage
 from source_salesforce_bulk.salesforce.failures import Failure
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage, Operation
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from source_salesforce_bulk.extraction.cuts import Piece
-from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.planner import expected_rows, may_be_large, probe_pays
+from source_salesforce_bulk.extraction.plan import ObjectPlan, expected_rows, may_be_large, probe_pays
 from source_salesforce_bulk.extraction.query_job import Phase, QueryJob
 from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint
 from source_salesforce_bulk.extraction.windows import PlannedWindow, same_dates, span_of

@@ -1,11 +1,15 @@
-"""What of the org's daily allowances is left to this run (design 1.4, daily_limit_reserve_percent).
+"""The org's daily allowances: what is left to this run above ``daily_limit_reserve_percent``, and what is used. Pure.
 
 The limits are the whole org's, shared with every user and integration, over a rolling 24 hours.
+
+Each answer brings a count of the calls used (``Sforce-Limit-Info``), some bring none, and the counts lag: of two
+answers, the later may say less. One may be far off. So the count that is believed is not the last one, but the second
+largest of the recent ones: a late small one does not lower it, and a wild large one does not raise it by itself.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
 from source_salesforce_bulk.salesforce.rest_api import Limit, Limits
@@ -80,3 +84,24 @@ def _failure(kind: Kind, name: str, limit: Limit, reserve_percent: int) -> Failu
         "that daily_limit_reserve_percent keeps for others"
     )
     return Failure.of(kind, detail=detail)
+
+
+RECENT = 20
+"""Answers that count: with several calls at a time, as many seconds at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecentUsage:
+    """The counts of the last answers that had one, oldest first."""
+
+    answers: tuple[ApiUsage, ...] = ()
+
+    def seen(self, usage: ApiUsage | None) -> RecentUsage:
+        """With one more answer."""
+        return self if usage is None else replace(self, answers=(*self.answers, usage)[-RECENT:])
+
+    @property
+    def believed(self) -> ApiUsage | None:
+        """The count to go by; None before the first. Of one or two answers it is the larger."""
+        ordered = sorted(self.answers, key=lambda usage: usage.used, reverse=True)
+        return ordered[1 if len(ordered) > 2 else 0] if ordered else None

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from unit_tests.mutants import PACKAGE, ROOT, DoesNotApply, Mutant
+from unit_tests.mutants import PACKAGE, ROOT, DoesNotApply, Mutant, ids_of_tests, sources
 from unit_tests.mutants.entries import MUTANTS
 
 COPIED = (PACKAGE, "unit_tests", "integration_tests", "pyproject.toml")
@@ -81,7 +81,7 @@ class Tree:
     @contextmanager
     def broken(self, mutant: Mutant) -> Iterator[None]:
         """The tree with one rule broken."""
-        path = self._root / PACKAGE / mutant.file
+        path = self._root / PACKAGE / mutant.place(sources(self._root / PACKAGE, ".py"))
         sound = path.read_text(encoding="utf-8")
         path.write_text(mutant.broken(sound), encoding="utf-8")
         try:
@@ -90,12 +90,17 @@ class Tree:
             path.write_text(sound, encoding="utf-8")
 
 
+def _ids_of(mutant: Mutant) -> list[str]:
+    ids = ids_of_tests(ROOT)
+    return [test for name in mutant.tests for test in ids[name]]
+
+
 def judge(mutant: Mutant, trees: SimpleQueue[Tree]) -> Verdict:
     """Break one rule and see whether its tests notice: every one of them, for a test that does not guards nothing."""
     tree = trees.get()
     try:
         with tree.broken(mutant):
-            for test in mutant.test_ids:
+            for test in _ids_of(mutant):
                 code = tree.pytest([test])
                 if code not in (TESTS_FAILED, None):
                     word = "SURVIVED" if code == 0 else f"pytest ended with {code}"
@@ -108,19 +113,19 @@ def judge(mutant: Mutant, trees: SimpleQueue[Tree]) -> Verdict:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the mutants whose rule or file contains a word, all without one; 0 where every one was noticed."""
+    """Run the mutants whose rule or code contains a word, all without one; 0 where every one was noticed."""
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
-    parser.add_argument("word", nargs="?", default="", help="only mutants whose rule or file contains this")
+    parser.add_argument("word", nargs="?", default="", help="only mutants whose rule or code contains this")
     parser.add_argument("--jobs", type=int, default=2, help="mutants at a time (default: 2)")
     options = parser.parse_args(arguments)
-    chosen = [mutant for mutant in MUTANTS if options.word.lower() in f"{mutant.file} {mutant.rule}".lower()]
+    chosen = [mutant for mutant in MUTANTS if options.word.lower() in f"{mutant.rule} {mutant.old}".lower()]
     if not chosen:
-        print(f"no mutant's rule or file contains {options.word!r}")
+        print(f"no mutant's rule or code contains {options.word!r}")
         return 1
     with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
         trees: SimpleQueue[Tree] = SimpleQueue()
         first = Tree(Path(directory) / "0")
-        every_test = sorted({test for mutant in chosen for test in mutant.test_ids})
+        every_test = sorted({test for mutant in chosen for test in _ids_of(mutant)})
         if (code := first.pytest(every_test)) != 0:
             print(f"The tests do not pass on the sound tree (pytest ended with {code}); a mutant would prove nothing.")
             return 1
@@ -137,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def report(verdict: Verdict) -> Verdict:
     """Print a mutant's line of the table as soon as its fate is known."""
     mark = "ok" if verdict.killed else "NO"
-    print(f"{mark}  {verdict.mutant.file:<30} {verdict.mutant.rule}", flush=True)
+    print(f"{mark}  {verdict.mutant.rule}", flush=True)
     if not verdict.killed:
         print(f"    {verdict.word}", flush=True)
     return verdict

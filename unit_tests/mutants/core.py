@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from unit_tests.mutants import ROOT, DoesNotApply, Mutant
+from unit_tests.mutants import ROOT, DoesNotApply, Mutant, sources
 from unit_tests.mutants.core_entries import CORE_MUTANTS
 
 SOURCES = Path("core/src")
@@ -54,13 +54,14 @@ class Crate:
 
     def judge(self, mutant: Mutant) -> str:
         """Break one rule: ``noticed`` where each of its tests fails, else what happened."""
-        path = self._root / SOURCES / mutant.file
+        try:
+            path = self._root / SOURCES / mutant.place(sources(self._root / SOURCES, ".rs"))
+        except DoesNotApply as error:
+            return f"does not apply: {error}"
         sound = path.read_text(encoding="utf-8")
         try:
             path.write_text(mutant.broken(sound), encoding="utf-8")
             verdicts = {test: self.passes([test]) for test in mutant.tests}
-        except DoesNotApply as error:
-            return f"does not apply: {error}"
         finally:
             path.write_text(sound, encoding="utf-8")
         survived = [test for test, passed in verdicts.items() if passed]
@@ -69,22 +70,22 @@ class Crate:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the mutants whose rule or file contains a word, all without one; 0 where every one was noticed."""
+    """Run the mutants whose rule or code contains a word, all without one; 0 where every one was noticed."""
     parser = argparse.ArgumentParser(prog="make core-mutants", description=__doc__)
-    parser.add_argument("word", nargs="?", default="", help="only mutants whose rule or file contains this")
+    parser.add_argument("word", nargs="?", default="", help="only mutants whose rule or code contains this")
     word = parser.parse_args(arguments).word.lower()
-    chosen = [mutant for mutant in CORE_MUTANTS if word in f"{mutant.file} {mutant.rule}".lower()]
+    chosen = [mutant for mutant in CORE_MUTANTS if word in f"{mutant.rule} {mutant.old}".lower()]
     bad = 0
     with tempfile.TemporaryDirectory(prefix="core-mutants-") as directory:
         crate = Crate(Path(directory))
         tests = sorted({test for mutant in chosen for test in mutant.tests})
         if not tests or not crate.passes(tests):
-            print(f"The tests do not pass on the sound crate, or no mutant's rule or file contains {word!r}.")
+            print(f"The tests do not pass on the sound crate, or no mutant's rule or code contains {word!r}.")
             return 1
         for mutant in chosen:
             verdict = crate.judge(mutant)
             bad += verdict != "noticed"
-            print(f"{'ok' if verdict == 'noticed' else 'NO'}  {mutant.file:<14} {mutant.rule} ({verdict})", flush=True)
+            print(f"{'ok' if verdict == 'noticed' else 'NO'}  {mutant.rule} ({verdict})", flush=True)
     print(f"\n{len(chosen) - bad} of {len(chosen)} broken rules were noticed by the tests named for them.")
     return 1 if bad else 0
 

@@ -1,7 +1,13 @@
 from __future__ import annotations
 
-from source_salesforce_bulk.export.missed_objects import missed_outcomes, misspelt, nothing_to_export
-from source_salesforce_bulk.export.outcomes import ExitCode, exit_code, failure_code
+from source_salesforce_bulk.export.outcomes import (
+    ExitCode,
+    exit_code,
+    failure_code,
+    missed_outcomes,
+    misspelt,
+    nothing_to_export,
+)
 from source_salesforce_bulk.extraction.catalog import Survey
 from source_salesforce_bulk.salesforce.discovery import LeftOutObject
 

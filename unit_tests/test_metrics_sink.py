@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from source_salesforce_bulk.export.metrics import (
+from source_salesforce_bulk.export.metrics_sink import (
     UNITS,
     EmbeddedMetrics,
     MetricsFile,
