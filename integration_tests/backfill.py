@@ -22,8 +22,9 @@ from pyarrow import parquet
 from integration_tests.connector import ImpatientClock
 from integration_tests.exporter import Exporter
 from source_salesforce_bulk.export.destination import Destination
-from source_salesforce_bulk.export.page_files import FileMaker, columns_of
-from source_salesforce_bulk.pages.page_task import PageOutcome, PageTask, PageTaskRunner, spark_schema
+from source_salesforce_bulk.export.page_files import FileMaker
+from source_salesforce_bulk.pages.arrow_pages import arrow_schema
+from source_salesforce_bulk.pages.page_task import PageOutcome, PageTask, PageTaskRunner
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.spark.spark_pages import SparkFiles
 from source_salesforce_bulk.spark.staging import StagedDestination, Staging
@@ -65,21 +66,21 @@ class TaskWaves:
     def run(self, wave: Wave) -> WaveResult:
         """See ``waves.WaveRunner``."""
         self.waves.append(len(wave.tasks))
-        columns = tuple(columns_of(wave.tasks[0].address, wave.sobject))
+        columns = tuple(wave.layout.columns(wave.tasks[0].address))
         given = pickle.dumps((wave.session, columns, wave.tasks))
         with ThreadPoolExecutor(self.slots) as executors:
             numbered = [(self._begun + at, task) for at, task in enumerate(wave.tasks)]
             self._begun += len(numbered)
             done = list(executors.map(lambda one: self._task(given, *one), numbered))
-        folder = Path(url2pathname(urlsplit(self._staging.url(wave.sobject.name, wave.number)).path))
+        folder = Path(url2pathname(urlsplit(self._staging.url(wave.layout.name, wave.number)).path))
         folder.mkdir(parents=True)
         for number, (_, table) in enumerate(done):
             if table.num_rows:
                 path = folder / f"part-{number:05d}-{uuid.uuid4()}-c000.zstd.parquet"
-                parquet.write_table(table, path, compression="zstd", coerce_timestamps="ms")
+                parquet.write_table(table.cast(wave.layout.schema(columns)), path, compression="zstd")
         (folder / "_SUCCESS").touch()
         outcomes = {outcome.number: outcome for outcome, _ in done}
-        return WaveResult(outcomes, self._staging.files(wave.sobject.name, wave.number))
+        return WaveResult(outcomes, self._staging.files(wave.layout.name, wave.number))
 
     def _task(self, given: bytes, begun: int, task: PageTask) -> tuple[PageOutcome, pa.Table]:
         session, columns, tasks = pickle.loads(given)
@@ -100,10 +101,9 @@ class TaskWaves:
         runner: PageTaskRunner, columns: Sequence[Column], tasks: Sequence[PageTask], task: PageTask
     ) -> tuple[PageOutcome, pa.Table]:
         outcomes: list[PageOutcome] = []
-        schema = spark_schema(columns)
-        batches = [batch.cast(schema) for batch in runner.run(tasks[task.number], outcomes.append)]
+        batches = list(runner.run(tasks[task.number], outcomes.append))
         (outcome,) = outcomes
-        return pickle.loads(pickle.dumps(outcome)), pa.Table.from_batches(batches, schema)
+        return pickle.loads(pickle.dumps(outcome)), pa.Table.from_batches(batches, arrow_schema(columns))
 
 
 class Backfill(Exporter):

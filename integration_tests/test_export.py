@@ -107,9 +107,11 @@ def test_parquet_says_what_salesforce_calls_its_fields(still_org: SimulatedOrg, 
         "Id": "string",
         "Amount": "double",
         "CloseDate": "date32[day]",
-        "SystemModstamp": "timestamp[ms, tz=UTC]",
+        "SystemModstamp": "timestamp[us, tz=UTC]",
         "IsDeleted": "bool",
     }
+    ids = [int(field.metadata[b"PARQUET:field_id"]) for field in schema]
+    assert sorted(ids) == list(range(1, len(schema) + 1))
 
 
 @pytest.mark.parametrize("jobs", [1, 4])

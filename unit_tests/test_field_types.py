@@ -39,7 +39,7 @@ TABLE = [
     ("currency", CellKind.NUMBER, NUMBER, "float64", None),
     ("percent", CellKind.NUMBER, NUMBER, "float64", None),
     ("date", CellKind.DATE, DATE, "date32", None),
-    ("datetime", CellKind.DATETIME, DATETIME, "timestamp[ms, tz=UTC]", None),
+    ("datetime", CellKind.DATETIME, DATETIME, "timestamp[us, tz=UTC]", None),
     ("time", CellKind.TIME, TEXT, "string", None),
     ("base64", CellKind.STRING, TEXT, "string", "binary"),
     ("byte", CellKind.STRING, TEXT, "string", "binary"),

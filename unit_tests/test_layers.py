@@ -34,11 +34,12 @@ FLOORS: tuple[frozenset[str], ...] = (
 PURE: frozenset[str] = frozenset(
     """
     config config_keys config_values form
-    export.run_attempts export.begin export.coverage export.manifest export.outcomes export.overview export.tables
-    export.report_page export.run_story
+    export.run_attempts export.begin export.coverage export.layout export.manifest export.outcomes export.overview
+    export.tables export.report_page export.run_story
     extraction.cuts extraction.interleaving extraction.job_events extraction.plan
     extraction.query_job extraction.quota extraction.stream_state
     extraction.windows
+    registries.field_ids
     pages.arrow_pages pages.cells pages.core pages.csv_blocks pages.csv_page pages.date_columns
     pages.encoded_page pages.json_cells pages.record_lines pages.records pages.walk
     salesforce salesforce.asked salesforce.failure_evidence salesforce.login_failures salesforce.programs

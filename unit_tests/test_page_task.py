@@ -16,7 +16,6 @@ from source_salesforce_bulk.pages.page_task import (
     PageTask,
     PageTaskRunner,
     SessionEnded,
-    spark_schema,
 )
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
@@ -111,11 +110,6 @@ def test_tasks_and_outcomes_travel_between_machines():
     outcome = PageOutcome(1, cost=PageCost(2, 1, 70, ApiUsage(18, 5000)), failure=Failure.of(Kind.JOB_GONE))
     assert pickle.loads(pickle.dumps(TASK)) == TASK
     assert pickle.loads(pickle.dumps(outcome)) == outcome
-
-
-def test_spark_gets_instants_in_microseconds():
-    columns = (Column("SystemModstamp", CellKind.DATETIME), Column("Day", CellKind.DATE))
-    assert spark_schema(columns).types == [pa.timestamp("us", "UTC"), pa.date32()]
 
 
 def test_an_executor_needs_neither_the_cdk_nor_pydantic_nor_boto3():

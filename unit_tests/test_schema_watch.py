@@ -26,8 +26,8 @@ def registry(tmp_path):
 def test_a_first_schema_is_registered_without_a_word(registry):
     alerts: list[DriftAlert] = []
     watch = SchemaWatch(registry, "run", "fail", [alerts.append])
-    assert watch.check("00D", sobject("Name")) == 1
-    assert watch.check("00D", sobject("Name")) == 1
+    assert watch.check("00D", sobject("Name")).version == 1
+    assert watch.check("00D", sobject("Name")).version == 1
     assert alerts == []
     assert not watch.drifted
 
@@ -38,7 +38,7 @@ def test_a_change_is_told_everywhere_and_registered(registry, caplog):
     watch = SchemaWatch(registry, "two", "warn", [alerts.append])
 
     with caplog.at_level(logging.WARNING, logger="salesforce_bulk.drift"):
-        assert watch.check("00D", sobject("Name", "New__c")) == 2
+        assert watch.check("00D", sobject("Name", "New__c")).version == 2
 
     (alert,) = alerts
     assert [change.kind for change in alert.changes] == [ChangeKind.ADDED]
@@ -67,7 +67,7 @@ def test_fail_stops_the_object_until_the_change_is_accepted(registry):
             strict.check("00D", sobject("Name"))
         assert caught.value.consequence is Consequence.CONFIG
     SchemaWatch(registry, "three", "warn").check("00D", sobject("Name"))
-    assert strict.check("00D", sobject("Name")) == 2
+    assert strict.check("00D", sobject("Name")).version == 2
 
 
 def test_a_registry_that_refuses_is_the_objects_failure(registry):

@@ -94,7 +94,7 @@ def test_objects_do_not_share_a_wave():
     runner = FakeRunner()
     read_together([address("Account", "a"), address("Contact", "b"), address("Account", "c")], runner)
     for wave in runner.waves:
-        assert {task.address.object_name for task in wave.tasks} == {wave.sobject}
+        assert {task.address.object_name for task in wave.tasks} == {wave.layout}
 
 
 def test_what_a_wave_raises_is_raised_for_each_of_its_pages_and_the_next_wave_runs():

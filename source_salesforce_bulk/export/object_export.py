@@ -18,6 +18,7 @@ from datetime import datetime
 
 from source_salesforce_bulk.config import Config
 from source_salesforce_bulk.export.coverage import Coverage
+from source_salesforce_bulk.export.layout import Layout
 from source_salesforce_bulk.export.manifest import highest_window, page_path
 from source_salesforce_bulk.export.opening import Opening
 from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome
@@ -36,6 +37,7 @@ from source_salesforce_bulk.extraction.query_job import Phase
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, StateError, jobs_named, sound_points
 from source_salesforce_bulk.extraction.windows import same_dates
 from source_salesforce_bulk.pages.walk import End
+from source_salesforce_bulk.registries.field_ids import ids_by_name
 from source_salesforce_bulk.registries.state import (
     DataFile,
     Lease,
@@ -204,15 +206,14 @@ class ObjectExport:
         progress, given_up = export.opening.open(self.name, self.readable.cursor_field, lease)
         self._folder = f"{export.run_id}.{lease.taken_from}" if lease.taken_from else export.run_id
         self._nameable = True
-        self.outcome.schema_version = export.schemas.check(
-            organization_key(export.organization_id), self.readable.sobject
-        )
+        registered = export.schemas.check(organization_key(export.organization_id), self.readable.sobject)
+        self.outcome.schema_version = registered.version
         self.outcome.state_before = self.outcome.state_after = progress.state
         beginning = self._plan(progress, given_up)
         if beginning is None:
             self._done = True
             return
-        export.page_files.expect(self.readable.sobject)
+        export.page_files.expect(Layout(self.readable.sobject, ids_by_name(registered.schema)))
         try:
             yield from self._exported(beginning)
         except SalesforceError as error:
@@ -305,7 +306,7 @@ class ObjectExport:
         export, page = self._export, ready.page
         made = export.page_files.take(page)
         self._count(made.unreadable, self.metrics.unreadable, "a cell cannot be read as its type and is null")
-        self._count(made.inexact, self.metrics.inexact, "a value has more digits than float64 or a millisecond holds")
+        self._count(made.inexact, self.metrics.inexact, "a value has more digits than float64 holds")
         if not page.rows:
             return None
         if self._lease is not None:

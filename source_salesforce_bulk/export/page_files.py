@@ -14,15 +14,14 @@ import orjson
 import pyarrow as pa
 from pyarrow import parquet
 
+from source_salesforce_bulk.export.layout import Layout
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
-from source_salesforce_bulk.pages.arrow_pages import ArrowPageReader, ArrowRows, arrow_schema
-from source_salesforce_bulk.pages.fetch import Page, PageAddress
+from source_salesforce_bulk.pages.arrow_pages import ArrowPageReader, ArrowRows
+from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.pages.json_cells import json_value
-from source_salesforce_bulk.pages.records import Column, RecordReader
+from source_salesforce_bulk.pages.records import RecordReader
 from source_salesforce_bulk.registries.durable_files import naming
-from source_salesforce_bulk.salesforce.describe import SObject
-from source_salesforce_bulk.salesforce.field_types import field_type
 
 ROW_GROUP = 131_072
 """Rows in a Parquet row group, at most: large enough to compress well, small enough to be held in memory."""
@@ -50,20 +49,20 @@ class Format(Protocol):
         """Behind the dot of a file's name."""
         ...
 
-    def write(self, page: Page, sobject: SObject, path: Path) -> PageFile:
+    def write(self, page: Page, layout: Layout, path: Path) -> PageFile:
         """The page's rows as a file at ``path``."""
         ...
 
 
 class Parquet:
-    """Parquet, zstd. Salesforce's label and type of every field stand in its metadata."""
+    """Parquet, zstd. The id of every column, and its field's label and type, stand in its metadata."""
 
     extension = "parquet"
 
-    def write(self, page: Page, sobject: SObject, path: Path) -> PageFile:
+    def write(self, page: Page, layout: Layout, path: Path) -> PageFile:
         """See :class:`Format`."""
-        columns = columns_of(page.address, sobject)
-        schema = arrow_schema(columns, _metadata(sobject)).with_metadata({"salesforce.object": sobject.name})
+        columns = layout.columns(page.address)
+        schema = layout.schema(columns)
         reader = ArrowPageReader(columns, schema)
         unreadable: Counter[str] = Counter()
         inexact: Counter[str] = Counter()
@@ -82,11 +81,11 @@ class JsonLines:
 
     extension = "jsonl"
 
-    def write(self, page: Page, sobject: SObject, path: Path) -> PageFile:
+    def write(self, page: Page, layout: Layout, path: Path) -> PageFile:
         """See :class:`Format`."""
         unreadable: Counter[str] = Counter()
         with path.open("wb") as file:
-            for record in RecordReader(columns_of(page.address, sobject)).records(page.read_rows()):
+            for record in RecordReader(layout.columns(page.address)).records(page.read_rows()):
                 unreadable.update(record.unreadable)
                 file.write(orjson.dumps({name: json_value(value) for name, value in record.data.items()}))
                 file.write(b"\n")
@@ -105,7 +104,7 @@ class FileMaker(Protocol):
         """Behind the dot of a file's name."""
         ...
 
-    def expect(self, sobject: SObject) -> None:
+    def expect(self, layout: Layout) -> None:
         """Pages of this object will come."""
         ...
 
@@ -143,17 +142,17 @@ class PageFiles:
         self._format = kind
         self._lock = threading.Lock()
         self._turn = threading.Semaphore(PAGES_AT_ONCE)
-        self._objects: dict[str, SObject] = {}
+        self._objects: dict[str, Layout] = {}
 
     @property
     def extension(self) -> str:
         """Behind the dot of a file's name."""
         return self._format.extension
 
-    def expect(self, sobject: SObject) -> None:
+    def expect(self, layout: Layout) -> None:
         """Pages of this object will come."""
         with self._lock:
-            self._objects[sobject.name] = sobject
+            self._objects[layout.name] = layout
 
     def extraction(self, connection: Connection) -> Extraction:
         """See :class:`FileMaker`."""
@@ -179,18 +178,8 @@ class PageFiles:
 
     def _made_of(self, page: Page) -> PageFile:
         with self._lock:
-            sobject = self._objects[page.address.object_name]
-        return self._format.write(page, sobject, page.derived)
-
-
-def columns_of(address: PageAddress, sobject: SObject) -> list[Column]:
-    """A page's columns. Only fields that describe shows are ever selected."""
-    kinds = {described.name: field_type(described.type).kind for described in sobject.fields}
-    return [Column(name, kinds[name]) for name in address.columns]
-
-
-def _metadata(sobject: SObject) -> Mapping[str, Mapping[str, str]]:
-    return {one.name: {"salesforce.label": one.label, "salesforce.type": one.type} for one in sobject.fields}
+            layout = self._objects[page.address.object_name]
+        return self._format.write(page, layout, page.derived)
 
 
 def _groups(parts: Iterator[ArrowRows]) -> Iterator[list[ArrowRows]]:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from source_salesforce_bulk.export.outcomes import ExportFailed
-from source_salesforce_bulk.registries.schemas import SchemaRefused, SchemaRegistry, UnreadableSchema
+from source_salesforce_bulk.registries.field_ids import numbered
+from source_salesforce_bulk.registries.schemas import Registered, SchemaRefused, SchemaRegistry, UnreadableSchema
 from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.drift import Change, ChangeKind, compare, schema_of
 from source_salesforce_bulk.salesforce.failures import Consequence
@@ -118,8 +119,8 @@ class SchemaWatch:
         self._tell = tell
         self.drifted: Counter[str] = Counter()
 
-    def check(self, organization_id: str, sobject: SObject) -> int:
-        """The version of the object's schema, registered now where it is new or has changed.
+    def check(self, organization_id: str, sobject: SObject) -> Registered:
+        """The version of the object's schema, with its columns' ids; registered now where it is new or has changed.
 
         Raises ``ExportFailed`` where a change is to stop the object. The changed schema is then not registered, so that
         the object stays stopped until somebody runs it with ``--on-drift warn``.
@@ -127,12 +128,13 @@ class SchemaWatch:
         schema = schema_of(sobject)
         try:
             latest = self._registry.latest(organization_id, sobject.name)
+            schema = numbered(schema, latest.schema if latest is not None else None)
             if latest is not None and latest.schema.same_as(schema):
-                return latest.version
+                return Registered(latest.version, schema)
             if latest is not None:
                 changes = compare(latest.schema, schema)
                 self._alert(DriftAlert(self._run_id, organization_id, sobject.name, latest.version, changes))
-            return self._registry.register(organization_id, schema, latest).version
+            return self._registry.register(organization_id, schema, latest)
         except UnreadableSchema as error:
             text = f"{sobject.name}: {error} Remove it, or name another registry."
             raise ExportFailed(Consequence.CONFIG, text) from error

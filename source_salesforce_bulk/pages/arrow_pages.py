@@ -6,8 +6,7 @@
 
 The cast is only trusted where it cannot differ from ``cells.READERS``; the rules live there, this module is its speed.
 Two values have no place in Arrow's types: an integer beyond 64 bits, and a number beyond float64's range, are
-unreadable here (null, and counted). A number that float64 rounds is kept and counted as inexact, as is an instant finer
-than a millisecond.
+unreadable here (null, and counted). A number that float64 rounds is kept and counted as inexact.
 
 Runs on Spark executors too: it needs pyarrow (17 or later) and the standard library, nothing else.
 """
@@ -39,13 +38,14 @@ from source_salesforce_bulk.salesforce.soql import parse_instant
 OpenPage = Callable[[], AbstractContextManager[BinaryIO]]
 """Opens a page's decompressed bytes from their beginning; may be called again."""
 
+_INSTANTS = pa.timestamp("us", "UTC")
 _TYPES: Mapping[str, Any] = {
     "string": pa.string(),
     "bool": pa.bool_(),
     "int64": pa.int64(),
     "float64": pa.float64(),
     "date32": pa.date32(),
-    "timestamp[ms, tz=UTC]": pa.timestamp("ms", "UTC"),
+    "timestamp[us, tz=UTC]": _INSTANTS,
 }
 _BLOCK = 1 << 22  # bytes parsed at once; a row may be as long
 _ROWS_AT_ONCE = 10_000  # on the path that goes row by row
@@ -55,8 +55,8 @@ _CR, _CR_STAND_IN = (
 )  # no byte of UTF-8 is 0xFF, so it can stand for a CR while pyarrow looks for line ends
 _EXACT_DIGITS = 15  # see cells.number
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-_YEAR_ONE = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
+_MICROSECOND = timedelta(microseconds=1)
+_YEAR_ONE = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +242,7 @@ def _instants(cells: Any) -> _Typed | None:
     usual = pc.and_(pc.equal(pc.binary_length(cells), 24), pc.ends_with(cells, "Z"))
     if not _all(usual) or _any(pc.match_substring(cells, " ")):
         return None
-    instants = cells.cast(pa.timestamp("ms", "UTC"))
+    instants = cells.cast(_INSTANTS)
     return None if _any(pc.less(instants.cast(pa.int64()), _YEAR_ONE)) else _Typed(instants)
 
 
@@ -289,9 +289,8 @@ def _fit_date(value: Value) -> tuple[object, bool]:
 
 
 def _fit_instant(value: Value) -> tuple[object, bool]:
-    """Milliseconds since 1970, from a text that was read as an instant before."""
-    milliseconds, rest = divmod(parse_instant(str(value)) - _EPOCH, _MILLISECOND)
-    return milliseconds, not rest
+    """Microseconds since 1970, from a text that was read as an instant before: it has no finer digits."""
+    return (parse_instant(str(value)) - _EPOCH) // _MICROSECOND, True
 
 
 _FITS: Mapping[CellKind, Callable[[Value], tuple[object, bool]]] = {

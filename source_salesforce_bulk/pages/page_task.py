@@ -12,14 +12,12 @@ import random
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import pyarrow as pa
-
-from source_salesforce_bulk.pages.arrow_pages import ArrowPageReader, arrow_schema
+from source_salesforce_bulk.pages.arrow_pages import ArrowPageReader
 from source_salesforce_bulk.pages.fetch import Page, PageAddress, PageFetcher
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.attempts import Caller
@@ -133,8 +131,7 @@ class Given(Protocol):
 class PartitionReader:
     """The function of a Spark ``mapInArrow`` whose input are task numbers, one in each partition.
 
-    It yields the rows of the task's page, and tells ``report`` (a Spark accumulator's ``add``) what became of it. Spark
-    holds instants in microseconds, and knows no other unit.
+    It yields the rows of the task's page, and tells ``report`` (a Spark accumulator's ``add``) what became of it.
     """
 
     def __init__(self, given: Given, report: Callable[[Mapping[int, PageOutcome]], None]) -> None:
@@ -145,18 +142,9 @@ class PartitionReader:
         """See the class."""
         source, columns, tasks = self._given.value
         runner = PageTaskRunner(source.session(), columns)
-        schema = spark_schema(columns)
         for batch in numbers:
             for number in batch.column(0).to_pylist():
-                for rows in runner.run(tasks[number], lambda outcome: self._report({outcome.number: outcome})):
-                    yield rows.cast(schema)
-
-
-def spark_schema(columns: Sequence[Column]) -> Any:
-    """The Arrow schema of ``columns`` as Spark takes it."""
-    milliseconds, microseconds = pa.timestamp("ms", "UTC"), pa.timestamp("us", "UTC")
-    fields = [field.with_type(microseconds) if field.type == milliseconds else field for field in arrow_schema(columns)]
-    return pa.schema(fields)
+                yield from runner.run(tasks[number], lambda outcome: self._report({outcome.number: outcome}))
 
 
 class PageTaskRunner:

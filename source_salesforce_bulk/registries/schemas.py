@@ -1,7 +1,8 @@
 """The schema registry: every version of every object's schema, as JSON Schema.
 
 A version says what describe showed a run's user. What Salesforce promises beyond JSON Schema (its own type, length,
-precision, scale, formula) stands under ``x-salesforce``, so that two versions can be compared field by field.
+precision, scale, formula) stands under ``x-salesforce``, so that two versions can be compared field by field. The ids
+of columns stand there, too; versions that 0.1.0 wrote have none.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from source_salesforce_bulk.registries.durable_files import NotARegularFile, create_file, read_whole
+from source_salesforce_bulk.registries.field_ids import checked_ids
 from source_salesforce_bulk.salesforce.drift import FieldSchema, ObjectSchema
 from source_salesforce_bulk.salesforce.field_types import field_type
 from source_salesforce_bulk.salesforce.soql import check_name
 
 _EXTRA = "x-salesforce"
+_LAST_ID = "x-salesforce-last-id"
 LONGEST = 16 << 20
 """Bytes of a schema file. The widest objects have 900 fields, of 200 bytes each."""
 _DEFAULTS: Mapping[str, Any] = {one.name: one.default for one in fields(FieldSchema)}
@@ -57,12 +60,14 @@ def to_json_schema(schema: ObjectSchema) -> str:
     for one in sorted(schema.fields, key=lambda field: field.name):
         extra = {name: value for name, value in asdict(one).items() if name != "name" and value != _DEFAULTS[name]}
         properties[one.name] = {**field_type(one.type).json_schema, _EXTRA: extra}
-    document = {
+    document: dict[str, object] = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": schema.name,
         "type": "object",
         "properties": properties,
     }
+    if schema.last_id:
+        document[_LAST_ID] = schema.last_id
     return json.dumps(document, separators=(",", ":"))
 
 
@@ -71,7 +76,7 @@ def from_json_schema(text: str | bytes) -> ObjectSchema:
     try:
         document = json.loads(text)
         fields = tuple(_field(name, entry[_EXTRA]) for name, entry in document["properties"].items())
-        return ObjectSchema(check_name(document["title"]), fields)
+        return checked_ids(ObjectSchema(check_name(document["title"]), fields, document.get(_LAST_ID, 0)))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableSchema("it is not a schema that an export has written") from error
 

@@ -31,7 +31,10 @@ class ChangeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FieldSchema:
-    """The facts that a schema states about one field; ``type`` is Salesforce's word."""
+    """The facts that a schema states about one field; ``type`` is Salesforce's word.
+
+    ``id`` is the id of its column in files, given by ``registries.field_ids``; 0 where none has been given.
+    """
 
     name: str
     type: str
@@ -40,14 +43,16 @@ class FieldSchema:
     scale: int = 0
     nillable: bool = True
     calculated: bool = False
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectSchema:
-    """An object's fields by name, in describe's order."""
+    """An object's fields by name, in describe's order; ``last_id`` is the highest id that a field ever had."""
 
     name: str
     fields: tuple[FieldSchema, ...]
+    last_id: int = 0
 
     @property
     def by_name(self) -> Mapping[str, FieldSchema]:
@@ -148,7 +153,7 @@ def _changes(old: FieldSchema | None, new: FieldSchema | None) -> Iterator[Chang
 def _changes_of(old: FieldSchema, new: FieldSchema) -> Iterator[Change]:
     name = old.name
     if old.type.lower() != new.type.lower():
-        yield Change(name, ChangeKind.RETYPED, old.type, new.type, breaking=_stored_as(old) != _stored_as(new))
+        yield Change(name, ChangeKind.RETYPED, old.type, new.type, breaking=stored_as(old) != stored_as(new))
     sizes = (
         (ChangeKind.LENGTH, old.length, new.length),
         (ChangeKind.PRECISION, old.precision, new.precision),
@@ -166,5 +171,6 @@ def _changes_of(old: FieldSchema, new: FieldSchema) -> Iterator[Change]:
         yield Change(name, kind, "", "", breaking=new.calculated)
 
 
-def _stored_as(one: FieldSchema) -> str:
+def stored_as(one: FieldSchema) -> str:
+    """Return the name of the type of a field's column."""
     return ARROW_TYPES[field_type(one.type).kind]

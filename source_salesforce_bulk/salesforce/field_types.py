@@ -79,7 +79,7 @@ ARROW_TYPES: Mapping[CellKind, str] = MappingProxyType(
         CellKind.INTEGER: "int64",
         CellKind.NUMBER: "float64",
         CellKind.DATE: "date32",
-        CellKind.DATETIME: "timestamp[ms, tz=UTC]",
+        CellKind.DATETIME: "timestamp[us, tz=UTC]",
         CellKind.TIME: "string",
     }
 )

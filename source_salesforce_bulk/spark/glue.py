@@ -32,10 +32,10 @@ from pyspark.sql.types import (
 from source_salesforce_bulk.export.aws_clients import secrets_manager
 from source_salesforce_bulk.export.destination import Destination
 from source_salesforce_bulk.export.export_command import ExportOptions, run_export
-from source_salesforce_bulk.export.page_files import FileMaker, columns_of
+from source_salesforce_bulk.export.layout import Layout
+from source_salesforce_bulk.export.page_files import FileMaker
 from source_salesforce_bulk.pages.page_task import PageOutcome, PartitionReader
 from source_salesforce_bulk.pages.records import Column
-from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.signals import Stop
@@ -54,13 +54,15 @@ _AGAIN = (
     "run out of memory or disk, give it larger ones."
 )
 
-# Spark writes what the export writes: instants as milliseconds in UTC, dates of every year as they are.
+# Spark writes what the export writes: instants as microseconds in UTC, dates of every year as they are.
 _WRITER = {
     "spark.sql.session.timeZone": "UTC",
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MILLIS",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     "spark.sql.files.maxRecordsPerFile": "0",
 }
+
+_FIELD_ID = "parquet.field.id"  # what Spark calls it
 
 _TYPES: Mapping[CellKind, DataType] = {
     CellKind.STRING: StringType(),
@@ -116,18 +118,18 @@ class SparkWaves:
         """See ``waves.WaveRunner``. What Spark raises is raised."""
         with self._under_way():
             context = self._spark.sparkContext
-            columns = tuple(columns_of(wave.tasks[0].address, wave.sobject))
+            columns = tuple(wave.layout.columns(wave.tasks[0].address))
             given = context.broadcast((self._sessions.share(wave.session), columns, wave.tasks))
             outcomes = context.accumulator({}, _Outcomes())
             pages = self._spark.range(0, len(wave.tasks), 1, len(wave.tasks))
-            rows = pages.mapInArrow(PartitionReader(given, outcomes.add), spark_struct(columns, wave.sobject))
+            rows = pages.mapInArrow(PartitionReader(given, outcomes.add), spark_struct(columns, wave.layout))
             try:
-                rows.write.option("compression", "zstd").parquet(self._staging.url(wave.sobject.name, wave.number))
+                rows.write.option("compression", "zstd").parquet(self._staging.url(wave.layout.name, wave.number))
             except Py4JJavaError as error:
                 raise SalesforceError(_given_up(wave, error)) from error
             finally:
                 given.unpersist()
-            return WaveResult(outcomes.value, self._staging.files(wave.sobject.name, wave.number))
+            return WaveResult(outcomes.value, self._staging.files(wave.layout.name, wave.number))
 
     def close(self) -> None:
         """End the waves that nobody waits for any more, and remove what was staged."""
@@ -152,7 +154,7 @@ class SparkWaves:
 def _given_up(wave: Wave, error: Py4JJavaError) -> Failure:
     """A Spark job that failed for good. Of its own words the first line is told; the others may hold values of rows."""
     words = str(error.java_exception.getMessage() or error.java_exception.getClass().getName()).splitlines()[0]
-    LOGGER.error("%s, wave %d: Spark gave it up: %s", wave.sobject.name, wave.number, words)
+    LOGGER.error("%s, wave %d: Spark gave it up: %s", wave.layout.name, wave.number, words)
     failure = Failure.of(Kind.UNEXPECTED, detail="Spark gave up reading its pages", guidance=_AGAIN)
     return replace(failure, consequence=Consequence.TRANSIENT)
 
@@ -169,14 +171,10 @@ class _Outcomes(AccumulatorParam[dict[int, PageOutcome]]):  # type: ignore[misc]
         return value1 | value2
 
 
-def spark_struct(columns: Sequence[Column], sobject: SObject) -> StructType:
-    """The schema of the files: nullable throughout, with Salesforce's label and type of each field."""
-    described = {one.name: one for one in sobject.fields}
-    fields = []
+def spark_struct(columns: Sequence[Column], layout: Layout) -> StructType:
+    """The schema of the files: nullable throughout, with each column's id and its field's label and type."""
+    facts, fields = layout.facts(), []
     for column in columns:
-        facts: dict[str, Any] = {
-            "salesforce.label": described[column.name].label or column.name,
-            "salesforce.type": described[column.name].type,
-        }
-        fields.append(StructField(column.name, _TYPES[column.kind], nullable=True, metadata=facts))
+        about: dict[str, Any] = {_FIELD_ID: layout.ids[column.name], **facts[column.name]}
+        fields.append(StructField(column.name, _TYPES[column.kind], nullable=True, metadata=about))
     return StructType(fields)

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from source_salesforce_bulk.export.layout import Layout
 from source_salesforce_bulk.export.page_files import PageFile
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
@@ -29,7 +30,6 @@ from source_salesforce_bulk.pages.fetch import Page, PageAddress
 from source_salesforce_bulk.pages.listing import JobResult, PageListing
 from source_salesforce_bulk.pages.page_task import PageCost, PageOutcome
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
-from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.wire import Operation
@@ -75,11 +75,11 @@ class SparkFiles:
 
     def __init__(self, runner: WaveRunner) -> None:
         self._runner = runner
-        self._objects: dict[str, SObject] = {}
+        self._objects: dict[str, Layout] = {}
 
-    def expect(self, sobject: SObject) -> None:
+    def expect(self, layout: Layout) -> None:
         """See ``FileMaker``."""
-        self._objects[sobject.name] = sobject
+        self._objects[layout.name] = layout
 
     def extraction(self, connection: Connection) -> Extraction:
         """See ``FileMaker``. As many pages are asked for ahead as make two small waves."""

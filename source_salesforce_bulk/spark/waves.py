@@ -15,10 +15,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from source_salesforce_bulk.export.layout import Layout
 from source_salesforce_bulk.pages.fetch import PageAddress
 from source_salesforce_bulk.pages.page_task import PageOutcome, PageTask
 from source_salesforce_bulk.salesforce.clock import Clock
-from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.spark.staging import StagedFile
 
@@ -34,7 +34,7 @@ class Wave:
     """Pages of one object that are read together, with one session."""
 
     number: int
-    sobject: SObject
+    layout: Layout
     tasks: tuple[PageTask, ...]
     session: Session
 
@@ -117,12 +117,12 @@ class WaveBoard:
         self,
         runner: WaveRunner,
         session: Callable[[], Session],
-        sobject: Callable[[str], SObject],
+        layout: Callable[[str], Layout],
         clock: Clock,
     ) -> None:
         self._runner = runner
         self._session = session
-        self._sobject = sobject
+        self._layout = layout
         self._clock = clock
         self._lock = threading.Lock()
         self._queues: dict[str, _Queue] = {}
@@ -178,7 +178,7 @@ class WaveBoard:
             number = self._waves
         tasks = tuple(PageTask(index, address) for index, address in enumerate(addresses))
         session, began = self._session(), self._clock.monotonic()
-        result = self._runner.run(Wave(number, self._sobject(name), tasks, session))
+        result = self._runner.run(Wave(number, self._layout(name), tasks, session))
         with self._lock:
             self._size = self._size.after(len(tasks), self._clock.monotonic() - began)
         return [ReadPage(result.outcomes[task.number], result.files.get(task.number), session) for task in tasks]

@@ -1,0 +1,53 @@
+"""The ids of an object's columns: what a reader of its files knows a column by, whatever its name. Pure.
+
+An id belongs to a field and the type of its column. A field that comes, or whose column has to change its type, takes
+the next id; the id of one that went is never given again. So a reader never takes the values of one column for
+another's, even where a field was deleted and another one was made under its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from source_salesforce_bulk.salesforce.drift import ObjectSchema, stored_as
+
+
+def numbered(schema: ObjectSchema, before: ObjectSchema | None) -> ObjectSchema:
+    """Return ``schema`` with its columns' ids; ``before`` is the version that was registered last.
+
+    A version without ids, as 0.1.0 wrote them, has those of its fields' order.
+    """
+    known = _by_order(before) if before is not None else ObjectSchema(schema.name, ())
+    old, last = known.by_name, known.last_id
+    fields = []
+    for one in schema.fields:
+        kept = old.get(one.name.lower())
+        if kept is not None and kept.id and stored_as(kept) == stored_as(one):
+            fields.append(replace(one, id=kept.id))
+        else:
+            last += 1
+            fields.append(replace(one, id=last))
+    return ObjectSchema(schema.name, tuple(fields), last)
+
+
+def ids_by_name(schema: ObjectSchema) -> Mapping[str, int]:
+    """Return the ids of the columns by their fields' names."""
+    return {one.name: one.id for one in schema.fields}
+
+
+def checked_ids(schema: ObjectSchema) -> ObjectSchema:
+    """Return ``schema``, read from a place where others may have written; raises ValueError for impossible ids."""
+    ids = [one.id for one in schema.fields if one.id]
+    if type(schema.last_id) is not int:
+        raise TypeError("the last id is not a number")
+    if len(set(ids)) < len(ids) or not all(0 < one <= schema.last_id for one in ids):
+        raise ValueError("the ids of its columns are not distinct numbers up to the last one")
+    return schema
+
+
+def _by_order(schema: ObjectSchema) -> ObjectSchema:
+    if schema.last_id:
+        return schema
+    fields = tuple(replace(one, id=at) for at, one in enumerate(schema.fields, start=1))
+    return ObjectSchema(schema.name, fields, len(fields))
