@@ -48,6 +48,7 @@ def test_check_says_as_whom_in_words_and_in_json(exporter: Exporter) -> None:
     said = command(exporter, "check", "--config", "config.json")
     assert said.returncode == 0, said.stderr
     assert said.stdout.startswith("Connected to organization 00D")
+    assert "Connected" not in said.stderr
     told = json.loads(command(exporter, "check", "--config", "config.json", "--json").stdout)
     assert told == {"status": "succeeded", "message": said.stdout.strip(), "code": 0}
 

@@ -60,7 +60,7 @@ def test_every_line_of_a_job_carries_what_finds_it_again(org: SimulatedOrg, jobs
         batches = [line["batch"] for line in emitted]
         assert batches[0] == "first"
         assert len(set(batches)) == len(batches)
-        (created,) = [line for line in mine if line["what"] == "query job created"]
+        (created,) = [line for line in mine if line["what"].startswith("query job created (")]
         assert created["batch"] == "-"
         (complete,) = [line for line in mine if line["what"] == "query job complete"]
         assert int(complete["rows"]) == sum(pages)

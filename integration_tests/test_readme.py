@@ -1,4 +1,4 @@
-"""The README and the page it leads to are true: their commands do what they say, and links lead somewhere."""
+"""The README and the pages it leads to are true: their commands do what they say, and links lead somewhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from integration_tests.simulated_org import SimulatedOrg
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BY_HAND = (README, (ROOT / "docs" / "airbyte-protocol.md").read_text(encoding="utf-8"))
+BY_HAND = (
+    README,
+    *((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("first-export.md", "airbyte-protocol.md")),
+)
 HAND_RUN = [run for page in BY_HAND for run in re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)]
 
 
@@ -29,8 +32,9 @@ def script(org: SimulatedOrg) -> str:
 
 
 def test_the_commands_by_hand_do_what_the_page_says(script: str, org: SimulatedOrg, tmp_path: Path) -> None:
-    # The second read is the sixth login. However fast the machine is, the change lies a second behind it.
-    org.control.when("token", "advance_clock", {"seconds": 2}, nth=6)
+    # However fast the machine is, each change lies a second behind the login of the next command.
+    for login in range(3, 9):
+        org.control.when("token", "advance_clock", {"seconds": 2}, nth=login)
 
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
@@ -48,11 +52,16 @@ def test_the_commands_by_hand_do_what_the_page_says(script: str, org: SimulatedO
     assert "300" in printed
     assert '"type":"CATALOG"' in done.stdout
     assert re.search(r'"CONNECTION_STATUS","connectionStatus":\{"status":"SUCCEEDED"', done.stdout)
+    assert re.search(r"^Account +1 +1 .*\nContact +0 +0 ", done.stdout, re.MULTILINE)
+    assert re.search(r"Account 000007 .* 1000\.0 ", done.stdout)
+    assert sum(map(int, re.findall(r"^│ \w+ +│ +(\d+) │$", done.stdout, re.MULTILINE))) == 292
     (changed,) = [json.loads(line) for line in printed if line.startswith('{"type":"RECORD"')]
     assert changed["record"]["data"].items() >= {"Name": "Account 000007", "AnnualRevenue": 1000.0}.items()
-    (manifest,) = (tmp_path / "out" / "export" / "_manifests").iterdir()
-    exported = json.loads(manifest.read_text(encoding="utf-8"))["objects"]
-    assert {one["object"]: one["rows"] for one in exported} == {"Account": 300, "Contact": 2500}
+    manifests = sorted((tmp_path / "out" / "export" / "_manifests").iterdir())
+    first, second = (json.loads(manifest.read_text(encoding="utf-8"))["objects"] for manifest in manifests)
+    assert {one["object"]: one["rows"] for one in first} == {"Account": 300, "Contact": 2500}
+    assert {one["object"]: one["rows"] for one in second} == {"Account": 1, "Contact": 0}
+    assert (tmp_path / "out" / "report.html").exists()
 
 
 def test_it_says_how_to_start_the_simulated_org() -> None:

@@ -41,12 +41,10 @@ def check_connection(connection: Connection) -> str:
     _try_bulk(connection, session)
     if names_in(connection.config.objects) or connection.config.overrides:
         _look_for_objects(connection)
-    who = (
+    return (
         f"Connected to organization {session.organization_id or 'unknown'} as user {session.user_id or 'unknown'} "
         f"at {session.instance_url}."
     )
-    LOGGER.info(who)
-    return who
 
 
 def _check_version(connection: Connection) -> None:

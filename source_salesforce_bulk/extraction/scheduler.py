@@ -285,8 +285,8 @@ class JobScheduler:
             self._ledger.discard(info.id)
         elif read.failure is None:
             self.apply(read, window, Created(info))
-            self.log(read, window, f"query job for {window.bounds}: {abridged(window.soql)}")
-            self.log(read, window, "query job created", event="job_created", soql=window.soql)
+            what = f"query job created ({window.bounds}): {abridged(window.soql)}"
+            self.log(read, window, what, event="job_created", soql=window.soql)
 
     def _create_failed(self, read: ObjectRead, window: WindowRead, asked: QueryJob, error: Exception) -> None:
         self._ledger.answered()
