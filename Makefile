@@ -11,7 +11,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 READY := $(VENV)/.core
 PYAIRBYTE := .venv-pyairbyte
-PYTEST_JOBS ?= auto
+# Tests wait for servers and processes about half of their time.
+PYTEST_JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 PYTEST_ARGS ?=
 UV_LOCK_ARGS ?=
 SECONDS ?= 60

@@ -1,3 +1,7 @@
+import logging
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import settings
 
 # The CDK's hooks must be named here: pytest accepts `pytest_plugins` in the root conftest only.
@@ -6,3 +10,17 @@ pytest_plugins = ["airbyte_cdk.test.standard_tests.pytest_hooks"]
 # No test asserts a time, not even hypothesis's own of 200 ms for an example: machines are noisy.
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Commands set up logging for a process of their own; the next test must not inherit it."""
+    root = logging.getLogger()
+    known = [one for one in root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
+    before = [(one, one.level, one.handlers[:], one.parent) for one in (root, *known)]
+    yield
+    logging.captureWarnings(capture=False)
+    for logger, level, handlers, parent in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+        logger.parent = parent

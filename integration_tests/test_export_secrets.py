@@ -6,7 +6,6 @@ that is retried, is in ``test_secrets``.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,17 +35,6 @@ FAILED: dict[str, list[Fault]] = {
     **{f"echo_on_{on}": [echo(on)] for on in ("token", "describe", "createJob", "jobInfo")},
     "echo_on_the_second_login": [Fault(kind="session_ends", on="jobInfo"), echo("token", after=1)],
 }
-
-
-@pytest.fixture(autouse=True)
-def _logging() -> Iterator[None]:
-    """The commands set up logging for a process of their own."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    logging.captureWarnings(capture=False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 class Trial:

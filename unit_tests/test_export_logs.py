@@ -70,19 +70,12 @@ def test_a_person_reads_time_and_sentence():
     ],
 )
 def test_everything_goes_to_the_one_handler_from_the_level_on_that_is_wanted(options, shown, capsys):
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    try:
-        set_up_logging(StderrHandler(), Sentences(str), options.level)
-        ours = logging.getLogger("salesforce_bulk.x")
-        ours.debug("debug")
-        ours.info("info")
-        ours.warning("warning")
-        logging.getLogger("botocore.x").info("chatter")
-    finally:
-        logging.captureWarnings(capture=False)
-        root.handlers[:] = before
-        root.setLevel(level)
+    set_up_logging(StderrHandler(), Sentences(str), options.level)
+    ours = logging.getLogger("salesforce_bulk.x")
+    ours.debug("debug")
+    ours.info("info")
+    ours.warning("warning")
+    logging.getLogger("botocore.x").info("chatter")
     assert [line.split()[-1] for line in capsys.readouterr().err.splitlines()] == shown
 
 
