@@ -357,7 +357,7 @@ def test_sigterm_ends_with_143_and_the_next_run_continues(tmp_path: Path) -> Non
         _, stderr = process.communicate(timeout=60)
 
         assert process.returncode == 143, stderr
-        assert time.monotonic() - began < 25  # design 3.10: a promise, not a measurement
+        assert time.monotonic() - began < 25  # docs/contracts.md promises it
         assert exporter.manifests() == []
         before = len(exporter.state("Contact")["open"])
         assert before >= 1

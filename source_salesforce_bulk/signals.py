@@ -1,4 +1,6 @@
-"""SIGTERM, SIGINT and SIGHUP: a flag first, and then a patience that ends (design section 3.10).
+"""SIGTERM, SIGINT and SIGHUP: a flag first, and then a patience that ends.
+
+The times are those of docs/contracts.md, "What may never happen", 10.
 
     signal                 grace                          patience
       |--------------------->|------------------------------>|

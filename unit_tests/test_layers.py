@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -79,6 +80,9 @@ IMPURE_BUILTINS = frozenset({"open", "input", "print"})
 IMPURE_METHODS = frozenset({"now", "utcnow", "today"})
 
 MAX_LINES = 400
+
+# The module of the console script bears the name that Airbyte gives it.
+TWINS = frozenset({"run"})
 
 # Test equipment and product know nothing of each other.
 SIMULATED_ORG = "integration_tests.simulated_org"
@@ -243,6 +247,13 @@ def long_modules(modules: Mapping[str, Module]) -> Iterator[str]:
             yield f"{name}: {module.lines} lines; a module has fewer than {MAX_LINES}"
 
 
+def twin_names(modules: Mapping[str, Module]) -> Iterator[str]:
+    names = Counter(name.rpartition(".")[2] for name, module in modules.items() if "__" not in module.path.stem)
+    for name, times in names.items():
+        if times > 1 and name not in TWINS:
+            yield f"{times} modules are called {name}"
+
+
 def imports_of_test_code(modules: Mapping[str, Module]) -> Iterator[str]:
     for name, module in modules.items():
         for target in imports_of(module, modules):
@@ -262,6 +273,7 @@ RULES: tuple[Rule, ...] = (
     impure_code,
     computed_imports,
     long_modules,
+    twin_names,
     imports_of_test_code,
 )
 
@@ -328,6 +340,7 @@ OFFENCES = [
     (computed_imports, "salesforce/soql.py", "import importlib\nimportlib.import_module(name)", "soql"),
     (upward_imports, "salesforce/soql.py", "__import__('source_salesforce_bulk.run')", "run (floor 8)"),
     (long_modules, "salesforce/soql.py", "x = 1\n" * MAX_LINES, f"{MAX_LINES} lines"),
+    (twin_names, "export/fetch.py", "", "fetch"),
     (imports_of_test_code, "run.py", "from integration_tests import simulated_org", "integration_tests"),
 ]
 

@@ -1,4 +1,4 @@
-"""Tests mirror modules: each has a test module of its name, or stands here with the tests that try it."""
+"""Tests mirror modules: each module has a test module of its name, is imported by a test module, or stands here."""
 
 from __future__ import annotations
 
@@ -6,58 +6,44 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "source_salesforce_bulk"
+from unit_tests.test_layers import PACKAGE, imports_of, read_modules
 
-# Tables and values are tried where they are used, and what is nothing without AWS or a whole run is tried with them.
+ROOT = Path(__file__).parents[1]
+
+# Modules that no test imports, because they are tried through a program, a form or a run.
 TRIED_BY = {
-    "pages/core": "unit_tests/test_core_lines",
-    "pages/encoded_page": "unit_tests/test_record_lines",
-    "export/main": "unit_tests/test_packaging",
-    "extraction/job_lines": "integration_tests/test_logs",
-    "extraction/org": "unit_tests/test_extraction",
-    "form": "unit_tests/test_spec",
     "config_values": "unit_tests/test_config",
-    "pages/spool": "unit_tests/test_page_encoders",
-    "airbyte/record_batch": "unit_tests/test_streams",
-    "registries/dynamodb_state": "integration_tests/test_dynamodb_state",
-    "registries/glue_schemas": "integration_tests/test_glue_schemas",
-    "export/cli": "integration_tests/test_export",
-    "export/report_command": "integration_tests/test_report",
-    "export/sample": "integration_tests/test_commands",
-    "export/check_command": "integration_tests/test_commands",
-    "export/discover_command": "integration_tests/test_commands",
-    "export/options": "unit_tests/test_cli",
-    "export/spec_command": "unit_tests/test_cli",
-    "export/state_command": "integration_tests/test_commands",
-    "export/destination": "integration_tests/test_destination",
-    "export/run": "integration_tests/test_export",
-    "export/export_command": "integration_tests/test_export",
-    "spark/glue": "unit_tests/test_glue_job",
-    "spark/shared_session": "integration_tests/test_shared_session",
-    "export/logs": "unit_tests/test_export_logs",
-    "export/object_export": "integration_tests/test_export_kills",
-    "pages/encoding_worker": "unit_tests/test_page_encoders",
-    "salesforce/failure_kinds": "unit_tests/test_failures",
-    "salesforce/asked": "unit_tests/test_failures",
-    "salesforce/failure_evidence": "unit_tests/test_failures",
-    "salesforce/failure_meanings": "unit_tests/test_failures",
-    "salesforce/failure_table": "unit_tests/test_failures",
-    "extraction/job_events": "unit_tests/test_query_job",
-    "salesforce/login_failures": "unit_tests/test_failures",
+    "export.check_command": "integration_tests/test_commands",
+    "export.discover_command": "integration_tests/test_commands",
+    "export.main": "unit_tests/test_packaging",
+    "export.options": "unit_tests/test_cli",
+    "export.sample": "integration_tests/test_commands",
+    "export.spec_command": "unit_tests/test_cli",
+    "export.state_command": "integration_tests/test_commands",
+    "extraction.job_lines": "integration_tests/test_logs",
+    "form": "unit_tests/test_spec",
+    "salesforce.login_failures": "unit_tests/test_failures",
+    "spark.glue": "unit_tests/test_glue_job",
 }
-MODULES = [
-    str(path.relative_to(PACKAGE).with_suffix(""))
-    for path in sorted(PACKAGE.rglob("*.py"))
-    if path.stem not in ("__init__", "__main__")
-]
+PACKAGE_MODULES = read_modules(ROOT / PACKAGE)
+MODULES = [name for name, module in PACKAGE_MODULES.items() if module.path.stem not in ("__init__", "__main__")]
+IMPORTED = {
+    name
+    for folder in ("unit_tests", "integration_tests")
+    for test in read_modules(ROOT / folder).values()
+    if test.path.stem.startswith("test_")
+    for name in imports_of(test, PACKAGE_MODULES)
+}
+
+
+def has_its_tests(module: str) -> bool:
+    return f"{PACKAGE}.{module}" in IMPORTED or (ROOT / f"unit_tests/test_{module.rpartition('.')[2]}.py").is_file()
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_module_has_tests_of_its_name_or_a_row_here(module):
-    by_name = f"unit_tests/test_{module.rsplit('/', 1)[-1]}"
-    assert (ROOT / f"{TRIED_BY.get(module, by_name)}.py").is_file()
+def test_a_module_is_imported_by_a_test_module_or_has_a_row_here(module):
+    assert has_its_tests(module) or (ROOT / f"{TRIED_BY[module]}.py").is_file()
 
 
-def test_every_row_here_is_about_a_module():
-    assert set(TRIED_BY) <= set(MODULES)
+def test_every_row_here_is_about_a_module_that_needs_one():
+    assert [module for module in TRIED_BY if module not in MODULES or has_its_tests(module)] == []

@@ -367,7 +367,7 @@ def test_a_waiting_streams_last_state_is_emitted_again_and_a_line_is_logged(rig,
     lines = [record.getMessage() for record in caplog.records if "Still reading" in record.getMessage()]
     assert len(lines) >= 4 * STATE_AGAIN / LOG_AGAIN - 2
     assert "Lead" in lines[0]
-    assert STATE_AGAIN <= 600, "design 3.11 promises ten minutes"
+    assert STATE_AGAIN <= 600, "docs/contracts.md promises ten minutes"
 
 
 def test_the_last_line_of_a_stream_says_what_it_cost(rig, caplog):

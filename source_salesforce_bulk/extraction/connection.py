@@ -68,7 +68,7 @@ class Environment:
 
 
 def run_id(environment: Mapping[str, str]) -> str:
-    """The platform's name for this attempt, or a new one (design section 5)."""
+    """The platform's name for this attempt, or a new one: one id in all log lines of a run."""
     job, attempt = environment.get("WORKER_JOB_ID"), environment.get("WORKER_JOB_ATTEMPT")
     if job:
         return f"{job}-{attempt or 0}"

@@ -2,8 +2,8 @@
 
 A page's bytes are spooled as they come, gzip kept, so that neither a slow destination nor a slow decoder holds the
 connection open (Salesforce cuts a download after 20 minutes). Only then is the page looked at; nothing of it leaves
-this module before it is accepted (design section 3.4). Where an encoder is given, looking at the page and making lines
-of it is one and the same pass, and an accepted page is a file of finished lines.
+this module before it is accepted (docs/contracts.md, "What may never happen", 4). Where an encoder is given, looking at
+the page and making lines of it is one and the same pass, and an accepted page is a file of finished lines.
 
 Retries here: a body that broke or was not accepted is asked for again with the same locator, which Salesforce keeps
 stable while the job exists. Trouble before a body began is ``transport``'s; a job that cannot give its page is

@@ -19,7 +19,7 @@ class Consequence(Enum):
 
 
 class Action(Enum):
-    """What happens next, and with it who does it (design section 4: one owner per retry)."""
+    """What happens next, and with it who does it: each retry has one owner (docs/contracts.md, "Retries")."""
 
     RETRY = "retry"
     """``transport``: the same request again after a pause. Seen above ``transport`` it means: that was tried."""

@@ -1,7 +1,7 @@
 """Retry budgets: how often, how long between, how long in all. Every budget of the package is written here, once.
 
-A policy only decides; who retries what stands in the docstring of each module that does (design section 4). Time and
-chance come in as arguments, so that nothing here waits, and tests do not either.
+A policy only decides; who retries what stands in docs/contracts.md, "Retries". Time and chance come
+in as arguments, so that nothing here waits, and tests do not either.
 """
 
 from __future__ import annotations
