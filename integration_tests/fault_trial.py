@@ -207,7 +207,7 @@ def assert_no_job_left(org: SimulatedOrg, output: Output, *, orphans: int) -> No
 
 def assert_discreet(org: SimulatedOrg, reader: Connector, *outputs: Output) -> None:
     """Nothing but a RECORD shows a value of a row; nothing at all shows a secret."""
-    hidden = secrets_of(org, reader.config()["credentials"]) | values_of(org)
+    hidden = list_secrets(org, reader.config()["credentials"]) | values_of(org)
     for output in outputs:
         for message in output.messages:
             if message["type"] != "RECORD":
@@ -216,7 +216,7 @@ def assert_discreet(org: SimulatedOrg, reader: Connector, *outputs: Output) -> N
                 assert not shown, f"{shown} in {text[:2000]}"
 
 
-def secrets_of(org: SimulatedOrg, credentials: Mapping[str, Any]) -> set[str]:
+def list_secrets(org: SimulatedOrg, credentials: Mapping[str, Any]) -> set[str]:
     """Every secret of a configuration, and every token that the org gave out."""
     known = {str(credentials[key]) for key in ("client_secret", "refresh_token", "private_key") if key in credentials}
     return known | {session.token for session in org.org.sessions.all()} | set(org.control.refresh_tokens())

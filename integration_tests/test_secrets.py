@@ -13,7 +13,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from integration_tests.connector import Connector, Output, configure
-from integration_tests.fault_trial import FIELDS, PAGE_SIZE, secrets_of, streams, values_of, with_settings
+from integration_tests.fault_trial import FIELDS, PAGE_SIZE, list_secrets, streams, values_of, with_settings
 from integration_tests.simulated_org import Fault, SimulatedOrg
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 
@@ -54,7 +54,7 @@ FLOWS = ("refresh_token", "client_credentials", "jwt_bearer")
 
 def hidden(org: SimulatedOrg, credentials: Mapping[str, Any]) -> set[str]:
     """What may not be seen anywhere, as it is and as a form spells it."""
-    secrets = {secret for secret in secrets_of(org, credentials) if "PRIVATE KEY" not in secret}
+    secrets = {secret for secret in list_secrets(org, credentials) if "PRIVATE KEY" not in secret}
     secrets |= {line for line in str(credentials.get("private_key", "")).splitlines() if len(line) > 20}
     return secrets | {quote_plus(secret) for secret in secrets} | values_of(org) | {JWT}
 

@@ -79,7 +79,7 @@ def _elsewhere(form: type[BaseModel], word: str, place: str = "") -> str | None:
     for name, field in form.model_fields.items():
         if name == word:
             return f"{place}{name}"
-        inner = (_elsewhere(one, word, f"{place}{name}.") for one in _forms_in(field.annotation))
+        inner = (_elsewhere(inner_form, word, f"{place}{name}.") for inner_form in _forms_in(field.annotation))
         if found := next((path for path in inner if path), None):
             return found
     return None

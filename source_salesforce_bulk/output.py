@@ -28,7 +28,7 @@ class OutputLost(Exception):
         self.exit_code = BROKEN_PIPE if isinstance(error, BrokenPipeError) else OUTPUT_LOST
 
 
-def turn_away_stdout() -> None:
+def silence_stdout() -> None:
     """Let everything written to stdout from now on go nowhere."""
     with suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -72,4 +72,4 @@ class GuardedStdout:
 
     def _give_up(self, error: OSError) -> None:
         self.lost = self.lost or OutputLost(error)
-        turn_away_stdout()
+        silence_stdout()

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from source_salesforce_bulk.output import OutputLost, report_lost, turn_away_stdout
+from source_salesforce_bulk.output import OutputLost, report_lost, silence_stdout
 from source_salesforce_bulk.signals import Stop
 
 
@@ -30,6 +30,6 @@ def _print_spec() -> int:
     try:
         print(json.dumps({"type": "SPEC", "spec": spec}), flush=True)  # noqa: T201 - the protocol's own channel
     except OSError as error:
-        turn_away_stdout()
+        silence_stdout()
         return report_lost(OutputLost(error))
     return 0

@@ -9,7 +9,7 @@ The times are those of docs/contracts.md, "What may never happen", 10.
       turn, states out       whatever holds it, to clean up
 
 What can hold it is a stdout that nobody reads, or an answer that does not come. Before it is torn out, stdout is turned
-away from its reader for good: a line that was cut there is followed by nothing. Until :meth:`Stop.be_patient` there is
+away from its reader for good: a line that was cut there is followed by nothing. Until :meth:`Stop.allow_grace` there is
 nothing to save, and the process ends at once.
 
 No handler of these signals does anything. Python notes the signal's number in a pipe, and a thread reads it there:
@@ -24,7 +24,7 @@ import threading
 import time
 from typing import Protocol
 
-from source_salesforce_bulk.output import turn_away_stdout
+from source_salesforce_bulk.output import silence_stdout
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -77,10 +77,10 @@ class Stop:
         for number in STOPPING:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, _nothing)
-        signal.signal(_TEAR_OUT, self._tear_out)
+        signal.signal(_TEAR_OUT, self._interrupt_main_thread)
         threading.Thread(target=self._watch, args=(read_end,), name="signals", daemon=True).start()
 
-    def be_patient(self, grace: float, output: OutputLock) -> None:
+    def allow_grace(self, grace: float, output: OutputLock) -> None:
         """From now on there is something to save. ``output`` is what writers to stdout hold."""
         self._output = output
         self._grace = grace
@@ -114,9 +114,9 @@ class Stop:
             self._output.acquire(timeout=2.0)
         os._exit(self.exit_code)
 
-    def _tear_out(self, *_: object) -> None:
+    def _interrupt_main_thread(self, *_: object) -> None:
         if not self._leaving.is_set():
-            turn_away_stdout()
+            silence_stdout()
             raise Overdue
 
 

@@ -25,11 +25,11 @@ from source_salesforce_bulk.extraction.cuts import (
     Piece,
     Question,
     clip,
+    count_ranges,
     cut_by_date,
     cut_by_id,
     find_halves,
     most_questions,
-    ranges_of,
 )
 from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.stream_state import Mode, StreamState
@@ -256,9 +256,9 @@ def test_what_an_interrupted_refresh_has_left_is_cut_where_the_whole_object_is()
 
 
 def test_no_object_is_cut_into_thousands_of_jobs():
-    assert ranges_of(10**12) == MOST_PIECES
+    assert count_ranges(10**12) == MOST_PIECES
     assert len(cut_by_date(window(None), T - 9000 * DAY, T, 10**12)) == MOST_PIECES
-    assert (ranges_of(ROWS_IN_ONE_REFRESH), ranges_of(ROWS_IN_ONE_REFRESH + 1)) == (1, 5)
+    assert (count_ranges(ROWS_IN_ONE_REFRESH), count_ranges(ROWS_IN_ONE_REFRESH + 1)) == (1, 5)
 
 
 # Whole extractions of large objects

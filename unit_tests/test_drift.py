@@ -12,7 +12,7 @@ from source_salesforce_bulk.salesforce.drift import (
     ObjectSchema,
     compare,
     compare_catalog,
-    schema_of,
+    object_schema,
 )
 
 NAME = FieldSchema("Name", "string", length=80, nillable=False)
@@ -81,7 +81,7 @@ def test_the_schema_is_of_the_fields_that_bulk_can_read():
             ],
         }
     )
-    assert schema_of(sobject) == ObjectSchema("Account", (NAME, AMOUNT))
+    assert object_schema(sobject) == ObjectSchema("Account", (NAME, AMOUNT))
 
 
 def test_the_order_of_fields_is_no_difference():
@@ -129,6 +129,6 @@ def test_a_retyped_and_an_added_field_are_told():
 def test_a_field_whose_letter_case_alone_has_changed_is_the_same_field(name):
     sobject = parse_describe({"name": "Account", "fields": [{"name": name, "type": "currency"}]})
     assert compare_catalog({"properties": {"Amount__c": {"type": ["null", "number"]}}}, sobject) == ()
-    assert schema_of(sobject).same_as(
-        ObjectSchema("Account", (replace(schema_of(sobject).fields[0], name="aMOUNT__c"),))
+    assert object_schema(sobject).same_as(
+        ObjectSchema("Account", (replace(object_schema(sobject).fields[0], name="aMOUNT__c"),))
     )

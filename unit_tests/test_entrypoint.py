@@ -48,7 +48,7 @@ class Lines:
 def turned_away(monkeypatch) -> list[bool]:
     """Whether stdout was turned away from its reader; the test's own stdout stays."""
     turned: list[bool] = []
-    monkeypatch.setattr(entrypoint, "turn_away_stdout", lambda: turned.append(True))
+    monkeypatch.setattr(entrypoint, "silence_stdout", lambda: turned.append(True))
     return turned
 
 

@@ -35,7 +35,7 @@ def test_every_kind_has_airbytes_type_and_tells_the_user_what_to_do(kind):
     trace = traced(Failure.of(kind), "Account")
     assert trace.failure_type is TYPES[MEANINGS[kind].consequence]
     assert trace.message is not None
-    assert trace.message == f"Account: {Failure.of(kind).told_by(Program.AIRBYTE)}"
+    assert trace.message == f"Account: {Failure.of(kind).message_for(Program.AIRBYTE)}"
     assert "{" not in trace.message
 
 
@@ -54,7 +54,7 @@ def test_a_message_names_object_and_job():
 def test_without_an_object_the_message_is_the_failures_own():
     failure = Failure.of(Kind.CREDENTIALS_REFUSED, Operation.TOKEN, answer=Answer(400, ("invalid_grant",)))
     trace = traced(failure)
-    assert trace.message == failure.told_by(Program.AIRBYTE)
+    assert trace.message == failure.message_for(Program.AIRBYTE)
     assert "status: 400; codes: invalid_grant" in trace.internal_message
     assert trace.as_airbyte_message().trace.error.stream_descriptor is None
 

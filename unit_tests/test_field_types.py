@@ -54,7 +54,7 @@ TABLE = [
 ROWS = pytest.mark.parametrize("expected", TABLE, ids=[row[0] for row in TABLE])
 
 
-def schema_of(row: FieldType) -> object:
+def object_schema(row: FieldType) -> object:
     return json.loads(json.dumps(dict(row.json_schema)))
 
 
@@ -62,7 +62,7 @@ def schema_of(row: FieldType) -> object:
 def test_a_row(expected):
     name, kind, schema, arrow, reason = expected
     row = field_type(name)
-    assert (row.name, row.kind, schema_of(row), ARROW_TYPES[row.kind]) == (name, kind, schema, arrow)
+    assert (row.name, row.kind, object_schema(row), ARROW_TYPES[row.kind]) == (name, kind, schema, arrow)
     assert is_known(name)
     if reason is None:
         assert row.bulk
@@ -82,7 +82,7 @@ def test_every_row_is_tested():
 def test_an_unknown_type_is_text_that_bulk_may_select(name):
     row = field_type(name)
     assert not is_known(name)
-    assert (row.name, row.kind, schema_of(row), row.bulk) == (name, CellKind.STRING, TEXT, True)
+    assert (row.name, row.kind, object_schema(row), row.bulk) == (name, CellKind.STRING, TEXT, True)
 
 
 @pytest.mark.parametrize("name", ["anytype", "ANYTYPE", "DateTime", "junctionidlist"])
@@ -93,7 +93,7 @@ def test_letter_case_does_not_matter(name):
 
 @ROWS
 def test_every_type_is_nullable(expected):
-    assert schema_of(field_type(expected[0]))["type"][0] == "null"
+    assert object_schema(field_type(expected[0]))["type"][0] == "null"
 
 
 def test_every_kind_of_cell_has_a_reader_and_a_type():

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from source_salesforce_bulk.export.destination import LocalDestination
-from source_salesforce_bulk.export.ledger import entry_of, kept_at_destination, kept_in_folder
+from source_salesforce_bulk.export.ledger import kept_at_destination, kept_in_folder, ledger_entry
 from source_salesforce_bulk.salesforce.secret_mask import SecretMask
 
 LOG = logging.getLogger("salesforce_bulk.test_ledger")
@@ -20,8 +20,8 @@ def record(level: int, message: str, **facts: Any) -> logging.LogRecord:
 
 
 def test_events_and_warnings_are_entries_and_nothing_else():
-    assert entry_of(record(logging.INFO, "chatter")) is None
-    page = entry_of(record(logging.DEBUG, "page", event="page", object="Account", job_id="750A", facts={"rows": 3}))
+    assert ledger_entry(record(logging.INFO, "chatter")) is None
+    page = ledger_entry(record(logging.DEBUG, "page", event="page", object="Account", job_id="750A", facts={"rows": 3}))
     assert page is not None
     assert {name: page[name] for name in ("event", "object", "job", "rows")} == {
         "event": "page",
@@ -30,7 +30,7 @@ def test_events_and_warnings_are_entries_and_nothing_else():
         "rows": 3,
     }
     assert "message" not in page
-    warned = entry_of(record(logging.WARNING, "look"))
+    warned = ledger_entry(record(logging.WARNING, "look"))
     assert warned is not None
     assert (warned["event"], warned["message"]) == ("warning", "look")
 

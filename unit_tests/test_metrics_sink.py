@@ -12,7 +12,7 @@ from source_salesforce_bulk.export.metrics_sink import (
     MetricsFile,
     NoMetrics,
     RunReport,
-    counts_of,
+    named_counts,
     publish,
 )
 from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome
@@ -38,15 +38,15 @@ def report(code: int = 0) -> RunReport:
         ended=datetime(2026, 11, 25, 8, tzinfo=UTC),
         seconds=12.3456,
         objects=[
-            (ObjectOutcome("Account", failure=failure, schema_version=2), counts_of(metrics(10), changes=5)),
-            (ObjectOutcome("Lead"), counts_of(metrics(20))),
+            (ObjectOutcome("Account", failure=failure, schema_version=2), named_counts(metrics(10), changes=5)),
+            (ObjectOutcome("Lead"), named_counts(metrics(20))),
         ],
-        run_only=counts_of(ObjectMetrics()),
+        run_only=named_counts(ObjectMetrics()),
     )
 
 
 def test_every_count_has_a_unit():
-    assert set(counts_of(ObjectMetrics())) | {"Succeeded", "Failed"} == set(UNITS)
+    assert set(named_counts(ObjectMetrics())) | {"Succeeded", "Failed"} == set(UNITS)
 
 
 def test_embedded_metrics_are_one_document_per_object_and_one_of_the_run():
@@ -88,7 +88,7 @@ DONE = ObjectOutcome("Account")
     [([BUSY], 0), ([BUSY, DONE], 0), ([BUSY, AGAIN], 1), ([AGAIN, DONE], 1), ([], 1)],
 )
 def test_finding_another_run_at_work_is_no_failure(outcomes, failed):
-    told = replace(report(), exit_code=75, objects=[(one, counts_of(ObjectMetrics())) for one in outcomes])
+    told = replace(report(), exit_code=75, objects=[(one, named_counts(ObjectMetrics())) for one in outcomes])
     assert (told.totals["Succeeded"], told.totals["Failed"]) == (0, failed)
 
 

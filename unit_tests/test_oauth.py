@@ -19,8 +19,8 @@ from source_salesforce_bulk.salesforce.oauth import (
     audiences,
     build_token_request,
     is_loopback,
+    list_secrets,
     parse_token_reply,
-    secrets_of,
 )
 from source_salesforce_bulk.salesforce.wire import ApiResponse
 
@@ -144,12 +144,12 @@ def test_a_key_of_another_kind_is_refused():
 
 
 def test_the_secrets_of_each_flow_are_all_but_the_names():
-    assert secrets_of(RefreshToken("id", "s", "r")) == ("s", "r")
-    assert secrets_of(ClientCredentials("id", "s")) == ("s",)
+    assert list_secrets(RefreshToken("id", "s", "r")) == ("s", "r")
+    assert list_secrets(ClientCredentials("id", "s")) == ("s",)
 
 
 def test_a_keys_lines_are_secrets_of_their_own(key):
-    whole, *lines = secrets_of(JwtBearer("id", "user", pem(key)))
+    whole, *lines = list_secrets(JwtBearer("id", "user", pem(key)))
     assert whole == pem(key)
     assert len(lines) > 10
     assert all(line in pem(key) and "-----" not in line for line in lines)

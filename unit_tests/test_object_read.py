@@ -8,7 +8,7 @@ import pytest
 
 from source_salesforce_bulk.extraction.object_read import ObjectRead, PageSlot, ReadyPage, WindowRead
 from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.query_job import JobPolicy, Phase, half_of
+from source_salesforce_bulk.extraction.query_job import JobPolicy, Phase, half_job
 from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint, StreamState
 from source_salesforce_bulk.extraction.windows import WHOLE, PlannedWindow, halve_by_date, halve_by_id
 from source_salesforce_bulk.pages.fetch import Page, PageAddress
@@ -303,7 +303,7 @@ def test_the_halves_of_a_window_stand_in_its_place():
     give_job(read, first, "750A")
     halves = halve_by_date(SECOND)
     assert halves is not None
-    read.split(second, halves, half_of(second.job, POLICY))
+    read.split(second, halves, half_job(second.job, POLICY))
     assert [window.bounds for window in read.windows] == [FIRST, *halves]
     assert all(window.job.halvings == 1 for window in read.windows[1:])
     assert read.windows[1].soql == build_soql(QUERY, halves[0])
@@ -341,12 +341,12 @@ def test_a_sibling_of_a_half_that_failed_is_known_to_be_too_large_and_its_quarte
     read = object_read(WHOLE, mode=Mode.FULL_REFRESH)
     whole = read.windows[0]
     read.note_too_large(whole)
-    read.split(whole, halve_by_id(WHOLE, "001A0000006Vm9rIAC"), half_of(whole.job, POLICY))
+    read.split(whole, halve_by_id(WHOLE, "001A0000006Vm9rIAC"), half_job(whole.job, POLICY))
     low, high = read.windows
     assert not read.is_too_large(high)
     read.note_too_large(low)
     assert read.is_too_large(high)
-    read.split(low, halve_by_id(low.bounds, "00190000006Vm9rIAC"), half_of(low.job, POLICY))
+    read.split(low, halve_by_id(low.bounds, "00190000006Vm9rIAC"), half_job(low.job, POLICY))
     assert not any(map(read.is_too_large, read.windows[:2]))
 
 
@@ -393,7 +393,7 @@ def test_a_range_in_front_without_a_job_leaves_the_older_state_standing(mode, wi
     give_job(read, read.windows[1], "750B")
     before = read.state
     front = read.windows[0]
-    read.split(front, halve_by_id(low, "00190000006Vm9rIAC"), half_of(front.job, POLICY))
+    read.split(front, halve_by_id(low, "00190000006Vm9rIAC"), half_job(front.job, POLICY))
     assert read.state == before
     give_job(read, read.windows[0], "750C")
     assert jobs_in(read) == ["750C", "750B"]

@@ -32,7 +32,7 @@ class Full(io.StringIO):
 @pytest.fixture(autouse=True)
 def turned_away(monkeypatch) -> list[bool]:
     turned: list[bool] = []
-    monkeypatch.setattr(output, "turn_away_stdout", lambda: turned.append(True))
+    monkeypatch.setattr(output, "silence_stdout", lambda: turned.append(True))
     return turned
 
 

@@ -17,12 +17,12 @@ from source_salesforce_bulk.extraction.plan import (
     begin,
     expected_rows,
     may_be_large,
+    needs_count,
     object_query,
     plan_object,
     probe_pays,
     select_fields,
     selected_fields,
-    wants_count,
 )
 from source_salesforce_bulk.extraction.stream_state import (
     COMPLETE_MARKER,
@@ -301,7 +301,7 @@ DAY = timedelta(days=1)
     ],
 )
 def test_a_count_is_wanted_unless_an_earlier_run_has_read_nearly_everything(blob, wanted):
-    assert wants_count(blob, T) is wanted
+    assert needs_count(blob, T) is wanted
 
 
 # What is large

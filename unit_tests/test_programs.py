@@ -8,7 +8,7 @@ from source_salesforce_bulk.salesforce.failure_kinds import Kind
 from source_salesforce_bulk.salesforce.failure_meanings import MEANINGS
 from source_salesforce_bulk.salesforce.failure_table import ROWS
 from source_salesforce_bulk.salesforce.failures import Failure
-from source_salesforce_bulk.salesforce.programs import Program, told_by
+from source_salesforce_bulk.salesforce.programs import Program, in_words_of
 
 REMEDIES = [*(meaning.guidance for meaning in MEANINGS.values()), *(row.guidance for row in ROWS if row.guidance)]
 # Words of one program that another one's reader would look for in vain.
@@ -19,7 +19,7 @@ OF_EXPORT = re.compile(r"--run-id|--object|exclude_fields|Glue")
 @pytest.mark.parametrize("program", Program)
 @pytest.mark.parametrize("remedy", REMEDIES)
 def test_every_remedy_is_whole_sentences_in_every_program(remedy, program):
-    told = told_by(program, remedy).replace("{field}", "Name")
+    told = in_words_of(program, remedy).replace("{field}", "Name")
     assert not re.search(r"[{}]", told)
     assert told.endswith(".")
     assert all(sentence[:1].isupper() or sentence.startswith("http") for sentence in re.split(r"(?<=\.) ", told))
@@ -27,9 +27,9 @@ def test_every_remedy_is_whole_sentences_in_every_program(remedy, program):
 
 @pytest.mark.parametrize("remedy", REMEDIES)
 def test_nobody_is_told_to_do_what_only_another_program_has(remedy):
-    assert not OF_EXPORT.search(told_by(Program.AIRBYTE, remedy))
+    assert not OF_EXPORT.search(in_words_of(Program.AIRBYTE, remedy))
     for program in (Program.EXPORT, Program.GLUE):
-        assert not OF_AIRBYTE.search(told_by(program, remedy))
+        assert not OF_AIRBYTE.search(in_words_of(program, remedy))
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def test_nobody_is_told_to_do_what_only_another_program_has(remedy):
     ],
 )
 def test_a_remedy_is_told_in_the_readers_words(program, again, leave_out):
-    assert again in Failure.of(Kind.JOB_FAILED).told_by(program)
-    assert leave_out in Failure.of(Kind.OBJECT_NOT_SUPPORTED).told_by(program)
+    assert again in Failure.of(Kind.JOB_FAILED).message_for(program)
+    assert leave_out in Failure.of(Kind.OBJECT_NOT_SUPPORTED).message_for(program)
 
 
 def test_braces_that_are_no_phrase_stay():
-    assert told_by(Program.AIRBYTE, "{unknown} {} {again}") == "{unknown} {} run the sync again"
+    assert in_words_of(Program.AIRBYTE, "{unknown} {} {again}") == "{unknown} {} run the sync again"

@@ -39,7 +39,7 @@ from source_salesforce_bulk.extraction.query_job import (
     QueryJob,
     advance,
     deadline,
-    half_of,
+    half_job,
     pause_before_create,
     poll_interval,
     polls_until,
@@ -325,7 +325,7 @@ def test_a_query_that_is_too_large_is_split_at_once():
 
 
 def test_a_half_gets_one_create_and_is_split_again():
-    half = half_of(IN_PHASE[Phase.SPLITTING], POLICY)
+    half = half_job(IN_PHASE[Phase.SPLITTING], POLICY)
     assert (half.phase, half.halvings, half.job_id, half.started) == (Phase.PLANNED, 1, None, None)
     job, commands = move(after(Start(), CREATED, job=half, now=T0 + 60), FAILED, T0 + 60)
     assert (job.phase, commands) == (Phase.SPLITTING, (DeleteJob(JOB), SplitWindow()))
@@ -338,7 +338,7 @@ def test_the_seventh_halving_is_refused():
         if job.phase is not Phase.SPLITTING:
             break
         halvings += commands.count(SplitWindow())
-        job = after(Start(), CREATED, job=half_of(job, POLICY))
+        job = after(Start(), CREATED, job=half_job(job, POLICY))
     assert halvings == 6
     assert (job.phase, job.failure) == (Phase.FAILED, TOO_LARGE)
     assert SplitWindow() not in commands
@@ -466,7 +466,7 @@ def split_after(seconds: float) -> QueryJob:
 
 
 def test_a_half_has_what_is_left_of_its_parents_time():
-    half = after(Start(), CREATED, job=half_of(split_after(2.5 * TIMEOUT), POLICY), now=T0 + 2.5 * TIMEOUT)
+    half = after(Start(), CREATED, job=half_job(split_after(2.5 * TIMEOUT), POLICY), now=T0 + 2.5 * TIMEOUT)
     assert deadline(half, POLICY) == T0 + 3 * TIMEOUT
     assert move(half, TimePassed(), T0 + 3 * TIMEOUT)[0].phase is Phase.FAILED
 
@@ -474,16 +474,16 @@ def test_a_half_has_what_is_left_of_its_parents_time():
 def test_the_time_a_half_waits_for_its_turn_is_not_counted():
     """Rows of the halves before it may take as long as their destination likes."""
     turn = T0 + 100 * TIMEOUT
-    half = after(Start(), CREATED, job=half_of(split_after(1.5 * TIMEOUT), POLICY), now=turn)
+    half = after(Start(), CREATED, job=half_job(split_after(1.5 * TIMEOUT), POLICY), now=turn)
     assert deadline(half, POLICY) == turn + TIMEOUT
-    quarter = half_of(after(PollFailed(TOO_LARGE), job=half, now=turn + TIMEOUT / 2), POLICY)
+    quarter = half_job(after(PollFailed(TOO_LARGE), job=half, now=turn + TIMEOUT / 2), POLICY)
     assert quarter.spent == 2 * TIMEOUT
 
 
 def test_a_window_of_a_size_that_failed_is_split_before_a_job_is_tried():
     job, commands = move(QueryJob(), TooLarge())
     assert (job.phase, job.creates, commands) == (Phase.SPLITTING, 0, (SplitWindow(),))
-    assert (half_of(job, POLICY).halvings, half_of(job, POLICY).spent) == (1, 0.0)
+    assert (half_job(job, POLICY).halvings, half_job(job, POLICY).spent) == (1, 0.0)
 
 
 def test_a_window_that_was_halved_often_enough_is_tried_however_large_it_seems():
@@ -506,7 +506,7 @@ def test_no_job_is_asked_for_again_without_a_pause_and_the_first_at_once():
 
 def test_a_create_whose_answer_was_lost_and_that_of_a_half_come_after_a_pause():
     assert pause_before_create(after(CreateFailed(LOST), job=IN_PHASE[Phase.CREATING]), 0.0) > 0
-    assert 0 < pause_before_create(after(Start(), job=half_of(IN_PHASE[Phase.SPLITTING], POLICY)), 0.0) < 5
+    assert 0 < pause_before_create(after(Start(), job=half_job(IN_PHASE[Phase.SPLITTING], POLICY)), 0.0) < 5
 
 
 def polls_before(age: float, random01: float) -> int:
@@ -636,7 +636,7 @@ def test_whatever_an_org_answers_the_window_ends_within_its_bounds_and_leaves_no
         assert job.halvings <= POLICY.max_halvings
         if job.creates > before.creates and before.phase is not Phase.PLANNED:
             assert now - T0 <= POLICY.budget
-        windows += [half_of(job, POLICY)] * 2 if SplitWindow() in commands else [job]
+        windows += [half_job(job, POLICY)] * 2 if SplitWindow() in commands else [job]
     # A lost answer doubles a create; halvings make a binary tree whose inner nodes all had at least one create.
     assert sent <= 2 * (POLICY.max_creates + 2 ** (POLICY.max_halvings + 1))
     left = {job_id for job_id, alive in org.alive.items() if alive}

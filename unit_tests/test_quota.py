@@ -12,8 +12,8 @@ from source_salesforce_bulk.extraction.quota import (
     RecentUsage,
     check_limits,
     check_usage,
+    compute_quota,
     jobs_used_up,
-    quota_of,
 )
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, Kind
 from source_salesforce_bulk.salesforce.rest_api import Limit, Limits
@@ -93,21 +93,21 @@ def test_the_header_and_the_limits_resource_are_judged_alike(maximum, used, perc
 )
 def test_a_run_may_create_the_jobs_above_the_reserve(remaining, percent, jobs):
     limits = replace(LIMITS, query_jobs=Limit(maximum=1000, remaining=remaining))
-    assert quota_of(limits, percent).jobs == jobs
+    assert compute_quota(limits, percent).jobs == jobs
 
 
 def test_the_reserve_is_rounded_in_favour_of_the_others():
-    assert quota_of(replace(LIMITS, query_jobs=Limit(maximum=101, remaining=101)), 5).jobs == 95
+    assert compute_quota(replace(LIMITS, query_jobs=Limit(maximum=101, remaining=101)), 5).jobs == 95
 
 
 @pytest.mark.parametrize("jobs", [None, Limit(maximum=0, remaining=0)])
 def test_jobs_that_are_not_counted_are_not_bounded(jobs):
-    assert quota_of(replace(LIMITS, query_jobs=jobs), 5).jobs is None
+    assert compute_quota(replace(LIMITS, query_jobs=jobs), 5).jobs is None
 
 
 def test_a_quota_carries_the_failure_of_any_limit():
-    assert quota_of(LIMITS, 5).failure is None
-    failure = quota_of(replace(LIMITS, api_requests=SCARCE), 5).failure
+    assert compute_quota(LIMITS, 5).failure is None
+    failure = compute_quota(replace(LIMITS, api_requests=SCARCE), 5).failure
     assert failure is not None
     assert failure.kind is Kind.API_CALLS_EXHAUSTED
 

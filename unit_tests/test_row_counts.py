@@ -13,7 +13,7 @@ from unit_tests.fakes import FakeClock
 LONG = 30.0  # seconds until a test that hangs gives up; no test waits for it
 
 
-def counts_of(ask, names=("Account", "Contact"), clock: FakeClock | None = None) -> RowCounts:
+def named_counts(ask, names=("Account", "Contact"), clock: FakeClock | None = None) -> RowCounts:
     """Counts that are in, whatever became of the asking."""
     done = threading.Event()
     counts = RowCounts(ask, names, clock or FakeClock(), done.set)
@@ -23,14 +23,14 @@ def counts_of(ask, names=("Account", "Contact"), clock: FakeClock | None = None)
 
 def test_all_objects_are_asked_about_at_once():
     asked = []
-    counts = counts_of(lambda names: asked.append(names) or {"Account": 47})
+    counts = named_counts(lambda names: asked.append(names) or {"Account": 47})
     assert counts.ready
     assert (counts.of("Account"), counts.of("Contact"), counts.of("Lead")) == (47, None, None)
     assert asked == [("Account", "Contact")]
 
 
 def test_nobody_is_asked_about_nothing():
-    counts = counts_of(pytest.fail, names=())
+    counts = named_counts(pytest.fail, names=())
     assert counts.of("Account") is None
 
 
@@ -41,7 +41,7 @@ def test_counts_that_cannot_be_had_are_done_without(error, caplog):
     def refuse(names):
         raise error
 
-    counts = counts_of(refuse)
+    counts = named_counts(refuse)
     assert counts.ready
     assert counts.of("Account") is None
     assert len(caplog.records) == isinstance(error, SalesforceError)

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from source_salesforce_bulk.export.run_story import RunStory, story_of
+from source_salesforce_bulk.export.run_story import RunStory, read_story
 
 BEGAN = datetime(2026, 11, 25, 2, tzinfo=UTC)
 
@@ -53,7 +53,7 @@ WHOLE = [
 
 
 def test_a_whole_ledger_is_a_whole_story():
-    story = story_of("r", WHOLE)
+    story = read_story("r", WHOLE)
     assert (story.code, story.seconds, story.rows, story.attempts) == (3, 11.0, 12, 1)
     (span,) = story.jobs.values()
     assert (span.rows, span.soql, len(span.polls), [rows for _, rows in span.pages]) == (
@@ -70,14 +70,14 @@ def test_a_whole_ledger_is_a_whole_story():
 
 
 def test_a_killed_run_has_a_story_up_to_its_last_whole_line():
-    story = story_of("r", [*WHOLE[:5], WHOLE[5][:20]])
+    story = read_story("r", [*WHOLE[:5], WHOLE[5][:20]])
     assert story.code is None
     assert story.objects["Account"].status == "not finished"
     assert story.jobs["750A"].last == BEGAN + timedelta(seconds=2)
 
 
 def test_several_attempts_add_up():
-    story = story_of("r", [*WHOLE, *WHOLE])
+    story = read_story("r", [*WHOLE, *WHOLE])
     assert (story.attempts, story.rows, len(story.manifests)) == (2, 24, 2)
 
 
@@ -92,11 +92,13 @@ def test_lines_of_another_kind_are_left_out():
         b"\xff",
         json.dumps({"at": "2026-01-01"}),
     ]
-    story = story_of("r", junk)
+    story = read_story("r", junk)
     assert isinstance(story, RunStory)
     assert story.jobs == story.objects == {}
 
 
 def test_facts_of_the_wrong_type_break_nothing():
-    story = story_of("r", [job(1, "page", rows="many"), line(1, "run_begun", objects="none"), line(1, "schema_drift")])
+    story = read_story(
+        "r", [job(1, "page", rows="many"), line(1, "run_begun", objects="none"), line(1, "schema_drift")]
+    )
     assert story.jobs["750A"].pages[0][1] == 0

@@ -18,7 +18,7 @@ from source_salesforce_bulk.export.places import UnknownPlace
 from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind, SalesforceError
-from source_salesforce_bulk.salesforce.oauth import secrets_of
+from source_salesforce_bulk.salesforce.oauth import list_secrets
 from source_salesforce_bulk.signals import Stop
 
 PEM = (
@@ -90,7 +90,7 @@ def test_the_configurations_own_secrets_are_masked_in_the_logs_however_they_are_
     path.write_text(json.dumps(raw), encoding="utf-8")
     session, out = Session(Stop(), "run-1"), io.StringIO()
     with session.connect(str(path), []) as connection:
-        secrets = secrets_of(connection.config.credentials)
+        secrets = list_secrets(connection.config.credentials)
     handler = logging.StreamHandler(out)
     handler.setFormatter(JsonLog("run-1", session.mask.redact))
     for secret in secrets:

@@ -55,7 +55,7 @@ def test_a_main_thread_that_heeds_the_flag_is_left_alone(number, code):
     body = f"""
 stop = Stop(patience={PATIENT})
 stop.install()
-stop.be_patient({PATIENT}, threading.Lock())
+stop.allow_grace({PATIENT}, threading.Lock())
 say("ready")
 stop.event.wait()
 say("heeded")
@@ -68,7 +68,7 @@ def test_a_main_thread_that_is_held_is_torn_out_and_stdout_takes_nothing_more():
     body = f"""
 stop = Stop(patience={PATIENT})
 stop.install()
-stop.be_patient(0.05, threading.Lock())
+stop.allow_grace(0.05, threading.Lock())
 os.write(1, b"half a li")
 say("ready")
 try:
@@ -87,7 +87,7 @@ def test_a_write_that_nobody_reads_is_torn_out():
     body = f"""
 stop = Stop(patience={PATIENT})
 stop.install()
-stop.be_patient(0.05, threading.Lock())
+stop.allow_grace(0.05, threading.Lock())
 reader, writer = os.pipe()
 say("ready")
 try:
@@ -104,7 +104,7 @@ def test_a_main_thread_that_something_else_holds_then_is_torn_out_again():
     body = f"""
 stop = Stop(patience={PATIENT}, again=0.05)
 stop.install()
-stop.be_patient(0.05, threading.Lock())
+stop.allow_grace(0.05, threading.Lock())
 say("ready")
 for _ in range(3):
     try:
@@ -120,7 +120,7 @@ def test_clean_up_is_not_torn_out_and_ends_with_patience():
     body = """
 stop = Stop(patience=0.5, again=0.01)
 stop.install()
-stop.be_patient(0.25, threading.Lock())
+stop.allow_grace(0.25, threading.Lock())
 say("ready")
 stop.event.wait()
 stop.leaving()
@@ -136,14 +136,14 @@ def test_patience_ends_between_two_lines_where_stdout_takes_any():
 lock = threading.Lock()
 stop = Stop(patience=0.1, again=0.05)
 stop.install()
-stop.be_patient(0.05, lock)
+stop.allow_grace(0.05, lock)
 
 class Line:
     def acquire(self, timeout):
         os.write(1, b" whole\\n")
         return True
 
-stop.be_patient(0.05, Line())
+stop.allow_grace(0.05, Line())
 stop.leaving()
 os.write(1, b"a line that is")
 say("ready")
@@ -159,7 +159,7 @@ import signal
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 stop = Stop(patience={PATIENT})
 stop.install()
-stop.be_patient({PATIENT}, threading.Lock())
+stop.allow_grace({PATIENT}, threading.Lock())
 os.kill(os.getpid(), signal.SIGHUP)
 say("ready")
 stop.event.wait()

@@ -16,8 +16,8 @@ from source_salesforce_bulk.airbyte.streams import (
     IncrementalBulkStream,
     Reading,
     StreamShape,
+    build_stream,
     state_message,
-    stream_of,
 )
 from source_salesforce_bulk.extraction.stream_state import Mode, ReadState, read_state
 from source_salesforce_bulk.pages.records import Column
@@ -43,7 +43,7 @@ class Rig(ExtractionRig):
     """A stream over an extraction. Where a stream waits, so does the rig."""
 
     def stream(self, shape: StreamShape = SHAPE, *, batches: bool = False) -> BulkStream:
-        return stream_of(
+        return build_stream(
             shape,
             Reading(
                 extraction=self.extraction,
@@ -95,22 +95,22 @@ def records(messages: list[AirbyteMessage]) -> list[dict[str, Any]]:
 
 
 def test_an_object_with_a_cursor_is_incremental_and_one_without_is_not():
-    assert isinstance(stream_of(SHAPE), IncrementalBulkStream)
-    assert stream_of(SHAPE).cursor_field == "SystemModstamp"
-    plain = stream_of(replace(SHAPE, cursor_field=None))
+    assert isinstance(build_stream(SHAPE), IncrementalBulkStream)
+    assert build_stream(SHAPE).cursor_field == "SystemModstamp"
+    plain = build_stream(replace(SHAPE, cursor_field=None))
     assert not isinstance(plain, IncrementalBulkStream)
     assert not plain.supports_incremental
 
 
 def test_a_stream_shows_what_its_shape_says():
-    stream = stream_of(SHAPE)
+    stream = build_stream(SHAPE)
     assert (stream.name, stream.primary_key, stream.get_json_schema()) == ("Account", ["Id"], {"type": "object"})
-    assert stream_of(replace(SHAPE, primary_key=())).primary_key is None
+    assert build_stream(replace(SHAPE, primary_key=())).primary_key is None
 
 
 def test_a_response_is_an_unproven_page_and_gives_no_rows():
     with pytest.raises(NotImplementedError):
-        stream_of(SHAPE).parse_response(None)  # type: ignore[arg-type]
+        build_stream(SHAPE).parse_response(None)  # type: ignore[arg-type]
 
 
 # Messages

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.query_job import JobPolicy, Phase, half_of
+from source_salesforce_bulk.extraction.query_job import JobPolicy, Phase, half_job
 from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint, StreamState, read_state
 from source_salesforce_bulk.extraction.windows import (
     WHOLE,
     IncrementalPlan,
     PlannedWindow,
+    date_span,
     halve_by_date,
     halve_by_id,
     plan_full_refresh,
     plan_incremental,
-    span_of,
 )
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, format_instant
 
@@ -282,10 +282,10 @@ def test_rows_of_two_seconds_are_told_apart():
 
 
 def test_only_a_window_of_dates_with_both_ends_has_a_length():
-    assert span_of(dates(at(0), at(3))) == timedelta(hours=3)
-    assert span_of(dates(None, at(3))) is None
-    assert span_of(WHOLE) is None
-    assert span_of(dates(at(0), at(3), "001A0000006Vm9rIAC")) is None
+    assert date_span(dates(at(0), at(3))) == timedelta(hours=3)
+    assert date_span(dates(None, at(3))) is None
+    assert date_span(WHOLE) is None
+    assert date_span(dates(at(0), at(3), "001A0000006Vm9rIAC")) is None
 
 
 def test_halves_by_id_meet_and_leave_the_outer_ends_as_they_were():
@@ -400,7 +400,7 @@ class History:
             inside = (window.bounds.id_from or "") < middle and (window.bounds.id_to or "~") > middle
             if window.job.phase is not Phase.PLANNED and (halves or inside):
                 read.restart(window)
-                read.split(window, halves or halve_by_id(window.bounds, middle), half_of(window.job, POLICY))
+                read.split(window, halves or halve_by_id(window.bounds, middle), half_job(window.job, POLICY))
 
     def interrupt(self, read: ObjectRead) -> None:
         """The state as it would be emitted now is all that the next run knows: nothing may be missing from both."""

@@ -31,7 +31,7 @@ from source_salesforce_bulk.airbyte.record_batch import RecordBatch
 from source_salesforce_bulk.airbyte.source import SourceSalesforceBulk
 from source_salesforce_bulk.config import ConfigError
 from source_salesforce_bulk.extraction.temporary_folder import check_temporary_folder
-from source_salesforce_bulk.output import OutputLost, report_lost, turn_away_stdout
+from source_salesforce_bulk.output import OutputLost, report_lost, silence_stdout
 from source_salesforce_bulk.signals import Overdue, Stop
 
 FAILURE = 1
@@ -101,7 +101,7 @@ def launch(args: Sequence[str], stop: Stop) -> NoReturn:
     if getattr(command, "debug", False):
         # What --debug shows has a form of the CDK's own, unless the platform asks for it: then it is the protocol's.
         os.environ["LOG_LEVEL"] = "debug"
-    stop.be_patient(GRACE if command.command == "read" else GRACE_WITHOUT_STATE, PRINT_BUFFER.lock)
+    stop.allow_grace(GRACE if command.command == "read" else GRACE_WITHOUT_STATE, PRINT_BUFFER.lock)
     try:
         code = _emit(entrypoint.run(command), stop)
     except Overdue:
@@ -111,7 +111,7 @@ def launch(args: Sequence[str], stop: Stop) -> NoReturn:
 
 def _write_block(lines: bytes) -> None:
     """Write whole lines to stdout, behind everything printed so far. Nothing is written after a write that failed."""
-    with PRINT_BUFFER.lock, _lost_for_good():
+    with PRINT_BUFFER.lock, _output_lost_if_refused():
         PRINT_BUFFER.flush()
         # Not by the buffered writer: it forgets the rest of a large block when a signal cuts its write short.
         stdout, rest = cast(TextIO, sys.__stdout__).fileno(), memoryview(lines)
@@ -139,7 +139,7 @@ def _report(error: Exception) -> int:
     trace = error if isinstance(error, AirbyteTracedException) else traced_defect(error)
     message = Entrypoint.airbyte_message_to_string(trace.as_sanitized_airbyte_message())
     try:
-        with _lost_for_good():
+        with _output_lost_if_refused():
             print(message, flush=True)  # noqa: T201 - the protocol's own channel
     except OutputLost as lost:
         return report_lost(lost)
@@ -148,19 +148,19 @@ def _report(error: Exception) -> int:
 
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
-        with _lost_for_good():
+        with _output_lost_if_refused():
             print(f"{line}\n", end="")  # noqa: T201 - the protocol's own channel
-    with _lost_for_good():
+    with _output_lost_if_refused():
         PRINT_BUFFER.flush()
 
 
 @contextmanager
-def _lost_for_good() -> Iterator[None]:
+def _output_lost_if_refused() -> Iterator[None]:
     """Turn stdout away where it takes nothing more, and raise ``OutputLost``."""
     try:
         yield
     except OSError as error:
-        turn_away_stdout()
+        silence_stdout()
         raise OutputLost(error) from error
 
 

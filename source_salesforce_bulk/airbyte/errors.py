@@ -39,7 +39,7 @@ def failure_type(failure: Failure) -> FailureType:
 def traced(failure: Failure, object_name: str | None = None) -> AirbyteTracedException:
     """The trace of a failure, naming the object and the job it concerns."""
     about = ", ".join(filter(None, (object_name, f"job {failure.job_id}" if failure.job_id else "")))
-    text = failure.told_by(Program.AIRBYTE)
+    text = failure.message_for(Program.AIRBYTE)
     return AirbyteTracedException(
         message=f"{about}: {text}" if about else text,
         internal_message=_facts(failure),

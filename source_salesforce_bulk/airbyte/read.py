@@ -28,17 +28,17 @@ from airbyte_cdk.utils.stream_status_utils import as_airbyte_message as status_m
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_salesforce_bulk.airbyte.errors import final_trace, traced, traced_as, traced_config_error, traced_defect
-from source_salesforce_bulk.airbyte.streams import TURN, BulkStream, Reading, StreamShape, state_message, stream_of
+from source_salesforce_bulk.airbyte.streams import TURN, BulkStream, Reading, StreamShape, build_stream, state_message
 from source_salesforce_bulk.extraction.catalog import ReadableObject, readable_object
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
-from source_salesforce_bulk.extraction.plan import begin_in_full, plan_object, selected_fields, wants_count
+from source_salesforce_bulk.extraction.plan import begin_in_full, needs_count, plan_object, selected_fields
 from source_salesforce_bulk.extraction.run_loop import Participant, RunLoop
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, StateError, jobs_named
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.describe import SObject
-from source_salesforce_bulk.salesforce.discovery import Describes
+from source_salesforce_bulk.salesforce.discovery import PendingDescribes
 from source_salesforce_bulk.salesforce.drift import compare_catalog
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.row_counts import RowCounts
@@ -87,7 +87,7 @@ class CatalogRead:
     _failures: dict[str, AirbyteTracedException] = field(default_factory=dict)
     _told: dict[Failure, str] = field(default_factory=dict)
     _logged_at: float = 0.0
-    _describes: Describes | None = None
+    _describes: PendingDescribes | None = None
     _counts: RowCounts | None = None
 
     def messages(self) -> Iterator[AirbyteMessage]:
@@ -121,7 +121,7 @@ class CatalogRead:
         else:
             names = [configured.stream.name for configured in self.catalog.streams]
             self._describes = self.connection.discovery.describe_ahead(names, extraction.wake)
-            counted = [configured.stream.name for configured in self.catalog.streams if self._wants_count(configured)]
+            counted = [configured.stream.name for configured in self.catalog.streams if self._needs_count(configured)]
             self._counts = RowCounts(
                 self.connection.discovery.record_counts, counted, self.connection.clock, extraction.wake
             )
@@ -130,11 +130,11 @@ class CatalogRead:
         if self._describes is not None:
             self._describes.close()
 
-    def _wants_count(self, configured: ConfiguredAirbyteStream) -> bool:
+    def _needs_count(self, configured: ConfiguredAirbyteStream) -> bool:
         incoming = self._incoming(configured.stream.name)
         if configured.sync_mode is SyncMode.incremental and incoming == COMPLETE_MARKER:
             return True  # a stream without a cursor, read in full again
-        return wants_count(incoming, self.connection.clock.now())
+        return needs_count(incoming, self.connection.clock.now())
 
     def _rows(self, name: str) -> int | None:
         return self._counts.of(name) if self._counts is not None else None
@@ -152,9 +152,9 @@ class CatalogRead:
 
     def _participant(self, configured: ConfiguredAirbyteStream, extraction: Extraction) -> Participant[AirbyteMessage]:
         name = configured.stream.name
-        return Participant(name, self._messages_of(configured, extraction), partial(self._is_ready, name))
+        return Participant(name, self._stream_messages(configured, extraction), partial(self._is_ready, name))
 
-    def _messages_of(
+    def _stream_messages(
         self,
         configured: ConfiguredAirbyteStream,
         extraction: Extraction,
@@ -206,8 +206,8 @@ class CatalogRead:
             readable = readable_object(described, self.connection.config)
         except ValueError as error:
             raise traced_config_error(f"object_overrides for {name}: {error}") from error
-        _tell_of_changes(name, configured.stream.json_schema or {}, described)
-        return stream_of(
+        _warn_of_schema_changes(name, configured.stream.json_schema or {}, described)
+        return build_stream(
             StreamShape(name, readable.json_schema, readable.primary_key, readable.cursor_field),
             self._reading(configured, readable, extraction),
         )
@@ -260,7 +260,7 @@ class CatalogRead:
     ) -> Iterator[AirbyteMessage]:
         """The stream's end; a failure that is ``of_run`` is told by the first stream that ends with it."""
         name = configured.stream.name
-        trace = self._trace_of(name, error, of_run)
+        trace = self._trace(name, error, of_run)
         self._failures[name] = trace
         if not self.connection.metrics.of(name).errors:
             self.connection.metrics.count(name, errors=1)  # what failed before there was a job was counted by nobody
@@ -271,7 +271,7 @@ class CatalogRead:
     def _summary(self, name: str) -> str:
         return f"run id {self.connection.run_id}, {self.connection.metrics.of(name).summary()}"
 
-    def _trace_of(self, name: str, error: Exception, of_run: Failure | None) -> AirbyteTracedException:
+    def _trace(self, name: str, error: Exception, of_run: Failure | None) -> AirbyteTracedException:
         if isinstance(error, SalesforceError):
             failure = error.failure
             first = self._told.setdefault(failure, name) if failure is of_run else name
@@ -322,7 +322,7 @@ class CatalogRead:
         return keep
 
 
-def _tell_of_changes(name: str, configured: Mapping[str, Any], described: SObject) -> None:
+def _warn_of_schema_changes(name: str, configured: Mapping[str, Any], described: SObject) -> None:
     """Warn where the object is no longer what the catalog was configured from."""
     changes = compare_catalog(configured, described)
     retyped = [str(change) for change in changes if change.breaking]

@@ -33,7 +33,7 @@ from source_salesforce_bulk.airbyte.read import CatalogRead
 from source_salesforce_bulk.airbyte.record_batch import RecordBatch
 from source_salesforce_bulk.airbyte.rotation import Rotation
 from source_salesforce_bulk.airbyte.spec import connector_specification
-from source_salesforce_bulk.airbyte.streams import StreamShape, stream_of
+from source_salesforce_bulk.airbyte.streams import StreamShape, build_stream
 from source_salesforce_bulk.config import Config, ConfigError, parse_config
 from source_salesforce_bulk.extraction.calls import Calls, ThreadedCalls
 from source_salesforce_bulk.extraction.catalog import ReadableObject, discover_objects
@@ -126,7 +126,7 @@ class SourceSalesforceBulk(AbstractSource):
             with self._connected(config, refuse_unknown_keys=True) as connection:
                 return AirbyteConnectionStatus(status=Status.SUCCEEDED, message=check_connection(connection))
         except SalesforceError as error:
-            return AirbyteConnectionStatus(status=Status.FAILED, message=error.failure.told_by(Program.AIRBYTE))
+            return AirbyteConnectionStatus(status=Status.FAILED, message=error.failure.message_for(Program.AIRBYTE))
         except ValueError as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=f"object_overrides: {error}")
 
@@ -146,7 +146,7 @@ class SourceSalesforceBulk(AbstractSource):
                 raise traced_config_error(f"object_overrides: {error}") from error
         _warn_of_bounds(objects)
         return [
-            stream_of(
+            build_stream(
                 StreamShape(readable.sobject.name, readable.json_schema, readable.primary_key, readable.cursor_field)
             )
             for readable in objects

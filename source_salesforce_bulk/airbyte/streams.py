@@ -292,7 +292,7 @@ class IncrementalBulkStream(BulkStream):
         return self._shape.cursor_field or ""
 
 
-def stream_of(shape: StreamShape, reading: Reading | None = None) -> BulkStream:
+def build_stream(shape: StreamShape, reading: Reading | None = None) -> BulkStream:
     """The stream class that fits an object."""
     return (IncrementalBulkStream if shape.cursor_field else BulkStream)(shape, reading)
 

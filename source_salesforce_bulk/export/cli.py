@@ -96,8 +96,8 @@ def _command(*of: Callable[[Any], Any]) -> Callable[[F], Any]:
 
     def decorate(function: F) -> Any:
         decorated: Any = click.pass_obj(function)
-        for one in reversed(decorators):
-            decorated = one(decorated)
+        for decorator in reversed(decorators):
+            decorated = decorator(decorated)
         return commands.command()(decorated)
 
     return decorate

@@ -59,8 +59,13 @@ def _discover(options: DiscoverOptions, session: Session) -> int:
 
 def _print(survey: Survey) -> None:
     rows = [
-        [one.sobject.name, ", ".join(one.primary_key) or "-", one.cursor_field or "-", f"{len(one.sobject.fields):,}"]
-        for one in survey.objects
+        [
+            readable.sobject.name,
+            ", ".join(readable.primary_key) or "-",
+            readable.cursor_field or "-",
+            f"{len(readable.sobject.fields):,}",
+        ]
+        for readable in survey.objects
     ]
     click.echo(table(["object", "key", "cursor", ">fields"], rows))
     for left in survey.left_out:
@@ -72,12 +77,12 @@ def as_json(survey: Survey) -> dict[str, Any]:
     return {
         "objects": [
             {
-                "object": one.sobject.name,
-                "primary_key": list(one.primary_key),
-                "cursor": one.cursor_field,
-                "fields": [{"name": field.name, "type": field.type} for field in one.sobject.fields],
+                "object": readable.sobject.name,
+                "primary_key": list(readable.primary_key),
+                "cursor": readable.cursor_field,
+                "fields": [{"name": field.name, "type": field.type} for field in readable.sobject.fields],
             }
-            for one in survey.objects
+            for readable in survey.objects
         ],
         "left_out": [{"object": left.name, "reason": left.reason} for left in survey.left_out],
     }
@@ -85,15 +90,15 @@ def as_json(survey: Survey) -> dict[str, Any]:
 
 def configured_catalog(objects: Sequence[ReadableObject]) -> dict[str, Any]:
     """A catalog that reads each object incrementally where it has a cursor, in the form of the Airbyte protocol."""
-    return {"streams": [_configured_stream(one) for one in objects]}
+    return {"streams": [_configured_stream(readable) for readable in objects]}
 
 
-def _configured_stream(one: ReadableObject) -> dict[str, Any]:
-    cursor, key = one.cursor_field, [[field] for field in one.primary_key]
+def _configured_stream(readable: ReadableObject) -> dict[str, Any]:
+    cursor, key = readable.cursor_field, [[field] for field in readable.primary_key]
     modes = ["full_refresh", "incremental"] if cursor else ["full_refresh"]
     stream: dict[str, Any] = {
-        "name": one.sobject.name,
-        "json_schema": one.json_schema,
+        "name": readable.sobject.name,
+        "json_schema": readable.json_schema,
         "supported_sync_modes": modes,
         "source_defined_cursor": cursor is not None,
     }

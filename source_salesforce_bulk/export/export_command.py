@@ -23,7 +23,7 @@ from source_salesforce_bulk.export.begin import Wish
 from source_salesforce_bulk.export.destination import Destination
 from source_salesforce_bulk.export.ledger import kept_at_destination, kept_in_folder
 from source_salesforce_bulk.export.logs import LogOptions
-from source_salesforce_bulk.export.metrics_sink import RunReport, counts_of, publish
+from source_salesforce_bulk.export.metrics_sink import RunReport, named_counts, publish
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
 from source_salesforce_bulk.export.page_files import FORMATS, FileMaker, PageFiles
 from source_salesforce_bulk.export.progress import LiveBars, MinuteLines, summary
@@ -152,10 +152,10 @@ class _Command:
             ended=self.session.clock.now(),
             seconds=seconds,
             objects=[
-                (one, counts_of(metrics.of(one.object_name), drifted[one.object_name]))
-                for one in (run.outcomes if run else ())
+                (outcome, named_counts(metrics.of(outcome.object_name), drifted[outcome.object_name]))
+                for outcome in (run.outcomes if run else ())
             ],
-            run_only=counts_of(metrics.of(None)),
+            run_only=named_counts(metrics.of(None)),
         )
 
 

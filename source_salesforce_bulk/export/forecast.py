@@ -107,7 +107,7 @@ def forecast_object(
 
 def row_width(sobject: SObject) -> int:
     """About how many bytes a row has in a result."""
-    return sum(_CELL_WIDTHS[field_type(one.type).kind] + _QUOTES_AND_COMMA for one in sobject.fields)
+    return sum(_CELL_WIDTHS[field_type(field.type).kind] + _QUOTES_AND_COMMA for field in sobject.fields)
 
 
 def _pieces(org: Org, plan: ObjectPlan, window: PlannedWindow) -> tuple[Piece, ...]:
@@ -135,10 +135,10 @@ def _pages(piece: Piece, page_size: int) -> int:
 
 def calls_without_polls(forecasts: list[ObjectForecast], asked: int) -> int | None:
     """The API calls of an export but for its polls; ``asked`` are those that come before its first job."""
-    pages = [one.pages for one in forecasts]
+    pages = [forecast.pages for forecast in forecasts]
     if any(count is None for count in pages):
         return None
-    jobs = sum(one.jobs for one in forecasts)
+    jobs = sum(forecast.jobs for forecast in forecasts)
     return asked + jobs * CALLS_PER_JOB + sum(count or 0 for count in pages)
 
 
@@ -202,7 +202,7 @@ def verdicts(uses: Sequence[Use], left: Mapping[str, Limit | None], reserve_perc
 def overall(found: Sequence[Verdict]) -> Verdict:
     """The verdict on the run: what running it again would mend comes before what the user has to."""
     for ending in (Ending.RESERVE, Ending.UNREADABLE):
-        matching = [one for one in found if one.ending is ending]
+        matching = [verdict for verdict in found if verdict.ending is ending]
         if matching:
             return matching[0]
     return Verdict(Ending.FINISH)

@@ -35,10 +35,13 @@ class Layout:
 
     def facts(self) -> Mapping[str, Mapping[str, str]]:
         """What stands in a file about each field's column, beside its id."""
-        return {one.name: {"salesforce.label": one.label, "salesforce.type": one.type} for one in self.sobject.fields}
+        return {
+            field.name: {"salesforce.label": field.label, "salesforce.type": field.type}
+            for field in self.sobject.fields
+        }
 
     def schema(self, columns: Sequence[Column]) -> Any:
         """The Arrow schema of ``columns``, every one nullable."""
         facts = self.facts()
-        about = {one.name: {FIELD_ID: str(self.ids[one.name]), **facts[one.name]} for one in columns}
+        about = {column.name: {FIELD_ID: str(self.ids[column.name]), **facts[column.name]} for column in columns}
         return arrow_schema(columns, about).with_metadata({"salesforce.object": self.name})

@@ -26,7 +26,7 @@ FOLDER = "ledger"
 _FACTS = {"object": "object", "job_id": "job", "batch_id": "batch", "drift": "drift"}
 
 
-def entry_of(record: logging.LogRecord) -> dict[str, Any] | None:
+def ledger_entry(record: logging.LogRecord) -> dict[str, Any] | None:
     """The ledger's entry for a log record; None for a record that does not belong there."""
     event = getattr(record, "event", None)
     if event is None and record.levelno < logging.WARNING:
@@ -55,7 +55,7 @@ class LedgerHandler(logging.Handler):
         """See ``logging.Handler``."""
         if self._broken:
             return
-        entry = entry_of(record)
+        entry = ledger_entry(record)
         if entry is None:
             return
         try:

@@ -73,7 +73,7 @@ class RunReport:
         return bool(failures) and all(outcome.busy for outcome in failures)
 
 
-def counts_of(metrics: ObjectMetrics, changes: int = 0) -> dict[str, float]:
+def named_counts(metrics: ObjectMetrics, changes: int = 0) -> dict[str, float]:
     """One object's counts by the names of :data:`UNITS`."""
     return {
         "RecordsProcessed": metrics.records,

@@ -183,7 +183,7 @@ class ObjectExport:
 
     def fail(self, failure: Failure) -> None:
         """The object cannot be exported, or not now."""
-        self._fail(ExportFailed(failure.consequence, f"{self.name}: {failure.told_by(self._export.program)}"))
+        self._fail(ExportFailed(failure.consequence, f"{self.name}: {failure.message_for(self._export.program)}"))
 
     def keep_lease(self) -> None:
         """Renew the lease where it is about to end. A lost one is the object's failure, which its next turn meets."""

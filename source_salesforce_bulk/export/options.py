@@ -31,7 +31,7 @@ class Word(click.Choice):  # type: ignore[type-arg]  # generic from click 8.2 on
         try:
             return str(super().convert(value, param, ctx))
         except click.BadParameter as error:
-            near = get_close_matches(str(value).lower(), [str(one) for one in self.choices], n=1, cutoff=0.5)
+            near = get_close_matches(str(value).lower(), [str(choice) for choice in self.choices], n=1, cutoff=0.5)
             hint = f" Did you mean {near[0]}?" if near else ""
             raise click.BadParameter(f"{error.message}{hint}", ctx, param) from error
 

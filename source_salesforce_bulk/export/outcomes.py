@@ -92,7 +92,8 @@ _SHOWN = 3
 def missed_outcomes(survey: Survey) -> list[ObjectOutcome]:
     """One failed outcome for each of them."""
     return [
-        ObjectOutcome(one.name, ExportFailed(Consequence.CONFIG, f"{_said(one)} {_REMEDY}")) for one in survey.missed
+        ObjectOutcome(missing.name, ExportFailed(Consequence.CONFIG, f"{_why_missing(missing)} {_REMEDY}"))
+        for missing in survey.missed
     ]
 
 
@@ -100,7 +101,7 @@ def nothing_to_export(survey: Survey, entries: Sequence[str]) -> ExportFailed:
     """The failure of a run whose ``entries`` (names and patterns) show no object that can be exported."""
     patterns = [entry for entry in entries if is_pattern(entry)]
     said = [_about_pattern(pattern, survey) for pattern in patterns]
-    said += [*map(_said, survey.missed), *([_REMEDY] if survey.missed else [])]
+    said += [*map(_why_missing, survey.missed), *([_REMEDY] if survey.missed else [])]
     return ExportFailed(Consequence.CONFIG, " ".join(said))
 
 
@@ -109,26 +110,26 @@ def misspelt(survey: Survey, is_kept: Callable[[str], bool]) -> ExportFailed | N
 
     ``is_kept`` tells whether the registry knows an object: one that was exported before is gone, not misspelt.
     """
-    names = [one for one in survey.missed if one.unknown and not is_kept(one.name)]
+    names = [missing for missing in survey.missed if missing.unknown and not is_kept(missing.name)]
     if not names:
         return None
-    return ExportFailed(Consequence.CONFIG, " ".join([*map(_said, names), _REMEDY, "Nothing was begun."]))
+    return ExportFailed(Consequence.CONFIG, " ".join([*map(_why_missing, names), _REMEDY, "Nothing was begun."]))
 
 
 def _about_pattern(pattern: str, survey: Survey) -> str:
     """Why a pattern brings no object."""
-    fitting = [one for one in survey.left_out if not one.wanted and matches(one.name, [pattern])]
+    fitting = [skipped for skipped in survey.left_out if not skipped.wanted and matches(skipped.name, [pattern])]
     if fitting:
-        return f"No object that can be exported matches {pattern}: {_some(fitting)}."
+        return f"No object that can be exported matches {pattern}: {_name_some(fitting)}."
     near = nearest(pattern.strip("*?"), survey.known)
     hint = f"; did you mean {near}?" if near else ". `discover` lists the objects that can be exported."
     return f"The org shows this user no object that matches {pattern}{hint}"
 
 
-def _some(left_out: Sequence[LeftOutObject]) -> str:
+def _name_some(left_out: Sequence[LeftOutObject]) -> str:
     more = f", and {len(left_out) - _SHOWN} more" if len(left_out) > _SHOWN else ""
-    return "; ".join(f"{one.name}: {one.reason.rstrip('.')}" for one in left_out[:_SHOWN]) + more
+    return "; ".join(f"{skipped.name}: {skipped.reason.rstrip('.')}" for skipped in left_out[:_SHOWN]) + more
 
 
-def _said(one: LeftOutObject) -> str:
-    return f"{one.name} cannot be exported: {one.reason.rstrip('.')}."
+def _why_missing(skipped: LeftOutObject) -> str:
+    return f"{skipped.name} cannot be exported: {skipped.reason.rstrip('.')}."

@@ -63,12 +63,12 @@ class Overview:
     @property
     def rows(self) -> int:
         """Rows written so far."""
-        return sum(one.rows for one in self.objects)
+        return sum(view.rows for view in self.objects)
 
     @property
     def counts(self) -> dict[str, int]:
         """How many objects are read, failed, running and queued, and how many there are."""
-        found = Counter(_group(one.standing) for one in self.objects)
+        found = Counter(_group(view.standing) for view in self.objects)
         return {name: found[name] for name in ("read", "failed", "running", "queued")} | {"of": len(self.objects)}
 
     @property
@@ -77,12 +77,12 @@ class Overview:
         if not self.rate or self.elapsed < _RATE_NEEDS:
             return None
         left = 0
-        for one in self.objects:
-            if one.standing.is_over:
+        for view in self.objects:
+            if view.standing.is_over:
                 continue
-            if one.known_rows is None:
+            if view.known_rows is None:
                 return None
-            left += max(0, one.known_rows - one.rows)
+            left += max(0, view.known_rows - view.rows)
         return left / self.rate
 
     @property
@@ -106,11 +106,11 @@ class Overview:
 
     def stuck(self) -> list[str]:
         """A line on each of the query jobs that have been waited for longest, if for more than a minute."""
-        waiting = [one for one in self.objects if one.job is not None and one.waiting >= STUCK_AFTER]
-        waiting.sort(key=lambda one: -one.waiting)
+        waiting = [view for view in self.objects if view.job is not None and view.waiting >= STUCK_AFTER]
+        waiting.sort(key=lambda view: -view.waiting)
         lines = [
-            f"{one.name}: Salesforce has been working on query job {one.job} for {duration(one.waiting)}"
-            for one in waiting[:_JOBS_IN_A_LINE]
+            f"{view.name}: Salesforce has been working on query job {view.job} for {duration(view.waiting)}"
+            for view in waiting[:_JOBS_IN_A_LINE]
         ]
         more = len(waiting) - _JOBS_IN_A_LINE
         return [*lines, *([f"... and on {more} more query jobs"] if more > 0 else [])]

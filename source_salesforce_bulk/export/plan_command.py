@@ -87,19 +87,19 @@ class ExportPlan:
         """The verdict on the whole run."""
         missed = [Verdict(Ending.UNREADABLE, f"{name}: {self.left_out[name]}") for name in self.missed]
         found = [
-            replace(verdict, reason=f"{one.object}: {verdict.reason}")
+            replace(verdict, reason=f"{forecast.object}: {verdict.reason}")
             if verdict.ending is Ending.UNREADABLE
             else verdict
-            for one, verdict in zip(self.objects, self.verdicts, strict=True)
+            for forecast, verdict in zip(self.objects, self.verdicts, strict=True)
         ]
         return overall([*found, *missed])
 
     @property
     def totals(self) -> dict[str, float | None]:
         """What the export would use, in the order of the limits: calls, jobs, megabytes."""
-        sizes = [one.megabytes for one in self.objects]
+        sizes = [forecast.megabytes for forecast in self.objects]
         megabytes = None if None in sizes else sum(size or 0 for size in sizes)
-        jobs = sum(one.jobs for one in self.objects)
+        jobs = sum(forecast.jobs for forecast in self.objects)
         return dict(zip(_LIMITS, (self.calls, jobs, megabytes), strict=True))
 
 
@@ -119,7 +119,7 @@ def _plan(options: PlanOptions, session: Session) -> int:
         plan = make_plan(connection, states, confirm=options.confirm)
         if options.sample is not None:
             sampler = Sampler(connection, connection.org())
-            samples = {one.sobject.name: sampler.rows(one, options.sample) for one in plan.readables}
+            samples = {readable.sobject.name: sampler.rows(readable, options.sample) for readable in plan.readables}
     if options.as_json:
         told = {**as_json(plan), **({"samples": _exact(samples)} if samples else {})}
         click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
@@ -158,25 +158,27 @@ def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: 
         raise ExportFailed(Consequence.CONFIG, f"object_overrides: {error}") from error
     if not survey.objects and survey.left_out == survey.missed:
         raise nothing_to_export(survey, connection.config.objects)
-    names = [one.sobject.name for one in survey.objects]
+    names = [forecast.sobject.name for forecast in survey.objects]
     counts = RowCounts(connection.discovery.record_counts, names, connection.clock)
     org = connection.org()
-    forecasts = [_forecast(connection, org, one, states, counts.of(one.sobject.name)) for one in survey.objects]
+    forecasts = [
+        _forecast(connection, org, forecast, states, counts.of(forecast.sobject.name)) for forecast in survey.objects
+    ]
     # Up to here the org was asked what an export asks it before its first job.
     without_polls = calls_without_polls(forecasts, connection.metrics.calls)
-    jobs = sum(one.jobs for one in forecasts)
+    jobs = sum(forecast.jobs for forecast in forecasts)
     if confirm:
         forecasts = _confirmed(connection, org, survey.objects, forecasts)
     daily = (limits.api_requests, limits.query_jobs, limits.query_result_mb) if limits else (None, None, None)
     left = dict(zip(_LIMITS, daily, strict=True))
     return ExportPlan(
         objects=tuple(forecasts),
-        left_out={one.name: one.reason for one in survey.left_out},
+        left_out={skipped.name: skipped.reason for skipped in survey.left_out},
         calls=calls(without_polls, jobs),
         calls_without_polls=without_polls,
         left=left,
         verdicts=tuple(verdicts(_uses(forecasts), left, connection.config.daily_limit_reserve_percent)),
-        missed=tuple(one.name for one in survey.missed),
+        missed=tuple(missing.name for missing in survey.missed),
         readables=survey.objects,
     )
 
@@ -185,22 +187,22 @@ def _uses(forecasts: Sequence[ObjectForecast]) -> list[Use]:
     """What each object uses at least of the limits."""
     return [
         Use(
-            one.object,
-            dict(zip(_LIMITS, (least_calls(one), float(one.jobs), one.megabytes or 0.0), strict=True)),
-            one.refusal,
+            forecast.object,
+            dict(zip(_LIMITS, (least_calls(forecast), float(forecast.jobs), forecast.megabytes or 0.0), strict=True)),
+            forecast.refusal,
         )
-        for one in forecasts
+        for forecast in forecasts
     ]
 
 
 def _forecast(
-    connection: Connection, org: Org, one: ReadableObject, states: StateRegistry | None, rows: int | None
+    connection: Connection, org: Org, readable: ReadableObject, states: StateRegistry | None, rows: int | None
 ) -> ObjectForecast:
     """The forecast of an object from where the registry says that it stands."""
-    name, organization = one.sobject.name, organization_key(connection.log_in().organization_id)
+    name, organization = readable.sobject.name, organization_key(connection.log_in().organization_id)
     try:
         state = states.progress(organization, name).state if states is not None else {}
-        return forecast_object(connection, org, one, state, rows)
+        return forecast_object(connection, org, readable, state, rows)
     except (StateError, UnreadableProgress) as error:
         raise unusable_state(error, name) from error
 
@@ -213,11 +215,15 @@ def _confirmed(
     Only what the user could mend about this object is an answer; raises ``SalesforceError`` for anything else.
     """
 
-    def refusal(one: ReadableObject) -> str | None:
-        selection = select_fields(one.sobject, None, ())
+    def refusal(readable: ReadableObject) -> str | None:
+        selection = select_fields(readable.sobject, None, ())
         config = connection.config
         query = object_query(
-            one.sobject, selection.columns, one.cursor, where=one.where, include_deleted=config.include_deleted
+            readable.sobject,
+            selection.columns,
+            readable.cursor,
+            where=readable.where,
+            include_deleted=config.include_deleted,
         )
         try:
             soql = f"{build_soql(query, WHOLE)} LIMIT 1"
@@ -227,12 +233,12 @@ def _confirmed(
             if failure.consequence is not Consequence.CONFIG or failure.action is Action.STOP_RUN:
                 raise
             return failure.summary
-        org.abort(config.api_version, job.id, one.sobject.name)
+        org.abort(config.api_version, job.id, readable.sobject.name)
         return None
 
     with ThreadPoolExecutor(min(connection.config.max_concurrent_jobs, 20), "confirm") as pool:
         refusals = list(pool.map(refusal, objects))
-    return [replace(one, refusal=why) for one, why in zip(forecasts, refusals, strict=True)]
+    return [replace(forecast, refusal=why) for forecast, why in zip(forecasts, refusals, strict=True)]
 
 
 def as_json(plan: ExportPlan) -> dict[str, Any]:
@@ -241,25 +247,25 @@ def as_json(plan: ExportPlan) -> dict[str, Any]:
         "verdict": str(plan.verdict),
         "objects": [
             {
-                "object": one.object,
+                "object": forecast.object,
                 "verdict": str(verdict),
-                "readable": one.refusal is None,
-                "reason": one.refusal,
-                "primary_key": list(one.primary_key),
-                "cursor": one.cursor,
-                "mode": one.mode.value,
-                "windows": one.windows,
-                "jobs": one.jobs,
-                "rows": _known(one.rows),
-                "pages": _known(one.pages),
-                "megabytes": _known(None if one.megabytes is None else round(one.megabytes, 3)),
+                "readable": forecast.refusal is None,
+                "reason": forecast.refusal,
+                "primary_key": list(forecast.primary_key),
+                "cursor": forecast.cursor,
+                "mode": forecast.mode.value,
+                "windows": forecast.windows,
+                "jobs": forecast.jobs,
+                "rows": _known(forecast.rows),
+                "pages": _known(forecast.pages),
+                "megabytes": _known(None if forecast.megabytes is None else round(forecast.megabytes, 3)),
             }
-            for one, verdict in zip(plan.objects, plan.verdicts, strict=True)
+            for forecast, verdict in zip(plan.objects, plan.verdicts, strict=True)
         ]
         + [{"object": name, "readable": False, "reason": reason} for name, reason in sorted(plan.left_out.items())],
         "totals": {
-            "windows": sum(one.windows for one in plan.objects),
-            "jobs": sum(one.jobs for one in plan.objects),
+            "windows": sum(forecast.windows for forecast in plan.objects),
+            "jobs": sum(forecast.jobs for forecast in plan.objects),
             "api_calls": _known(plan.calls),
             "api_calls_without_polls": _known(plan.calls_without_polls),
             "megabytes": _known(plan.totals[_LIMITS[2]]),
@@ -273,16 +279,16 @@ def as_text(plan: ExportPlan) -> str:
     headings = ["object", "key", "cursor", ">windows", ">rows", ">pages", ">MB, about", "verdict"]
     rows = [
         [
-            one.object,
-            ", ".join(one.primary_key) or "-",
-            one.cursor or "full refresh",
-            f"{one.windows:,}",
-            number(one.rows),
-            number(one.pages),
-            number(one.megabytes, 1),
+            forecast.object,
+            ", ".join(forecast.primary_key) or "-",
+            forecast.cursor or "full refresh",
+            f"{forecast.windows:,}",
+            number(forecast.rows),
+            number(forecast.pages),
+            number(forecast.megabytes, 1),
             str(verdict),
         ]
-        for one, verdict in zip(plan.objects, plan.verdicts, strict=True)
+        for forecast, verdict in zip(plan.objects, plan.verdicts, strict=True)
     ]
     lines = [table(headings, rows)]
     lines += [f"Left out: {name}: {reason}" for name, reason in sorted(plan.left_out.items())]

@@ -47,7 +47,7 @@ class Pulse:
     def take(self) -> Overview:
         """The run as it is now."""
         now = self._monotonic()
-        views: list[ObjectView] = [one.view for one in self._objects]
+        views: list[ObjectView] = [exported.view for exported in self._objects]
         rows = sum(view.rows for view in views)
         while len(self._seen) > 1 and now - self._seen[0][0] > RATE_OVER:
             self._seen.popleft()
@@ -122,17 +122,19 @@ class LiveBars:
             return
         counts = overview.counts
         self._progress.update(self._run, completed=counts["read"] + counts["failed"], said=str(overview))
-        shown = [one for one in overview.objects if not one.standing.is_over and one.standing is not Standing.QUEUED]
+        shown = [
+            view for view in overview.objects if not view.standing.is_over and view.standing is not Standing.QUEUED
+        ]
         self._draw(shown[:_BARS_AT_ONCE])
 
     def _draw(self, shown: Sequence[ObjectView]) -> None:
-        for name in self._bars.keys() - {one.name for one in shown}:
+        for name in self._bars.keys() - {view.name for view in shown}:
             self._progress.remove_task(self._bars.pop(name))
-        for one in shown:
-            if one.name not in self._bars:
-                self._bars[one.name] = self._progress.add_task(one.name, total=None, said="")
+        for view in shown:
+            if view.name not in self._bars:
+                self._bars[view.name] = self._progress.add_task(view.name, total=None, said="")
             self._progress.update(
-                self._bars[one.name], completed=one.rows, total=one.known_rows or None, said=describe(one)
+                self._bars[view.name], completed=view.rows, total=view.known_rows or None, said=describe(view)
             )
 
     def end(self) -> None:
@@ -140,11 +142,11 @@ class LiveBars:
         self._progress.stop()
 
 
-def describe(one: ObjectView) -> str:
+def describe(view: ObjectView) -> str:
     """What an object does, and how many rows it has brought."""
-    known = f" of {one.known_rows:,}" if one.known_rows is not None else ""
-    rows = f", {one.rows:,}{known} rows" if one.rows or known else ""
-    return f"{one.standing.value}{rows}"
+    known = f" of {view.known_rows:,}" if view.known_rows is not None else ""
+    rows = f", {view.rows:,}{known} rows" if view.rows or known else ""
+    return f"{view.standing.value}{rows}"
 
 
 def summary(outcomes: Sequence[ObjectOutcome], metrics_of: Callable[[str], ObjectMetrics]) -> str:

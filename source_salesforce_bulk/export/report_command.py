@@ -14,7 +14,7 @@ from source_salesforce_bulk.export.destination import LEDGERS
 from source_salesforce_bulk.export.ledger import FOLDER
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
 from source_salesforce_bulk.export.report_page import report_page
-from source_salesforce_bulk.export.run_story import story_of
+from source_salesforce_bulk.export.run_story import read_story
 from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.registries.durable_files import replace_file
 from source_salesforce_bulk.salesforce.failures import Consequence
@@ -44,7 +44,7 @@ def _report(options: ReportOptions) -> int:
     if options.last == (options.run_id is not None):
         raise ExportFailed(Consequence.CONFIG, "Say which run: --run RUN_ID, or --last.")
     run_id, ledger = _ledger(options)
-    page = report_page(story_of(run_id, ledger.splitlines()), style())
+    page = report_page(read_story(run_id, ledger.splitlines()), style())
     path = Path(options.output or f"{run_id}.html").absolute()
     replace_file(path, page.encode())
     click.echo(f"Report: {path}")

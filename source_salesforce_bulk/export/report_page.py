@@ -57,16 +57,16 @@ def _head(story: RunStory) -> str:
         ("rows", f"{story.rows:,}"),
         ("objects", f"{len(story.objects):,}"),
         ("query jobs", f"{len(story.jobs):,}"),
-        ("API calls", f"{sum(one.calls for one in story.objects.values()):,}"),
-        ("retries", f"{sum(one.retries for one in story.objects.values()):,}"),
-        ("files", f"{sum(one.files for one in story.objects.values()):,}"),
+        ("API calls", f"{sum(entry.calls for entry in story.objects.values()):,}"),
+        ("retries", f"{sum(entry.retries for entry in story.objects.values()):,}"),
+        ("files", f"{sum(entry.files for entry in story.objects.values()):,}"),
         ("took", duration(story.seconds)),
         *_quota(story),
     ]
     cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in totals)
     began = f"{story.begun:%Y-%m-%d %H:%M:%S} UTC" if story.begun else "at an unknown time"
     tries = f", {story.attempts} attempts" if story.attempts > 1 else ""
-    manifests = "".join(f'<p class="soft">Manifest: {escape(one)}</p>' for one in story.manifests)
+    manifests = "".join(f'<p class="soft">Manifest: {escape(manifest)}</p>' for manifest in story.manifests)
     return (
         f"<h1>Export {escape(story.run_id)}</h1><p>Began {began}{tries}; "
         f'<strong class="{tone}">{escape(ending)}</strong>. {escape(story.destination)}</p>{manifests}'
@@ -168,13 +168,13 @@ def _bars(span: JobSpan, scale: _Scale, top: int) -> str:
 
 def _objects(story: RunStory) -> str:
     rows = []
-    for one in sorted(story.objects.values(), key=lambda one: (one.status == "complete", one.name)):
-        tone = _STATUSES.get(one.status, "warn")
-        numbers = "".join(_number(value) for value in (one.rows, one.files, one.jobs, one.calls, one.retries))
-        why = f"<br>{escape(one.error)}" if one.error else ""
+    for entry in sorted(story.objects.values(), key=lambda entry: (entry.status == "complete", entry.name)):
+        tone = _STATUSES.get(entry.status, "warn")
+        numbers = "".join(_number(value) for value in (entry.rows, entry.files, entry.jobs, entry.calls, entry.retries))
+        why = f"<br>{escape(entry.error)}" if entry.error else ""
         rows.append(
-            f'<tr><td>{escape(one.name)}</td>{numbers}<td class="long"><span class="{tone}">{escape(one.status)}</span>'
-            f"{why}</td></tr>"
+            f'<tr><td>{escape(entry.name)}</td>{numbers}<td class="long">'
+            f'<span class="{tone}">{escape(entry.status)}</span>{why}</td></tr>'
         )
     heads = _headings("object", ">rows", ">files", ">jobs", ">API calls", ">retries", "status")
     return f'<h2 id="objects">Objects</h2>{_table(heads, rows)}'
@@ -186,9 +186,10 @@ def _incidents(story: RunStory) -> str:
         return f'{heading}<p class="soft">None.</p>'
     tones = {"error": "bad", "warning": "warn"}
     rows = [
-        f'<tr><td>{one.at:%H:%M:%S}</td><td>{escape(one.object)}</td><td class="{tones.get(one.kind, "soft")}">'
-        f'{one.kind}</td><td class="long">{escape(one.text)}</td></tr>'
-        for one in story.incidents[:INCIDENTS_SHOWN]
+        f"<tr><td>{incident.at:%H:%M:%S}</td><td>{escape(incident.object)}</td>"
+        f'<td class="{tones.get(incident.kind, "soft")}">{incident.kind}</td>'
+        f'<td class="long">{escape(incident.text)}</td></tr>'
+        for incident in story.incidents[:INCIDENTS_SHOWN]
     ]
     heads = _headings("time", "object", "kind", "what happened")
     return heading + _table(heads, rows) + _more(len(story.incidents) - INCIDENTS_SHOWN)

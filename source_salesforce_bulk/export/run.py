@@ -116,7 +116,7 @@ class ExportRun:
             manifest = self._conclude(started)
             loop.finish()
         finally:
-            self._tell_quota()
+            self._log_quota()
             loop.close(self._jobs_to_keep, self.places.on_clean_up, *(one.release for one in self.objects))
         outcomes = self.outcomes
         return ExportResult(exit_code(outcome.failure for outcome in outcomes), outcomes, manifest)
@@ -141,7 +141,7 @@ class ExportRun:
             self.organization_id = connection.log_in().organization_id
             survey = survey_objects(connection.discovery, config)
         except SalesforceError as error:
-            raise ExportFailed(error.failure.consequence, error.failure.told_by(connection.program)) from error
+            raise ExportFailed(error.failure.consequence, error.failure.message_for(connection.program)) from error
         except ValueError as error:
             raise ExportFailed(Consequence.CONFIG, f"object_overrides: {error}") from error
         if not survey.objects:
@@ -216,10 +216,10 @@ class ExportRun:
         LOGGER.info("Run %s exports to %s; objects: %d", connection.run_id, url, len(names))
         facts = {"destination": url, "objects": [*names, *(one.object_name for one in self.missed)]}
         LOGGER.debug("The run has begun", extra={"event": "run_begun", "facts": facts})
-        self._tell_quota()
+        self._log_quota()
         self.places.watcher.begin(self.objects)
 
-    def _tell_quota(self) -> None:
+    def _log_quota(self) -> None:
         usage = self.connection.metrics.usage
         if usage is not None:
             facts = {"remaining": max(0, usage.maximum - usage.used), "maximum": usage.maximum}

@@ -106,10 +106,10 @@ class RunStory:
     @property
     def rows(self) -> int:
         """Rows that manifests name."""
-        return sum(one.rows for one in self.objects.values())
+        return sum(story.rows for story in self.objects.values())
 
 
-def story_of(run_id: str, lines: Iterable[bytes | str]) -> RunStory:
+def read_story(run_id: str, lines: Iterable[bytes | str]) -> RunStory:
     """The story that a ledger tells."""
     story = RunStory(run_id)
     for line in lines:
@@ -182,17 +182,17 @@ def _end(story: RunStory, entry: Entry) -> None:
     story.code = _count(entry, "code")
     if entry.get("manifest"):
         story.manifests.append(str(entry["manifest"]))
-    for one in _list(entry, "objects"):
-        if not isinstance(one, Mapping):
+    for named in _list(entry, "objects"):
+        if not isinstance(named, Mapping):
             continue
-        known = story.objects.setdefault(str(one.get("object")), ObjectStory(str(one.get("object"))))
-        known.status = str(one.get("status", ""))
-        known.error = str(one["error"]) if one.get("error") else None
-        known.rows += _count(one, "rows")
-        known.files += _count(one, "files")
-        known.jobs += _count(one, "jobs")
-        known.calls += _count(one, "api_calls")
-        known.retries += _count(one, "retries")
+        known = story.objects.setdefault(str(named.get("object")), ObjectStory(str(named.get("object"))))
+        known.status = str(named.get("status", ""))
+        known.error = str(named["error"]) if named.get("error") else None
+        known.rows += _count(named, "rows")
+        known.files += _count(named, "files")
+        known.jobs += _count(named, "jobs")
+        known.calls += _count(named, "api_calls")
+        known.retries += _count(named, "retries")
 
 
 def _list(entry: Entry, name: str) -> list[Any]:

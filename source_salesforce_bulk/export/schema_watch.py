@@ -18,7 +18,7 @@ from source_salesforce_bulk.export.outcomes import ExportFailed
 from source_salesforce_bulk.registries.field_ids import numbered
 from source_salesforce_bulk.registries.schemas import Registered, SchemaRefused, SchemaRegistry, UnreadableSchema
 from source_salesforce_bulk.salesforce.describe import SObject
-from source_salesforce_bulk.salesforce.drift import Change, ChangeKind, compare, schema_of
+from source_salesforce_bulk.salesforce.drift import Change, ChangeKind, compare, object_schema
 from source_salesforce_bulk.salesforce.failures import Consequence
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class SchemaWatch:
         Raises ``ExportFailed`` where a change is to stop the object. The changed schema is then not registered, so that
         the object stays stopped until somebody runs it with ``--on-drift warn``.
         """
-        schema = schema_of(sobject)
+        schema = object_schema(sobject)
         try:
             latest = self._registry.latest(organization_id, sobject.name)
             schema = numbered(schema, latest.schema if latest is not None else None)

@@ -15,18 +15,18 @@ from datetime import UTC, datetime
 from source_salesforce_bulk.config import ConfigError
 from source_salesforce_bulk.export.aws_clients import secrets_manager
 from source_salesforce_bulk.export.config_source import config_source
-from source_salesforce_bulk.export.kept_config import KeptConfig
 from source_salesforce_bulk.export.logs import JsonLog, LogOptions, Sentences, StderrHandler, set_up_logging
 from source_salesforce_bulk.export.outcomes import ExportFailed, failure_code
 from source_salesforce_bulk.export.places import UnknownPlace
 from source_salesforce_bulk.export.storage_failures import defect, storage_failure
+from source_salesforce_bulk.export.writable_config import WritableConfig
 from source_salesforce_bulk.extraction.connection import CONNECTIONS, Connection, Environment
 from source_salesforce_bulk.extraction.temporary_folder import check_temporary_folder
 from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.clock import Clock, Stopped, SystemClock
 from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
 from source_salesforce_bulk.salesforce.http_client import RequestsHttp
-from source_salesforce_bulk.salesforce.oauth import secrets_of
+from source_salesforce_bulk.salesforce.oauth import list_secrets
 from source_salesforce_bulk.salesforce.programs import Program
 from source_salesforce_bulk.salesforce.secret_mask import SecretMask
 from source_salesforce_bulk.salesforce.token import SecretHooks
@@ -69,7 +69,7 @@ class Session:
         as_text = self.logs.log_format == "text" or (self.logs.log_format is None and self.live)
         formatter = Sentences(self.mask.redact) if as_text else JsonLog(self.run_id, self.mask.redact)
         set_up_logging(self.stderr, formatter, self.logs.level)
-        self.stop.be_patient(GRACE, threading.Lock())
+        self.stop.allow_grace(GRACE, threading.Lock())
 
     def connect(self, config: str, objects: Sequence[str], *, refuse_unknown_keys: bool = True) -> Connection:
         """Return the org of the configuration that ``config`` names, to be asked for ``objects`` where any are given.
@@ -77,9 +77,9 @@ class Session:
         Raises ``ConfigError``, and what reading the source raises. Unknown keys that are not refused are warnings.
         """
         check_temporary_folder(os.environ)
-        kept = KeptConfig(config_source(config, secrets_manager))
+        kept = WritableConfig(config_source(config, secrets_manager))
         loaded = kept.load(refuse_unknown_keys=refuse_unknown_keys)
-        self.mask.learn(*secrets_of(loaded.credentials))
+        self.mask.learn(*list_secrets(loaded.credentials))
         if loaded.hash_key is not None:
             self.mask.learn(loaded.hash_key)
         environment = Environment(
@@ -111,6 +111,6 @@ def _as_failed(error: Exception, program: Program) -> ExportFailed:
         case ConfigError() | UnknownPlace():
             return ExportFailed(Consequence.CONFIG, str(error))
         case SalesforceError(failure=failure):
-            return ExportFailed(failure.consequence, failure.told_by(program))
+            return ExportFailed(failure.consequence, failure.message_for(program))
         case _:
             return storage_failure(error, "salesforce-bulk") or defect(error, "salesforce-bulk")

@@ -62,8 +62,8 @@ def _with_registry(stop: Stop, state: str, work: Callable[[StateRegistry, str], 
 
 def _entry(registry: StateRegistry, name: str, organization: str | None) -> Entry:
     """The organization and the spelling of an object; raises ``ExportFailed`` where there is none, or several."""
-    known = [one for one in registry.entries() if organization in (None, one[0])]
-    found = [one for one in known if one[1].lower() == name.lower()]
+    known = [entry for entry in registry.entries() if organization in (None, entry[0])]
+    found = [entry for entry in known if entry[1].lower() == name.lower()]
     if len(found) == 1:
         return found[0]
     if found:
@@ -93,7 +93,7 @@ def _list(registry: StateRegistry, *, as_json: bool) -> int:
     else:
         headings = ["organization", "object", "read up to", ">jobs", ">rows", "destination"]
         names = ("organization_id", "object", "read_up_to", "jobs", "rows", "destination")
-        click.echo(table(headings, [[_shown(one[name]) for name in names] for one in found]))
+        click.echo(table(headings, [[_shown(listed[name]) for name in names] for listed in found]))
     return ExitCode.DONE
 
 

@@ -79,7 +79,7 @@ class Survey:
     @property
     def missed(self) -> tuple[LeftOutObject, ...]:
         """What the user has named and cannot have."""
-        return tuple(one for one in self.left_out if one.wanted)
+        return tuple(skipped for skipped in self.left_out if skipped.wanted)
 
 
 def discover_objects(discovery: Discovery, config: Config) -> list[ReadableObject]:
@@ -89,8 +89,8 @@ def discover_objects(discovery: Discovery, config: Config) -> list[ReadableObjec
     ValueError for a bad override.
     """
     survey = find_objects(discovery, config)
-    for one in survey.missed:
-        LOGGER.warning(_NOT_OFFERED, one.name, one.reason)
+    for missing in survey.missed:
+        LOGGER.warning(_NOT_OFFERED, missing.name, missing.reason)
     return list(survey.objects)
 
 
@@ -109,9 +109,9 @@ def check_overrides(config: Config, missed: Iterable[LeftOutObject]) -> None:
 
     Without its override, that other object would be read whole.
     """
-    for one in missed:
-        if one.meant and config.override_for(one.name):
-            raise ValueError(f"{one.name}: {one.reason}")
+    for missing in missed:
+        if missing.meant and config.override_for(missing.name):
+            raise ValueError(f"{missing.name}: {missing.reason}")
 
 
 def find_objects(discovery: Discovery, config: Config) -> Survey:
@@ -121,13 +121,13 @@ def find_objects(discovery: Discovery, config: Config) -> Survey:
     named = [*config.objects, *overridden]
     left_out: list[LeftOutObject] = []
 
-    def leave_out(one: LeftOutObject, level: int = logging.INFO) -> None:
-        left_out.append(one)
-        if not one.wanted:
-            LOGGER.log(level, _NOT_OFFERED, one.name, one.reason)
+    def leave_out(skipped: LeftOutObject, level: int = logging.INFO) -> None:
+        left_out.append(skipped)
+        if not skipped.wanted:
+            LOGGER.log(level, _NOT_OFFERED, skipped.name, skipped.reason)
 
-    for one in listing.left_out:
-        leave_out(one)
+    for skipped in listing.left_out:
+        leave_out(skipped)
     objects = []
     for name, result in sorted(_described(discovery, [selected.name for selected in listing.selected]).items()):
         if isinstance(result, SalesforceError):
@@ -143,7 +143,7 @@ def find_objects(discovery: Discovery, config: Config) -> Survey:
             for unknown in result.unknown_types:
                 LOGGER.info("%s has fields of the unknown type %s; they are read as text", name, unknown)
             objects.append(readable_object(result, config))
-    for pattern in patterns_without_match(config.objects, [one.sobject.name for one in objects]):
+    for pattern in patterns_without_match(config.objects, [readable.sobject.name for readable in objects]):
         LOGGER.warning("%s matches no object that can be read", pattern)
     return Survey(tuple(objects), tuple(left_out), listing.known)
 

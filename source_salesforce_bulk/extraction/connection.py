@@ -23,7 +23,7 @@ from source_salesforce_bulk.extraction.calls import Calls, ThreadedCalls
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.query_job import JobPolicy
-from source_salesforce_bulk.extraction.quota import Quota, quota_of
+from source_salesforce_bulk.extraction.quota import Quota, compute_quota
 from source_salesforce_bulk.extraction.reader import PageBounds
 from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
 from source_salesforce_bulk.extraction.scheduler import SchedulerPolicy
@@ -130,7 +130,7 @@ class Connection:
     def quota(self) -> Quota:
         """What the org's limits leave to this run; no bound where they cannot be seen. Raises as :meth:`limits`."""
         limits = self.limits()
-        return quota_of(limits, self.config.daily_limit_reserve_percent) if limits is not None else Quota()
+        return compute_quota(limits, self.config.daily_limit_reserve_percent) if limits is not None else Quota()
 
     def limits(self) -> Limits | None:
         """The org's daily limits as they stand; None, with a warning, where they cannot be seen.

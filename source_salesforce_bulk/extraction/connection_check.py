@@ -65,10 +65,10 @@ def _look_for_objects(connection: Connection) -> None:
     except SalesforceError as error:
         LOGGER.warning("The org does not say which objects it has: %s", error.failure.summary)
         return
-    missed = [one for one in listing.left_out if one.wanted]
+    missed = [skipped for skipped in listing.left_out if skipped.wanted]
     check_overrides(config, missed)
-    for one in missed:
-        LOGGER.warning("%s will not be offered, though the configuration names it: %s", one.name, one.reason)
+    for missing in missed:
+        LOGGER.warning("%s will not be offered, though the configuration names it: %s", missing.name, missing.reason)
 
 
 def _try_bulk(connection: Connection, session: Session) -> None:

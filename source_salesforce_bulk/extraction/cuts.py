@@ -104,8 +104,8 @@ def find_pieces(org: Org, plan: ObjectPlan, bounds: Bounds) -> tuple[Piece, ...]
     """
     if plan.mode is Mode.FULL_REFRESH:
         rows = plan.rows or 0
-        pieces = _Asker(org, plan).lead(cut_by_id(WHOLE, ranges_of(rows)))
-        return clip(tuple(replace(one, rows=round(rows * (one.rows or 0) / _SCALE)) for one in pieces), bounds)
+        pieces = _Asker(org, plan).lead(cut_by_id(WHOLE, count_ranges(rows)))
+        return clip(tuple(replace(piece, rows=round(rows * (piece.rows or 0) / _SCALE)) for piece in pieces), bounds)
     stamps = _Asker(org, plan).instants(WHOLE)
     return cut_by_date(bounds, *stamps, plan.rows or 0) if stamps is not None else (Piece(bounds),)
 
@@ -130,16 +130,18 @@ def cut_by_date(bounds: Bounds, oldest: datetime, newest: datetime, rows: int) -
 def clip(pieces: Sequence[Piece], bounds: Bounds) -> tuple[Piece, ...]:
     """What an interrupted refresh has left of the object's pieces: those within ``bounds``, whose ends stay."""
     inside = [
-        one for one in pieces if _below(one.bounds.id_from, bounds.id_to) and _below(bounds.id_from, one.bounds.id_to)
+        piece
+        for piece in pieces
+        if _below(piece.bounds.id_from, bounds.id_to) and _below(bounds.id_from, piece.bounds.id_to)
     ]
-    edges = [bounds.id_from, *(one.bounds.id_from for one in inside[1:]), bounds.id_to]
+    edges = [bounds.id_from, *(piece.bounds.id_from for piece in inside[1:]), bounds.id_to]
     return tuple(
-        replace(one, bounds=replace(bounds, id_from=low, id_to=high))
-        for one, (low, high) in zip(inside, pairwise(edges), strict=True)
+        replace(piece, bounds=replace(bounds, id_from=low, id_to=high))
+        for piece, (low, high) in zip(inside, pairwise(edges), strict=True)
     )
 
 
-def ranges_of(rows: int) -> int:
+def count_ranges(rows: int) -> int:
     """Into how many ranges of Ids a full refresh of ``rows`` rows is cut."""
     return _parts(rows, ROWS_PER_RANGE) if rows > ROWS_IN_ONE_REFRESH else 1
 
@@ -208,7 +210,7 @@ def cut_by_id(bounds: Bounds, parts: int, reach: int = LARGEST_OFFSET) -> IdCuts
         pieces = _joined(ranges, parts)
         if len(pieces) == parts and max(piece.rows or 0 for piece in pieces) * parts <= UNEVEN * _SCALE:
             break
-        heaviest = max((one for one in ranges if not one.whole), key=lambda one: one.weight, default=None)
+        heaviest = max((part for part in ranges if not part.whole), key=lambda part: part.weight, default=None)
         if heaviest is None:
             break
         place = ranges.index(heaviest)
@@ -245,47 +247,47 @@ class _Range:
 _Cut = Generator[Question, int | str | None, tuple[_Range, ...]]
 
 
-def _cut_in_two(one: _Range, reach: int) -> _Cut:
-    if one.counted and (one.weight <= 2 * reach or one.jump is not None):
-        ranges = yield from _cut_by_rank(one, reach)
+def _cut_in_two(part: _Range, reach: int) -> _Cut:
+    if part.counted and (part.weight <= 2 * reach or part.jump is not None):
+        ranges = yield from _cut_by_rank(part, reach)
         if ranges:
             return ranges
-    return (yield from _cut_by_width(one))
+    return (yield from _cut_by_width(part))
 
 
-def _cut_by_rank(one: _Range, reach: int) -> _Cut:
+def _cut_by_rank(part: _Range, reach: int) -> _Cut:
     """Cut behind a number of rows that OFFSET reaches; nothing where the org does not answer with an Id inside."""
-    if one.weight <= 2 * reach:
-        below, question = one.weight // 2, IdAt(one.bounds, offset=int(one.weight // 2))
-    elif one.jump:
-        below, question = one.weight - reach, IdAt(one.bounds, offset=reach - 1, last=True)
+    if part.weight <= 2 * reach:
+        below, question = part.weight // 2, IdAt(part.bounds, offset=int(part.weight // 2))
+    elif part.jump:
+        below, question = part.weight - reach, IdAt(part.bounds, offset=reach - 1, last=True)
     else:
-        below, question = float(reach), IdAt(one.bounds, offset=reach)
+        below, question = float(reach), IdAt(part.bounds, offset=reach)
     middle = yield question
-    if not isinstance(middle, str) or not _is_inside(middle, one):
+    if not isinstance(middle, str) or not _is_inside(middle, part):
         return ()
-    return one.cut(middle, below)
+    return part.cut(middle, below)
 
 
-def _cut_by_width(one: _Range) -> _Cut:
+def _cut_by_width(part: _Range) -> _Cut:
     """Cut at the first Id in the upper half of the range, and look at the ends of both: Ids come in clumps."""
-    first = one.first if one.first is not None else (yield IdAt(one.bounds))
-    last = one.last if one.last is not None else (yield IdAt(one.bounds, last=True))
+    first = part.first if part.first is not None else (yield IdAt(part.bounds))
+    last = part.last if part.last is not None else (yield IdAt(part.bounds, last=True))
     ordered = _are_ids(first, last) and str(first) < str(last)
     middle = next(iter(split_id_range(str(first), str(last), 2)), None) if ordered else None
     if middle is None:
-        return (replace(one, whole=True),)
-    below, above = halve_by_id(one.bounds, middle)
+        return (replace(part, whole=True),)
+    below, above = halve_by_id(part.bounds, middle)
     left_end = yield IdAt(below, last=True)
     right_end = yield IdAt(above)
-    if not _are_ids(left_end, right_end) or not _is_inside(str(right_end), one):
-        return (replace(one, whole=True),)
+    if not _are_ids(left_end, right_end) or not _is_inside(str(right_end), part):
+        return (replace(part, whole=True),)
     left, right = id_range_width(str(first), str(left_end)), id_range_width(str(right_end), str(last))
-    rows = (yield CountRows(halve_by_id(one.bounds, str(right_end))[0])) if one.counted else None
+    rows = (yield CountRows(halve_by_id(part.bounds, str(right_end))[0])) if part.counted else None
     counted = isinstance(rows, int)
-    weight = min(float(rows), one.weight) if isinstance(rows, int) else one.weight * left / (left + right)
-    low, high = replace(one, counted=counted).cut(str(right_end), weight)
-    light = min(low.weight, high.weight) < _LOPSIDED * one.weight
+    weight = min(float(rows), part.weight) if isinstance(rows, int) else part.weight * left / (left + right)
+    low, high = replace(part, counted=counted).cut(str(right_end), weight)
+    light = min(low.weight, high.weight) < _LOPSIDED * part.weight
     return (
         replace(low, first=str(first), last=str(left_end), jump=True if light else None),
         replace(high, last=str(last), jump=False if light else None),
@@ -294,15 +296,15 @@ def _cut_by_width(one: _Range) -> _Cut:
 
 def _joined(ranges: Sequence[_Range], parts: int) -> tuple[Piece, ...]:
     """Neighbouring ranges joined into at most ``parts`` pieces, the heaviest of them as light as can be."""
-    total = sum(one.weight for one in ranges) or 1.0
-    low, high = max(one.weight for one in ranges), total
+    total = sum(part.weight for part in ranges) or 1.0
+    low, high = max(part.weight for part in ranges), total
     for _ in range(50):
         middle = (low + high) / 2
         low, high = (low, middle) if len(_packed(ranges, middle)) <= parts else (middle, high)
     return tuple(
         Piece(
             replace(group[0].bounds, id_to=group[-1].bounds.id_to),
-            round(_SCALE * sum(one.weight for one in group) / total),
+            round(_SCALE * sum(part.weight for part in group) / total),
         )
         for group in _packed(ranges, high)
     )
@@ -312,13 +314,13 @@ def _packed(ranges: Sequence[_Range], capacity: float) -> list[list[_Range]]:
     """Neighbours together, as long as they are no heavier than ``capacity``."""
     groups: list[list[_Range]] = []
     held = 0.0
-    for one in ranges:
-        if groups and held + one.weight <= capacity:
-            groups[-1].append(one)
-            held += one.weight
+    for part in ranges:
+        if groups and held + part.weight <= capacity:
+            groups[-1].append(part)
+            held += part.weight
         else:
-            groups.append([one])
-            held = one.weight
+            groups.append([part])
+            held = part.weight
     return groups
 
 
@@ -326,11 +328,11 @@ def _are_ids(*answers: int | str | None) -> bool:
     return all(isinstance(answer, str) and is_id(answer) for answer in answers)
 
 
-def _is_inside(cut: str, one: _Range) -> bool:
+def _is_inside(cut: str, part: _Range) -> bool:
     """Whether an Id cuts a range: rows may come and go between two questions."""
-    low, high = one.first or one.bounds.id_from, one.bounds.id_to
+    low, high = part.first or part.bounds.id_from, part.bounds.id_to
     within = is_id(cut) and (low is None or id_15(cut) > id_15(low)) and _below(cut, high)
-    return within and (one.last is None or id_15(cut) <= id_15(one.last))
+    return within and (part.last is None or id_15(cut) <= id_15(part.last))
 
 
 # Asking

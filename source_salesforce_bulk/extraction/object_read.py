@@ -15,7 +15,7 @@ from source_salesforce_bulk.extraction.cuts import Piece
 from source_salesforce_bulk.extraction.plan import ObjectPlan, expected_rows, may_be_large, probe_pays
 from source_salesforce_bulk.extraction.query_job import Phase, QueryJob
 from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint
-from source_salesforce_bulk.extraction.windows import PlannedWindow, same_dates, span_of
+from source_salesforce_bulk.extraction.windows import PlannedWindow, date_span, same_dates
 from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.pages.walk import End, Onward, Walk
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
@@ -193,7 +193,7 @@ class ObjectRead:
     def note_too_large(self, window: WindowRead) -> None:
         """The window could not be read whole: no other of its size needs to be tried during this run."""
         self._too_coarse = max(self._too_coarse, window.job.halvings)
-        span = span_of(window.bounds)
+        span = date_span(window.bounds)
         if span is not None:
             self._too_long = span if self._too_long is None else min(span, self._too_long)
 
@@ -201,7 +201,7 @@ class ObjectRead:
         """Whether a window of this size, or cut as often as this one, has failed before."""
         if window.indivisible:
             return False
-        span = span_of(window.bounds)
+        span = date_span(window.bounds)
         too_long = span is not None and self._too_long is not None and span >= self._too_long
         return too_long or 0 < window.job.halvings <= self._too_coarse
 

@@ -320,7 +320,7 @@ def probe_pays(state: StreamState, bounds: Bounds) -> bool:
     return bounds.end - bounds.start <= PROBE_SPAN
 
 
-def wants_count(blob: Mapping[str, object] | None, now: datetime) -> bool:
+def needs_count(blob: Mapping[str, object] | None, now: datetime) -> bool:
     """Whether an object's row count may matter, as far as its incoming state shows before the object is described.
 
     Not where an earlier run has read nearly up to ``now``: so a run with nothing to do asks for no count.

@@ -147,7 +147,7 @@ class _Circumstances:
     random01: float
 
 
-def half_of(parent: QueryJob, policy: JobPolicy) -> QueryJob:
+def half_job(parent: QueryJob, policy: JobPolicy) -> QueryJob:
     """The life of one half of a window that was split: one create, and what is left of the parent's time."""
     return QueryJob(creates=policy.max_creates - 1, halvings=parent.halvings + 1, spent=parent.spent)
 

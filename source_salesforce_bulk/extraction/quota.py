@@ -30,7 +30,7 @@ class Quota:
     jobs: int | None = None
 
 
-def quota_of(limits: Limits, reserve_percent: int) -> Quota:
+def compute_quota(limits: Limits, reserve_percent: int) -> Quota:
     """What the org's limits leave to a run that keeps the reserve."""
     jobs = limits.query_jobs
     return Quota(

@@ -44,7 +44,7 @@ from source_salesforce_bulk.extraction.query_job import (
     QueryJob,
     advance,
     deadline,
-    half_of,
+    half_job,
     is_refusal,
     pause_before_create,
 )
@@ -385,7 +385,7 @@ class JobScheduler:
         if halves is not None:
             self._start_over(read, window)
             self.log(read, window, "the window is split in two")
-            read.split(window, halves, half_of(window.job, self._policy.jobs))
+            read.split(window, halves, half_job(window.job, self._policy.jobs))
         elif window.job.failure is not None:
             self.give_up(read, window, window.job.failure)
         else:

@@ -138,16 +138,16 @@ def halve_by_date(bounds: Bounds, first: datetime | None = None, last: datetime 
     return _cut(bounds, middle)
 
 
-def span_of(bounds: Bounds) -> timedelta | None:
+def date_span(bounds: Bounds) -> timedelta | None:
     """How long a window is; None where it is a range of Ids or open."""
     if bounds.start is None or bounds.end is None or bounds.id_from is not None or bounds.id_to is not None:
         return None
     return bounds.end - bounds.start
 
 
-def same_dates(one: Bounds, other: Bounds) -> bool:
+def same_dates(first: Bounds, other: Bounds) -> bool:
     """Whether both are ranges of one window, or the window itself: the cursor moves when the last of them is read."""
-    return (one.start, one.end) == (other.start, other.end)
+    return (first.start, first.end) == (other.start, other.end)
 
 
 def halve_by_id(bounds: Bounds, middle: str) -> Halves:

@@ -21,27 +21,27 @@ def numbered(schema: ObjectSchema, before: ObjectSchema | None) -> ObjectSchema:
     known = _by_order(before) if before is not None else ObjectSchema(schema.name, ())
     old, last = known.by_name, known.last_id
     fields = []
-    for one in schema.fields:
-        kept = old.get(one.name.lower())
-        if kept is not None and kept.id and stored_as(kept) == stored_as(one):
-            fields.append(replace(one, id=kept.id))
+    for field in schema.fields:
+        kept = old.get(field.name.lower())
+        if kept is not None and kept.id and stored_as(kept) == stored_as(field):
+            fields.append(replace(field, id=kept.id))
         else:
             last += 1
-            fields.append(replace(one, id=last))
+            fields.append(replace(field, id=last))
     return ObjectSchema(schema.name, tuple(fields), last)
 
 
 def ids_by_name(schema: ObjectSchema) -> Mapping[str, int]:
     """Return the ids of the columns by their fields' names."""
-    return {one.name: one.id for one in schema.fields}
+    return {field.name: field.id for field in schema.fields}
 
 
 def checked_ids(schema: ObjectSchema) -> ObjectSchema:
     """Return ``schema``, read from a place where others may have written; raises ValueError for impossible ids."""
-    ids = [one.id for one in schema.fields if one.id]
+    ids = [field.id for field in schema.fields if field.id]
     if type(schema.last_id) is not int:
         raise TypeError("the last id is not a number")
-    if len(set(ids)) < len(ids) or not all(0 < one <= schema.last_id for one in ids):
+    if len(set(ids)) < len(ids) or not all(0 < number <= schema.last_id for number in ids):
         raise ValueError("the ids of its columns are not distinct numbers up to the last one")
     return schema
 
@@ -49,5 +49,5 @@ def checked_ids(schema: ObjectSchema) -> ObjectSchema:
 def _by_order(schema: ObjectSchema) -> ObjectSchema:
     if schema.last_id:
         return schema
-    fields = tuple(replace(one, id=at) for at, one in enumerate(schema.fields, start=1))
+    fields = tuple(replace(field, id=at) for at, field in enumerate(schema.fields, start=1))
     return ObjectSchema(schema.name, fields, len(fields))

@@ -23,7 +23,7 @@ _EXTRA = "x-salesforce"
 _LAST_ID = "x-salesforce-last-id"
 LONGEST = 16 << 20
 """Bytes of a schema file. The widest objects have 900 fields, of 200 bytes each."""
-_DEFAULTS: Mapping[str, Any] = {one.name: one.default for one in fields(FieldSchema)}
+_DEFAULTS: Mapping[str, Any] = {attribute.name: attribute.default for attribute in fields(FieldSchema)}
 
 
 class UnreadableSchema(ValueError):
@@ -57,9 +57,11 @@ class SchemaRegistry(Protocol):
 def to_json_schema(schema: ObjectSchema) -> str:
     """The schema as compact JSON text, the same text for the same schema."""
     properties = {}
-    for one in sorted(schema.fields, key=lambda field: field.name):
-        extra = {name: value for name, value in asdict(one).items() if name != "name" and value != _DEFAULTS[name]}
-        properties[one.name] = {**field_type(one.type).json_schema, _EXTRA: extra}
+    for described in sorted(schema.fields, key=lambda field: field.name):
+        extra = {
+            name: value for name, value in asdict(described).items() if name != "name" and value != _DEFAULTS[name]
+        }
+        properties[described.name] = {**field_type(described.type).json_schema, _EXTRA: extra}
     document: dict[str, object] = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": schema.name,

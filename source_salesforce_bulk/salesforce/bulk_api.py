@@ -122,7 +122,9 @@ class PageList:
             raise UnreadableBody("a page of the answer has no address")
         if further is None and payload.get("done") is False:
             raise UnreadableBody("the answer is not the last one and names no next one")
-        return cls(tuple(_locator_of(url) for url in urls if url is not None), _path_of(further) if further else None)
+        return cls(
+            tuple(_parse_locator(url) for url in urls if url is not None), _path_in_org(further) if further else None
+        )
 
 
 def is_job_id(value: object) -> bool:
@@ -190,14 +192,14 @@ def _either(payload: object, *spellings: str) -> str | None:
     return next((value for value in values if isinstance(value, str) and value), None)
 
 
-def _locator_of(url: str) -> str | None:
+def _parse_locator(url: str) -> str | None:
     found = parse_qs(urlsplit(url).query).get("locator")
     if found and not is_locator(found[0]):
         raise UnreadableBody("a page of the answer has no locator that can be used")
     return found[0] if found else None
 
 
-def _path_of(url: str) -> str:
+def _path_in_org(url: str) -> str:
     """The part of an address that counts: whatever host it names, the token goes to the org's own."""
     parts = urlsplit(url)
     return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -215,7 +215,7 @@ def stream_description(sobject: SObject, cursor: Cursor | None) -> str:
     kind = "custom object" if sobject.custom else "standard object"
     sentences = [f"{' '.join(sobject.label.split())} ({kind}).", _cursor_sentence(cursor)]
     if sobject.left_out:
-        missing = ", ".join(one.field for one in sobject.left_out)
+        missing = ", ".join(skipped.field for skipped in sobject.left_out)
         sentences.append(f"Not read, because Bulk queries cannot return it: {missing}.")
     return " ".join(sentences)
 
@@ -318,7 +318,9 @@ def _overriding_cursor(sobject: SObject, name: str) -> Cursor:
 def _overriding_field(sobject: SObject, name: str, key: str) -> Field:
     field = sobject.field(name)
     if field is None:
-        near = get_close_matches(name.lower(), {one.name.lower(): one.name for one in sobject.fields}, n=1)
+        near = get_close_matches(
+            name.lower(), {existing.name.lower(): existing.name for existing in sobject.fields}, n=1
+        )
         meant = sobject.field(near[0]) if near else None
         hint = f" Did you mean {meant.name}?" if meant else ""
         text = f"{key} names {name[:80]}, but {sobject.name} has no such field that Bulk can read.{hint}"

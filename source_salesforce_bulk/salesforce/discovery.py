@@ -107,7 +107,7 @@ class Discovery:
                 selected.append(listing)
             else:
                 left_out.append(LeftOutObject(listing.name, reason, named))
-        known = tuple(one.name for one in org)
+        known = tuple(listed.name for listed in org)
         missing = _missing(known, names_in([*include, *overridden]), include, exclude)
         return Listing(tuple(selected), (*left_out, *missing), known)
 
@@ -123,9 +123,9 @@ class Discovery:
         finally:
             describes.close()
 
-    def describe_ahead(self, names: Sequence[str], on_done: Callable[[], None] = lambda: None) -> Describes:
+    def describe_ahead(self, names: Sequence[str], on_done: Callable[[], None] = lambda: None) -> PendingDescribes:
         """Begin to describe the objects in the order of ``names``; ``on_done`` is called after each, on any thread."""
-        return Describes(self._describe_or_failure, names, self._describes_at_once, on_done)
+        return PendingDescribes(self._describe_or_failure, names, self._describes_at_once, on_done)
 
     def limits(self) -> Limits:
         """Return what is left of the org's daily allowances; raises ``SalesforceError``."""
@@ -166,8 +166,8 @@ class Discovery:
             raise SalesforceError(unreadable_answer(request.operation, response)) from error
 
 
-class Describes:
-    """Describes under way. To be closed; what has not been sent by then is not sent."""
+class PendingDescribes:
+    """PendingDescribes under way. To be closed; what has not been sent by then is not sent."""
 
     def __init__(
         self,

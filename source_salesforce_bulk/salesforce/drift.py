@@ -57,7 +57,7 @@ class ObjectSchema:
     @property
     def by_name(self) -> Mapping[str, FieldSchema]:
         """The fields by name in lower case: to Salesforce, names that differ in case alone are the same."""
-        return {one.name.lower(): one for one in self.fields}
+        return {field.name.lower(): field for field in self.fields}
 
     def same_as(self, other: ObjectSchema) -> bool:
         """Return whether both state the same, in any order and case."""
@@ -83,21 +83,21 @@ class Change:
         return f"{what}, breaking" if self.breaking else what
 
 
-def schema_of(sobject: SObject) -> ObjectSchema:
+def object_schema(sobject: SObject) -> ObjectSchema:
     """The schema of an object as describe shows it to this user, of the fields that Bulk can read."""
     return ObjectSchema(
         sobject.name,
         tuple(
             FieldSchema(
-                name=one.name,
-                type=one.type,
-                length=one.length,
-                precision=one.precision,
-                scale=one.scale,
-                nillable=one.nillable,
-                calculated=one.calculated,
+                name=field.name,
+                type=field.type,
+                length=field.length,
+                precision=field.precision,
+                scale=field.scale,
+                nillable=field.nillable,
+                calculated=field.calculated,
             )
-            for one in sobject.fields
+            for field in sobject.fields
         ),
     )
 
@@ -120,12 +120,12 @@ def compare_catalog(configured: Mapping[str, object], sobject: SObject) -> tuple
         return ()
     changes = []
     known = {str(name).lower(): schema for name, schema in properties.items()}
-    for one in sorted(sobject.fields, key=lambda field: field.name):
-        now = _kinds(field_type(one.type).json_schema)
-        if one.name.lower() not in known:
-            changes.append(Change(one.name, ChangeKind.ADDED, "", one.type, breaking=False))
-        elif (was := _kinds(known[one.name.lower()])) and was != now:
-            changes.append(Change(one.name, ChangeKind.RETYPED, " ".join(was), " ".join(now), breaking=True))
+    for field in sorted(sobject.fields, key=lambda field: field.name):
+        now = _kinds(field_type(field.type).json_schema)
+        if field.name.lower() not in known:
+            changes.append(Change(field.name, ChangeKind.ADDED, "", field.type, breaking=False))
+        elif (was := _kinds(known[field.name.lower()])) and was != now:
+            changes.append(Change(field.name, ChangeKind.RETYPED, " ".join(was), " ".join(now), breaking=True))
     return tuple(changes)
 
 
@@ -136,7 +136,7 @@ def _kinds(schema: object) -> tuple[str, ...]:
     types = schema.get("type", [])
     named = [types] if isinstance(types, str) else types if isinstance(types, list) else []
     extra = [str(schema["format"])] if named and "format" in schema else []
-    return (*sorted(str(one) for one in named if one != "null"), *extra)
+    return (*sorted(str(value) for value in named if value != "null"), *extra)
 
 
 def _changes(old: FieldSchema | None, new: FieldSchema | None) -> Iterator[Change]:
@@ -147,10 +147,10 @@ def _changes(old: FieldSchema | None, new: FieldSchema | None) -> Iterator[Chang
         # a feature that is switched off, or a release.
         yield Change(old.name, ChangeKind.REMOVED, old.type, "", breaking=True)
     elif old is not None and new is not None:
-        yield from _changes_of(old, new)
+        yield from _field_changes(old, new)
 
 
-def _changes_of(old: FieldSchema, new: FieldSchema) -> Iterator[Change]:
+def _field_changes(old: FieldSchema, new: FieldSchema) -> Iterator[Change]:
     name = old.name
     if old.type.lower() != new.type.lower():
         yield Change(name, ChangeKind.RETYPED, old.type, new.type, breaking=stored_as(old) != stored_as(new))
@@ -163,7 +163,7 @@ def _changes_of(old: FieldSchema, new: FieldSchema) -> Iterator[Change]:
         if was != now:
             yield Change(name, kind, str(was), str(now), breaking=now > was)
     if old.nillable != new.nillable:
-        before, after = ("nillable" if one.nillable else "required" for one in (old, new))
+        before, after = ("nillable" if schema.nillable else "required" for schema in (old, new))
         yield Change(name, ChangeKind.NILLABLE, before, after, breaking=new.nillable)
     if old.calculated != new.calculated:
         kind = ChangeKind.BECAME_FORMULA if new.calculated else ChangeKind.NO_LONGER_FORMULA
@@ -171,6 +171,6 @@ def _changes_of(old: FieldSchema, new: FieldSchema) -> Iterator[Change]:
         yield Change(name, kind, "", "", breaking=new.calculated)
 
 
-def stored_as(one: FieldSchema) -> str:
+def stored_as(field: FieldSchema) -> str:
     """Return the name of the type of a field's column."""
-    return ARROW_TYPES[field_type(one.type).kind]
+    return ARROW_TYPES[field_type(field.type).kind]

@@ -35,7 +35,7 @@ from source_salesforce_bulk.salesforce.failure_evidence import Evidence, Fact, R
 from source_salesforce_bulk.salesforce.failure_kinds import Action, Consequence, Kind, disk_kind
 from source_salesforce_bulk.salesforce.failure_meanings import MEANINGS, Meaning
 from source_salesforce_bulk.salesforce.failure_table import JOB_MESSAGES, ROWS
-from source_salesforce_bulk.salesforce.programs import Program, told_by
+from source_salesforce_bulk.salesforce.programs import Program, in_words_of
 from source_salesforce_bulk.salesforce.refusals import read_refusal
 from source_salesforce_bulk.salesforce.retry import parse_retry_after
 from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation, parse_limit_info
@@ -78,9 +78,9 @@ _HOST = re.compile(r"^https?://(?:[^/?#]*@)?([\w.:-]+)", re.ASCII)
 class Failure:
     """One failure. ``summary`` says what happened and ``guidance`` what to do; both are safe to show and to log.
 
-    ``guidance`` is a remedy as ``programs`` describes them: show :meth:`told_by`. ``error_codes`` are Salesforce's, as
-    it spelled them. ``retry_after`` is what the answer asked for, in seconds. ``request_id`` is Salesforce's name for
-    the request, ``job_id`` the query job that was being read, ``field`` the field that is at fault.
+    ``guidance`` is a remedy as ``programs`` describes them: show :meth:`message_for`. ``error_codes`` are Salesforce's,
+    as it spelled them. ``retry_after`` is what the answer asked for, in seconds. ``request_id`` is Salesforce's name
+    for the request, ``job_id`` the query job that was being read, ``field`` the field that is at fault.
     """
 
     kind: Kind
@@ -126,9 +126,9 @@ class Failure:
             field=field,
         )
 
-    def told_by(self, program: Program) -> str:
+    def message_for(self, program: Program) -> str:
         """What happened and what to do, in the words of the program that the reader knows."""
-        return f"{self.summary} {told_by(program, self.guidance)}"
+        return f"{self.summary} {in_words_of(program, self.guidance)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class SalesforceError(Exception):
         self.failure = failure
 
     def __str__(self) -> str:
-        return self.failure.told_by(Program.ANY)
+        return self.failure.message_for(Program.ANY)
 
 
 def asked_pause(error: BaseException) -> float | None:

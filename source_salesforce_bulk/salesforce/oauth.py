@@ -194,7 +194,7 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-def secrets_of(credentials: Credentials) -> tuple[str, ...]:
+def list_secrets(credentials: Credentials) -> tuple[str, ...]:
     """What of the credentials must never be shown. The lines of a key are among it: one may turn up alone."""
     match credentials:
         case RefreshToken(_, client_secret, refresh_token):

@@ -167,7 +167,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     >>> nearest("Oportunity", ["Account", "Opportunity"])
     'Opportunity'
     """
-    known = {one.lower(): one for one in names}
+    known = {spelled.lower(): spelled for spelled in names}
     found = get_close_matches(name.lower(), known, n=1, cutoff=_NEAR)
     return known[found[0]] if found else None
 

@@ -79,7 +79,7 @@ class OrgClock:
         fastest = max(filter(None, (self.fastest, sighting)), key=_offset)
         found = (_compare(known, sighting) for known in (self.slowest, self.fastest) if known is not None)
         known_gaps = [self.disagreement] if self.disagreement is not None else []
-        widest = max((*known_gaps, *found), key=lambda one: one.gap, default=None)
+        widest = max((*known_gaps, *found), key=lambda gap: gap.gap, default=None)
         return OrgClock((*kept, sighting), slowest, fastest, widest)
 
     def time_at(self, moment: Moment) -> datetime | None:
@@ -93,7 +93,9 @@ class OrgClock:
         behind both the answers and this machine's clock: then it is not the time of the login.
         """
         dates = [self.recent[-1].date] if self.recent else []
-        dates += [one.date for one in self.recent if moment.monotonic - one.received.monotonic <= _RECENT]
+        dates += [
+            sighting.date for sighting in self.recent if moment.monotonic - sighting.received.monotonic <= _RECENT
+        ]
         dates += [self.slowest.time_at(moment)] if self.slowest is not None else []
         if login is not None and not (dates and _is_stale(login.time_at(moment), min(dates), moment)):
             dates.append(login.time_at(moment))
@@ -109,14 +111,14 @@ def _offset(sighting: Sighting) -> float:
     return sighting.date.timestamp() - sighting.received.monotonic
 
 
-def _compare(one: Sighting, other: Sighting) -> Disagreement:
-    passed = other.date - one.date
+def _compare(first: Sighting, other: Sighting) -> Disagreement:
+    passed = other.date - first.date
     ahead = min(
-        passed - timedelta(seconds=other.received.monotonic - one.received.monotonic),
-        passed - (other.received.wall - one.received.wall),
+        passed - timedelta(seconds=other.received.monotonic - first.received.monotonic),
+        passed - (other.received.wall - first.received.wall),
         key=abs,
     )
-    slow, fast = (one, other) if ahead > timedelta(0) else (other, one)
+    slow, fast = (first, other) if ahead > timedelta(0) else (other, first)
     return Disagreement(slow, fast, abs(ahead))
 
 

@@ -20,10 +20,10 @@ class Program(Enum):
     GLUE = "Glue"
 
 
-def told_by(program: Program, remedy: str) -> str:
+def in_words_of(program: Program, remedy: str) -> str:
     """The remedy in the program's own terms. Braces that are no such name stay as they are.
 
-    >>> told_by(Program.EXPORT, "Nothing is lost: {again} later.")
+    >>> in_words_of(Program.EXPORT, "Nothing is lost: {again} later.")
     'Nothing is lost: run it again with the same --run-id later.'
     """
     for name, phrase in _PHRASES[program].items():

@@ -62,14 +62,14 @@ def read_refusal(text: str, asked: Asked) -> Refusal:
     mark = question.mark(message)
     pointed_at = next(question.names_in([*_QUOTED.findall(said), *filter(None, [mark.name])]), None)
     named = pointed_at or next(question.names_in(_names_in(said)), None)
-    facts = _facts_of(asked.query)
+    facts = _query_facts(asked.query)
     facts |= {Fact.NAMES_OBJECT} if _has_word(said, asked.query.object_name) else set()
     facts |= {Fact.POINTS_AT_FIELD} if pointed_at else set()
-    facts |= question.role_of(named, mark) if named else set()
+    facts |= question.field_role(named, mark) if named else set()
     return Refusal(frozenset(facts), named)
 
 
-def _facts_of(query: ObjectQuery) -> set[Fact]:
+def _query_facts(query: ObjectQuery) -> set[Fact]:
     name = query.object_name.lower()
     facts = {Fact.FILTERED if query.where else Fact.UNFILTERED}
     facts |= {Fact.SELECTS_FIELDS} if any(field.lower() != "id" for field in query.fields) else set()
@@ -104,7 +104,7 @@ class _Question:
         if place is None or not 0 <= place < len(self._soql):
             return _Mark(name, in_conditions)
         there = _identifier_at(self._soql, place)
-        quoted = [one.lower() for one in _QUOTED.findall(message.rpartition("^")[2])]
+        quoted = [quote.lower() for quote in _QUOTED.findall(message.rpartition("^")[2])]
         if there is None or (name or there).lower() != there.lower() or (quoted and there.lower() not in quoted):
             return _Mark(name, in_conditions)
         return _Mark(there, place >= self._conditions, place)
@@ -113,14 +113,14 @@ class _Question:
         """The query's fields among these words, spelled as in the query."""
         return filter(None, (self._known(name.strip(".")) for name in words))
 
-    def role_of(self, name: str, mark: _Mark) -> set[Fact]:
+    def field_role(self, name: str, mark: _Mark) -> set[Fact]:
         """The part that a field has in the query: a filter if it is one, as describe has just shown that it exists.
 
         A mark at another field says nothing: the statement may have been rewritten.
         """
         lower = name.lower()
         mark = mark if mark.name is not None and mark.name.lower() == lower else _Mark()
-        twice = [one for one in self._fields if _bare(one) == _bare(name)]
+        twice = [field for field in self._fields if _bare(field) == _bare(name)]
         facts = {Fact.FIELD_TWICE} if len(twice) > 1 else set()
         if lower in self._selected and mark.in_conditions is False:
             return facts | {Fact.NAMES_FIELD}

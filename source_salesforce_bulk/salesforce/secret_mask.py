@@ -65,7 +65,7 @@ class SecretMask:
             return _ENCODED.search(word) is not None
         decoded = {word}
         for _ in range(_ROUNDS):
-            decoded |= {text for one in decoded if _ENCODED.search(one) for text in _decoded(one)}
+            decoded |= {text for value in decoded if _ENCODED.search(value) for text in _decoded(value)}
         decoded.discard(word)
         known = (*self._spellings, *self._fragments)
         return any(spelling in text for text in decoded for spelling in known)

@@ -29,9 +29,9 @@ from source_salesforce_bulk.salesforce.oauth import (
     TokenRequest,
     audiences,
     build_token_request,
+    list_secrets,
     parse_token_reply,
     rotated_refresh_token,
-    secrets_of,
 )
 from source_salesforce_bulk.salesforce.retry import LOGIN_RETRIES
 from source_salesforce_bulk.salesforce.secret_mask import SecretMask
@@ -77,7 +77,7 @@ class TokenProvider:
         self._session: Session | None = None
         self._login: Future[Session] | None = None
         self._refusal: Failure | None = None
-        self._mask = SecretMask(*secrets_of(login.credentials))
+        self._mask = SecretMask(*list_secrets(login.credentials))
 
     def session(self) -> Session:
         """The session to use now, from a login at the first call; raises ``SalesforceError`` or ``Stopped``."""
@@ -130,7 +130,7 @@ class TokenProvider:
             newer = None if error.failure.action is Action.RETRY else self._hooks.newer_credentials()
             if newer is None or newer == self._credentials:
                 raise
-            for secret in secrets_of(newer):
+            for secret in list_secrets(newer):
                 self._announce(secret)
             self._credentials = newer
             return self._persist()

@@ -114,7 +114,7 @@ class Transport:
                 try:
                     return attempt(request, session)
                 except SalesforceError as error:
-                    if not self._wants_login(error.failure, session, logins):
+                    if not self._needs_login(error.failure, session, logins):
                         raise
                 logins += 1
                 self._tokens.refresh(session.access_token)
@@ -124,7 +124,7 @@ class Transport:
 
         return self._caller.persist(attempt_with_token, REQUEST_RETRIES, _is_retried_here, on_retry)
 
-    def _wants_login(self, failure: Failure, session: Session, logins: int) -> bool:
+    def _needs_login(self, failure: Failure, session: Session, logins: int) -> bool:
         """Whether a new login may help; raises ``SalesforceError`` where logins did not.
 
         An org that has moved redirects to where it is now. A session that was good before then asks for the new one's

@@ -24,7 +24,7 @@ from source_salesforce_bulk.salesforce.describe import (
     json_schema,
     parse_describe,
 )
-from source_salesforce_bulk.salesforce.drift import schema_of
+from source_salesforce_bulk.salesforce.drift import object_schema
 from source_salesforce_bulk.salesforce.failures import classify_job_state, classify_response
 from source_salesforce_bulk.salesforce.object_hints import why_left_out
 from source_salesforce_bulk.salesforce.rest_api import parse_sobjects
@@ -121,7 +121,7 @@ def describe(data: bytes) -> None:
         assert all(check_name(field.name) for field in sobject.fields)
         words = [schema["description"], *(one["description"] for one in schema["properties"].values())]
         assert all(word.isprintable() and word.encode() for word in words)
-        assert from_json_schema(to_json_schema(schema_of(sobject))).same_as(schema_of(sobject))
+        assert from_json_schema(to_json_schema(object_schema(sobject))).same_as(object_schema(sobject))
 
 
 def state(data: bytes) -> None:

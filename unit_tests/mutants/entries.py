@@ -585,7 +585,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="After a write that was torn off nothing more is written",
-        old="""            turn_away_stdout()
+        old="""            silence_stdout()
             raise Overdue""",
         new="""            raise Overdue""",
         tests=("test_a_main_thread_that_is_held_is_torn_out_and_stdout_takes_nothing_more",),
@@ -650,7 +650,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="Rows that lie thin at one end of a range are passed in one jump",
-        old="light = min(low.weight, high.weight) < _LOPSIDED * one.weight",
+        old="light = min(low.weight, high.weight) < _LOPSIDED * part.weight",
         new="light = False",
         tests=("test_outliers_at_both_ends_do_not_spoil_the_halves_of_a_dense_clump",),
     ),
@@ -794,7 +794,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="The configuration's own secrets are masked from the start",
-        old="        self.mask.learn(*secrets_of(loaded.credentials))\n",
+        old="        self.mask.learn(*list_secrets(loaded.credentials))\n",
         new="",
         tests=("test_the_configurations_own_secrets_are_masked_in_the_logs_however_they_are_spelled",),
     ),

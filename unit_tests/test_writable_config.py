@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from source_salesforce_bulk.config import ConfigError
 from source_salesforce_bulk.export.config_source import FileSource, SecretsManagerSource, config_source
-from source_salesforce_bulk.export.kept_config import KeptConfig
+from source_salesforce_bulk.export.writable_config import WritableConfig
 from source_salesforce_bulk.registries.kept_token import KeptTokens
 from source_salesforce_bulk.salesforce.failures import Consequence, Kind, SalesforceError
 from unit_tests.test_config_source import FakeSecrets
@@ -66,7 +66,7 @@ def token_in(text: str) -> str:
 
 
 def test_a_configuration_is_loaded(place):
-    config = KeptConfig(place[0]).load()
+    config = WritableConfig(place[0]).load()
     assert (config.page_size, config.credentials.refresh_token) == (7, "old")
 
 
@@ -74,17 +74,17 @@ def test_an_unknown_key_is_refused(tmp_path):
     path = tmp_path / "config.json"
     path.write_text(json.dumps({**CONFIG, "start_dat": "2024-01-01"}))
     with pytest.raises(ConfigError, match="Write start_date"):
-        KeptConfig(FileSource(path)).load()
+        WritableConfig(FileSource(path)).load()
 
 
 def test_a_variable_is_loaded(monkeypatch, kept):
     monkeypatch.setenv("SF_CONFIG", json.dumps(CONFIG))
-    assert KeptConfig(config_source("env:SF_CONFIG", lambda _: None), kept).load().page_size == 7
+    assert WritableConfig(config_source("env:SF_CONFIG", lambda _: None), kept).load().page_size == 7
 
 
 def test_a_replaced_refresh_token_is_written_back_and_nothing_else_changes(place, kept):
     source, read_back = place
-    config = KeptConfig(source, kept)
+    config = WritableConfig(source, kept)
     config.load()
     config.keep_refresh_token("new")
     assert json.loads(read_back()) == {**CONFIG, "credentials": {**CONFIG["credentials"], "refresh_token": "new"}}
@@ -93,7 +93,7 @@ def test_a_replaced_refresh_token_is_written_back_and_nothing_else_changes(place
 
 def test_newer_credentials_are_seen(place):
     source, _ = place
-    config = KeptConfig(source)
+    config = WritableConfig(source)
     config.load()
     source.write(json.dumps({**CONFIG, "credentials": {**CONFIG["credentials"], "client_secret": "rotated"}}))
     assert config.newer_credentials().client_secret == "rotated"
@@ -102,7 +102,7 @@ def test_newer_credentials_are_seen(place):
 def test_a_source_that_fails_has_no_newer_credentials(place):
     source, _ = place
     source.write("nonsense")
-    assert KeptConfig(source).newer_credentials() is None
+    assert WritableConfig(source).newer_credentials() is None
 
 
 @pytest.mark.parametrize("text", ["", "[]", "nonsense", '"text"', "1" * 5000, "[" * 100_000, "NaN", "null"])
@@ -110,7 +110,7 @@ def test_what_is_no_configuration_is_named_without_being_quoted(tmp_path, text):
     path = tmp_path / "config.json"
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"config\.json is not a JSON object") as caught:
-        KeptConfig(FileSource(path)).load()
+        WritableConfig(FileSource(path)).load()
     assert caught.value.__cause__ is None
     assert "nonsense" not in str(caught.value)
 
@@ -120,7 +120,7 @@ def test_what_is_no_configuration_is_named_without_being_quoted(tmp_path, text):
 
 def test_a_source_that_could_not_take_a_new_refresh_token_is_refused_before_any_login():
     with pytest.raises(ConfigError, match="The memory cannot be written"):
-        KeptConfig(Source(provable=False)).load()
+        WritableConfig(Source(provable=False)).load()
 
 
 def test_a_login_without_a_refresh_token_needs_nothing_to_be_written():
@@ -131,7 +131,7 @@ def test_a_login_without_a_refresh_token_needs_nothing_to_be_written():
             "login_url": "https://acme.my.salesforce.com",
         }
     )
-    assert KeptConfig(source).load().credentials.client_id == "id"
+    assert WritableConfig(source).load().credentials.client_id == "id"
 
 
 # A token that cannot be written back
@@ -147,7 +147,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: type(refusal).__name__)
 def test_a_token_that_the_source_refuses_is_kept_in_a_file_and_the_log_says_where(refusal, kept, tmp_path, caplog):
-    config = KeptConfig(Source(refusal), kept)
+    config = WritableConfig(Source(refusal), kept)
     config.load()
     config.keep_refresh_token("new")
     (path,) = tmp_path.iterdir()
@@ -160,20 +160,20 @@ def test_a_token_that_the_source_refuses_is_kept_in_a_file_and_the_log_says_wher
 
 def test_the_next_run_uses_the_kept_token_and_writes_it_back_where_it_can_now(kept, tmp_path):
     source = Source(OSError(30, "Read-only file system"))
-    first = KeptConfig(source, kept)
+    first = WritableConfig(source, kept)
     first.load()
     first.keep_refresh_token("second")
     first.keep_refresh_token("third")
-    assert KeptConfig(source, kept).load().credentials.refresh_token == "third"
+    assert WritableConfig(source, kept).load().credentials.refresh_token == "third"
     source.refusal = None
-    assert KeptConfig(source, kept).load().credentials.refresh_token == "third"
+    assert WritableConfig(source, kept).load().credentials.refresh_token == "third"
     assert token_in(source.text) == "third"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_login_refused_for_a_token_that_another_run_replaced_finds_the_kept_one(kept):
     source = Source(OSError(30, "Read-only file system"))
-    mine, other = KeptConfig(source, kept), KeptConfig(source, kept)
+    mine, other = WritableConfig(source, kept), WritableConfig(source, kept)
     mine.load()
     other.load()
     other.keep_refresh_token("new")
@@ -183,16 +183,16 @@ def test_a_login_refused_for_a_token_that_another_run_replaced_finds_the_kept_on
 def test_a_variable_cannot_keep_a_token_and_the_next_run_finds_it_all_the_same(monkeypatch, kept):
     monkeypatch.setenv("SF_CONFIG", json.dumps(CONFIG))
     source = config_source("env:SF_CONFIG", lambda _: None)
-    config = KeptConfig(source, kept)
+    config = WritableConfig(source, kept)
     config.load()
     config.keep_refresh_token("new")
     assert token_in(source.read()) == "old"
-    assert KeptConfig(source, kept).load().credentials.refresh_token == "new"
+    assert WritableConfig(source, kept).load().credentials.refresh_token == "new"
 
 
 def test_a_secret_that_is_refused_later_keeps_nothing_from_the_next_run(kept):
     client = FakeSecrets(x=json.dumps(CONFIG))
-    config = KeptConfig(SecretsManagerSource(client, "x"), kept)
+    config = WritableConfig(SecretsManagerSource(client, "x"), kept)
     config.load()
     client._denied = "AccessDeniedException"
     config.keep_refresh_token("new")
@@ -200,7 +200,7 @@ def test_a_secret_that_is_refused_later_keeps_nothing_from_the_next_run(kept):
 
 
 def test_where_nothing_takes_the_token_the_failure_says_that_it_is_lost():
-    config = KeptConfig(Source(OSError(30, "Read-only file system")), KeptTokens([]))
+    config = WritableConfig(Source(OSError(30, "Read-only file system")), KeptTokens([]))
     config.load()
     with pytest.raises(SalesforceError) as raised:
         config.keep_refresh_token("the-new-token")

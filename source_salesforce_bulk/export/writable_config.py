@@ -23,7 +23,7 @@ from source_salesforce_bulk.salesforce.oauth import Credentials, RefreshToken
 LOGGER = logging.getLogger("salesforce_bulk.config")
 
 
-class KeptConfig:
+class WritableConfig:
     """The configuration of a run. ``kept`` holds refresh tokens that the source could not take."""
 
     def __init__(self, source: ConfigSource, kept: KeptTokens | None = None) -> None:
