@@ -13,8 +13,8 @@ API: int
 class PageRejected(ValueError):
     """The page cannot be what Salesforce meant to send. The message says why and quotes no value of a row."""
 
-class PageChanged(RuntimeError):
-    """A page that was read a second time is not the page that was proven. What was taken of it is wrong."""
+class PageTooLarge(PageRejected):
+    """The page has more bytes than the caller allows; to ask for it again would be no help."""
 
 class CoreDefect(RuntimeError):
     """This module has a defect. The message says where, and quotes no value of a row."""
@@ -108,18 +108,17 @@ class PageDecoder:
         *,
         gzipped: bool,
         key: int | None = None,
-        keep: int = 0,
         most: int = ...,
-        proof: Proof | None = None,
+        longest_row: int = ...,
+        early: bool = False,
     ) -> Self:
         """A page with ``columns``, in any order and letter case.
 
-        ``keep`` is how many bytes of text may stay in memory until they are taken. A page with more is proven all the
-        same, but its rows are dropped: it has to be read a second time, with its ``proof``. Rows of a second reading
-        may be taken as they come.
+        With ``early`` rows may be taken while the page arrives, which bounds memory. The caller then lets nothing of
+        them leave before :meth:`finish` has returned.
 
-        ``most`` bounds the text, whatever is kept of it (default: 16 GiB). ``key`` is the index of the column whose
-        first cell is part of the proof.
+        ``most`` bounds the text (default: 16 GiB) and ``longest_row`` a row with its line end (default: 64 MiB), in
+        bytes. ``key`` is the index of the column whose first cell is part of the proof.
         """
 
     def feed(self, data: bytes) -> None:
@@ -128,23 +127,18 @@ class PageDecoder:
     def finish(self, expected: int | None = None) -> Proof:
         """The page has come to its end. ``expected`` is the number of rows it should have, where that is known.
 
-        Raises :class:`PageRejected` for a damaged page, :class:`PageChanged` where a second reading differs.
+        Raises :class:`PageRejected` for a damaged page.
         """
 
     @property
-    def is_kept(self) -> bool:
-        """Whether every row that has come is kept, or was taken."""
-    @property
     def kept_size(self) -> int:
-        """Bytes of rows that are kept now. Taking rows gives their memory back."""
-    def forget(self) -> None:
-        """Drop what is kept, and keep nothing from now on."""
+        """Bytes of rows that have come and were not taken yet. Taking rows gives their memory back."""
 
     def lines(self, form: LineFormat, exact: ExactPath, *, emitted_at: int = 0, size: int = ...) -> Lines | None:
         """The next rows as lines, about ``size`` bytes (default: 1 MiB).
 
         None where no row is left, or none has come yet. ``emitted_at``, in milliseconds, is for RECORD messages.
-        Raises RuntimeError before the page is proven, and where its rows were not kept.
+        Raises RuntimeError before the page is proven, unless ``early`` was asked for.
         """
 
     def batch(self, form: ArrayFormat, exact: ExactPath, *, size: int = ...) -> Batch | None:

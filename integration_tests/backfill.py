@@ -23,7 +23,7 @@ from integration_tests.connector import ImpatientClock
 from integration_tests.exporter import Exporter
 from source_salesforce_bulk.export.destination import Destination
 from source_salesforce_bulk.export.page_files import FileMaker
-from source_salesforce_bulk.pages.arrow_pages import arrow_schema
+from source_salesforce_bulk.pages.arrays import arrow_schema
 from source_salesforce_bulk.pages.page_task import PageOutcome, PageTask, PageTaskRunner
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.spark.spark_pages import SparkFiles

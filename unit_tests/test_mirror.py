@@ -22,6 +22,8 @@ TRIED_BY = {
     "export.state_command": "integration_tests/test_commands",
     "extraction.job_lines": "integration_tests/test_logs",
     "form": "unit_tests/test_spec",
+    "pages.row_form": "unit_tests/test_encoders",
+    "pages.spooled": "unit_tests/test_encoders",
     "salesforce.login_failures": "unit_tests/test_failures",
     "spark.glue": "unit_tests/test_glue_job",
 }

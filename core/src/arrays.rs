@@ -359,7 +359,7 @@ mod tests {
         let format = ArrayFormat::new(&columns);
         let mut writer = format.writer(order);
         let visit = |text: &[u8], cells: &[Cell]| writer.row(text, cells, &mut Asked);
-        Rows::new(order.len(), false).scan(text.as_bytes(), true, visit).unwrap();
+        Rows::new(order.len(), false, usize::MAX).scan(text.as_bytes(), true, visit).unwrap();
         writer.finish().unwrap()
     }
 

@@ -4,10 +4,10 @@
 //!            feed          finish            lines, batch
 //! Reading ────────> Reading ──────> Proven ──────────────> Proven, until nothing is left
 //!    │
-//!    └── with the proof of an earlier reading: lines and batch may be taken at once, and finish compares
+//!    └── early: lines and batch may be taken at once, by a caller that lets nothing of them leave before finish
 //! ```
 //!
-//! Without a proof nothing is given out before the whole page is proven. Whatever fails ends the decoder.
+//! Otherwise nothing is given out before the whole page is proven. Whatever fails ends the decoder.
 
 use arrow_schema::ArrowError;
 
@@ -24,8 +24,6 @@ use crate::rows::{BadRow, Rows};
 pub enum Failure<E> {
     /// The page is damaged.
     Rejected(Rejection),
-    /// A page that was read again is not the one that was proven.
-    Changed,
     /// The caller asked for something out of turn. The sentence says what.
     Misused(&'static str),
     /// The exact path failed.
@@ -59,21 +57,21 @@ pub struct Decoder {
     state: State,
     inflater: Option<Inflater>,
     text: PageText,
-    earlier: Option<Proof>,
+    early: bool,
     columns: usize,
     rows: Option<Rows>,
     order: Vec<usize>,
 }
 
 impl Decoder {
-    /// `earlier` is the proof of a page that is read once more.
-    pub fn new(wanted: Wanted, gzipped: bool, earlier: Option<Proof>) -> Self {
+    /// With `early`, rows may be taken before the page is proven.
+    pub fn new(wanted: Wanted, gzipped: bool, early: bool) -> Self {
         Self {
             state: State::Reading,
             inflater: gzipped.then(Inflater::default),
             columns: wanted.columns.len(),
             text: PageText::new(wanted),
-            earlier,
+            early,
             rows: None,
             order: Vec::new(),
         }
@@ -82,11 +80,6 @@ impl Decoder {
     /// The page's text on its way.
     pub fn text(&self) -> &PageText {
         &self.text
-    }
-
-    /// Drops what is kept, and keeps nothing from now on.
-    pub fn forget(&mut self) {
-        self.text.forget();
     }
 
     /// Takes the next bytes of the page as they arrived.
@@ -111,9 +104,6 @@ impl Decoder {
             && expected != proof.rows
         {
             return Err(Rejection::Count { found: proof.rows, expected }.into());
-        }
-        if self.earlier.as_ref().is_some_and(|earlier| !earlier.is_of_same_text(&proof)) {
-            return Err(Failure::Changed);
         }
         self.state = State::Proven;
         Ok(proof)
@@ -190,11 +180,8 @@ impl Decoder {
         if columns != self.columns {
             return Err(Failure::Misused("the format is of another number of columns"));
         }
-        if state == State::Reading && self.earlier.is_none() {
+        if state == State::Reading && !self.early {
             return Err(Failure::Misused("no row is given out before finish"));
-        }
-        if !self.text.is_kept() {
-            return Err(Failure::Misused("the text was not kept; read the page again with its proof"));
         }
         self.begin(state, "")?;
         Ok(state)
@@ -206,7 +193,7 @@ fn rows_of<'a>(rows: &'a mut Option<Rows>, order: &mut Vec<usize>, text: &PageTe
     rows.get_or_insert_with(|| {
         let header = text.header();
         *order = header.map(|header| header.order.clone()).unwrap_or_default();
-        Rows::new(order.len(), header.is_some_and(|header| header.crlf))
+        Rows::new(order.len(), header.is_some_and(|header| header.crlf), usize::MAX)
     })
 }
 
@@ -231,9 +218,9 @@ mod tests {
 
     const PAGE: &[u8] = b"Id\n1\n2\n";
 
-    fn decoder(page: &[u8], keep: usize, earlier: Option<Proof>) -> Decoder {
-        let wanted = Wanted { columns: vec!["Id".into()], key: Some(0), most: 1 << 20, keep };
-        let mut decoder = Decoder::new(wanted, false, earlier);
+    fn decoder(page: &[u8], early: bool) -> Decoder {
+        let wanted = Wanted { columns: vec!["Id".into()], key: Some(0), most: 1 << 20, longest_row: 1 << 20 };
+        let mut decoder = Decoder::new(wanted, false, early);
         decoder.feed::<Rejection>(page).unwrap();
         decoder
     }
@@ -245,7 +232,7 @@ mod tests {
 
     #[test]
     fn no_row_is_given_out_before_the_page_is_proven() {
-        let mut decoder = decoder(PAGE, 100, None);
+        let mut decoder = decoder(PAGE, false);
         assert!(matches!(lines(&mut decoder), Err(Failure::Misused(_))));
         assert_eq!(decoder.finish::<Rejection>(None).unwrap().rows, 2);
         assert_eq!(lines(&mut decoder).unwrap().unwrap().text, b"{\"Id\":\"1\"}\n{\"Id\":\"2\"}\n");
@@ -253,28 +240,31 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_is_read_again_has_to_be_the_same() {
-        let proof = decoder(PAGE, 0, None).finish::<Rejection>(None).unwrap();
-        let mut again = decoder(PAGE, 100, Some(proof.clone()));
-        assert_eq!(again.finish::<Rejection>(None).unwrap(), proof);
-        let unkeyed = Wanted { columns: vec!["Id".into()], key: None, most: 1 << 20, keep: 0 };
-        let mut without_key = Decoder::new(unkeyed, false, Some(proof.clone()));
-        without_key.feed::<Rejection>(PAGE).unwrap();
-        assert!(without_key.finish::<Rejection>(None).is_ok());
-        let mut other = decoder(b"Id\n1\n3\n", 100, Some(proof));
-        assert!(matches!(other.finish::<Rejection>(None), Err(Failure::Changed)));
+    fn rows_are_given_out_early_where_that_was_asked_for() {
+        let mut decoder = decoder(PAGE, true);
+        assert_eq!(lines(&mut decoder).unwrap(), None);
+        decoder
+            .feed::<Rejection>(
+                &b"3
+"
+                .repeat(PIECE),
+            )
+            .unwrap();
+        assert!(lines(&mut decoder).unwrap().is_some());
+        let rows = decoder.finish::<Rejection>(None).unwrap().rows;
+        assert_eq!(rows, 2 + PIECE as u64);
     }
 
     #[test]
     fn the_number_of_rows_has_to_be_the_expected_one() {
         for (expected, accepted) in [(1, false), (2, true), (3, false)] {
-            assert_eq!(decoder(PAGE, 0, None).finish::<Rejection>(Some(expected)).is_ok(), accepted);
+            assert_eq!(decoder(PAGE, false).finish::<Rejection>(Some(expected)).is_ok(), accepted);
         }
     }
 
     #[test]
     fn a_page_that_failed_stays_so() {
-        let mut decoder = decoder(b"Id\n1,2\n", 100, None);
+        let mut decoder = decoder(b"Id\n1,2\n", false);
         assert!(matches!(decoder.finish::<Rejection>(None), Err(Failure::Rejected(_))));
         assert!(matches!(decoder.finish::<Rejection>(None), Err(Failure::Misused(_))));
         assert!(matches!(lines(&mut decoder), Err(Failure::Misused(_))));

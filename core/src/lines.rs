@@ -322,7 +322,7 @@ mod tests {
     fn lines(format: &LineFormat, text: &str, order: &[usize]) -> (String, Vec<u64>) {
         let mut writer = format.writer(order, 5, 0);
         let visit = |text: &[u8], cells: &[Cell]| writer.row(text, cells, &mut Asked);
-        Rows::new(order.len(), false).scan(text.as_bytes(), true, visit).unwrap();
+        Rows::new(order.len(), false, usize::MAX).scan(text.as_bytes(), true, visit).unwrap();
         let lines = writer.finish();
         assert_eq!(lines.rows, lines.text.iter().filter(|&&byte| byte == b'\n').count());
         (String::from_utf8(lines.text).unwrap(), lines.unreadable)

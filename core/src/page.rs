@@ -1,13 +1,13 @@
-//! A page's text proven while it arrives, and kept in pieces of whole rows for as long as memory allows.
+//! A page's text proven while it arrives, and kept in pieces of whole rows until they are taken.
 //!
 //! ```text
-//! bytes ──> buffer ──> header ──> rows counted, cells counted ──> piece of whole rows ──> kept, or dropped
+//! bytes ──> buffer ──> header ──> rows counted, cells counted ──> piece of whole rows ──> kept
 //!              ^                             │
 //!              └──── begun row, copied ──────┘
 //! ```
 //!
-//! Memory: the pieces kept, at most as many bytes as the caller allows, and a buffer of [`PIECE`] bytes. A row longer
-//! than that makes the buffer grow to twice its size, [`LONGEST_ROW`] at most.
+//! Memory: the pieces kept, and a buffer of [`PIECE`] bytes. A row longer than that makes the buffer grow to twice its
+//! size, twice the longest row at most.
 
 use std::collections::VecDeque;
 
@@ -22,7 +22,7 @@ use crate::rows::{Cell, Form, Rows, undoubled};
 /// Bytes of text looked at together.
 pub const PIECE: usize = 256 * 1024;
 
-/// The longest row, in bytes. Salesforce allows 1.6 million characters of long text in an object.
+/// The longest row, in bytes with its line end. Salesforce allows 1.6 million characters of long text in an object.
 pub const LONGEST_ROW: usize = 64 * 1024 * 1024;
 
 /// The longest header line, in bytes. 500 names of 40 characters with a relationship path each stay far below it.
@@ -44,14 +44,7 @@ pub struct Proof {
     pub digest: u128,
 }
 
-impl Proof {
-    /// Whether both are of the same text, whatever else was asked of it.
-    pub fn is_of_same_text(&self, other: &Self) -> bool {
-        (self.size, self.digest) == (other.size, other.digest)
-    }
-}
-
-/// What a page has to be, and how much of it is kept.
+/// What a page has to be.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     pub columns: Vec<String>,
@@ -59,8 +52,8 @@ pub struct Wanted {
     pub key: Option<usize>,
     /// The largest text, in bytes.
     pub most: u64,
-    /// How many bytes of text to keep. A longer text is dropped as soon as that is known.
-    pub keep: usize,
+    /// The longest row, in bytes with its line end.
+    pub longest_row: usize,
 }
 
 /// The text of one page on its way to a proof. A [`Sink`].
@@ -79,7 +72,6 @@ pub struct PageText {
     first_key: Option<String>,
     kept: VecDeque<Vec<u8>>,
     kept_size: usize,
-    dropped: bool,
 }
 
 impl PageText {
@@ -98,7 +90,6 @@ impl PageText {
             first_key: None,
             kept: VecDeque::new(),
             kept_size: 0,
-            dropped: false,
         }
     }
 
@@ -120,12 +111,7 @@ impl PageText {
         self.header.as_ref()
     }
 
-    /// Whether every row so far is kept or was taken.
-    pub fn is_kept(&self) -> bool {
-        !self.dropped
-    }
-
-    /// Bytes of rows that are kept now.
+    /// Bytes of rows that have come and were not taken yet.
     pub fn kept_size(&self) -> usize {
         self.kept_size
     }
@@ -135,14 +121,6 @@ impl PageText {
         let piece = self.kept.pop_front()?;
         self.kept_size -= piece.len();
         Some(piece)
-    }
-
-    /// Drops what is kept, and keeps nothing from now on.
-    pub fn forget(&mut self) {
-        self.dropped |= self.kept_size > 0 || self.row_count == 0;
-        self.kept = VecDeque::new();
-        self.kept_size = 0;
-        self.wanted.keep = 0;
     }
 
     fn look(&mut self, last: bool) -> Result<(), Rejection> {
@@ -173,7 +151,7 @@ impl PageText {
             return Ok(None);
         }
         let header = Header::read(&text[mark..size], &self.wanted.columns)?;
-        self.rows = Some(Rows::new(self.wanted.columns.len(), header.crlf));
+        self.rows = Some(Rows::new(self.wanted.columns.len(), header.crlf, self.wanted.longest_row));
         self.header = Some(header);
         Ok(Some(size))
     }
@@ -202,17 +180,10 @@ impl PageText {
 
     fn keep(&mut self, from: usize, to: usize) {
         let size = to - from;
-        if self.dropped || size == 0 {
-            return;
+        if size > 0 {
+            self.kept.push_back(self.buffer[from..to].to_vec());
+            self.kept_size += size;
         }
-        if self.kept_size + size > self.wanted.keep {
-            self.kept = VecDeque::new();
-            self.kept_size = 0;
-            self.dropped = true;
-            return;
-        }
-        self.kept.push_back(self.buffer[from..to].to_vec());
-        self.kept_size += size;
     }
 
     /// Makes room behind the row that has begun at `from`.
@@ -223,8 +194,8 @@ impl PageText {
         }
         self.buffer.copy_within(from..self.used, 0);
         self.used = begun;
-        if begun > LONGEST_ROW {
-            return Err(Rejection::RowTooLong);
+        if begun > self.wanted.longest_row && self.header.is_some() {
+            return Err(Rejection::RowTooLong { most: self.wanted.longest_row });
         }
         if begun > LONGEST_CELL && self.header.is_some() {
             let crlf = self.header.as_ref().is_some_and(|header| header.crlf);
@@ -285,12 +256,13 @@ mod tests {
     use super::*;
     use crate::gzip::copy;
 
-    fn wanted(keep: usize) -> Wanted {
-        Wanted { columns: vec!["Id".into(), "Name".into()], key: Some(0), most: 1 << 40, keep }
+    fn wanted() -> Wanted {
+        let columns = vec!["Id".into(), "Name".into()];
+        Wanted { columns, key: Some(0), most: 1 << 40, longest_row: LONGEST_ROW }
     }
 
-    fn read(text: &[u8], keep: usize) -> Result<(Proof, PageText), Rejection> {
-        let mut page = PageText::new(wanted(keep));
+    fn read(text: &[u8]) -> Result<(Proof, PageText), Rejection> {
+        let mut page = PageText::new(wanted());
         copy(text, &mut page)?;
         Ok((page.finish()?, page))
     }
@@ -306,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_page_is_counted_and_its_first_key_told() {
-        let (proof, page) = read(b"Name,Id\na,\"x\"\"y\"\nb,2\n", 100).unwrap();
+        let (proof, page) = read(b"Name,Id\na,\"x\"\"y\"\nb,2\n").unwrap();
         assert_eq!((proof.rows, proof.size, proof.ended), (2, 21, true));
         assert_eq!(proof.first_key.as_deref(), Some("x\"y"));
         assert_eq!(kept(page), b"a,\"x\"\"y\"\nb,2\n");
@@ -315,15 +287,15 @@ mod tests {
     #[test]
     fn an_empty_text_is_a_page_without_rows() {
         for (text, ended) in [(&b""[..], true), (BYTE_ORDER_MARK, false), (b"Id,Name\n", true), (b"Id,Name", false)] {
-            let (proof, page) = read(text, 100).unwrap();
+            let (proof, page) = read(text).unwrap();
             assert_eq!((proof.rows, proof.ended, proof.first_key), (0, ended, None));
-            assert!(page.is_kept());
+            assert_eq!(page.kept_size(), 0);
         }
     }
 
     #[test]
     fn damage_is_named() {
-        let refused = |text: &[u8]| read(text, 100).err().unwrap();
+        let refused = |text: &[u8]| read(text).err().unwrap();
         assert_eq!(refused(b"Id,Name\n1\n"), Rejection::Width { found: 1, width: 2 });
         assert_eq!(refused(b"Id,Name\n1,a\nId,Name\n"), Rejection::HeaderAgain);
         assert_eq!(refused(b"Id,Name\n1,\xff\n"), Rejection::NotUtf8);
@@ -338,48 +310,65 @@ mod tests {
         for number in 0..7 {
             text.extend(format!("{number},\"{}\"\n", &long[..long.len() * number / 7 / 4 * 4]).bytes());
         }
-        let (proof, page) = read(&text, usize::MAX).unwrap();
-        assert_eq!((proof.rows, page.is_kept()), (7, true));
+        let (proof, page) = read(&text).unwrap();
+        assert_eq!(proof.rows, 7);
         assert_eq!(kept(page), text[8..]);
-    }
-
-    #[test]
-    fn a_text_that_is_longer_than_may_be_kept_is_dropped_and_proven_all_the_same() {
-        let text = ["Id,Name\n", &"1,aaaaaaaaaaaaaaaaa\n".repeat(PIECE / 4)].concat();
-        let (proof, page) = read(text.as_bytes(), 2 * PIECE).unwrap();
-        assert_eq!((proof.rows, page.is_kept(), page.kept_size()), (PIECE as u64 / 4, false, 0));
-    }
-
-    #[test]
-    fn what_is_forgotten_is_not_kept() {
-        let (_, mut page) = read(b"Id,Name\n1,a\n", 100).unwrap();
-        page.forget();
-        assert!(!page.is_kept());
-        assert_eq!(page.take(), None);
     }
 
     #[test]
     fn an_open_quote_does_not_fill_the_memory() {
         let text = ["Id,Name\n1,\"open\n", &"2,a\n".repeat(8 << 20)].concat();
-        assert_eq!(read(text.as_bytes(), 0).err(), Some(Rejection::NotCsv(crate::machine::NotCsv::CellTooLong)));
+        assert_eq!(read(text.as_bytes()).err(), Some(Rejection::NotCsv(crate::machine::NotCsv::CellTooLong)));
     }
 
     #[test]
     fn a_row_and_a_text_have_a_largest_size() {
-        let cell = format!("\"{}\"", "x".repeat(3 << 20));
-        let columns: Vec<String> = (0..100).map(|number| format!("F{number}")).collect();
-        let mut text = columns.join(",");
-        text += "\n";
-        text += &vec![cell; 100].join(",");
-        let mut page = PageText::new(Wanted { columns, key: None, most: 1 << 40, keep: 0 });
-        assert_eq!(copy(text.as_bytes(), &mut page), Err(Rejection::RowTooLong));
-        let mut page = PageText::new(Wanted { most: 9, ..wanted(0) });
-        assert_eq!(copy(b"Id,Name\n1,a\n", &mut page), Err(Rejection::TooLarge { most: 9 }));
+        let text = |cell: usize, end: &str| {
+            format!(
+                "Id,Name
+1,a
+2,\"{}\"{end}",
+                "x".repeat(cell)
+            )
+        };
+        let read = |text: &str, bound: usize| {
+            let mut page = PageText::new(Wanted { longest_row: bound, ..wanted() });
+            copy(text.as_bytes(), &mut page).and_then(|()| page.finish()).map(|proof| proof.rows)
+        };
+        for size in [3, 3 * PIECE] {
+            for (end, bytes) in [
+                (
+                    "
+",
+                    size + 5,
+                ),
+                ("", size + 4),
+                (
+                    "
+3,b
+",
+                    size + 5,
+                ),
+            ] {
+                assert!(read(&text(size, end), bytes).is_ok());
+                assert_eq!(read(&text(size, end), bytes - 1), Err(Rejection::RowTooLong { most: bytes - 1 }));
+            }
+        }
+        let mut page = PageText::new(Wanted { most: 9, ..wanted() });
+        assert_eq!(
+            copy(
+                b"Id,Name
+1,a
+",
+                &mut page
+            ),
+            Err(Rejection::TooLarge { most: 9 })
+        );
     }
 
     #[test]
     fn texts_that_differ_have_other_digests() {
-        let digest = |text: &[u8]| read(text, 0).unwrap().0.digest;
+        let digest = |text: &[u8]| read(text).unwrap().0.digest;
         assert_eq!(digest(b"Id,Name\n1,a\n"), digest(b"Id,Name\n1,a\n"));
         assert_ne!(digest(b"Id,Name\n1,a\n"), digest(b"Id,Name\n1,b\n"));
     }

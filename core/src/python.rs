@@ -15,7 +15,8 @@ use pyo3::types::{PyBytes, PyCapsule};
 
 use crate::columns::{Column, ExactPath, Kind, Scalar};
 use crate::decoder::{Decoder, Failure};
-use crate::page::{Proof, Wanted};
+use crate::page::{LONGEST_ROW, Proof, Wanted};
+use crate::rejection::Rejection;
 use crate::{arrays, lines, python_buffer};
 
 create_exception!(
@@ -26,9 +27,9 @@ create_exception!(
 );
 create_exception!(
     salesforce_bulk_core,
-    PageChanged,
-    PyRuntimeError,
-    "A page that was read a second time is not the page that was proven. What was taken of it is wrong."
+    PageTooLarge,
+    PageRejected,
+    "The page has more bytes than the caller allows; to ask for it again would be no help."
 );
 create_exception!(
     salesforce_bulk_core,
@@ -162,36 +163,26 @@ struct PageDecoder(Decoder);
 #[pymethods]
 impl PageDecoder {
     #[new]
-    #[pyo3(signature = (columns, *, gzipped, key=None, keep=0, most=1 << 34, proof=None))]
+    #[pyo3(signature = (columns, *, gzipped, key=None, most=1 << 34, longest_row=LONGEST_ROW, early=false))]
     fn new(
         columns: Vec<String>,
         gzipped: bool,
         key: Option<usize>,
-        keep: usize,
         most: u64,
-        proof: Option<&PyProof>,
+        longest_row: usize,
+        early: bool,
     ) -> PyResult<Self> {
         if columns.is_empty() || key.is_some_and(|key| key >= columns.len()) {
             return Err(PyValueError::new_err("a page has at least one column, and its key is one of them"));
         }
-        let wanted = Wanted { columns, key, most, keep };
-        Ok(Self(Decoder::new(wanted, gzipped, proof.map(|proof| proof.0.clone()))))
+        let wanted = Wanted { columns, key, most, longest_row };
+        Ok(Self(Decoder::new(wanted, gzipped, early)))
     }
 
-    /// Whether every row that has come is kept, or was taken.
-    #[getter]
-    fn is_kept(&self) -> bool {
-        self.0.text().is_kept()
-    }
-
-    /// Bytes of rows that are kept now.
+    /// Bytes of rows that have come and were not taken yet.
     #[getter]
     fn kept_size(&self) -> usize {
         self.0.text().kept_size()
-    }
-
-    fn forget(&mut self) {
-        self.0.forget();
     }
 
     fn feed(&mut self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
@@ -283,8 +274,8 @@ impl ExactPath for Callback {
 fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Failure<PyErr>> + Send) -> PyResult<T> {
     let done = py.detach(|| catch_unwind(AssertUnwindSafe(work)));
     done.unwrap_or_else(|_panic| defect()).map_err(|failure| match failure {
+        Failure::Rejected(rejection @ Rejection::TooLarge { .. }) => PageTooLarge::new_err(rejection.to_string()),
         Failure::Rejected(rejection) => PageRejected::new_err(rejection.to_string()),
-        Failure::Changed => PageChanged::new_err("the page is not the one that was proven"),
         Failure::Misused(refusal) => PyRuntimeError::new_err(refusal),
         Failure::Exact(error) => error,
         Failure::Arrow(error) => arrow_defect(error),
@@ -313,13 +304,13 @@ fn note_panic(panic: &PanicHookInfo<'_>) {
 #[pymodule]
 mod salesforce_bulk_core {
     #[pymodule_export]
-    use super::{ArrayFormat, Batch, CoreDefect, LineFormat, PageChanged, PageDecoder, PageRejected, PyProof};
+    use super::{ArrayFormat, Batch, CoreDefect, LineFormat, PageDecoder, PageRejected, PageTooLarge, PyProof};
     #[pymodule_export]
     use crate::python_buffer::Lines;
 
     /// Grows with every change that a caller has to follow.
     #[pymodule_export]
-    const API: u32 = 1;
+    const API: u32 = 2;
 
     #[pymodule_init]
     fn silence_panics() {

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use crate::machine::NotCsv;
-use crate::page::LONGEST_ROW;
 use crate::rows::BadRow;
 
 /// The page is refused. No variant holds a value of a row.
@@ -28,7 +27,10 @@ pub enum Rejection {
         found: u64,
         expected: u64,
     },
-    RowTooLong,
+    /// A row has more than `most` bytes.
+    RowTooLong {
+        most: usize,
+    },
     /// The text is larger than the caller allows.
     TooLarge {
         most: u64,
@@ -40,6 +42,7 @@ impl From<BadRow> for Rejection {
         match bad {
             BadRow::NotCsv(error) => Self::NotCsv(error),
             BadRow::Width { found, width } => Self::Width { found, width },
+            BadRow::TooLong { most } => Self::RowTooLong { most },
         }
     }
 }
@@ -60,8 +63,8 @@ impl fmt::Display for Rejection {
             Self::HeaderAgain => write!(out, "the header line stands again among the rows"),
             Self::Width { found, width } => write!(out, "a row has {found} cells where the header has {width}"),
             Self::Count { found, expected } => write!(out, "it holds {found} rows where its header says {expected}"),
-            Self::RowTooLong => write!(out, "a row is longer than {LONGEST_ROW} bytes"),
-            Self::TooLarge { most } => write!(out, "its text is larger than {most} bytes"),
+            Self::RowTooLong { most } => write!(out, "a row is longer than {most} bytes"),
+            Self::TooLarge { most } => write!(out, "it is longer than {most} bytes"),
         }
     }
 }

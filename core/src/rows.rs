@@ -95,6 +95,10 @@ pub enum BadRow {
         found: usize,
         width: usize,
     },
+    /// A row has more than `most` bytes, its line end included.
+    TooLong {
+        most: usize,
+    },
 }
 
 impl From<NotCsv> for BadRow {
@@ -108,6 +112,7 @@ impl From<NotCsv> for BadRow {
 pub struct Rows {
     width: usize,
     crlf: bool,
+    longest: usize,
     cells: Vec<Cell>,
     machine: Machine,
 }
@@ -119,9 +124,9 @@ struct Stopped {
 }
 
 impl Rows {
-    /// For pages with `width` columns. `crlf` says that the header line ended with CRLF.
-    pub fn new(width: usize, crlf: bool) -> Self {
-        Self { width, crlf, cells: vec![Cell::NONE; width], machine: Machine::default() }
+    /// For pages with `width` columns. `crlf` says that the header line ended with CRLF; `longest` bounds a row's bytes.
+    pub fn new(width: usize, crlf: bool, longest: usize) -> Self {
+        Self { width, crlf, longest, cells: vec![Cell::NONE; width], machine: Machine::default() }
     }
 
     /// Hands each complete row of `text`, which begins at a row, to `visit` as a text and its cells.
@@ -145,6 +150,9 @@ impl Rows {
             let Some(size) = self.machine.row(&text[at..], self.crlf, last).map_err(BadRow::from)? else {
                 return Ok(at);
             };
+            if size > self.longest {
+                return Err(BadRow::TooLong { most: self.longest }.into());
+            }
             self.check_width(self.machine.cells().len())?;
             if self.machine.cells().is_empty() {
                 visit(text, &[Cell::NONE])?;
@@ -193,6 +201,9 @@ impl Rows {
                 }
                 count += 1;
                 if found.line_feeds & bit != 0 {
+                    if at - row >= self.longest {
+                        return Err(BadRow::TooLong { most: self.longest }.into());
+                    }
                     if at - row > LONGEST_CELL {
                         return Ok(Stopped { at: row, odd: true });
                     }
@@ -270,7 +281,7 @@ mod tests {
 
     fn scan(text: &str, width: usize, last: bool) -> Result<(Vec<Vec<String>>, usize), BadRow> {
         let mut found = Vec::new();
-        let used = Rows::new(width, false).scan(text.as_bytes(), last, |text, cells| {
+        let used = Rows::new(width, false, usize::MAX).scan(text.as_bytes(), last, |text, cells| {
             let values = cells.iter().map(|cell| match cell.form {
                 Form::Doubled => undoubled(cell.of(text)),
                 _ => cell.of(text).to_vec(),

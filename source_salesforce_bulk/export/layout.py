@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from source_salesforce_bulk.pages.arrow_pages import arrow_schema
+from source_salesforce_bulk.pages.arrays import arrow_schema
 from source_salesforce_bulk.pages.fetch import PageAddress
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.describe import SObject

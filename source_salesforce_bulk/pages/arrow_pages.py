@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
+from source_salesforce_bulk.pages.arrays import arrow_schema
 from source_salesforce_bulk.pages.cells import READERS, UNREADABLE, Value
 from source_salesforce_bulk.pages.csv_page import read_rows
 from source_salesforce_bulk.pages.records import Column
@@ -66,12 +67,6 @@ class ArrowRows:
     batch: Any  # a pyarrow.RecordBatch; pyarrow has no types
     unreadable: Mapping[str, int]
     inexact: Mapping[str, int]
-
-
-def arrow_schema(columns: Sequence[Column], metadata: Mapping[str, Mapping[str, str]] | None = None) -> Any:
-    """The Arrow schema of ``columns``, every field nullable; ``metadata`` by field name is attached where given."""
-    fields = [pa.field(column.name, _TYPES[ARROW_TYPES[column.kind]]) for column in columns]
-    return pa.schema([field.with_metadata(dict((metadata or {}).get(field.name, {})) or None) for field in fields])
 
 
 class ArrowPageReader:

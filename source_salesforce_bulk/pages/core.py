@@ -9,18 +9,21 @@ a cell is, with the core and without it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from source_salesforce_bulk.pages.cells import READERS, UNREADABLE
+from source_salesforce_bulk.pages.csv_page import LONGEST_ROW, PageRejected, PageTooLarge
 from source_salesforce_bulk.pages.json_cells import json_number
+from source_salesforce_bulk.pages.page_encoder import key_column
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.soql import parse_instant
 
-API: Final = 1
+API: Final = 2
 """What the core's own ``API`` has to be; an older or newer build of it is not used."""
 
 try:
@@ -29,6 +32,11 @@ except ImportError:
     HAS_CORE = False
 else:
     HAS_CORE = getattr(salesforce_bulk_core, "API", None) == API
+
+if TYPE_CHECKING:
+    from salesforce_bulk_core import PageDecoder, Proof
+
+_SLICE = 1 << 16  # bytes fed at once: compressed, they may stand for a thousand times as many
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -61,3 +69,44 @@ class ExactCells:
             return (value if -_SIXTY_FOUR_BITS <= value < _SIXTY_FOUR_BITS else None), False
         nearest = float(value)
         return (nearest, isinstance(value, Decimal)) if math.isfinite(nearest) else (None, False)
+
+
+class NativeDecoder:
+    """The core's decoder of one page whose rows are taken as they come, with this package's exceptions."""
+
+    def __init__(self, columns: tuple[Column, ...], *, gzipped: bool, most: int) -> None:
+        self.core: PageDecoder = salesforce_bulk_core.PageDecoder(
+            [column.name for column in columns],
+            gzipped=gzipped,
+            key=key_column(columns),
+            most=most,
+            longest_row=LONGEST_ROW,
+            early=True,
+        )
+
+    def feed(self, data: bytes) -> Iterator[None]:
+        """Take the next bytes, a slice for each step; raises ``PageRejected``."""
+        for start in range(0, len(data), _SLICE):
+            with _as_rejected():
+                self.core.feed(data[start : start + _SLICE])
+            yield
+
+    def finish(self, expected: int | None) -> Proof:
+        """The page has come to its end; raises ``PageRejected``."""
+        with _as_rejected():
+            return self.core.finish(expected)
+
+    @property
+    def kept_size(self) -> int:
+        """Bytes of rows that have come and were not taken yet."""
+        return self.core.kept_size
+
+
+@contextmanager
+def _as_rejected() -> Iterator[None]:
+    try:
+        yield
+    except salesforce_bulk_core.PageTooLarge as rejected:
+        raise PageTooLarge(str(rejected)) from rejected
+    except salesforce_bulk_core.PageRejected as rejected:
+        raise PageRejected(str(rejected)) from rejected

@@ -26,9 +26,11 @@ csv.field_size_limit(LONGEST_CELL)
 # CR would end the row there, although only LF does.
 _CR_STAND_IN = "\udc0d"
 
-# A record holds 1.6 million characters of long text at most, and some hundred short fields beside it. Beyond this a row
-# is none of Salesforce's, and would be held in memory to its end.
-LONGEST_ROW = 32 * 1024 * 1024
+LONGEST_ROW = 64 * 1024 * 1024
+"""Bytes of a row with its line end. A record holds 1.6 million characters of long text and some hundred short fields.
+
+Anything longer is not one of Salesforce's rows, and would be held in memory to its end.
+"""
 
 # 500 fields of 40 characters with a relationship path each stay far below it; a page without any LF does not.
 LONGEST_HEADER = 1024 * 1024
@@ -105,12 +107,15 @@ def page_digest(source: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def read_rows(source: BinaryIO, columns: Sequence[str]) -> Iterator[list[str]]:
-    """The rows of a decompressed page, cells in the order of ``columns``; raises :class:`PageRejected`."""
+def read_rows(source: BinaryIO, columns: Sequence[str], longest_row: int = LONGEST_ROW) -> Iterator[list[str]]:
+    """The rows of a decompressed page, cells in the order of ``columns``; raises :class:`PageRejected`.
+
+    ``longest_row`` bounds the bytes of a row with its line end.
+    """
     buffered = io.BufferedReader(_as_raw(source), 1 << 18)
     text = io.TextIOWrapper(buffered, encoding="utf-8", errors="strict", newline="\n")
     try:
-        yield from _rows_of_text(text, columns)
+        yield from _rows_of_text(text, columns, longest_row)
     except UnicodeDecodeError as error:
         raise PageRejected("the page is not UTF-8") from error
     except csv.Error as error:
@@ -125,19 +130,19 @@ def _as_raw(source: BinaryIO) -> io.RawIOBase:
     return cast(io.RawIOBase, source)
 
 
-def _rows_of_text(text: io.TextIOWrapper, columns: Sequence[str]) -> Iterator[list[str]]:
+def _rows_of_text(text: io.TextIOWrapper, columns: Sequence[str], longest_row: int) -> Iterator[list[str]]:
     # Not the codec utf-8-sig: it takes one or two bytes of a byte order mark for an empty text.
     first = text.readline(LONGEST_HEADER).removeprefix("\ufeff")
     if not first or _says_nothing_found(first, text):
         return
-    lines = _Lines(text, ends_with_cr=first.endswith("\r\n"))
+    lines = _Lines(text, longest_row, ends_with_cr=first.endswith("\r\n"))
     header = next(csv.reader([first], strict=True), [])
     order = column_order(header, columns)
     in_order = order == list(range(len(columns)))
     width = len(columns)
     for parsed in csv.reader(lines, strict=True):
         row = parsed if len(parsed) == width else single_empty_cell(parsed, width)
-        lines.characters = 0
+        lines.size = 0
         if lines.has_cr:
             row = [cell.replace(_CR_STAND_IN, "\r") for cell in row]
             lines.has_cr = False
@@ -154,21 +159,22 @@ def _says_nothing_found(first: str, text: io.TextIOWrapper) -> bool:
 class _Lines:
     """The lines of a page for the csv module; a bare CR in one is hidden from it and noted.
 
-    ``characters`` counts those given since the reader of the rows has set it to 0: rows may go over many lines.
+    ``size`` counts the bytes given since the reader of the rows has set it to 0: rows may go over many lines.
     """
 
-    def __init__(self, text: io.TextIOWrapper, *, ends_with_cr: bool) -> None:
+    def __init__(self, text: io.TextIOWrapper, longest_row: int, *, ends_with_cr: bool) -> None:
         self._text = text
+        self._longest_row = longest_row
         self._ends_with_cr = ends_with_cr
         self.has_cr = False
-        self.characters = 0
+        self.size = 0
 
     def __iter__(self) -> Iterator[str]:
         # No `yield from`: it would close the text, and with it the owner's file, when the reader stops early.
-        for line in iter(partial(self._text.readline, LONGEST_ROW), ""):
-            self.characters += len(line)
-            if self.characters >= LONGEST_ROW:
-                raise PageRejected(f"a row is longer than {LONGEST_ROW:,} characters")
+        for line in iter(partial(self._text.readline, self._longest_row + 1), ""):
+            self.size += len(line) if line.isascii() else len(line.encode())
+            if self.size > self._longest_row:
+                raise PageRejected(f"a row is longer than {self._longest_row} bytes")
             if "\r" in line and not self._ends_with_cr:
                 self.has_cr = True
                 yield line.replace("\r", _CR_STAND_IN)

@@ -22,7 +22,7 @@ from typing import BinaryIO, Literal, Protocol
 
 from source_salesforce_bulk.pages.csv_page import PageRejected, PageShape, PageTooLarge, read_rows
 from source_salesforce_bulk.pages.encoded_page import LineBlock, PageEncoder
-from source_salesforce_bulk.pages.hashing import Hashing, write_hashed
+from source_salesforce_bulk.pages.hashing import Hashing, hashed_text
 from source_salesforce_bulk.pages.spool import (
     LARGEST_PAGE,
     EncodeFile,
@@ -309,7 +309,7 @@ class PageFetcher:
         hashed = self._new_file(".csv")
         try:
             with decoded(path, gzipped) as source, hashed.open("wb") as out:
-                write_hashed(read_rows(source, columns), columns, hashing, out)
+                out.writelines(hashed_text(read_rows(source, columns), columns, hashing))
             hashed.replace(path)
         except BaseException:
             hashed.unlink(missing_ok=True)

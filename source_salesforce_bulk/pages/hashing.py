@@ -9,9 +9,8 @@ from __future__ import annotations
 import csv
 import hmac
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
 
 _ROWS_AT_ONCE = 1000
 
@@ -32,8 +31,8 @@ class Hashing:
         return hmac.digest(self.key.encode(), value.encode(), "sha256").hex() if value else ""
 
 
-def write_hashed(rows: Iterable[Sequence[str]], columns: Sequence[str], hashing: Hashing, out: BinaryIO) -> None:
-    """Write a page again with the cells of its hashed ``columns`` replaced."""
+def hashed_text(rows: Iterable[Sequence[str]], columns: Sequence[str], hashing: Hashing) -> Iterator[bytes]:
+    """A page's text again, with the cells of its hashed ``columns`` replaced."""
     wanted = {name.lower() for name in hashing.fields}
     places = [index for index, name in enumerate(columns) if name.lower() in wanted]
     text = io.StringIO(newline="")
@@ -45,11 +44,12 @@ def write_hashed(rows: Iterable[Sequence[str]], columns: Sequence[str], hashing:
             cells[place] = hashing.digest(cells[place])
         writer.writerow(cells)
         if count % _ROWS_AT_ONCE == 0:
-            _empty_into(text, out)
-    _empty_into(text, out)
+            yield _emptied(text)
+    yield _emptied(text)
 
 
-def _empty_into(text: io.StringIO, out: BinaryIO) -> None:
-    out.write(text.getvalue().encode())
+def _emptied(text: io.StringIO) -> bytes:
+    data = text.getvalue().encode()
     text.seek(0)
     text.truncate()
+    return data

@@ -58,7 +58,8 @@ fn decode(page: &[u8], width: usize, gzipped: bool, size: usize) -> Result<(Proo
     let columns: Vec<String> = NAMES[..width].iter().map(ToString::to_string).collect();
     let typed: Vec<Column> = columns.iter().cloned().zip(KINDS).map(|(name, kind)| Column { name, kind }).collect();
     let format = LineFormat::new(&typed, Some("Account"));
-    let mut decoder = Decoder::new(Wanted { columns, key: Some(0), most: 1 << 24, keep: 1 << 24 }, gzipped, None);
+    let mut decoder =
+        Decoder::new(Wanted { columns, key: Some(0), most: 1 << 24, longest_row: 1 << 24 }, gzipped, false);
     for piece in page.chunks(size) {
         decoder.feed(piece)?;
     }
@@ -84,7 +85,7 @@ fn values(text: &[u8], cells: &[Cell]) -> Vec<Vec<u8>> {
 
 fn rows_of(text: &[u8], width: usize, crlf: bool) -> Result<Vec<Vec<Vec<u8>>>, BadRow> {
     let mut rows = Vec::new();
-    let used = Rows::new(width, crlf).scan(text, true, |text, cells| {
+    let used = Rows::new(width, crlf, usize::MAX).scan(text, true, |text, cells| {
         rows.push(values(text, cells));
         Ok::<_, BadRow>(())
     })?;

@@ -1,0 +1,242 @@
+"""The page encoders: a form of rows, a place for them, and the core or Python to get there.
+
+                            ┌── the native core, as the bytes arrive, or from a file ──┐
+    bytes of a page ────────┤                                                          ├──> form's blocks ──> sink
+                            └── csv_page, from a file, row by row ─────────────────────┘
+
+Both ways accept the same pages and make the same of them. Where the core is installed it is used; the environment
+variable ``SALESFORCE_BULK_CORE=off`` keeps it out, for whoever suspects it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Generic, TypeVar, cast
+
+from source_salesforce_bulk.pages.core import HAS_CORE, NativeDecoder
+from source_salesforce_bulk.pages.csv_page import PageRejected, read_rows
+from source_salesforce_bulk.pages.hashing import Hashing, hashed_text
+from source_salesforce_bulk.pages.lines import LineForm
+from source_salesforce_bulk.pages.page_encoder import Arrival, EncodedPage, PageEncoder, PageEncoding, key_column
+from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.pages.row_form import Block, Form, Sink
+from source_salesforce_bulk.pages.sinks import FileLines, MemoryLines
+from source_salesforce_bulk.pages.spooled import SpooledEncoding, page_text
+from source_salesforce_bulk.pages.workspace import Workspace
+
+C = TypeVar("C")
+
+_CHUNK = 1 << 18  # bytes of a file read at once
+
+
+def uses_core() -> bool:
+    """Whether pages are read by the native core."""
+    return HAS_CORE and os.environ.get("SALESFORCE_BULK_CORE", "").lower() != "off"
+
+
+def record_lines(stream: str, columns: Sequence[Column]) -> PageEncoder:
+    """RECORD lines of ``stream``, in memory as far as the workspace has some."""
+    return FormEncoder(LineForm(tuple(columns), stream), MemoryLines, streams=True)
+
+
+def json_lines(columns: Sequence[Column], *, compressed: bool = False) -> PageEncoder:
+    """A file of JSON lines, compressed with gzip or not."""
+    return FormEncoder(LineForm(tuple(columns)), partial(FileLines, compressed=compressed), streams=True)
+
+
+def parquet_file(columns: Sequence[Column], schema: Any) -> PageEncoder:
+    """A Parquet file of ``schema``."""
+    from source_salesforce_bulk.pages.arrays import ArrayForm  # noqa: PLC0415 - pyarrow, which lines do not need
+    from source_salesforce_bulk.pages.table_sinks import ParquetFile  # noqa: PLC0415
+
+    return FormEncoder(ArrayForm(tuple(columns)), partial(ParquetFile, schema=schema), streams=False)
+
+
+def batch_file(columns: Sequence[Column]) -> PageEncoder:
+    """A file of Arrow record batches; see ``table_sinks.batches_in``."""
+    from source_salesforce_bulk.pages.arrays import ArrayForm, arrow_schema  # noqa: PLC0415 - as above
+    from source_salesforce_bulk.pages.table_sinks import BatchFile  # noqa: PLC0415
+
+    return FormEncoder(ArrayForm(tuple(columns)), partial(BatchFile, schema=arrow_schema(columns)), streams=False)
+
+
+def hashed(encoder: PageEncoder, hashing: Hashing | None) -> PageEncoder:
+    """The encoder for pages whose cells are hashed first, where any are to be."""
+    return encoder if hashing is None else HashingEncoder(encoder, hashing)
+
+
+@dataclass(frozen=True, slots=True)
+class FormEncoder(Generic[C]):
+    """A ``PageEncoder``: pages in ``form``, into what ``open_sink`` opens.
+
+    ``streams``: what arrives can be encoded at once. Other pages are kept as they come, and as many of them encoded at
+    a time as the workspace has turns, so that memory is bounded whatever the number of pages under way. ``native``
+    says whether the core is used; None leaves that to :func:`uses_core`.
+    """
+
+    form: Form[C]
+    open_sink: Callable[[Workspace], Sink[C]]
+    streams: bool
+    native: bool | None = None
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """See ``PageEncoder``."""
+        return self.form.columns
+
+    def begin(self, arrival: Arrival) -> PageEncoding:
+        """See ``PageEncoder``."""
+        native = uses_core() if self.native is None else self.native
+        if native and self.streams:
+            return _NativeEncoding(self.form, self.open_sink(arrival.workspace), arrival)
+        encode = self._natively if native else self._exactly
+        return SpooledEncoding(arrival, partial(encode, arrival))
+
+    def _natively(self, arrival: Arrival, path: Path, expected: int | None) -> EncodedPage:
+        with arrival.workspace.turns:
+            encoding = _NativeEncoding(self.form, self.open_sink(arrival.workspace), arrival)
+            try:
+                with path.open("rb", buffering=0) as file:
+                    while data := file.read(_CHUNK):
+                        encoding.feed(data)
+                return encoding.finish(expected)
+            except BaseException:
+                encoding.close()
+                raise
+
+    def _exactly(self, arrival: Arrival, path: Path, expected: int | None) -> EncodedPage:
+        with arrival.workspace.turns:
+            tally = _Tally(self.open_sink(arrival.workspace))
+            try:
+                with page_text(path, arrival) as text:
+                    first: list[str] | None = None
+                    for rows in _portions(text, self.columns, self.form.text_at_once):
+                        first = first or rows[0]
+                        tally.add(self.form.block(rows, arrival.at))
+                    _check_count(tally.rows, expected)
+                    key = key_column(self.columns)
+                    first_key = first[key] if first is not None and key is not None else None
+                    return tally.page(text.size, ended=text.ended, digest=text.digest, first_key=first_key)
+            except BaseException:
+                tally.close()
+                raise
+
+
+@dataclass(frozen=True, slots=True)
+class HashingEncoder:
+    """A ``PageEncoder`` that reads a page by Python, and lets ``inner`` see it with digests in the place of values."""
+
+    inner: PageEncoder
+    hashing: Hashing
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """See ``PageEncoder``."""
+        return self.inner.columns
+
+    def begin(self, arrival: Arrival) -> PageEncoding:
+        """See ``PageEncoder``."""
+        return SpooledEncoding(arrival, partial(self._encode, arrival))
+
+    def _encode(self, arrival: Arrival, path: Path, expected: int | None) -> EncodedPage:
+        inner = self.inner.begin(replace(arrival, gzipped=False))
+        names = [column.name for column in self.columns]
+        try:
+            with page_text(path, arrival) as text:
+                for data in hashed_text(read_rows(cast(BinaryIO, text), names), names, self.hashing):
+                    inner.feed(data)
+                page = inner.finish(expected)
+                return replace(page, size=text.size, ended=text.ended, digest=text.digest)
+        finally:
+            inner.close()
+
+
+class _Tally(Generic[C]):
+    """What the blocks of a page add up to."""
+
+    def __init__(self, sink: Sink[C]) -> None:
+        self._sink = sink
+        self._finished = False
+        self._unreadable: Counter[str] = Counter()
+        self._inexact: Counter[str] = Counter()
+        self.rows = 0
+
+    def add(self, block: Block[C]) -> None:
+        self._sink.write(block)
+        self.rows += block.rows
+        self._unreadable.update(block.unreadable)
+        self._inexact.update(block.inexact)
+
+    def page(self, size: int, *, ended: bool, digest: str, first_key: str | None) -> EncodedPage:
+        product = self._sink.finish()
+        self._finished = True
+        return EncodedPage(
+            rows=self.rows,
+            size=size,
+            ended=ended,
+            digest=digest,
+            first_key=first_key,
+            unreadable=dict(self._unreadable),
+            inexact=dict(self._inexact),
+            product=product,
+        )
+
+    def close(self) -> None:
+        if not self._finished:
+            self._sink.close()
+
+
+class _NativeEncoding(Generic[C]):
+    """A ``PageEncoding`` by the core: blocks go to the sink while the page is proven."""
+
+    def __init__(self, form: Form[C], sink: Sink[C], arrival: Arrival) -> None:
+        self._tally = _Tally(sink)
+        self._form = form
+        self._native = form.native(arrival.at)
+        self._decoder = NativeDecoder(form.columns, gzipped=arrival.gzipped, most=arrival.workspace.largest_page)
+
+    def feed(self, data: bytes) -> None:
+        """See ``PageEncoding``."""
+        for _ in self._decoder.feed(data):
+            while self._decoder.kept_size >= self._form.text_at_once:
+                self._take()
+
+    def finish(self, expected: int | None) -> EncodedPage:
+        """See ``PageEncoding``."""
+        proof = self._decoder.finish(expected)
+        while self._take():
+            pass
+        return self._tally.page(proof.size, ended=proof.ended, digest=proof.digest, first_key=proof.first_key)
+
+    def close(self) -> None:
+        """See ``PageEncoding``."""
+        self._tally.close()
+
+    def _take(self) -> bool:
+        block = self._native.next(self._decoder.core)
+        if block is not None:
+            self._tally.add(block)
+        return block is not None
+
+
+def _portions(text: Any, columns: Sequence[Column], size: int) -> Iterator[list[list[str]]]:
+    """The rows of a page, some at a time: about ``size`` bytes of text, and one row at least."""
+    rows: list[list[str]] = []
+    begun = 0
+    for row in read_rows(text, [column.name for column in columns]):
+        rows.append(row)
+        if text.size - begun >= size:
+            yield rows
+            rows, begun = [], text.size
+    if rows:
+        yield rows
+
+
+def _check_count(rows: int, expected: int | None) -> None:
+    if expected is not None and rows != expected:
+        raise PageRejected(f"it holds {rows} rows where its header says {expected}")

@@ -1,0 +1,71 @@
+"""What rows become: the two ways to the same blocks, by the native core and by Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from source_salesforce_bulk.pages.page_encoder import PageProduct
+from source_salesforce_bulk.pages.records import Column
+
+if TYPE_CHECKING:
+    from salesforce_bulk_core import PageDecoder
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class Block(Generic[C]):
+    """Some rows as ``content``. By field: cells that became null, and values that were rounded."""
+
+    content: C
+    rows: int
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    inexact: Mapping[str, int] = field(default_factory=dict)
+
+
+class Form(Protocol[C]):
+    """What the rows of an object become. Immutable and picklable."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of every row, in order."""
+        ...
+
+    @property
+    def text_at_once(self) -> int:
+        """About how many bytes of a page's text make a block."""
+        ...
+
+    def native(self, at: int, /) -> NativeForm[C]:
+        """The form for one page that the core decodes; ``at`` is the page's time in milliseconds."""
+        ...
+
+    def block(self, rows: Sequence[Sequence[str]], at: int, /) -> Block[C]:
+        """Rows, with their cells in the order of the columns, as a block; ``at`` as for :meth:`native`."""
+        ...
+
+
+class NativeForm(Protocol[C]):
+    """Takes the blocks of one page out of the core."""
+
+    def next(self, decoder: PageDecoder) -> Block[C] | None:
+        """The next rows that have come; None where there are none."""
+        ...
+
+
+class Sink(Protocol[C]):
+    """Where the blocks of one page go."""
+
+    def write(self, block: Block[C]) -> None:
+        """Take the next block; raises OSError."""
+        ...
+
+    def finish(self) -> PageProduct:
+        """All blocks have come, and the page is proven; raises OSError."""
+        ...
+
+    def close(self) -> None:
+        """Leave nothing behind unless it was finished; may be called twice."""
+        ...

@@ -1,0 +1,88 @@
+"""Where record batches go: into a Parquet file, or into a file of Arrow's own that gives them back as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import ipc, parquet
+
+from source_salesforce_bulk.pages.row_form import Block
+from source_salesforce_bulk.pages.sinks import FileProduct
+from source_salesforce_bulk.pages.workspace import Workspace
+
+ROW_GROUP = 16 << 20
+"""Bytes of Arrow memory that a Parquet row group stands for, at most: enough to compress well, little to hold."""
+
+
+class ParquetFile:
+    """A ``Sink`` that writes a Parquet file, zstd, with row groups of about the same size in bytes."""
+
+    def __init__(self, workspace: Workspace, schema: Any, row_group: int = ROW_GROUP) -> None:
+        self._schema = schema
+        self._row_group = row_group
+        self._waiting: list[Any] = []
+        self._size = 0
+        with workspace.new_file(".parquet") as file:
+            self._path = Path(file.name)
+        self._writer = parquet.ParquetWriter(self._path, schema, compression="zstd", write_statistics=True)
+
+    def write(self, block: Block[Any]) -> None:
+        """See ``Sink``."""
+        batch = block.content
+        if self._waiting and self._size + batch.nbytes > self._row_group:
+            self._write_group()
+        self._waiting.append(batch)
+        self._size += batch.nbytes
+
+    def finish(self) -> FileProduct:
+        """See ``Sink``."""
+        if self._waiting:
+            self._write_group()
+        self._writer.close()
+        return FileProduct(self._path, self._path.stat().st_size)
+
+    def close(self) -> None:
+        """See ``Sink``."""
+        try:
+            self._writer.close()
+        finally:
+            self._path.unlink(missing_ok=True)
+
+    def _write_group(self) -> None:
+        table = pa.Table.from_batches(self._waiting).cast(self._schema)
+        self._waiting, self._size = [], 0
+        self._writer.write_table(table, row_group_size=table.num_rows)
+
+
+class BatchFile:
+    """A ``Sink`` that keeps record batches in a file, for :func:`batches_in`."""
+
+    def __init__(self, workspace: Workspace, schema: Any) -> None:
+        with workspace.new_file(".arrow") as file:
+            self._path = Path(file.name)
+        self._writer = ipc.new_stream(self._path, schema, options=ipc.IpcWriteOptions(compression="lz4"))
+
+    def write(self, block: Block[Any]) -> None:
+        """See ``Sink``."""
+        self._writer.write_batch(block.content)
+
+    def finish(self) -> FileProduct:
+        """See ``Sink``."""
+        self._writer.close()
+        return FileProduct(self._path, self._path.stat().st_size)
+
+    def close(self) -> None:
+        """See ``Sink``."""
+        try:
+            self._writer.close()
+        finally:
+            self._path.unlink(missing_ok=True)
+
+
+def batches_in(path: Path) -> Iterator[Any]:
+    """The record batches of a file that :class:`BatchFile` has written, in order."""
+    with pa.OSFile(str(path)) as file, ipc.open_stream(file) as batches:
+        yield from batches
