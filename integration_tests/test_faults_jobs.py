@@ -52,9 +52,9 @@ ENDINGS = {
     ),
     "query_timeout": Trial([failed("QUERY_TIMEOUT : Your query request was running for too long.")]),
     "retried_too_often": Trial([failed(RETRIED)], Complete(warning="the window is split in two")),
-    "aborted": Trial([on_account("job_aborted")], Complete(warning="Somebody aborted the query job")),
+    "aborted": Trial([on_account("job_aborted")], Complete(warning="The query job was aborted")),
     "aborted_always": Trial(
-        [on_account("job_aborted", times=None)], fails("Somebody aborted the query job"), requests={"createJob": 40}
+        [on_account("job_aborted", times=None)], fails("The query job was aborted"), requests={"createJob": 40}
     ),
     "stuck": Trial(
         [on_account("job_stuck")],

@@ -24,8 +24,8 @@ def campaign_job_before(org: SimulatedOrg) -> None:
     client.session.delete(f"{client.jobs}/{job}", timeout=20)
 
 
-LOST = Fails("transient_error", "A result page is not what it should be")
-WRONG_TOTAL = Fails("transient_error", "The rows received are not as many as the query job reports")
+LOST = Fails("transient_error", "A result page is not valid")
+WRONG_TOTAL = Fails("transient_error", "The number of rows received differs from the query job's total")
 
 BODIES = {
     "cut_chunked": once("cut"),

@@ -93,12 +93,12 @@ ODD = {
     ),
     "431_html": Trial(
         [at("createJob", status=431, body="html", times=None)],
-        Fails("config_error", "Salesforce finds the request too large"),
+        Fails("config_error", "Salesforce refused the request as too large"),
         requests={"createJob": 2},
     ),
     "414": Trial(
         [at("describe", status=414, body="empty", times=None)],
-        Fails("config_error", "Salesforce finds the request too large"),
+        Fails("config_error", "Salesforce refused the request as too large"),
     ),
     "empty_object_400": Trial(
         [at("createJob", "empty_object_array", status=400, times=None)],

@@ -177,7 +177,7 @@ LOST: list[tuple[Callable[[SimulatedOrg, str], None], str]] = [
     (_delete, "The query job no longer exists"),
     (_expire, "The query job no longer exists"),
     (_fail, "Salesforce reports the query job as failed"),
-    (_abort, "Somebody aborted the query job"),
+    (_abort, "The query job was aborted"),
     (_forget_locators, "Salesforce does not accept the page's locator"),
 ]
 

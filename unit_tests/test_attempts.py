@@ -74,7 +74,7 @@ def test_after_the_last_attempt_the_failure_says_how_many_there_were():
     rig = Rig(*[failed(Kind.UNAVAILABLE)] * 3)
     with pytest.raises(SalesforceError) as raised:
         rig.persist()
-    assert raised.value.failure.summary.endswith("It was attempt 3 of 3.")
+    assert raised.value.failure.summary.endswith("This was attempt 3 of 3.")
 
 
 def test_no_attempt_begins_after_the_budget():

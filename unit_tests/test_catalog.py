@@ -155,7 +155,7 @@ def test_an_object_of_which_bulk_can_select_nothing_is_left_out_with_its_reason(
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("Oportunity", "the org shows this user no object of that name"),
+        ("Oportunity", "no object of that name is visible to this user"),
         ("Secret__c", "permission"),
         ("Places", "Bulk can select none of its fields"),
     ],

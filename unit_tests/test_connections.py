@@ -171,7 +171,7 @@ def test_a_body_that_drips_is_given_up_at_its_deadline(make_http, name):
             for _ in body.chunks(1 << 16):
                 pass
         assert raised.value.failure.kind is Kind.BODY_BROKEN
-        assert "not whole in time" in raised.value.failure.summary
+        assert "not complete in time" in raised.value.failure.summary
         assert server.sent < DRIPS
 
 

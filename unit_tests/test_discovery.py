@@ -114,10 +114,10 @@ def test_an_object_given_by_its_own_name_is_offered_in_spite_of_the_hints():
 @pytest.mark.parametrize(
     ("include", "exclude", "reason", "meant"),
     [
-        (["Nobody"], [], "the org shows this user no object of that name", None),
-        (["acount"], [], "the org shows this user no object of that name (did you mean Account?)", "Account"),
-        (["Order"], [], "the org shows this user no object of that name (did you mean Order__c?)", "Order__c"),
-        (["*", "Account"], ["acc*"], "exclude_objects leaves it out", None),
+        (["Nobody"], [], "no object of that name is visible to this user", None),
+        (["acount"], [], "no object of that name is visible to this user (did you mean Account?)", "Account"),
+        (["Order"], [], "no object of that name is visible to this user (did you mean Order__c?)", "Order__c"),
+        (["*", "Account"], ["acc*"], "it is excluded by exclude_objects", None),
         (["Hidden__c", "*"], [], "describe says that it cannot be queried", None),
     ],
 )

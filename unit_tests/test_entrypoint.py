@@ -71,7 +71,7 @@ def test_every_line_is_printed_and_the_code_is_0(capfd):
 
 @pytest.mark.parametrize(
     ("error", "said"),
-    [(traced_config_error("Mend it."), "Mend it."), (RuntimeError("Jane Doe"), "Something unforeseen happened")],
+    [(traced_config_error("Mend it."), "Mend it."), (RuntimeError("Jane Doe"), "An unexpected error occurred")],
 )
 def test_a_failed_run_ends_with_1_and_one_trace_behind_what_it_has_said(error, said, capfd):
     assert emit(Lines('{"a": 1}', error=error)) == FAILURE == 1

@@ -68,4 +68,4 @@ def test_a_file_or_a_folder_of_certificates_is_no_problem(tmp_path):
 
 def test_certificates_that_are_not_there_are_named(tmp_path):
     said = certificates_problem(str(tmp_path / "none.pem")) or ""
-    assert said.endswith("none.pem, which cannot be read as certificates (No such file or directory)")
+    assert said.endswith("none.pem, which cannot be read as a certificate file (No such file or directory)")

@@ -11,7 +11,7 @@ from source_salesforce_bulk.export.outcomes import (
 from source_salesforce_bulk.extraction.catalog import Survey
 from source_salesforce_bulk.salesforce.discovery import LeftOutObject
 
-GONE = LeftOutObject("Gone__c", "the org shows this user no object of that name", wanted=True, unknown=True)
+GONE = LeftOutObject("Gone__c", "no object of that name is visible to this user", wanted=True, unknown=True)
 REFUSED = LeftOutObject("Secret__c", "The user may not see it (describe, HTTP 403).", wanted=True)
 HINTED = LeftOutObject("CaseStatus", "the Bulk API does not support it")
 
@@ -25,7 +25,7 @@ def test_what_was_named_fails_and_what_a_pattern_showed_does_not():
 def test_each_says_why_and_what_to_do_in_whole_sentences():
     gone, refused = (str(one.failure) for one in missed_outcomes(Survey((), (GONE, REFUSED))))
     assert gone == (
-        "Gone__c cannot be exported: the org shows this user no object of that name. Correct the name, give the user "
+        "Gone__c cannot be exported: no object of that name is visible to this user. Correct the name, give the user "
         "access to the object, or ask for it no longer."
     )
     assert "(describe, HTTP 403). Correct" in refused
@@ -34,7 +34,7 @@ def test_each_says_why_and_what_to_do_in_whole_sentences():
 def test_a_run_without_any_object_is_the_users_to_mend():
     failed = nothing_to_export(Survey((), (GONE,)), ["Gone__c"])
     assert failure_code(failed) is ExitCode.USAGE
-    assert "Gone__c cannot be exported: the org shows" in failed.message
+    assert "Gone__c cannot be exported: no object of that name" in failed.message
     assert failed.message.endswith("ask for it no longer.")
 
 

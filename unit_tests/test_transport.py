@@ -158,7 +158,7 @@ def test_after_five_attempts_it_is_over_and_says_so(rig):
         rig.info(Answer(500))
     failure = rig.fails(INFO)
     assert failure.action is Action.RETRY
-    assert failure.summary.endswith("It was attempt 5 of 5.")
+    assert failure.summary.endswith("This was attempt 5 of 5.")
     assert len(rig.clock.sleeps) == 4
 
 

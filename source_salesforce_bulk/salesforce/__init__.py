@@ -1,1 +1,1 @@
-"""All that speaks Salesforce; knows nothing of Airbyte."""
+"""Salesforce's APIs: requests, responses, errors and login. Nothing here depends on Airbyte."""

@@ -1,6 +1,6 @@
-"""The question behind a request, as far as it explains a refusal.
+"""The content of a request, as far as it explains why Salesforce refuses it.
 
-Salesforce writes its messages in the language of the login's user. What was asked is known without reading them.
+Salesforce writes its messages in the language of the login's user. The request is known without reading them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from source_salesforce_bulk.salesforce.soql import ObjectQuery
 
 
 class Flow(Enum):
-    """The ways to log in; the values are those of the configuration's ``auth_type``."""
+    """The OAuth flows; the values are those of the configuration's ``auth_type``."""
 
     REFRESH_TOKEN = "refresh_token"
     CLIENT_CREDENTIALS = "client_credentials"
@@ -22,7 +22,7 @@ class Flow(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asks for; what it does not concern is left out.
+    """The content of a request; attributes that do not apply are None.
 
     ``soql`` is the statement that ``query`` became, as it was sent. ``sent_at`` is this machine's own time.
     """
@@ -34,4 +34,4 @@ class Asked:
 
 
 NOT_KNOWN = Asked()
-"""A question of which nothing is known."""
+"""A request about which nothing is known."""

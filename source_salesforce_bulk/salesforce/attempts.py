@@ -1,7 +1,7 @@
-"""Attempts at one call: the one loop that sends a request again, for data calls (``transport``) and logins (``token``).
+"""The retry loop of a single request, used for data calls (``transport``) and logins (``token``).
 
-A failure that the caller calls passing is tried again after a pause, until it succeeds or the policy's attempts or its
-budget of time are spent. The last failure is raised, and says how often it was tried.
+If the caller considers a failure temporary, the request is sent again after a pause, until it succeeds or the policy's
+attempts or time budget are used up. The last failure is raised, and its message says how many attempts were made.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Where calls go out: an HTTP library, time, and chance as a number from 0 to 1. For any thread."""
+    """Sends requests with an HTTP library, a clock and a source of random numbers from 0 to 1. Thread-safe."""
 
     http: Http
     clock: Clock
     random01: Callable[[], float]
 
     def send(self, operation: Operation, request: HttpRequest, on_close: Callable[[Body], None]) -> Body:
-        """Send a request once; its answer, whatever it says, with its body still on the wire.
+        """Send a request once and return its response, whatever its status, before its body has been read.
 
-        Raises ``SalesforceError`` where none came.
+        Raises ``SalesforceError`` if there is no response.
         """
         try:
             response = self.http.send(request)
@@ -47,9 +47,9 @@ class Caller:
         passes: Callable[[Failure], bool],
         on_retry: Callable[[Failure, float], None] | None = None,
     ) -> T:
-        """Attempt until it succeeds, fails with what does not pass, or the policy has no more attempts or time.
+        """Call ``attempt`` until it succeeds, fails permanently, or the policy's attempts or time are used up.
 
-        ``on_retry`` gets each failure that is tried again, and the pause before that. Raises
+        ``on_retry`` is called with each failure that is retried, and the pause before the retry. Raises
         ``SalesforceError`` and ``Stopped``.
         """
         began = self.clock.monotonic()
@@ -75,5 +75,5 @@ class Caller:
             attempts = retrying.statistics["attempt_number"]
             if attempts == 1:
                 raise
-            summary = f"{error.failure.summary} It was attempt {attempts} of {policy.attempts}."
+            summary = f"{error.failure.summary} This was attempt {attempts} of {policy.attempts}."
             raise SalesforceError(replace(error.failure, summary=summary)) from error

@@ -1,4 +1,4 @@
-"""Bulk API 2.0 query resources: requests out, answers in.
+"""Bulk API 2.0 query resources: building requests and parsing responses.
 
 Source: Bulk API 2.0 and Bulk API Developer Guide, "Query" chapters. Create, poll and results must use one API version
 (the results route answers 409 otherwise), so every builder takes it.
@@ -25,7 +25,7 @@ _LOCATOR = re.compile(r"[\x21-\x7e]{1,2000}", re.ASCII)
 
 
 class JobState(Enum):
-    """A query job's ``state``. An unknown word is UNKNOWN and counts as unfinished: the job's deadline bounds it."""
+    """A query job's ``state``. An unknown state is UNKNOWN and counts as unfinished until the job's deadline."""
 
     UPLOAD_COMPLETE = "UploadComplete"
     IN_PROGRESS = "InProgress"
@@ -36,17 +36,17 @@ class JobState(Enum):
 
     @property
     def finished(self) -> bool:
-        """Whether Salesforce will not work on the job any more."""
+        """True if Salesforce has stopped working on the job."""
         return self in (JobState.JOB_COMPLETE, JobState.FAILED, JobState.ABORTED)
 
 
-# The beta job event spells aborted as ``Abort``; comparing without case and blanks costs nothing.
+# The beta job event spells aborted as ``Abort``. States are compared without case and blanks.
 _STATES = {state.value.lower(): state for state in JobState} | {"abort": JobState.ABORTED}
 
 
 @dataclass(frozen=True, slots=True)
 class JobInfo:
-    """What Salesforce says of a query job. ``records_processed`` is None where the key is missing."""
+    """A query job as Salesforce reports it. ``records_processed`` is None if the key is missing."""
 
     id: str
     state: JobState
@@ -58,9 +58,9 @@ class JobInfo:
 
     @classmethod
     def from_json(cls, payload: object) -> JobInfo:
-        """Read a create or info answer; raises :class:`UnreadableBody` where it names no job.
+        """Parse the response to a create or info request; raises :class:`UnreadableBody` if it has no job id.
 
-        A job's id stands in paths and in log lines, so nothing else is taken for one.
+        A job's id is used in paths and log lines, so any other text is refused.
         """
         if not isinstance(payload, Mapping) or not is_job_id(payload.get("id")):
             raise UnreadableBody("the answer names no job")
@@ -77,10 +77,10 @@ class JobInfo:
 
 @dataclass(frozen=True, slots=True)
 class PageHeaders:
-    """What a results answer says of its page.
+    """The headers of a result page.
 
-    ``rows`` is ``Sforce-NumberOfRecords``. ``locator`` names the next page; ``last`` is true where Salesforce sent the
-    word ``null`` for it. Neither: the header was missing, empty or no locator, which proves nothing by itself.
+    ``rows`` is ``Sforce-NumberOfRecords``. ``locator`` names the next page; ``last`` is true if Salesforce sent
+    ``null`` instead. If both are unset, the header was missing, empty or invalid, which does not prove the end.
     """
 
     rows: int | None
@@ -89,7 +89,7 @@ class PageHeaders:
 
     @classmethod
     def from_http(cls, headers: Mapping[str, str]) -> PageHeaders:
-        """Read lower-case header names."""
+        """Parse the headers, whose names must be in lower case."""
         locator = headers.get("sforce-locator", "").strip()
         last = locator.lower() == "null"
         return cls(
@@ -101,10 +101,10 @@ class PageHeaders:
 
 @dataclass(frozen=True, slots=True)
 class PageList:
-    """One answer of the parallel results resource: the locators of some pages, in the order of the result.
+    """One response of the parallel results resource: the locators of some pages, in the order of the result.
 
-    None among ``locators`` is the first page, where the org names it without a locator. ``further`` is the path, query
-    included, that lists what follows; None at the end.
+    None among ``locators`` is the first page, if the org lists it without a locator. ``further`` is the path, with its
+    query string, that lists the following pages; None at the end.
     """
 
     locators: tuple[str | None, ...]
@@ -112,7 +112,7 @@ class PageList:
 
     @classmethod
     def from_json(cls, payload: object) -> PageList:
-        """Read an answer, in each of the spellings that the guide uses; raises :class:`UnreadableBody`."""
+        """Parse a response, in any of the spellings that the guide uses; raises :class:`UnreadableBody`."""
         entries = payload.get("resultPages") if isinstance(payload, Mapping) else None
         if not isinstance(payload, Mapping) or not isinstance(entries, list):
             raise UnreadableBody("the answer lists no pages")
@@ -128,17 +128,17 @@ class PageList:
 
 
 def is_job_id(value: object) -> bool:
-    """Whether a value can be a job's id: letters and digits, as in every Id of Salesforce's."""
+    """Return whether a value can be a job's id: letters and digits, as in every Salesforce Id."""
     return isinstance(value, str) and _JOB_ID.fullmatch(value) is not None
 
 
 def is_locator(value: object) -> bool:
-    """Whether a value can be a page's locator: printable ASCII without blanks, of a length that fits into a URL."""
+    """Return whether a value can be a page's locator: printable ASCII without blanks, short enough for a URL."""
     return isinstance(value, str) and _LOCATOR.fullmatch(value) is not None
 
 
 def create_job(version: str, soql: str, query: ObjectQuery) -> ApiRequest:
-    """Create a query job whose result is comma-separated with LF line ends; ``soql`` is ``query`` over some window."""
+    """Create a query job whose result is comma-separated with LF line endings; ``soql`` is ``query`` for one window."""
     body = {"operation": query.operation, "query": soql}
     body |= {"contentType": "CSV", "columnDelimiter": "COMMA", "lineEnding": "LF"}
     asked = Asked(query, soql)
@@ -147,15 +147,15 @@ def create_job(version: str, soql: str, query: ObjectQuery) -> ApiRequest:
 
 
 def job_info(version: str, job_id: str, object_name: str) -> ApiRequest:
-    """Ask for a job's state."""
+    """Request a job's state."""
     return ApiRequest(Operation.JOB_INFO, "GET", _job(version, job_id), object_name=object_name)
 
 
 def results(version: str, job_id: str, locator: str | None, page_size: int | None, object_name: str) -> ApiRequest:
-    """Ask for one result page, the first where ``locator`` is None.
+    """Request one result page, the first if ``locator`` is None.
 
-    ``maxRecords`` goes with every page: what Salesforce does when it changes between pages is not documented. Pages
-    that Salesforce itself has listed (:func:`result_pages`) are asked for without it: they have the size they have.
+    Every page is requested with the same ``maxRecords``, because the effect of changing it between pages is not
+    documented. Pages that Salesforce has listed (:func:`result_pages`) have a fixed size and are requested without it.
     """
     params = ({"maxRecords": str(page_size)} if page_size else {}) | ({"locator": locator} if locator else {})
     path = f"{_job(version, job_id)}/results"
@@ -163,7 +163,7 @@ def results(version: str, job_id: str, locator: str | None, page_size: int | Non
 
 
 def result_pages(version: str, job_id: str, object_name: str, further: str | None = None) -> ApiRequest:
-    """Ask for the pages of a complete job (API v58 and later), or for those behind ``further``."""
+    """Request the list of a complete job's pages (API v58 and later), or its continuation at ``further``."""
     path = further or f"{_job(version, job_id)}/resultPages"
     return ApiRequest(Operation.RESULT_PAGES, "GET", path, object_name=object_name)
 
@@ -195,12 +195,12 @@ def _either(payload: object, *spellings: str) -> str | None:
 def _parse_locator(url: str) -> str | None:
     found = parse_qs(urlsplit(url).query).get("locator")
     if found and not is_locator(found[0]):
-        raise UnreadableBody("a page of the answer has no locator that can be used")
+        raise UnreadableBody("a page of the answer has no usable locator")
     return found[0] if found else None
 
 
 def _path_in_org(url: str) -> str:
-    """The part of an address that counts: whatever host it names, the token goes to the org's own."""
+    """Return a URL's path and query. Its host is ignored, because the token is sent only to the org's own host."""
     parts = urlsplit(url)
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 

@@ -1,4 +1,4 @@
-"""Time, where it comes from: every pause and every reading of a clock goes through a :class:`Clock`."""
+"""Sources of time: every pause and every reading of a clock goes through a :class:`Clock`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Protocol
 
 
 class Stopped(Exception):
-    """The run is being stopped; whoever was waiting gives up."""
+    """Raised in every waiting thread when the run is being stopped."""
 
 
 class Clock(Protocol):
-    """What the package knows of time."""
+    """The clock that the package uses."""
 
     def monotonic(self) -> float:
-        """Seconds on a clock that never goes back; only differences mean something."""
+        """Return seconds on a clock that never goes back; only differences are meaningful."""
 
     def now(self) -> datetime:
-        """This machine's UTC time: for signatures and log lines, never for the bounds of a window."""
+        """Return this machine's UTC time, for signatures and log lines, never for the bounds of a window."""
 
     def sleep(self, seconds: float) -> None:
-        """Wait; raises :class:`Stopped` as soon as the run is being stopped. ``sleep(0)`` only asks that."""
+        """Wait; raises :class:`Stopped` as soon as the run is being stopped. ``sleep(0)`` only checks for that."""
 
 
 class SystemClock:
@@ -41,6 +41,6 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         """See :class:`Clock`."""
-        # Event.wait refuses nothing but what overflows a C timestamp; a century is long enough.
+        # Event.wait raises OverflowError above TIMEOUT_MAX, which is about a century.
         if self._stop.wait(min(max(seconds, 0.0), threading.TIMEOUT_MAX)):
             raise Stopped("the run is being stopped")

@@ -1,16 +1,16 @@
-"""Connections that keep their promises: every wait ends, nothing for this machine leaves it, and trouble says where.
+"""HTTP connections with deadlines, without proxies for loopback addresses, whose errors name the host.
 
-A socket's timeout bounds one read. A peer that sends a byte now and then, of a status line, a header, a ``100
-Continue`` or a chunk's extension, keeps every read short, and its answer never comes. So an answer has deadlines:
+A socket's timeout limits a single read. A peer that sends a byte now and then, of a status line, a header, a ``100
+Continue`` or a chunk's extension, never exceeds it, and its response never ends. So a response has deadlines:
 
-    request is out             head is whole              body is whole
+    request sent             headers received           body received
          |----- read timeout ----->|----- body deadline ----->|
 
-Every read of the socket gets what is left of the deadline, or the read timeout where that is shorter. The connect
-timeout bounds the connection, a proxy's answer to CONNECT included; the operating system bounds a TLS handshake as one
-wait. Works with urllib3 1.25 (which AWS Glue 5.0 has) and 2.
+Every read of the socket gets the remaining time until the deadline, or the read timeout if that is shorter. The connect
+timeout limits the connection, including a proxy's answer to CONNECT; the operating system limits a TLS handshake as one
+wait. Works with urllib3 1.25 (the version in AWS Glue 5.0) and 2.
 
-Requests to loopback addresses never use a proxy: they may be in the clear, and the proxy is another machine.
+Requests to loopback addresses never use a proxy: they may be unencrypted, and the proxy is another machine.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from source_salesforce_bulk.salesforce.oauth import is_loopback
 from source_salesforce_bulk.salesforce.wire import ProxyRefused, UnusableSetting
 
 _HOSTS = 10
-_TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})\b")  # http.client's words, whichever Python
+_TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})\b")  # http.client's message
 _IDLE, _BETWEEN, _PROBES = 60, 10, 6
 
 Monotonic = Callable[[], float]
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """A pool of up to ``connections`` kept-alive connections per host, as the module says. Retries nothing.
+    """A pool of up to ``connections`` persistent connections per host, with the deadlines above. Does not retry.
 
-    An exception that leaves it has a note that names the host and the proxy. Raises ``UnusableSetting`` where the
-    proxy or the certificates that the environment names cannot be used, and ``ProxyRefused``.
+    Adds a note with the host and the proxy to every exception. Raises ``UnusableSetting`` if the proxy or the
+    certificates of the environment cannot be used, and ``ProxyRefused``.
     """
 
     def __init__(self, connections: int, monotonic: Monotonic = time.monotonic) -> None:
@@ -95,14 +95,14 @@ class DeadlineAdapter(HTTPAdapter):
 
 
 def limit_body(response: requests.Response, seconds: float) -> None:
-    """Give the rest of an answer that came through a :class:`DeadlineAdapter` this long, counted from now."""
+    """Limit the time for the rest of a response of a :class:`DeadlineAdapter` to ``seconds`` from now."""
     original = getattr(response.raw, "_original_response", None)
     if isinstance(original, _TimedResponse):
         original.limit(seconds)
 
 
 class _TimedReader(io.RawIOBase):
-    """What a socket receives, until a deadline: first one read timeout, the socket's own, from now."""
+    """Reads from a socket until a deadline, which is initially one read timeout of the socket from now."""
 
     def __init__(self, sock: socket.socket, monotonic: Monotonic) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class _TimedReader(io.RawIOBase):
             self.limit(self._pause)
 
     def limit(self, seconds: float) -> None:
-        """Put the deadline ``seconds`` from now."""
+        """Set the deadline to ``seconds`` from now."""
         self._until = self._monotonic() + seconds
 
     def readinto(self, buffer: Any) -> int | None:
@@ -123,7 +123,7 @@ class _TimedReader(io.RawIOBase):
         if self._until is not None:
             left = self._until - self._monotonic()
             if left <= 0:
-                raise TimeoutError(errno.ETIMEDOUT, "the answer was not whole in time")
+                raise TimeoutError(errno.ETIMEDOUT, "the response was not complete in time")
             self._sock.settimeout(min(left, self._pause or left))
         return self._raw.readinto(buffer)
 
@@ -136,13 +136,13 @@ class _TimedReader(io.RawIOBase):
         return self._raw.fileno()
 
     def close(self) -> None:
-        """Let go of the socket, which the connection may go on using."""
+        """Release the socket without closing it: the connection may still use it."""
         self._raw.close()
         super().close()
 
 
 class _TimedResponse(http.client.HTTPResponse):
-    """An answer that is read through a :class:`_TimedReader`."""
+    """A response that is read through a :class:`_TimedReader`."""
 
     def __init__(self, sock: socket.socket, *args: Any, monotonic: Monotonic, **keywords: Any) -> None:
         super().__init__(sock, *args, **keywords)
@@ -156,7 +156,7 @@ class _TimedResponse(http.client.HTTPResponse):
 
 
 class _Timed:
-    """A connection's part of it: its answers have deadlines."""
+    """Mixin for a connection whose responses have deadlines."""
 
     def __init__(self, *args: Any, monotonic: Monotonic, **keywords: Any) -> None:
         super().__init__(*args, **keywords)
@@ -164,11 +164,11 @@ class _Timed:
         connection.response_class = partial(_TimedResponse, monotonic=monotonic)
 
     def putrequest(self, *args: Any, **keywords: Any) -> None:
-        """See http.client. What was left of the last answer's deadline is no bound for this request."""
+        """See http.client. Clears the deadline of the previous response."""
         connection: Any = self
         if connection.sock is not None:
             connection.sock.settimeout(connection.timeout)
-        super().putrequest(*args, **keywords)  # type: ignore[misc]  # it is the other base class's
+        super().putrequest(*args, **keywords)  # type: ignore[misc]  # defined by the other base class
 
 
 class _TimedConnection(_Timed, HTTPConnection):
@@ -186,7 +186,7 @@ def _pool(kind: Callable[..., Any], connection: Callable[..., Any], *args: Any, 
 
 
 def _keep_alive() -> list[tuple[int, int, int]]:
-    """Probes that find out about a peer that is gone, and keep firewalls from forgetting a connection."""
+    """Return socket options for keep-alive probes, which detect a lost peer and keep firewall state alive."""
     return [
         *HTTPConnection.default_socket_options,
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),

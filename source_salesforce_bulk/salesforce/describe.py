@@ -1,8 +1,8 @@
-"""An object as describe shows it: which fields Bulk can select, which one is the cursor, what the schema says.
+"""An object as describe shows it: the fields that Bulk API can select, the cursor, the key, and the JSON Schema.
 
-A field that Bulk refuses would fail the object's whole job, so it is left out with a reason. An address or location is
-left out and its parts stay (``BillingAddress`` goes, ``BillingStreet`` and the others stay); ``Name``, a compound of
-person names, can be selected and stays.
+A field that Bulk API refuses would fail the object's whole job, so it is left out with a reason. An address or location
+is left out and its components are kept (``BillingStreet`` instead of ``BillingAddress``). ``Name``, a compound of
+person names, can be selected and is kept.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from source_salesforce_bulk.salesforce.wire import UnreadableBody
 
 PRIMARY_KEY = "Id"
 
-# Objects that have one of these may show the empty Id 000000000000000AAA in every row: event stores (LightningUriEvent)
-# and views of metadata (EntityDefinition).
+# Objects that have one of these may have the empty Id 000000000000000AAA in every row: event stores (LightningUriEvent)
+# and metadata views (EntityDefinition).
 _IDENTIFIERS = ("EventIdentifier", "DurableId")
 
-# In order of preference. The first two change with a row, the others only say when it came to be.
+# In order of preference. The first two change with a row, the others only say when it was created.
 _CHANGE_STAMPS = ("SystemModstamp", "LastModifiedDate")
 _BIRTH_STAMPS = ("CreatedDate", "LoginTime")
 
 
 class UnreadableDescribe(UnreadableBody):
-    """The answer to a describe is not one. The message is a sentence."""
+    """The response to a describe request is not a description of an object. The message is a sentence."""
 
 
 class UnusableOverride(ValueError):
-    """A key or cursor that the user chose cannot be one. The message is a sentence."""
+    """The key, cursor or field selection in an override cannot be used. The message is a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field as describe shows it; ``type`` is Salesforce's word. ``calculated``: a formula or roll-up summary."""
+    """A field as describe shows it; ``type`` is Salesforce's name. ``calculated``: a formula or roll-up summary."""
 
     name: str
     type: str
@@ -64,9 +64,9 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class SObject:
-    """An object: every field that Bulk can select, in describe's order, and those that it cannot.
+    """An object: every field that Bulk API can select, in describe's order, and the fields that it cannot.
 
-    ``unknown_types`` are the types among those of ``fields`` that the table does not have; they are read as text.
+    ``unknown_types`` are the types of ``fields`` that are not in the table of field types; they are read as text.
     """
 
     name: str
@@ -77,11 +77,11 @@ class SObject:
     unknown_types: tuple[str, ...] = ()
 
     def field(self, name: str) -> Field | None:
-        """The field of this name in any letter case, as SOQL takes it."""
+        """Return the field of this name; like SOQL, ignore case."""
         return next((field for field in self.fields if field.name.lower() == name.lower()), None)
 
     def spelled_as(self, names: Iterable[str]) -> SObject:
-        """The object with its fields spelled as in ``names``, where they differ from these in letter case alone.
+        """Return the object with its fields spelled as in ``names`` if they differ only in letter case.
 
         An admin may change a field's case (``Amount__c`` to ``AMOUNT__c``): to Salesforce it is the same field.
         """
@@ -96,7 +96,7 @@ class SObject:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The field that windows are cut along. ``sees_updates``: whether it changes whenever a row does."""
+    """The field that windows filter by. ``sees_updates`` is true if it changes with every change of a row."""
 
     field: str
     nillable: bool
@@ -104,15 +104,14 @@ class Cursor:
 
 
 def parse_describe(payload: object, asked_for: str | None = None) -> SObject:
-    """Read a describe answer. Unknown keys are ignored and missing ones get the value that loses no row.
+    """Parse the response to a describe request. Unknown keys are ignored; missing ones get the value that loses no row.
 
-    An answer that does not repeat the object's name describes the one ``asked_for``. Raises
-    :class:`UnreadableDescribe`.
+    A response without the object's name describes ``asked_for``. Raises :class:`UnreadableDescribe`.
     """
     if not isinstance(payload, Mapping) or not isinstance(payload.get("fields"), list):
         raise UnreadableDescribe("The answer describes no object.")
     name = _name(payload if "name" in payload else {"name": asked_for})
-    # A name that came twice could be selected only once.
+    # A duplicate name could be selected only once.
     described = list({field.name.lower(): field for field in map(_parse_field, payload["fields"])}.values())
     fields = tuple(field for field in described if field_type(field.type).bulk)
     return SObject(
@@ -126,10 +125,10 @@ def parse_describe(payload: object, asked_for: str | None = None) -> SObject:
 
 
 def choose_cursor(sobject: SObject, override: str | None = None) -> Cursor | None:
-    """The cursor: the user's choice, else the first of Salesforce's stamps that can be filtered on, else None.
+    """Return the cursor: the user's choice, else the first filterable one of Salesforce's timestamps, else None.
 
-    CreatedDate and LoginTime never change, so they count by themselves only where rows never change either (history,
-    feeds, log-ins, the audit trail). Raises :class:`UnusableOverride`.
+    CreatedDate and LoginTime never change, so they are chosen only for objects whose rows never change either (history,
+    feeds, logins, the audit trail). Raises :class:`UnusableOverride`.
     """
     if override is not None:
         return _overriding_cursor(sobject, override)
@@ -141,10 +140,10 @@ def choose_cursor(sobject: SObject, override: str | None = None) -> Cursor | Non
 
 
 def choose_primary_key(sobject: SObject, override: Sequence[str] | None = None) -> tuple[str, ...]:
-    """The key: the user's choice, else the field that identifies a row, else none.
+    """Return the primary key: the user's choice, else the field that identifies a row, else none.
 
-    That is ``Id``, but for objects in which it may be empty: those show ``EventIdentifier`` or ``DurableId``. Raises
-    :class:`UnusableOverride` where the choice names a field that the object does not have.
+    That field is ``Id``, except in objects in which it may be empty: those have ``EventIdentifier`` or ``DurableId``.
+    Raises :class:`UnusableOverride` if the choice names a field that the object does not have.
     """
     chosen = dict.fromkeys(_overriding_field(sobject, name, "primary_key").name for name in override or ())
     if chosen:
@@ -155,9 +154,9 @@ def choose_primary_key(sobject: SObject, override: Sequence[str] | None = None) 
 
 @dataclass(frozen=True, slots=True)
 class FieldChoice:
-    """What the user wants of an object's fields. ``only``, where it is not empty, are those to be read.
+    """The user's selection of an object's fields. If ``only`` is not empty, no other fields are read.
 
-    ``never`` are not read; ``hashed`` are read, and leave as the text of a digest.
+    Fields in ``never`` are not read. Fields in ``hashed`` are read, and replaced by a digest.
     """
 
     only: tuple[str, ...] = ()
@@ -166,14 +165,14 @@ class FieldChoice:
 
 
 DIGEST_LENGTH = 64
-"""Characters of a hashed value: SHA-256 in hex."""
+"""Length of a hashed value: SHA-256 in hexadecimal digits."""
 
 
 def choose_fields(sobject: SObject, choice: FieldChoice, always: Collection[str]) -> SObject:
-    """The object with the fields that are to be read, hashed ones as text. Key and cursor are ``always`` read.
+    """Return the object with the fields to read, hashed ones as text. The fields in ``always`` are always read.
 
-    Raises :class:`UnusableOverride` for a field that the object does not have, a key or cursor that is excluded, and a
-    cursor or an ``Id`` that is to be hashed.
+    Raises :class:`UnusableOverride` for a field that the object does not have, for an excluded key or cursor, and for a
+    hashed cursor or ``Id``.
     """
     named = {"fields": choice.only, "exclude_fields": choice.never, "hash_fields": choice.hashed}
     known = {key: {_overriding_field(sobject, name, key).name for name in names} for key, names in named.items()}
@@ -197,9 +196,9 @@ def _hashed(field: Field) -> Field:
 
 
 def json_schema(sobject: SObject, cursor: Cursor | None = None) -> dict[str, Any]:
-    """The JSON Schema (draft-07) of the object's records, every property nullable, in describe's order.
+    """Return the JSON Schema (draft-07) of the object's records, every property nullable, in describe's order.
 
-    More properties may come: Salesforce admins add fields at any time.
+    Additional properties are allowed, because Salesforce admins may add fields at any time.
     """
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -264,7 +263,7 @@ def _name(entry: Mapping[str, object]) -> str:
 
 
 def _text(entry: Mapping[str, object], key: str) -> str | None:
-    """The text, in characters that can be shown and written; None where there is nothing but blanks."""
+    """Return a text with printable characters only; None if it is blank."""
     value = entry.get(key)
     if not isinstance(value, str) or not value.strip():
         return None
@@ -272,7 +271,7 @@ def _text(entry: Mapping[str, object], key: str) -> str | None:
 
 
 def _word(entry: Mapping[str, object], key: str) -> str:
-    """Return one of Salesforce's words; empty where the answer has none."""
+    """Return one of Salesforce's words; empty if the response has none."""
     try:
         return check_name(_text(entry, key) or "")
     except ValueError:
@@ -332,7 +331,7 @@ def _overriding_field(sobject: SObject, name: str, key: str) -> Field:
 
 
 def _property(field: Field) -> dict[str, Any]:
-    # A copy all the way down: who gets a schema may change it.
+    # A deep copy, because callers may change a schema.
     schema = {key: list(value) if isinstance(value, list) else value for key, value in _fragment(field).items()}
     sentences = [_sentence(field.label or field.name)]
     if field.help_text:
@@ -358,5 +357,5 @@ def _cursor_sentence(cursor: Cursor | None) -> str:
         return f"Incremental by {cursor.field}."
     if _is_among(cursor.field, _BIRTH_STAMPS):
         return f"Incremental by {cursor.field}, which sees new rows only: a later change of a row may not be read."
-    # Only the user knows what moves a field of their own choice.
+    # Only the user knows what changes a field of their own choice.
     return f"Incremental by {cursor.field}: a change of a row is read only where {cursor.field} moved with it."

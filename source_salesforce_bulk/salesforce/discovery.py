@@ -1,6 +1,6 @@
-"""The org's objects, their describes and its limits. Every method may be called from any thread.
+"""The org's objects, their descriptions and the org's limits. Every method is thread-safe.
 
-Retries here: none. A call's own retries are ``transport``'s.
+Does not retry; ``transport`` retries single requests.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiResponse, Unre
 T = TypeVar("T")
 
 _NAMES_LENGTH = 4000
-"""Characters of names in one URL. Salesforce refuses URLs above 16,384 bytes, some proxies those above 8,000."""
+"""Maximum length of the names in one URL. Salesforce refuses URLs above 16,384 bytes, some proxies above 8,000."""
 
 
 class Caller(Protocol):
     """Sends requests to the org, as ``transport.Transport`` does."""
 
     def call(self, request: ApiRequest) -> ApiResponse:
-        """The answer, a success; raises ``SalesforceError`` or ``Stopped``."""
+        """Return the successful response; raises ``SalesforceError`` or ``Stopped``."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOutObject:
-    """An object that the patterns name and discovery does not offer, and why.
+    """An object that the patterns include but discovery does not offer, and why.
 
-    ``wanted``: a run without it is not complete. The user gave its own name and no pattern (the org need not have it at
-    all), or Salesforce lists it and fails to describe it. ``meant`` is the org's object that a misspelt name resembles.
-    ``unknown``: the org shows this user no such object.
+    ``wanted``: without this object the run is incomplete. Either the user named it (it may not exist in the org), or
+    Salesforce lists it and fails to describe it. ``meant`` is the existing object that a misspelt name resembles.
+    ``unknown``: the user cannot see an object of this name in the org.
     """
 
     name: str
@@ -52,9 +52,9 @@ class LeftOutObject:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The objects that the patterns name, in the org's order: those to be offered, and the others.
+    """The objects that the patterns include, in the org's order: those to be offered, and the others.
 
-    ``known`` are the names of all objects that the org shows this user.
+    ``known`` are the names of all objects that the user can see.
     """
 
     selected: tuple[ObjectListing, ...]
@@ -63,7 +63,7 @@ class Listing:
 
 
 class Discovery:
-    """Asks one org, in one API version, with at most ``describes_at_once`` describes under way in one call."""
+    """Discovers the objects of one org in one API version, with at most ``describes_at_once`` concurrent describes."""
 
     def __init__(self, transport: Caller, version: str, describes_at_once: int) -> None:
         self._transport = transport
@@ -74,13 +74,13 @@ class Discovery:
         self._version_failure: Failure | None = None
 
     def versions(self) -> tuple[str, ...]:
-        """The API versions that the org offers, as ``v66.0``; raises ``SalesforceError``."""
+        """Return the API versions that the org supports, such as ``v66.0``; raises ``SalesforceError``."""
         return self._ask(rest_api.versions(), rest_api.parse_versions)
 
     def version_failure(self) -> Failure | None:
-        """The failure of a run whose API version the org does not have; None where it has it.
+        """Return a failure if the org does not support the configured API version, else None.
 
-        Raises ``SalesforceError`` where the org does not say which versions it has.
+        Raises ``SalesforceError`` if the versions cannot be read.
         """
         offered = self.versions()
         if self._version in offered:
@@ -90,11 +90,11 @@ class Discovery:
         return Failure.of(Kind.VERSION_UNKNOWN, detail=detail)
 
     def list_objects(self, include: Sequence[str], exclude: Sequence[str], overridden: Sequence[str] = ()) -> Listing:
-        """Return what the patterns name: fnmatch, in any letter case; ``exclude`` wins. Raises ``SalesforceError``.
+        """Return the objects that match the fnmatch patterns, ignoring case; ``exclude`` takes precedence.
 
-        An object that ``include`` gives by its own name, with no pattern, is offered whatever the hints say of it; so
-        is one that ``include`` covers and ``overridden`` names. Where such an object cannot be offered, it is left out
-        with the reason, even if the org does not have it. A misspelt name in ``overridden`` is always reported.
+        An object named in ``include`` without a pattern is offered regardless of the hints. So is an object that
+        matches ``include`` and is named in ``overridden``. If such an object cannot be offered, or does not exist, it
+        is left out with a reason. A misspelt name in ``overridden`` is always reported. Raises ``SalesforceError``.
         """
         org = self._ask(rest_api.sobjects(self._version), rest_api.parse_sobjects)
         selected, left_out = [], []
@@ -112,10 +112,10 @@ class Discovery:
         return Listing(tuple(selected), (*left_out, *missing), known)
 
     def describe(self, names: Sequence[str]) -> dict[str, SObject | SalesforceError]:
-        """Each object, or why it could not be described, in the order of ``names``.
+        """Return each object, or why it could not be described, in the order of ``names``.
 
-        Raises ``SalesforceError`` where a failure concerns every object (``Action.STOP_RUN``); describes that have not
-        begun by then are not sent.
+        Raises ``SalesforceError`` if a failure affects every object (``Action.STOP_RUN``); requests that have not been
+        sent by then are not sent.
         """
         describes = self.describe_ahead(names)
         try:
@@ -124,15 +124,15 @@ class Discovery:
             describes.close()
 
     def describe_ahead(self, names: Sequence[str], on_done: Callable[[], None] = lambda: None) -> PendingDescribes:
-        """Begin to describe the objects in the order of ``names``; ``on_done`` is called after each, on any thread."""
+        """Start describing the objects in the order of ``names``; ``on_done`` is called after each, on any thread."""
         return PendingDescribes(self._describe_or_failure, names, self._describes_at_once, on_done)
 
     def limits(self) -> Limits:
-        """Return what is left of the org's daily allowances; raises ``SalesforceError``."""
+        """Return the remaining part of the org's daily limits; raises ``SalesforceError``."""
         return self._ask(rest_api.limits(self._version), rest_api.parse_limits)
 
     def record_counts(self, names: Sequence[str]) -> dict[str, int]:
-        """Salesforce's own estimates; an object that it does not count is missing. Raises ``SalesforceError``."""
+        """Return Salesforce's row count estimates; objects without one are missing. Raises ``SalesforceError``."""
         counts: dict[str, int] = {}
         for some in _in_short_urls(dict.fromkeys(names)):
             counts |= self._ask(rest_api.record_count(self._version, some), rest_api.parse_record_counts)
@@ -149,7 +149,7 @@ class Discovery:
             return error
 
     def _doubt_version(self) -> None:
-        """Raise the version's failure where the version is why an object is not found. The org is asked once."""
+        """Raise the version's failure if the org does not support the API version. Sends at most one request."""
         with self._asking:
             if not self._version_asked:
                 self._version_asked = True
@@ -167,7 +167,7 @@ class Discovery:
 
 
 class PendingDescribes:
-    """PendingDescribes under way. To be closed; what has not been sent by then is not sent."""
+    """Running describe requests. Must be closed; requests that have not been sent by then are not sent."""
 
     def __init__(
         self,
@@ -189,14 +189,14 @@ class PendingDescribes:
         return self._futures[name].done()
 
     def result(self, name: str) -> SObject | SalesforceError:
-        """The object, or why it could not be described; waits for it.
+        """Wait for an object and return it, or why it could not be described.
 
-        Raises ``SalesforceError`` where a failure concerns every object (``Action.STOP_RUN``).
+        Raises ``SalesforceError`` if a failure affects every object (``Action.STOP_RUN``).
         """
         return self._futures[name].result()
 
     def close(self) -> None:
-        """Send no further describe; those on their way are not waited for."""
+        """Send no further requests; do not wait for the running ones."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, name: str) -> SObject | SalesforceError:
@@ -212,22 +212,22 @@ class PendingDescribes:
 def _missing(
     names: Sequence[str], wanted: Sequence[str], include: Sequence[str], exclude: Sequence[str]
 ) -> Iterator[LeftOutObject]:
-    """The objects among ``wanted`` that the org does not have or that are excluded."""
+    """Yield the objects in ``wanted`` that do not exist in the org or are excluded."""
     for name in wanted:
         included = matches(name, include)
         if matches(name, exclude):
             if is_named(name, include):
-                yield LeftOutObject(name, "exclude_objects leaves it out", wanted=True)
+                yield LeftOutObject(name, "it is excluded by exclude_objects", wanted=True)
         elif not is_named(name, names):
             near = nearest(name, names)
             hint = f" (did you mean {near}?)" if near else ""
             if included or near:
-                text = f"the org shows this user no object of that name{hint}"
+                text = f"no object of that name is visible to this user{hint}"
                 yield LeftOutObject(name, text, wanted=True, meant=near, unknown=True)
 
 
 def _in_short_urls(names: Iterable[str]) -> Iterator[list[str]]:
-    """The names in runs whose URL stays short; the comma between two becomes three characters."""
+    """Yield the names in groups whose URL is short enough; a comma is encoded as three characters."""
     run: list[str] = []
     length = 0
     for name in names:

@@ -60,13 +60,13 @@ class ObjectSchema:
         return {field.name.lower(): field for field in self.fields}
 
     def same_as(self, other: ObjectSchema) -> bool:
-        """Return whether both state the same, in any order and case."""
+        """Return whether both have the same fields, ignoring order and case."""
         return not compare(self, other)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of one field; ``before`` and ``after`` say it in Salesforce's words, empty where there was nothing."""
+    """One change of one field; ``before`` and ``after`` are Salesforce's names, empty if there is no such side."""
 
     field: str
     kind: ChangeKind
@@ -84,7 +84,7 @@ class Change:
 
 
 def object_schema(sobject: SObject) -> ObjectSchema:
-    """The schema of an object as describe shows it to this user, of the fields that Bulk can read."""
+    """Return the schema of the fields that Bulk API can read and this user can see."""
     return ObjectSchema(
         sobject.name,
         tuple(
@@ -103,7 +103,7 @@ def object_schema(sobject: SObject) -> ObjectSchema:
 
 
 def compare(before: ObjectSchema, after: ObjectSchema) -> tuple[Change, ...]:
-    """Every change from one schema to the next, by field name; empty where both promise the same."""
+    """Return every change from one schema to the next, by field name; empty if both state the same."""
     old, new = before.by_name, after.by_name
     return tuple(change for name in sorted({*old, *new}) for change in _changes(old.get(name), new.get(name)))
 
@@ -111,9 +111,9 @@ def compare(before: ObjectSchema, after: ObjectSchema) -> tuple[Change, ...]:
 def compare_catalog(configured: Mapping[str, object], sobject: SObject) -> tuple[Change, ...]:
     """Return the changes since a stream's JSON Schema was configured, as far as it shows: added and retyped fields.
 
-    A field of ``configured`` without a type says nothing about its type, a schema without properties nothing at all.
-    A field that is missing there may be new, or may never have been selected. (One that the object no longer has is
-    told where the query is built.)
+    A field of ``configured`` without a type is not compared, nor is a schema without properties.
+    A field that is missing there may be new, or may never have been selected. (A field that the object no longer has is
+    reported when the query is built.)
     """
     properties = configured.get("properties")
     if not isinstance(properties, Mapping) or not properties:
@@ -130,7 +130,7 @@ def compare_catalog(configured: Mapping[str, object], sobject: SObject) -> tuple
 
 
 def _kinds(schema: object) -> tuple[str, ...]:
-    """The types of a JSON Schema but null, with its format: ``("string", "date-time")``."""
+    """Return the types of a JSON Schema except null, with its format: ``("string", "date-time")``."""
     if not isinstance(schema, Mapping):
         return ()
     types = schema.get("type", [])
@@ -143,8 +143,8 @@ def _changes(old: FieldSchema | None, new: FieldSchema | None) -> Iterator[Chang
     if old is None and new is not None:
         yield Change(new.name, ChangeKind.ADDED, "", new.type, breaking=False)
     elif new is None and old is not None:
-        # Describe does not show whether it was deleted or hidden by field-level security. Standard fields go, too: with
-        # a feature that is switched off, or a release.
+        # Describe does not show whether it was deleted or hidden by field-level security. Standard fields can disappear
+        # too: with a feature that is switched off, or with a release.
         yield Change(old.name, ChangeKind.REMOVED, old.type, "", breaking=True)
     elif old is not None and new is not None:
         yield from _field_changes(old, new)
@@ -172,5 +172,5 @@ def _field_changes(old: FieldSchema, new: FieldSchema) -> Iterator[Change]:
 
 
 def stored_as(field: FieldSchema) -> str:
-    """Return the name of the type of a field's column."""
+    """Return the type name of a field's column."""
     return ARROW_TYPES[field_type(field.type).kind]

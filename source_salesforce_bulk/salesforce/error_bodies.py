@@ -1,6 +1,6 @@
-"""Error bodies of any shape: Salesforce's arrays, OAuth's objects, XML, a proxy's HTML, half an answer, nothing.
+"""Parse error bodies of any shape: Salesforce's arrays, OAuth's objects, XML, a proxy's HTML, truncated or empty ones.
 
-Everything here is total and takes time in proportion to the text, because a body comes from outside.
+Bodies are untrusted, so nothing here raises, and everything runs in linear time.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from source_salesforce_bulk.salesforce.wire import UnreadableBody, parse_json
 
 QUOTE_LENGTH = 300
-"""The most characters of Salesforce's own words in a message."""
+"""Maximum length of Salesforce's own text in a message."""
 
-# More of an error body than this says nothing more.
+# The rest of a longer error body is ignored.
 _BODY_LENGTH = 1 << 16
 _CODE = re.compile(r"[A-Za-z]\w{0,79}", re.ASCII)
 _CODE_IN_FRAGMENT = re.compile(r'(?:"errorCode"\s*:\s*"|"error"\s*:\s*"|<exceptionCode>)(\w+)')
@@ -28,14 +28,14 @@ _WITHOUT_WORDS = ("script", "style", "head")
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """The codes in an error body, as they are spelled, and its words in one string."""
+    """The error codes in a body, as spelled there, and its text as one string."""
 
     codes: tuple[str, ...]
     text: str
 
 
 def read_error_body(body: bytes) -> ErrorBody:
-    """The codes and words of an error body; the words are neither redacted nor cut."""
+    """Return the codes and text of an error body; the text is neither redacted nor shortened."""
     payload = parsed(body[:_BODY_LENGTH])
     if isinstance(payload, (list, dict)):
         return ErrorBody(error_codes(payload), " ".join(_texts(payload, *_MESSAGE_KEYS)))
@@ -45,12 +45,12 @@ def read_error_body(body: bytes) -> ErrorBody:
 
 
 def error_codes(payload: object) -> tuple[str, ...]:
-    """The error codes in decoded JSON, in their order, each once."""
+    """Return the error codes in decoded JSON, in order, without duplicates."""
     return _spelled_as_codes(_texts(payload, *_CODE_KEYS))
 
 
 def parsed(body: bytes) -> object:
-    """The body as JSON; None where it is not JSON."""
+    """Return the body as JSON; None if it is not JSON."""
     try:
         return parse_json(body)
     except UnreadableBody:
@@ -58,7 +58,7 @@ def parsed(body: bytes) -> object:
 
 
 def one_line(text: str, length: int | None = None) -> str:
-    """The text in one line of printable characters, cut to ``length``."""
+    """Return the text as one line of printable characters, at most ``length`` of them."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return line if length is None or len(line) <= length else line[: length - 1] + "…"
 
@@ -74,7 +74,7 @@ def _texts(payload: object, *keys: str) -> list[str]:
 
 
 def _between_tags(markup: str) -> Iterator[str]:
-    """The text of markup, without tags and without the content of scripts, styles and heads."""
+    """Yield the text of markup, without tags and without the content of scripts, styles and heads."""
     lower, at = markup.lower(), 0
     while True:
         begin = markup.find("<", at)

@@ -1,7 +1,7 @@
-"""What an exception says about a request, read from the names of its classes.
+"""Classify an exception of a request by the names of its classes.
 
-This module knows no HTTP library: it has to judge the exceptions of requests, of urllib3 1.25 and 2, of http.client and
-of the CDK's wrappers alike. A test looks every name up in its library.
+This module imports no HTTP library, because it has to classify the exceptions of requests, urllib3 1.25 and 2,
+http.client and the CDK's wrappers alike. A test looks up every name in its library.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _BROKE_OFF = frozenset(
     }
 )
 _NETWORK = frozenset({"OSError", "HTTPError", "RequestException", "HTTPException", "EOFError"})
-# getaddrinfo's "no such host" (EAI_NONAME, EAI_NODATA) on Linux, macOS and Windows; EAI_AGAIN is another matter.
+# getaddrinfo's "no such host" (EAI_NONAME, EAI_NODATA) on Linux, macOS and Windows. EAI_AGAIN is temporary.
 _NO_SUCH_HOST = frozenset({-2, -5, 8, 11001, 11004})
-# What a proxy answers that cannot reach the host at the moment, or has too much to do. All else is a refusal.
+# Statuses of a proxy that temporarily cannot reach the host or is overloaded. Any other status is a refusal.
 _PROXY_IN_TROUBLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 def exception_kind(operation: Operation, error: BaseException) -> Kind:
-    """The kind of an exception that a request of this operation ended with.
+    """Return the kind of an exception that a request of this operation raised.
 
-    For a create it matters whether the request can have left: a connection that never came about cannot have created a
-    job, everything later may have.
+    For a create request it matters whether the request may have been sent: without a connection, no job can have been
+    created; after any later failure, one may exist.
     """
     if not isinstance(error, Exception):
         return Kind.UNEXPECTED
@@ -71,7 +71,7 @@ def _unknown_host(chain: list[BaseException]) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The exception and everything it wraps: requests and urllib3 carry the cause in ``args`` and ``reason``, too."""
+    """Yield the exception and all its causes; requests and urllib3 also keep them in ``args`` and ``reason``."""
     seen: set[int] = set()
     waiting: list[object] = [error]
     while waiting:
@@ -84,9 +84,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def exception_words(error: BaseException) -> str:
-    """The exception's class, the operating system's words, and where it happened, which a note may say.
+    """Return the exception's class, the operating system's message, and the notes, which may name the host.
 
-    Its own text may hold addresses and queries.
+    Its own text is left out, because it may contain URLs and queries.
     """
     if isinstance(error, (ProxyRefused, UnusableSetting)):
         return one_line(str(error), QUOTE_LENGTH)

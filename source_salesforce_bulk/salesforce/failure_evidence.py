@@ -1,7 +1,7 @@
-"""What there is to judge a refusal by, and the form of a row that judges it.
+"""The evidence by which an error response is classified, and the rows of the classification tables.
 
-Codes are compared without case and underscores: Bulk API 2.0 reuses Bulk 1.0's CamelCase names in upper case
-(``InvalidJobState``, ``INVALIDJOBSTATE``).
+Codes are compared without case and underscores, because Bulk API 2.0 reuses Bulk API 1.0's CamelCase names in upper
+case (``InvalidJobState``, ``INVALIDJOBSTATE``).
 """
 
 from __future__ import annotations
@@ -15,45 +15,45 @@ from source_salesforce_bulk.salesforce.wire import Operation
 
 
 class Fact(Enum):
-    """What is known in any language: of the question that was asked, and of the names that the answer repeats.
+    """Language-independent facts: about the request, and about the names that the response repeats.
 
-    Where the question is not known, none of its facts holds, nor does its opposite.
+    If the request is not known, neither its facts nor their opposites hold.
     """
 
     SELECTS_FIELDS = auto()
     """The query selects more than the Id, which every object can return."""
     WANTS_FILTER = auto()
-    """The object is one that Salesforce returns only with a filter on particular fields."""
+    """Salesforce returns this object only with a filter on particular fields."""
     FILTERED = auto()
-    """The user has written a ``where`` for the object."""
+    """The user has configured a ``where`` for the object."""
     UNFILTERED = auto()
-    """The user has written none: whatever is in the statement, this connector has put there."""
+    """The user has not configured a ``where``, so the connector wrote the whole statement."""
     NAMES_CURSOR = auto()
-    """The answer names the cursor, by which the statement filters."""
+    """The response names the cursor, by which the statement filters."""
     NAMES_WHERE = auto()
-    """The answer names a field that stands in the user's ``where``."""
+    """The response names a field in the user's ``where``."""
     NAMES_FIELD = auto()
-    """The answer names a field of the SELECT list."""
+    """The response names a field of the SELECT list."""
     POINTS_AT_FIELD = auto()
-    """The answer marks a field in the statement, or puts it in quotes."""
+    """The response marks a field in the statement, or puts it in quotes."""
     NAMES_OBJECT = auto()
-    """The answer names the object."""
+    """The response names the object."""
     SHARED_BY_PARENTS = auto()
-    """The object's rows are shared by their parents: a user without View All Data has them checked one by one."""
+    """Parents control access to the object's rows. Without View All Data, Salesforce checks each of them."""
     FIELD_TWICE = auto()
-    """The field that the answer names is selected twice, where case and namespaces do not count."""
+    """The field that the response names is selected twice, ignoring case and namespaces."""
     REFRESH_TOKEN = auto()
     CLIENT_CREDENTIALS = auto()
     JWT_BEARER = auto()
     CLOCK_WRONG = auto()
-    """This machine's clock and the answer's ``Date`` are further apart than an assertion lives."""
+    """This machine's clock and the response's ``Date`` differ by more than the lifetime of an assertion allows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What an answer shows: ``codes`` in normal form, ``text`` its words (of a redirect: its target).
+    """The evidence in a response: ``codes`` in normal form, ``text`` its message (for a redirect, its target).
 
-    A 2xx gets here only when its body is not what the operation expects.
+    A 2xx response is classified only if its body is not what the operation expects.
     """
 
     operation: Operation
@@ -65,7 +65,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: every condition given must hold. ``action`` and ``guidance``, where given, overrule the kind's."""
+    """One row: all its conditions must hold. ``action`` and ``guidance``, if given, override those of the kind."""
 
     name: str
     kind: Kind
@@ -80,7 +80,7 @@ class Row:
     guidance: str | None = None
 
     def fits(self, evidence: Evidence) -> bool:
-        """Whether the evidence meets every condition."""
+        """Return whether the evidence meets every condition."""
         return (
             evidence.operation in self.operations
             and (not self.codes or not self.codes.isdisjoint(evidence.codes))
@@ -93,7 +93,7 @@ class Row:
 
 
 def normal_code(code: str) -> str:
-    """``InvalidJobState``, ``INVALID_JOB_STATE`` and ``INVALIDJOBSTATE`` are one code.
+    """Return a code without case and underscores, so that different spellings are equal.
 
     >>> normal_code("Invalid_JobState")
     'INVALIDJOBSTATE'
@@ -102,20 +102,20 @@ def normal_code(code: str) -> str:
 
 
 def codes(words: str) -> frozenset[str]:
-    """The codes in a list of words, in normal form."""
+    """Return the codes in a blank-separated list, in normal form."""
     return frozenset(normal_code(word) for word in words.split())
 
 
 def statuses(*numbers: int | None) -> frozenset[int | None]:
-    """A set of HTTP statuses; None stands for a job's last word, which has none."""
+    """Return a set of HTTP statuses; None stands for a job's final state, which has no status."""
     return frozenset(numbers)
 
 
 def facts(*known: Fact) -> frozenset[Fact]:
-    """A set of facts."""
+    """Return a set of facts."""
     return frozenset(known)
 
 
 def text(pattern: str) -> re.Pattern[str]:
-    """A pattern that a message is searched for, in any letter case."""
+    """Return a case-insensitive pattern to search messages for."""
     return re.compile(pattern, re.IGNORECASE)

@@ -1,7 +1,7 @@
-"""The vocabulary of failures: what happened, what happens next, who has to act.
+"""The vocabulary of failures: what happened, what happens next, and who has to act.
 
-Each :class:`Kind` has a row in ``failure_meanings``: the action and the consequence that follow from it, and the two
-sentences a user reads. ``failure_table`` says which answer is of which kind; ``failures`` puts both together.
+Each :class:`Kind` has a row in ``failure_meanings``: its action, its consequence, and the two sentences that a user
+reads. ``failure_table`` maps responses to kinds; ``failures`` combines both.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Consequence(Enum):
-    """Who can help: time (a later run may succeed), the user, or whoever maintains this connector."""
+    """Who can resolve it: nobody has to (a later run may succeed), the user, or the maintainers of this connector."""
 
     TRANSIENT = "transient"
     CONFIG = "config"
@@ -19,32 +19,32 @@ class Consequence(Enum):
 
 
 class Action(Enum):
-    """What happens next, and with it who does it: each retry has one owner (docs/contracts.md, "Retries")."""
+    """What happens next, and which layer does it: each retry has one owner (docs/contracts.md, "Retries")."""
 
     RETRY = "retry"
-    """``transport``: the same request again after a pause. Seen above ``transport`` it means: that was tried."""
+    """``transport``: send the same request again after a pause. Above ``transport``: the retries have failed."""
     REFRESH_TOKEN = "refresh token"
     """``transport`` with ``token``: one new login, then the same request."""
     NOT_READY = "not ready"
-    """``query_job``: the job has not ended; poll on."""
+    """``query_job``: the job has not ended; continue polling."""
     FETCH_PAGE_AGAIN = "fetch page again"
     """``pages``: the same locator again."""
     SEND_ONCE_MORE = "send once more"
-    """``query_job``: a create whose answer was lost; one more create, the possible orphan is counted."""
+    """``query_job``: the response to a create was lost; create once more and count the possible orphan."""
     NEW_JOB = "new job"
     """``query_job``: the same query as a new job."""
     SPLIT = "split"
     """``query_job``: the window is too large for Salesforce; halve it."""
     IGNORE = "ignore"
-    """Clean-up of something that is already gone."""
+    """The clean-up concerns something that is already gone."""
     FAIL_STREAM = "fail stream"
     """This object cannot be read; the others can."""
     STOP_RUN = "stop run"
-    """Quota or credentials: every object is affected."""
+    """Every object is affected, for example by quota or credentials."""
 
 
 class Kind(Enum):
-    """One member per meaning."""
+    """The kinds of failure."""
 
     INVALID_SOQL = "invalid SOQL"
     FIELD_GONE = "field gone"
@@ -112,7 +112,7 @@ TOO_MANY_OPEN = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 def disk_kind(cause: OSError) -> Kind:
-    """What an error of the file system is, whichever file it concerns: a full disk or quota, or anything else."""
+    """Return the kind of a file system error: a full disk or quota, or any other error."""
     if cause.errno in TOO_MANY_OPEN:
         return Kind.TOO_MANY_FILES
     return Kind.NO_DISK_SPACE if cause.errno in (errno.ENOSPC, errno.EDQUOT) else Kind.DISK_ERROR

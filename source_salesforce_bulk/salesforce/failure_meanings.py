@@ -15,7 +15,7 @@ from source_salesforce_bulk.salesforce.failure_kinds import Action, Consequence,
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a kind leads to. ``what`` opens the summary (no full stop), ``guidance`` says what the user should do."""
+    """The meaning of a kind. ``what`` begins the summary (no full stop); ``guidance`` says what the user should do."""
 
     action: Action
     consequence: Consequence
@@ -57,14 +57,14 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
         Kind.FIELD_TWICE: Meaning(
             Action.FAIL_STREAM,
             _C,
-            "Salesforce takes two of the selected fields for the same",
+            "Salesforce treats two of the selected fields as the same field",
             "Of {field} and the field of the same name, with another namespace or letter case, keep one: find the "
             "other and {drop}.",
         ),
         Kind.CURSOR_NOT_FILTERABLE: Meaning(
             Action.FAIL_STREAM,
             _C,
-            "Salesforce does not let this object be filtered by its cursor",
+            "Salesforce does not allow this object to be filtered by its cursor",
             "Give the object another cursor_field than {field} in object_overrides, or read it in full refresh without "
             "a start_date.",
         ),
@@ -96,7 +96,7 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.FAIL_STREAM,
             _C,
             "Salesforce refused the query of this object",
-            "Follow Salesforce's message where it says what to change, or {leave_out}.",
+            "Do what Salesforce's message says, or {leave_out}.",
         ),
         Kind.MISSING_PERMISSION: Meaning(
             Action.FAIL_STREAM,
@@ -124,7 +124,7 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.REFRESH_TOKEN,
             _T,
             "The session has ended",
-            "{Again}; it logs in anew.",
+            "{Again}; it logs in again.",
         ),
         Kind.SESSION_REFUSED: Meaning(
             Action.STOP_RUN,
@@ -162,12 +162,12 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             _C,
             "The org is inactive: locked, suspended or closed",
             "Ask the org's administrator or Salesforce's support to open the org again, or log in to another one with "
-            "login_url. The user is not the matter.",
+            "login_url. The user itself is not the cause.",
         ),
         Kind.CLOCK_WRONG: Meaning(
             Action.STOP_RUN,
             _C,
-            "This machine's clock is wrong, so Salesforce takes the login's signed assertion for expired",
+            "This machine's clock is wrong, so the login's signed assertion has expired for Salesforce",
             "Set the clock of the machine (NTP, or the time of its container's host), then {again}.",
         ),
         Kind.WRONG_LOGIN_HOST: Meaning(
@@ -234,7 +234,7 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
         Kind.JOB_ABORTED: Meaning(
             Action.NEW_JOB,
             _T,
-            "Somebody aborted the query job",
+            "The query job was aborted",
             _AGAIN + " Setup > Bulk Data Load Jobs shows the job.",
         ),
         Kind.JOB_TIMED_OUT: Meaning(
@@ -248,19 +248,19 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.IGNORE, _T, "The query job has already ended", "There is nothing to do."
         ),
         Kind.LOCATOR_REFUSED: Meaning(Action.NEW_JOB, _T, "Salesforce does not accept the page's locator", _AGAIN),
-        Kind.PAGE_REJECTED: Meaning(Action.FETCH_PAGE_AGAIN, _T, "A result page is not what it should be", _AGAIN),
+        Kind.PAGE_REJECTED: Meaning(Action.FETCH_PAGE_AGAIN, _T, "A result page is not valid", _AGAIN),
         Kind.BODY_BROKEN: Meaning(Action.FETCH_PAGE_AGAIN, _T, "A result page broke off while it was read", _AGAIN),
         Kind.TOTAL_MISMATCH: Meaning(
             Action.FAIL_STREAM,
             _T,
-            "The rows received are not as many as the query job reports",
-            "{Again}; it reads these rows anew with a new query job.",
+            "The number of rows received differs from the query job's total",
+            "{Again}; it reads these rows again with a new query job.",
         ),
         Kind.ANSWER_LOST: Meaning(
             Action.SEND_ONCE_MORE,
             _T,
             "The answer to the creation of a query job was lost",
-            _AGAIN + " A job that nobody uses may remain under Setup > Bulk Data Load Jobs.",
+            _AGAIN + " An unused job may remain under Setup > Bulk Data Load Jobs.",
         ),
         Kind.UNAVAILABLE: Meaning(
             Action.RETRY,
@@ -283,7 +283,7 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
         Kind.CERTIFICATE_REFUSED: Meaning(
             Action.STOP_RUN,
             _C,
-            "The TLS certificate of the other side cannot be trusted",
+            "The server's TLS certificate cannot be trusted",
             "If a proxy inspects TLS, set REQUESTS_CA_BUNDLE or SSL_CERT_FILE to its certificate authority; else check "
             "login_url.",
         ),
@@ -296,7 +296,7 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
         Kind.PROXY_REFUSED: Meaning(
             Action.STOP_RUN,
             _C,
-            "The proxy does not let this program through to Salesforce",
+            "The proxy refuses connections to Salesforce",
             "Have the proxy allow the host, put a user and a password that it accepts into HTTPS_PROXY "
             "(http://user:password@host:port), or name the host in NO_PROXY.",  # ignore-https-check: a proxy's address
         ),
@@ -307,7 +307,7 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             _AGAIN + " If My Domain was renamed, set login_url to its new URL.",
         ),
         Kind.REQUEST_TOO_LARGE: Meaning(
-            Action.FAIL_STREAM, _C, "Salesforce finds the request too large", "{Fewer_fields}."
+            Action.FAIL_STREAM, _C, "Salesforce refused the request as too large", "{Fewer_fields}."
         ),
         Kind.CLOCKS_DISAGREE: Meaning(
             Action.STOP_RUN,
@@ -325,33 +325,33 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
         Kind.TOKEN_NOT_KEPT: Meaning(
             Action.STOP_RUN,
             _C,
-            "Salesforce has replaced the refresh token, and the new one could be kept nowhere",
+            "Salesforce has replaced the refresh token, and the new one could not be saved",
             "The old one no longer works: authenticate again to get a new refresh token, and see that the "
             "configuration can be written by this user before the next run.",
         ),
         Kind.TOO_MANY_FILES: Meaning(
             Action.STOP_RUN,
             _C,
-            "This process may not open any more files or connections",
+            "This process cannot open any more files or connections",
             "Nothing is lost. Raise the limit of open files (`ulimit -n`, of a container --ulimit nofile) to 1,024 or "
             "more, or lower max_concurrent_jobs. Then {again}.",
         ),
-        # Other programs fill a disk, too, and the next run may be on another machine: it is worth a try.
+        # Transient, because other programs may have filled the disk, and the next run may be on another machine.
         Kind.NO_DISK_SPACE: Meaning(
             Action.STOP_RUN,
             _T,
-            "No space is left for result pages on the disk of the machine this runs on",
+            "No space is left for result pages on the disk of this machine",
             "Nothing is lost. Give the directory that TMPDIR names (else /tmp) more space, or lower page_size: a few "
             "pages lie there at a time. Then {again}.",
         ),
         Kind.DISK_ERROR: Meaning(
             Action.STOP_RUN,
             _C,
-            "A result page could not be kept on the disk of the machine this runs on",
+            "A result page could not be saved to the disk of this machine",
             "Nothing is lost. See that the directory that TMPDIR names (else /tmp) is there and that this user may "
             "write to it. Then {again}.",
         ),
         Kind.INTERRUPTED: Meaning(Action.STOP_RUN, _T, "The run was stopped by a signal", _AGAIN),
-        Kind.UNEXPECTED: Meaning(Action.FAIL_STREAM, _S, "Something unforeseen happened", _REPORT),
+        Kind.UNEXPECTED: Meaning(Action.FAIL_STREAM, _S, "An unexpected error occurred", _REPORT),
     }
 )

@@ -1,11 +1,11 @@
-"""Which answer is of which kind: one table, read from the top, the first row that fits decides.
+"""The table that maps responses to kinds of failure. The first row that fits decides.
 
-Order is meaning. Rows judge by operation, code, status and what was asked; what a message says in words comes last,
-because its language is the login user's. Words decide where Salesforce uses one code for several things that nothing
-else tells apart. The one deliberate exception stands first among the data rows: a 401 whose text names a policy must
-never start a refresh loop, whatever its code (jsforce pull request 1774).
+The order of the rows matters. Rows test operation, code, status and the request; the text of a message comes last,
+because its language is the login user's. The text decides only if Salesforce uses one code for several errors that
+cannot be distinguished otherwise. There is one deliberate exception, the first of the data rows: a 401 whose text
+names a policy must never start a refresh loop, whatever its code (jsforce pull request 1774).
 
-Each row has a recorded sample in ``unit_tests/samples/failures``, which is tried with its words made unreadable, too.
+Each row has a recorded sample in ``unit_tests/samples/failures``, which is also tested with its text scrambled.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _REDIRECT = frozenset(range(300, 400))
 _SERVER_ERROR = frozenset(range(500, 600)) | {408}
 _BAD_REQUEST = statuses(400, None)
 
-# Codes under which Salesforce asks for a filter.
+# Codes with which Salesforce reports that a filter is required.
 _WANTING = (
     "MALFORMED_QUERY EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION EXTERNAL_OBJECT_EXCEPTION API_ERROR "
     "BIG_OBJECT_UNSUPPORTED_OPERATION INVALID_QUERY_FILTER_OPERATOR"
@@ -105,7 +105,7 @@ _CODES = (
     ),
     Row("query timeout", Kind.QUERY_TIMEOUT, codes=codes("QUERY_TIMEOUT REQUEST_RUNNING_TOO_LONG")),
     Row("query too complicated", Kind.QUERY_TOO_LARGE, codes=codes("QUERY_TOO_COMPLICATED")),
-    # Task and Event without View All: the sharing check counts parents, and a window of few rows has many (singer #98).
+    # Task and Event without View All: the sharing check counts parents, and even a small window has many (singer #98).
     Row(
         "too many parents to check",
         Kind.MISSING_PERMISSION,
@@ -124,7 +124,7 @@ _CODES = (
 )
 
 _QUERY = (
-    # Filters. A statement in which the user wrote nothing is well formed: if it is refused, it lacks something.
+    # Filters. A statement without user input is well formed: if it is refused, a filter is missing.
     Row(
         "where refused",
         Kind.INVALID_SOQL,
@@ -242,7 +242,7 @@ _QUERY = (
         codes=codes("API_ERROR"),
         text=text(r"does not support query"),
     ),
-    # Recorded for compound fields, binary fields and subqueries: the code says nothing, and no name stands in the text.
+    # Recorded for compound fields, binary fields and subqueries: the code is generic, and the text names no field.
     Row(
         "field not for Bulk, unnamed",
         Kind.FIELD_NOT_SUPPORTED,
@@ -310,7 +310,7 @@ _JOBS = (
 
 _STATUSES = (
     Row("object not found", Kind.OBJECT_GONE, frozenset({Operation.DESCRIBE}), statuses=statuses(404)),
-    # Limits, estimates and probes make a run better and are never needed: one without them must not end.
+    # Limits, estimates and probes are optional: a run must not fail without them.
     Row(
         "resource to do without not found",
         Kind.VERSION_UNKNOWN,
@@ -321,7 +321,7 @@ _STATUSES = (
     Row("resource not found", Kind.VERSION_UNKNOWN, statuses=statuses(404, 410)),
     Row("redirect", Kind.REDIRECTED, statuses=_REDIRECT),
     Row("slow down", Kind.CONCURRENT_LIMIT, statuses=statuses(429)),
-    # Salesforce Edge answers these before the instance saw the request, so a create may be sent again.
+    # Salesforce Edge sends these before the request reaches the instance, so a create may be sent again.
     Row("edge in trouble", Kind.UNAVAILABLE, statuses=statuses(406, 420, 502, 503)),
     Row("create in doubt", Kind.ANSWER_LOST, _CREATE, statuses=_SERVER_ERROR, without_code=True),
     Row("server in trouble", Kind.UNAVAILABLE, statuses=_SERVER_ERROR),
@@ -349,7 +349,7 @@ ROWS: tuple[Row, ...] = (
 
 JOB_MESSAGES: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (text(r"field name not found|no such column"), Kind.FIELD_GONE),
-    # Wordings of Bulk 1.0 that leak into Failed jobs; Salesforce's own remedy is a smaller query.
+    # Bulk API 1.0 messages that appear in failed jobs; Salesforce recommends a smaller query.
     (text(r"retried more than|failed to write query result|too long|time[d ]?.?out"), Kind.QUERY_TIMEOUT),
 )
-"""What a Failed job's ``errorMessage`` says in words, where no error code in it says more."""
+"""Texts in a Failed job's ``errorMessage``, for messages without a meaningful error code."""

@@ -1,16 +1,16 @@
-"""What went wrong, what happens next, and what the user should do: one total function per source of trouble.
+"""Classify failures: what went wrong, what happens next, and what the user should do.
 
-    :func:`classify_response`    an answer           -> Failure or None (success)
-    :func:`classify_exception`   no or half an answer -> Failure
-    :func:`classify_job_state`   a job's last word   -> Failure or None (not a failure)
+    :func:`classify_response`    a response                   -> Failure or None (success)
+    :func:`classify_exception`   no or an incomplete response -> Failure
+    :func:`classify_job_state`   a job's final state          -> Failure or None (not a failure)
 
-They judge by the operation, the codes, the status and what was asked, and by words last (``failure_table``). They
-return a value and raise nothing, whatever they are given. What follows from a kind stands in ``failure_meanings``.
-Nothing here retries: an :class:`Action` names the layer that does.
+They use the operation, the codes, the status and the request, and the text last (``failure_table``). They return a
+value for any input and never raise. ``failure_meanings`` defines the consequences of each kind. Nothing here retries:
+an :class:`Action` names the layer that does.
 
-One exception carries a failure upwards, :class:`SalesforceError`; callers look at ``error.failure``, never at its text.
+:class:`SalesforceError` is the only exception that carries a failure; callers use ``error.failure``, never its text.
 
-A message may quote Salesforce, redacted, on one line and cut; never the body of a result page, which holds records.
+A message may quote Salesforce, redacted, in one line and shortened, but never a result page, which contains records.
 """
 
 from __future__ import annotations
@@ -59,28 +59,28 @@ __all__ = [
 
 Redact = Callable[[str], str]
 
-# What half an answer means, where it means more than trouble with the connection.
+# Kinds of an incomplete response, for operations for which it is more than a connection failure.
 _BROKEN = {Operation.CREATE_JOB: Kind.ANSWER_LOST, Operation.RESULTS: Kind.BODY_BROKEN}
 
-# A job's message begins with a code or has one inside: ``InvalidBatch : Failed to process query: INVALID_FIELD ...``.
+# A job's message begins with a code or contains one: ``InvalidBatch : Failed to process query: INVALID_FIELD ...``.
 _CODE_IN_TEXT = re.compile(r"^\s*(\w+)\s*:|\b([A-Z]+(?:_[A-Z]+)+|INVALID[A-Z]+)\b")
 _JOB_MESSAGE_LENGTH = 4000
-# Bulk's codes for a query that was wrong. What is wrong says the code behind them; those that pass are all known here.
+# Bulk API's codes for an invalid query. The code after them says what is wrong; the temporary ones are in the table.
 _BAD_QUERY = codes("InvalidBatch ClientInputError")
 _REQUEST_ID = re.compile(r"[\w.:-]{1,80}", re.ASCII)
 _SOME_FIELD = "the field that Salesforce's message names"
-# An assertion lives for three minutes.
+# An assertion is valid for three minutes.
 _WRONG_CLOCK = timedelta(minutes=2)
 _HOST = re.compile(r"^https?://(?:[^/?#]*@)?([\w.:-]+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One failure. ``summary`` says what happened and ``guidance`` what to do; both are safe to show and to log.
+    """One failure. ``summary`` says what happened and ``guidance`` what to do; both are safe to display and to log.
 
-    ``guidance`` is a remedy as ``programs`` describes them: show :meth:`message_for`. ``error_codes`` are Salesforce's,
-    as it spelled them. ``retry_after`` is what the answer asked for, in seconds. ``request_id`` is Salesforce's name
-    for the request, ``job_id`` the query job that was being read, ``field`` the field that is at fault.
+    ``guidance`` is a template for ``programs``; :meth:`message_for` fills it in. ``error_codes`` are spelled as
+    Salesforce spelled them. ``retry_after`` is in seconds. ``request_id`` is Salesforce's id of the request, ``job_id``
+    the query job that was being read, ``field`` the field that caused the failure.
     """
 
     kind: Kind
@@ -109,7 +109,7 @@ class Failure:
         job_id: str | None = None,
         field: str | None = None,
     ) -> Failure:
-        """A failure of this kind with the kind's meaning; ``detail`` must be safe to show, and ends the summary."""
+        """Create a failure of this kind; ``detail`` must be safe to display, and is appended to the summary."""
         meaning, answer = MEANINGS[kind], answer or Answer()
         return cls(
             kind=kind,
@@ -127,13 +127,13 @@ class Failure:
         )
 
     def message_for(self, program: Program) -> str:
-        """What happened and what to do, in the words of the program that the reader knows."""
+        """Return what happened and what to do, in the terms of the program that runs."""
         return f"{self.summary} {in_words_of(program, self.guidance)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What identifies an answer: its status, its codes, Salesforce's id of the request, and the pause it asked for."""
+    """The facts of a response: its status, its codes, Salesforce's request id, and the requested pause."""
 
     status: int | None = None
     error_codes: tuple[str, ...] = ()
@@ -142,26 +142,26 @@ class Answer:
 
     @classmethod
     def of(cls, response: ApiResponse, error_codes: tuple[str, ...] = ()) -> Answer:
-        """What identifies this response, in which these codes were read."""
+        """Create the facts of a response in which these codes were found."""
         found = _REQUEST_ID.fullmatch(response.headers.get("x-sfdc-request-id", ""))
         pause = parse_retry_after(response.headers, response.date)
         return cls(response.status, error_codes, found[0] if found else None, pause)
 
     def without_secrets(self, redact: Redact) -> Answer:
-        """This answer without what holds a secret: what stands in the place of a code need not be one."""
+        """Return a copy without values that contain a secret: any text may appear in place of a code."""
         codes = tuple(code for code in self.error_codes if redact(code) == code)
         safe = self.request_id is None or redact(self.request_id) == self.request_id
         return replace(self, error_codes=codes, request_id=self.request_id if safe else None)
 
     def facts(self) -> list[str]:
-        """What of it a message shows."""
+        """Return the facts that a message shows."""
         facts = [f"HTTP {self.status}"] if self.status is not None else []
         facts += self.error_codes[:3]
         return facts + ([f"request id {self.request_id}"] if self.request_id else [])
 
 
 class SalesforceError(Exception):
-    """The one exception of this layer: something failed, and ``failure`` says what. Its text is safe to show."""
+    """The only exception of this layer; ``failure`` says what happened. Its text is safe to display."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure)
@@ -172,17 +172,17 @@ class SalesforceError(Exception):
 
 
 def asked_pause(error: BaseException) -> float | None:
-    """How many seconds the answer behind an exception asked to wait."""
+    """Return the pause in seconds that the response behind an exception requested."""
     return error.failure.retry_after if isinstance(error, SalesforceError) else None
 
 
 def classify_response(
     operation: Operation, response: ApiResponse, redact: Redact, asked: Asked = NOT_KNOWN
 ) -> Failure | None:
-    """The failure an answer reports; None for a success of the sort the operation expects, and for 304.
+    """Return the failure that a response reports; None for a success that the operation expects, and for 304.
 
-    ``asked`` is the question that was answered: the more is known of it, the less depends on the answer's words. The
-    body of a successful result page is not looked at: it may be left out.
+    ``asked`` is the request: the more is known about it, the less depends on the response's text. The body of a
+    successful result page is not used and may be empty.
     """
     if _is_success(operation, response):
         return None
@@ -202,18 +202,18 @@ def classify_response(
 
 
 def classify_exception(operation: Operation, error: BaseException) -> Failure:
-    """The failure behind an exception of the HTTP library, or of anything else, while this operation was carried out.
+    """Return the failure for any exception that was raised during this operation.
 
-    What matters for a create is whether the request can have left: a connection that never came about cannot have
-    created a job, everything later may have.
+    For a create request it matters whether the request may have been sent: without a connection, no job can have been
+    created; after any later failure, one may exist.
     """
     return Failure.of(exception_kind(operation, error), operation, exception_words(error))
 
 
 def classify_job_state(state: JobState, error_message: str | None, asked: Asked = NOT_KNOWN) -> Failure | None:
-    """The failure behind a job's final state; None for states that are none. No secret may be left in the message.
+    """Return the failure for a job's final state; None if it is not a failure. The message must not contain secrets.
 
-    What ends a query at its creation ends it in a job, too: another job would be answered with the same.
+    An error that forbids the creation of a job is also final in a failed job: a new job would fail in the same way.
     """
     if state is JobState.ABORTED:
         return Failure.of(Kind.JOB_ABORTED, Operation.JOB_INFO)
@@ -235,23 +235,23 @@ def classify_job_state(state: JobState, error_message: str | None, asked: Asked 
 
 
 def broken_body(operation: Operation, cause: BaseException | str) -> Failure:
-    """An answer whose body did not come to its end. A ``cause`` in words must be safe to show."""
+    """Return the failure of a response whose body is incomplete. A ``cause`` given as text must be safe to display."""
     detail = cause if isinstance(cause, str) else exception_words(cause)
     return Failure.of(_BROKEN.get(operation, Kind.CONNECTION), operation, detail)
 
 
 def page_rejected(detail: str, action: Action = Action.FETCH_PAGE_AGAIN) -> Failure:
-    """A result page that was not accepted. ``detail`` must not contain record values."""
+    """Return the failure of a result page that was not accepted. ``detail`` must not contain record values."""
     return Failure.of(Kind.PAGE_REJECTED, Operation.RESULTS, detail, action=action)
 
 
 def page_not_kept(cause: OSError) -> Failure:
-    """A result page could not be kept on disk, for the reason that the operating system gives."""
+    """Return the failure of a result page that could not be saved to disk."""
     return Failure.of(disk_kind(cause), Operation.RESULTS, exception_words(cause))
 
 
 def unreadable_answer(operation: Operation, response: ApiResponse) -> Failure:
-    """An answer that reports success and lacks what the operation needs."""
+    """Return the failure of a successful response that lacks a required value."""
     return Failure.of(_BROKEN.get(operation, Kind.UNREADABLE_ANSWER), operation, answer=Answer.of(response))
 
 
@@ -265,7 +265,7 @@ def _is_success(operation: Operation, response: ApiResponse) -> bool:
         return False
     match operation:
         case Operation.RESULTS:
-            # A page that calls itself HTML is one of a proxy or of maintenance, not a result.
+            # An HTML page comes from a proxy or from maintenance; it is not a result.
             return response.status == 200 and "html" not in response.headers.get("content-type", "").lower()
         case Operation.DELETE_JOB | Operation.ABORT_JOB:
             return True
@@ -286,11 +286,11 @@ def _has_text(body: bytes, key: str) -> bool:
 
 
 def _errors_in(operation: Operation, response: ApiResponse) -> ErrorBody:
-    """What there is to read in an answer. Of a redirect it is the target."""
+    """Return the codes and text of a response; the text of a redirect is its target."""
     if 300 <= response.status < 400:
         return ErrorBody((), response.headers.get("location", ""))
     if 200 <= response.status < 300:
-        # The words of an error that calls itself a success are left alone: they may be records, or a token.
+        # The text of an error with a success status is not used: it may contain records or a token.
         return ErrorBody(() if operation is Operation.RESULTS else error_codes(parsed(response.body)), "")
     return read_error_body(response.body)
 
@@ -307,16 +307,16 @@ def _login_facts(asked: Asked, response: ApiResponse) -> frozenset[Fact]:
 
 
 def _skew(asked: Asked, response: ApiResponse) -> timedelta | None:
-    """How far this machine's clock is ahead of the answer's."""
+    """Return how far this machine's clock is ahead of the response's."""
     return asked.sent_at - response.date if asked.sent_at is not None and response.date is not None else None
 
 
 def _detail(kind: Kind, operation: Operation, quoted: str, response: ApiResponse, asked: Asked) -> str:
-    """What the summary adds to the kind's own words: Salesforce's, or a figure that says more."""
+    """Return the end of the summary: Salesforce's text, or a more useful figure."""
     if operation is Operation.RESULTS:
         return ""
     if 300 <= response.status < 400:
-        # Only the host is shown: Salesforce puts session ids into the addresses it redirects to.
+        # Only the host is shown, because Salesforce puts session ids into redirect URLs.
         return " ".join(_HOST.findall(response.headers.get("location", "")))
     usage, skew = parse_limit_info(response.headers), _skew(asked, response)
     if kind is Kind.API_CALLS_EXHAUSTED and usage is not None:
@@ -329,7 +329,7 @@ def _detail(kind: Kind, operation: Operation, quoted: str, response: ApiResponse
 
 
 def _quote(errors: ErrorBody, redact: Redact) -> str:
-    """Salesforce's words, safe: redacted before they are cut, so that no half of a secret is left."""
+    """Return Salesforce's text, redacted before it is shortened, so that no part of a secret is left."""
     return one_line(redact(one_line(redact(errors.text))), QUOTE_LENGTH)
 
 
@@ -345,7 +345,7 @@ def _summary(meaning: Meaning, operation: Operation | None, answer: Answer, deta
 
 
 def _job_failure(errors: ErrorBody, known: frozenset[Fact]) -> tuple[Kind, Row | None]:
-    """What a Failed job means: its message counts where it forbids to ask for the same query again."""
+    """Classify a failed job; its message decides if it shows that the same query would fail again."""
     row = _row_for(Operation.CREATE_JOB, None, errors, known)
     action = row.action or MEANINGS[row.kind].action
     if row.kind is not Kind.UNEXPECTED:

@@ -1,11 +1,11 @@
-"""The table of field types: what a ``type`` of describe means to every part of this connector. A new type is one row.
+"""The table of field types: everything that this connector derives from a ``type`` in describe. A new type is one row.
 
-A row says which JSON Schema a field gets, how its cell is read, and whether Bulk can select it at all; the kind of cell
-decides which Arrow type its column has. Meanings: Object Reference, "Field Types" and "Primitive Data Types"; CSV
-forms: Bulk API 2.0 guide.
+A row gives the field's JSON Schema, how its cell is read, and whether Bulk API can select it. The kind of cell
+determines the column's Arrow type. Sources: Object Reference, "Field Types" and "Primitive Data Types"; for the CSV
+format, Bulk API 2.0 guide.
 
-Every type is nullable, whatever describe says: ``nillable`` is a promise about writes, and field security, old rows and
-formulas break it on reads.
+Every type is nullable, regardless of describe: ``nillable`` only applies to writes. Field security, old rows and
+formulas can make any field null on reads.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class CellKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FieldType:
-    """One type of describe. ``not_in_bulk`` says why Bulk cannot select it; None where it can."""
+    """One type in describe. ``not_in_bulk`` says why Bulk API cannot select it; None if it can."""
 
     name: str
     kind: CellKind
@@ -46,7 +46,7 @@ class FieldType:
 
 
 def field_type(name: str) -> FieldType:
-    """Return the row of a describe type. An unknown type is text, so that it does not end a discovery."""
+    """Return the row of a describe type. An unknown type is read as text, so that discovery does not fail."""
     return _TABLE.get(name.lower()) or _row(name, CellKind.STRING)
 
 
@@ -65,13 +65,13 @@ _SCHEMAS: Mapping[CellKind, JsonSchema] = MappingProxyType(
         CellKind.DATETIME: MappingProxyType(
             {"type": ["null", "string"], "format": "date-time", "airbyte_type": "timestamp_with_timezone"}
         ),
-        # No format: Salesforce writes 13:14:15.000Z, and destinations that make a TIME of `format: time` refuse the Z
-        # or turn it into another zone's hour.
+        # No format: Salesforce writes 13:14:15.000Z, and destinations that map `format: time` to TIME refuse the Z or
+        # convert the hour to another zone.
         CellKind.TIME: MappingProxyType({"type": ["null", "string"]}),
     }
 )
 
-# A time stays text, for the reason above; double is what the API itself computes with (docs/contracts.md, "Export").
+# A time stays text, for the reason above; double is the API's own number type (docs/contracts.md, "Export").
 ARROW_TYPES: Mapping[CellKind, str] = MappingProxyType(
     {
         CellKind.STRING: "string",
@@ -83,7 +83,7 @@ ARROW_TYPES: Mapping[CellKind, str] = MappingProxyType(
         CellKind.TIME: "string",
     }
 )
-"""The name of the Arrow type of a column, by the kind of its cells. A name: this module does not need pyarrow."""
+"""The name of a column's Arrow type, by kind of cell. Names, so that this module does not need pyarrow."""
 
 # Bulk API 2.0 guide, "Considerations": no compound fields, no base64, no list types in a query's result.
 _BINARY = "Bulk queries cannot return binary content; the REST API's blob resource of the record has it"
@@ -102,7 +102,7 @@ _ROWS = (
     _row("string", CellKind.STRING),
     _row("textarea", CellKind.STRING),
     _row("picklist", CellKind.STRING),
-    # Values joined by semicolons, as one text.
+    # One text: the values joined by semicolons.
     _row("multipicklist", CellKind.STRING),
     _row("combobox", CellKind.STRING),
     _row("phone", CellKind.STRING),
@@ -111,7 +111,7 @@ _ROWS = (
     _row("encryptedstring", CellKind.STRING),
     _row("datacategorygroupreference", CellKind.STRING),
     _row("masterrecord", CellKind.STRING),
-    # What a formula is made of is in its own type; this one is old and says nothing more.
+    # A formula's type is its result type; this old type says nothing more.
     _row("calculated", CellKind.STRING),
     # Old and new values of a history row: any type, written as text.
     _row("anyType", CellKind.STRING),
@@ -128,8 +128,8 @@ _ROWS = (
     _row("byte", CellKind.STRING, _BINARY),
     _row("address", CellKind.STRING, _COMPOUND),
     _row("location", CellKind.STRING, _COMPOUND),
-    # Seen in metadata objects only (EntityDefinition.RecordTypesSupported), and refused there by Bulk. One such field
-    # in a SELECT would cost the whole object.
+    # Found only in metadata objects (EntityDefinition.RecordTypesSupported), where Bulk API refuses it. One such field
+    # in a SELECT would make the whole object unreadable.
     _row("complexvalue", CellKind.STRING, _STRUCTURE),
     _row("json", CellKind.STRING, _STRUCTURE),
     _row("JunctionIdList", CellKind.STRING, _LIST),

@@ -1,10 +1,10 @@
-"""The thin edge to the HTTP library: a request goes out, an answer comes back with its body still on the wire.
+"""The interface to the HTTP library: send a request, get a response whose body has not been read yet.
 
-:class:`Http` is all that the rest of the package asks of a library; behind it sits the CDK's ``HttpClient`` on the
-Airbyte path and :class:`RequestsHttp` everywhere else. :class:`Body` reads what comes back and notices when it does not
-all come. Works with urllib3 1.25 (which AWS Glue has) and 2.
+:class:`Http` is all that the package needs of a library. The Airbyte connector implements it with the CDK's
+``HttpClient``; everything else uses :class:`RequestsHttp`. :class:`Body` reads a response and detects incomplete
+bodies. Works with urllib3 1.25 (the version in AWS Glue) and 2.
 
-Retries here: none.
+Does not retry.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from source_salesforce_bulk.salesforce.retry import BODY_DEADLINE, CONNECT_TIMEO
 from source_salesforce_bulk.salesforce.wire import NO_ITEMS, ApiResponse, Operation, parse_http_date
 
 SEND_ERRORS = (OSError, HTTPError)
-"""What sending may raise: every ``requests.RequestException`` is an OSError; urllib3 lets a few of its own through."""
+"""The exceptions of sending: every ``requests.RequestException`` is an OSError; urllib3 raises a few of its own."""
 
 MAX_BODIES: Mapping[Operation, int] = MappingProxyType(
     dict.fromkeys(Operation, 1 << 20)
     | {
-        # A describe of an object with 1,000 fields has some 2 MB, more with long picklists; 1,300 objects have 2 MB.
+        # The describe of an object with 1,000 fields has about 2 MB, more with long picklists; 1,300 objects have 2 MB.
         Operation.SOBJECTS: 1 << 25,
         Operation.DESCRIBE: 1 << 26,
         Operation.RECORD_COUNT: 1 << 22,
@@ -45,23 +45,23 @@ MAX_BODIES: Mapping[Operation, int] = MappingProxyType(
         Operation.QUERY: 1 << 26,
     }
 )
-"""The longest answer that is held in memory, in bytes, decoded. What is longer is not what was asked for."""
+"""The maximum size of a decoded response in memory, in bytes. A longer response cannot be a valid one."""
 
 MAX_ERROR_BODY = 1 << 16
-"""As much of an error's body as is read and decoded; the rest says nothing more."""
+"""The part of an error's body that is read and decoded; the rest is ignored."""
 
 _MAX_MEMBERS = 64
-"""As many parts as a gzip encoding may have. A server has reason for one."""
+"""The maximum number of members in a gzip encoding. A server normally sends one."""
 
 _READ_ERRORS = (OSError, HTTPError, HTTPException, ValueError)
 _CHUNK = 1 << 16
-# urllib3 1.25 only has a read that blocks until it is full. Small reads keep the deadline's error small.
+# In urllib3 1.25 a read blocks until its buffer is full. Small reads keep the deadline accurate.
 _BLOCKING_READ = 1 << 13
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds: for a connection, for the head of an answer, and for its body. ``head`` also bounds any one read."""
+    """Seconds for a connection, the headers of a response, and its body. ``head`` also limits every single read."""
 
     connect: float
     head: float
@@ -69,14 +69,14 @@ class Timeouts:
 
     @classmethod
     def of(cls, operation: Operation) -> Timeouts:
-        """The timeouts of an operation. Only a result page has a body that is worth waiting for longer."""
+        """Return the timeouts of an operation. Only the body of a result page may take longer than its headers."""
         head = READ_TIMEOUTS[operation]
         return cls(CONNECT_TIMEOUT, head, BODY_DEADLINE if operation is Operation.RESULTS else head)
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request as it goes to the library, its secrets in place: they are in ``headers`` and ``form``."""
+    """A request for the library, including its secrets, which are in ``headers`` and ``form``."""
 
     method: str
     url: str
@@ -88,15 +88,15 @@ class HttpRequest:
 
 
 class Http(Protocol):
-    """An HTTP library, reduced to what is needed. It neither retries nor follows redirects nor keeps cookies."""
+    """The required part of an HTTP library. It does not retry, follow redirects, or keep cookies."""
 
     def send(self, request: HttpRequest) -> requests.Response:
-        """Send one request, from any thread, and leave the answer's body on the wire; raises ``SEND_ERRORS``."""
+        """Send one request without reading the response's body. Thread-safe; raises ``SEND_ERRORS``."""
         ...
 
 
 class RequestsHttp:
-    """:class:`Http` on a plain requests session with up to ``connections`` kept-alive connections per host."""
+    """:class:`Http` with a plain requests session and up to ``connections`` persistent connections per host."""
 
     def __init__(self, connections: int, monotonic: Monotonic = time.monotonic) -> None:
         self._session = prepare_session(requests.Session(), DeadlineAdapter(connections, monotonic))
@@ -119,7 +119,7 @@ class RequestsHttp:
 
 
 class OwnAuthorization(AuthBase):
-    """Leaves the request as it is. Without it requests puts the login of a ``~/.netrc`` over the token."""
+    """Leave the request unchanged. Otherwise requests would replace the token by the login in a ``~/.netrc``."""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """See the class."""
@@ -127,12 +127,12 @@ class OwnAuthorization(AuthBase):
 
 
 def prepare_session(session: requests.Session, adapter: DeadlineAdapter) -> requests.Session:
-    """Make a session fit for many threads: one pool for both schemes, and nothing of one call left for the next."""
+    """Prepare a session for many threads: one pool for both schemes, and no state shared between calls."""
     session.verify = certificates(os.environ) or True
     session.mount("https://", adapter)
-    session.mount("http://", adapter)  # ignore-https-check: config takes it for loopback hosts alone
+    session.mount("http://", adapter)  # ignore-https-check: config accepts it for loopback hosts only
     session.auth = OwnAuthorization()
-    # Asked where a redirect leads, even one it is told not to follow, requests would first read the whole body.
+    # requests reads the whole body before it looks up a redirect's target, even if it must not follow it.
     session.get_redirect_target = _nowhere  # type: ignore[method-assign, assignment]
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return session
@@ -143,11 +143,11 @@ def _nowhere(_: requests.Response) -> str | None:
 
 
 class Body:
-    """An answer whose body is still on the wire; a context manager that gives the connection back.
+    """A response whose body has not been read yet; a context manager that releases the connection.
 
-    ``headers`` have lower-case names. ``received`` counts the body's bytes as they came, still encoded. A body that
-    ends early, stalls, or takes longer than it may raises ``SalesforceError``, as ``broken_body`` of the operation
-    says: for a result page ``BODY_BROKEN``.
+    ``headers`` have lower-case names. ``received`` counts the body's bytes as received, before decoding. A body that
+    ends early, stalls, or takes too long raises the ``SalesforceError`` of ``broken_body``: for a result page, of the
+    kind ``BODY_BROKEN``.
     """
 
     def __init__(
@@ -171,29 +171,29 @@ class Body:
 
     @property
     def date(self) -> datetime | None:
-        """The org's own clock when it answered."""
+        """The org's clock at the time of the response."""
         return parse_http_date(self.headers.get("date"))
 
     def close(self) -> None:
-        """Let the connection go: back to the pool where the body was read to its end. May be called twice."""
+        """Release the connection: to the pool if the body was read to its end. May be called twice."""
         if self._on_close is not None:
             report, self._on_close = self._on_close, None
             self._response.close()
             report(self)
 
     def chunks(self, size: int) -> Iterator[bytes]:
-        """The body as it is on the wire, gzip kept, in pieces of at most ``size`` bytes, each as soon as it came.
+        """Yield the body as received, without decoding gzip, in pieces of at most ``size`` bytes as they arrive.
 
-        Raises ``SalesforceError`` as the class says, and ``Stopped`` between two pieces.
+        Raises ``SalesforceError`` (see the class), and ``Stopped`` between two pieces.
         """
         for piece in self._pieces(size):
             yield piece
             self._clock.sleep(0)
 
     def read_whole(self) -> ApiResponse:
-        """The whole answer, decoded; raises ``SalesforceError`` as the class says, and where its gzip is damaged.
+        """Return the whole response, decoded; raises ``SalesforceError`` (see the class), also for damaged gzip.
 
-        Not cut short when the run is being stopped: clean-up still has to hear its answers.
+        Does not stop when the run is being stopped, because clean-up still needs its responses.
         """
         limit = MAX_BODIES[self._operation]
         data = b"".join(self._bounded(limit))
@@ -206,7 +206,7 @@ class Body:
         return ApiResponse(self.status, self.headers, text)
 
     def read_error(self) -> ApiResponse:
-        """As much of an error's answer as can be had; a broken body is no second failure."""
+        """Return the readable part of an error response; an incomplete body is not a second failure."""
         data = bytearray()
         try:
             for piece in self._pieces(_CHUNK):
@@ -247,7 +247,7 @@ class Body:
         return piece
 
     def _content_length(self) -> int | None:
-        """How many bytes were announced. urllib3 1.25 does not compare them with what came."""
+        """Return the announced number of bytes, which urllib3 1.25 does not compare with the received number."""
         text = self.headers.get("content-length", "")
         if self.status in (204, 304) or "transfer-encoding" in self.headers:
             return None
@@ -258,7 +258,7 @@ class Body:
 
 
 def _decoded(data: bytes, headers: Mapping[str, str], limit: int, *, whole: bool) -> bytes:
-    """Undo gzip; raises ``zlib.error``. No more than ``limit`` bytes come out, however much there is."""
+    """Decode gzip to at most ``limit`` bytes; raises ``zlib.error``."""
     if not data or headers.get("content-encoding", "").lower() not in ("gzip", "x-gzip"):
         return data[:limit]
     text = b""

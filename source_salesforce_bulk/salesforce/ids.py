@@ -1,7 +1,7 @@
-"""Salesforce record Ids as numbers, so that a range of them can be cut.
+"""Salesforce record Ids as numbers, so that a range of Ids can be split.
 
-An Id is 15 characters in base 62 with the digit order ``0-9A-Za-z``, which is ASCII order; the API writes three more, a
-checksum of the letter cases that does not change the order (Bulk API guide, "PK Chunking" boundaries).
+An Id is 15 characters in base 62 with the digit order ``0-9A-Za-z``, which is ASCII order. The API appends three more,
+a checksum of the letter cases that does not change the order (Bulk API guide, "PK Chunking" boundaries).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _STEM = 15
 
 
 EMPTY_KEY = "000000000000000AAA"
-"""The Id in every row of objects that have none: event stores, views of metadata."""
+"""The Id in every row of objects without Ids, such as event stores and metadata views."""
 
 
 def is_empty_key(record_id: str | None) -> bool:
@@ -30,14 +30,14 @@ def is_id(text: str) -> bool:
 
 
 def id_15(record_id: str) -> str:
-    """Return the case-sensitive stem of an Id; raises ValueError for any other text."""
+    """Return the first 15 characters of an Id; raises ValueError for any other text."""
     if not is_id(record_id):
         raise ValueError("not a Salesforce Id")
     return record_id[:_STEM]
 
 
 def id_18(record_id: str) -> str:
-    """The Id with its checksum.
+    """Return the Id with its checksum.
 
     >>> id_18("001A0000006Vm9r")
     '001A0000006Vm9rIAC'
@@ -47,10 +47,10 @@ def id_18(record_id: str) -> str:
 
 
 def split_id_range(low: str, high: str, parts: int) -> list[str]:
-    """Up to ``parts - 1`` Ids that cut ``low`` to ``high`` (both present in the range) into pieces of equal width.
+    """Return up to ``parts - 1`` Ids that split the range from ``low`` to ``high`` (inclusive) into equal widths.
 
-    Ids are neither dense nor evenly spread, so pieces may hold very different numbers of rows, or none. Boundaries are
-    18 characters, ascending, above ``low`` and at most ``high``; fewer come back where the range is narrow.
+    Ids are neither dense nor evenly distributed, so pieces may hold very different numbers of rows, or none. Boundaries
+    have 18 characters, are ascending, above ``low`` and at most ``high``. A narrow range yields fewer of them.
     """
     first, last = _number(id_15(low)), _number(id_15(high))
     if first > last:
@@ -60,7 +60,7 @@ def split_id_range(low: str, high: str, parts: int) -> list[str]:
 
 
 def id_range_width(low: str, high: str) -> int:
-    """How many Ids there could be from ``low`` to ``high``, both counted; at least one.
+    """Return how many Ids are possible from ``low`` to ``high``, inclusive; at least one.
 
     >>> id_range_width("001A0000006Vm9r", "001A0000006Vm9t")
     3

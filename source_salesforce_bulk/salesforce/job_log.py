@@ -1,9 +1,9 @@
-"""How a log line about a query job ends: with all that finds the job in Salesforce and the line in its run.
+"""Log lines about query jobs. Each ends with the facts that identify the job in Salesforce and the run.
 
     query job complete; run id 4711-0, object Account, jobId 750…, batchId -, rows 300, seconds 12.4
 
-batchId is the locator of the result page (``docs/adr/0001-windows-and-batch-id.md``), "first" for the page that has
-none. What does not apply is "-".
+batchId is the locator of the result page (``docs/adr/0001-windows-and-batch-id.md``), "first" for the first page,
+which has none. A fact that does not apply is "-".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NONE = "-"
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """The run, object, job and page that a line is about; None where that does not apply."""
+    """The run, object, job and page of a line; None if not applicable."""
 
     run_id: str | None
     object_name: str | None
@@ -28,12 +28,12 @@ class JobFacts:
 
     @property
     def attributes(self) -> dict[str, str | None]:
-        """The facts as attributes of the log record, for handlers that write JSON."""
+        """Return the facts as attributes of the log record, for handlers that write JSON."""
         facts = {"run_id": self.run_id, "object": self.object_name, "job_id": self.job_id, "batch_id": self.batch_id}
         return {name: None if fact is None else printable(fact) for name, fact in facts.items()}
 
     def line(self, what: str, *, rows: int | None = None, seconds: float | None = None) -> str:
-        """The line. ``what`` must be safe to show; ``seconds`` count from the beginning of what it describes.
+        """Return the line. ``what`` must be safe to display; ``seconds`` is the duration of what it describes.
 
         >>> JobFacts("r", "Lead", "750x").line("query job created", seconds=0.04)
         'query job created; run id r, object Lead, jobId 750x, batchId -, rows -, seconds 0.0'
@@ -60,7 +60,7 @@ def log_job(
 ) -> None:
     """Log one line about a job, with its facts as the record's attributes.
 
-    ``event`` names what has happened, for programs that read the log; ``more`` are further facts of it.
+    ``event`` is the name of the event, for programs that read the log; ``more`` are further facts.
     """
     numbers = {"rows": rows, "seconds": None if seconds is None else round(seconds, 3), **more}
     known = {name: value for name, value in numbers.items() if value is not None}

@@ -1,7 +1,7 @@
-"""Refusals of the token endpoint: codes first, then the flow and the clocks, then the words.
+"""Error responses of the token endpoint: codes first, then the flow and the clocks, then the text.
 
-Salesforce sends ``invalid_grant`` for a dozen things and tells them apart in words. Where the words say nothing that is
-known here, the flow decides: a flow without a refresh token has none that could have expired.
+Salesforce sends ``invalid_grant`` for a dozen errors that differ only in their text. If the text is not known here,
+the flow decides: a flow without a refresh token cannot fail because of an expired one.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ _WITHOUT_CODE = (
 )
 
 LOGIN_REFUSED = Row("login refused", Kind.CREDENTIALS_REFUSED, _TOKEN, statuses=_REFUSED)
-"""A refusal of the token endpoint that nothing else explains."""
+"""A refusal of the token endpoint that no other row explains."""
 
 LOGIN_ROWS: tuple[Row, ...] = (*_BY_CODE, *_BY_CLOCK, *_BY_WORDS, *_BY_FLOW, *_WITHOUT_CODE)
-"""The rows of the token endpoint, in their order."""
+"""The rows of the token endpoint, in order."""

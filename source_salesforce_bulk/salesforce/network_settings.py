@@ -1,7 +1,7 @@
-"""The environment's word on proxies and certificates, looked at before it is used, so that a bad one is named.
+"""Check the environment's proxies and certificates before use, so that a message can name an invalid one.
 
-requests reads ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, and of certificates ``REQUESTS_CA_BUNDLE`` and
-``CURL_CA_BUNDLE``. ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, which OpenSSL and most other programs know, come after them.
+requests reads ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, and for certificates ``REQUESTS_CA_BUNDLE`` and
+``CURL_CA_BUNDLE``. ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, which OpenSSL and most other programs read, come after them.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _USER = re.compile(r"(^|//)[^/]*@")
 
 
 def certificates(environment: Mapping[str, str]) -> str | None:
-    """The file or folder of certificates that OpenSSL's variables name; None where they name none."""
+    """Return the certificate file or folder that OpenSSL's variables name; None if they are not set."""
     return next((path for name in _CERTIFICATES if (path := environment.get(name))), None)
 
 
 @functools.cache
 def certificates_problem(path: str) -> str | None:
-    """What keeps a file or folder of certificates from being used, in a sentence that names it; None where nothing."""
+    """Return why a certificate file or folder cannot be used, with its variable; None if it can."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         if Path(path).is_dir():
@@ -39,12 +39,12 @@ def certificates_problem(path: str) -> str | None:
             context.load_verify_locations(cafile=path)
     except OSError as error:
         reason = "it holds no certificate in PEM form" if isinstance(error, ssl.SSLError) else error.strerror
-        return f"{_named(path)} is {printable(path)}, which cannot be read as certificates ({reason})"
+        return f"{_named(path)} is {printable(path)}, which cannot be read as a certificate file ({reason})"
     return None
 
 
 def proxy_problem(proxy: str) -> str | None:
-    """What keeps a proxy's address from being used, in a sentence without its password; None where nothing."""
+    """Return why a proxy's address cannot be used, without its password; None if it can."""
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")  # ignore-https-check: of a proxy
         usable = parts.scheme in _PROXY_SCHEMES and parts.port != 0 and _HOST.fullmatch(parts.hostname or "")
@@ -59,7 +59,7 @@ def proxy_problem(proxy: str) -> str | None:
 
 
 def without_password(proxy: str) -> str:
-    """A proxy's address as it may be shown.
+    """Return a proxy's address without user and password.
 
     >>> without_password("https://user:secret@proxy.example:3128")
     'https://proxy.example:3128'
@@ -68,6 +68,6 @@ def without_password(proxy: str) -> str:
 
 
 def _named(value: str) -> str:
-    """The variables of the environment that hold this value."""
+    """Return the environment variables that hold this value."""
     names = [name for name, known in os.environ.items() if known == value]
     return " and ".join(sorted(names)) or "A network setting"

@@ -1,7 +1,7 @@
-"""The three OAuth flows as values: credentials in, a token request out, a reply in, a session out.
+"""The three OAuth flows: build a token request from credentials, parse the reply into a session.
 
-Source: Salesforce Help, "OAuth 2.0 Refresh Token Flow", "... Client Credentials Flow", "... JWT Bearer Flow". No flow's
-reply says when the session ends: it ends when Salesforce says so, with a 401 on a data call.
+Source: Salesforce Help, "OAuth 2.0 Refresh Token Flow", "... Client Credentials Flow", "... JWT Bearer Flow". No reply
+says when the session expires; a 401 on a data call shows that it has.
 
 No value here shows a secret in its ``repr``.
 """
@@ -34,20 +34,20 @@ PRODUCTION_LOGIN = "https://login.salesforce.com"
 SANDBOX_LOGIN = "https://test.salesforce.com"
 
 _ASSERTION_LIFE = timedelta(minutes=3)
-# Printable, no blanks: anything else is no token, and would break (or forge) the header it is put into.
+# Printable, no blanks: any other text cannot be a token, and could forge the header it is put into.
 _TOKEN_TEXT = re.compile(r"[\x21-\x7e]+")
 # My Domain hosts of sandboxes and scratch orgs, with and without their instance (cs42), and bare instances.
 _SANDBOX_HOST = re.compile(
     r"--[^.-]+(?:-[^.-]+)*\.my\.salesforce\.|\.(sandbox|scratch|cs\d+)\.my\.|^cs\d+\.salesforce\."
 )
-# What a host name may consist of: an address of the org's is shown, and put into a header.
+# Valid host names: an org's address is displayed and put into a header.
 _AUTHORITY = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", re.ASCII)
 _IDENTITY = re.compile(r"/id/(00D\w{12,15})/(005\w{12,15})/?$", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A user's grant, as the consent screen left it. Where the app rotates, each login replaces the refresh token."""
+    """A user's grant from the consent screen. If the app rotates tokens, each login replaces the refresh token."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -56,7 +56,7 @@ class RefreshToken:
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """The app itself, as its Run As user. Only a My Domain host accepts it."""
+    """The app's own credentials; it acts as its Run As user. Only a My Domain host accepts them."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -64,7 +64,7 @@ class ClientCredentials:
 
 @dataclass(frozen=True, slots=True)
 class JwtBearer:
-    """A pre-authorized user, vouched for with the app's private key: RSA, PEM, its line breaks in place."""
+    """A pre-authorized user and the app's private key: RSA, PEM, with line breaks."""
 
     client_id: str
     username: str
@@ -85,10 +85,10 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a login gives. ``instance_url`` (scheme and host) is the base of every data call, never the login host.
+    """The result of a login. ``instance_url`` (scheme and host) is the base of every data call, never the login host.
 
-    ``refresh_token`` is there only where Salesforce rotated it: then the one used for this login is already dead.
-    ``received`` is when the reply came, in monotonic seconds of the machine that logged in.
+    ``refresh_token`` is set only if Salesforce rotated it; then the one used for this login is already invalid.
+    ``received`` is the time of the reply, in monotonic seconds of the machine that logged in.
     """
 
     access_token: str = field(repr=False)
@@ -103,16 +103,16 @@ class Session:
 def build_token_request(
     credentials: Credentials, login_url: str, now: datetime, audience: str | None = None
 ) -> TokenRequest:
-    """The login for these credentials. Raises ``SalesforceError`` where the private key cannot sign.
+    """Build the token request for these credentials. Raises ``SalesforceError`` if the private key cannot sign.
 
-    ``audience`` is a JWT's; without one it is the first of :func:`audiences`.
+    ``audience`` is the JWT's audience; the default is the first of :func:`audiences`.
     """
     url = login_url.rstrip("/") + TOKEN_PATH
     match credentials:
         case RefreshToken(client_id, client_secret, refresh_token):
             flow = Flow.REFRESH_TOKEN
             form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": client_id}
-            # An app may be set not to demand its secret.
+            # An app may be configured not to require its secret.
             form |= {"client_secret": client_secret} if client_secret else {}
         case ClientCredentials(client_id, client_secret):
             flow = Flow.CLIENT_CREDENTIALS
@@ -127,10 +127,10 @@ def build_token_request(
 
 
 def audiences(login_url: str) -> tuple[str, ...]:
-    """The audiences that a JWT for this login host may need, the likeliest first.
+    """Return the audiences that a JWT for this login host may need, the most likely first.
 
-    Salesforce accepts its two common login hosts and, from a My Domain, its own URL; of sandboxes and scratch orgs only
-    the sandboxes' common host (CumulusCI issue 2017). A host's name does not always tell which.
+    Salesforce accepts its two shared login hosts and, for a My Domain, its own URL. Sandboxes and scratch orgs accept
+    only the shared sandbox host (CumulusCI issue 2017). The type of an org cannot always be seen from its host name.
 
     >>> audiences("https://acme--uat.sandbox.my.salesforce.com")
     ('https://test.salesforce.com', 'https://login.salesforce.com')
@@ -147,9 +147,9 @@ def audiences(login_url: str) -> tuple[str, ...]:
 def parse_token_reply(
     response: ApiResponse, login_url: str, redact: Callable[[str], str], asked: Asked = NOT_KNOWN
 ) -> Session | Failure:
-    """The session a token reply opens, or why it opens none.
+    """Return the session in a token reply, or the failure it reports.
 
-    A login over TLS opens no session at an address without TLS, not even one of this machine.
+    A login over TLS is refused if the session's address has no TLS, even on a loopback host.
     """
     failure = classify_response(Operation.TOKEN, response, redact, asked)
     if failure is not None:
@@ -175,7 +175,7 @@ def parse_token_reply(
 
 
 def rotated_refresh_token(response: ApiResponse) -> str | None:
-    """The refresh token in a reply, whatever else the reply lacks: with it, the one that was sent may be dead."""
+    """Return the refresh token in a reply, even in an incomplete one, because the old token may be invalid now."""
     try:
         return _text(response.json(), "refresh_token") if response.status == 200 else None
     except UnreadableBody:
@@ -183,7 +183,7 @@ def rotated_refresh_token(response: ApiResponse) -> str | None:
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether a host is this machine: the only one that may be spoken to without TLS.
+    """Return whether a host is this machine, the only one that may be used without TLS.
 
     >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("login.salesforce.com")
     (True, True, False)
@@ -195,7 +195,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def list_secrets(credentials: Credentials) -> tuple[str, ...]:
-    """What of the credentials must never be shown. The lines of a key are among it: one may turn up alone."""
+    """Return the secrets of the credentials, including each line of a key, because a single line may be echoed."""
     match credentials:
         case RefreshToken(_, client_secret, refresh_token):
             return client_secret, refresh_token
@@ -216,7 +216,7 @@ def _assertion(credentials: JwtBearer, audience: str, now: datetime) -> str:
     try:
         return jwt.encode(claims, credentials.private_key, algorithm="RS256")
     except (ValueError, TypeError, AttributeError, NotImplementedError, UnsupportedAlgorithm, jwt.PyJWTError):
-        # Not chained: what a parser says of a broken key may quote it.
+        # Not chained, because the parser's error may quote the key.
         raise SalesforceError(
             Failure.of(
                 Kind.CREDENTIALS_REFUSED,
@@ -229,7 +229,7 @@ def _assertion(credentials: JwtBearer, audience: str, now: datetime) -> str:
 
 
 def _base(instance_url: str | None) -> str | None:
-    """Scheme and host of an address that may be given the token: https, or http on this machine."""
+    """Return scheme and host of an address that may receive the token: https, or http on this machine."""
     parts = _split(instance_url)
     if parts is None or not _AUTHORITY.fullmatch(parts.netloc):
         return None
@@ -241,7 +241,7 @@ def _base(instance_url: str | None) -> str | None:
 def _split(url: str | None) -> SplitResult | None:
     try:
         parts = urlsplit(url or "")
-        # Reading the port judges it.
+        # Reading the port validates it.
         return parts if parts.port != 0 else None
     except ValueError:
         return None
@@ -253,7 +253,7 @@ def _text(reply: object, key: str) -> str | None:
 
 
 def _instant(value: object) -> datetime | None:
-    """``issued_at``: milliseconds since the epoch, as a string; a number is as good."""
+    """Parse ``issued_at``: milliseconds since the epoch, as a string or a number."""
     milliseconds = whole_number(value)
     try:
         return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
@@ -262,6 +262,6 @@ def _instant(value: object) -> datetime | None:
 
 
 def _identity(url: str | None) -> tuple[str | None, str | None]:
-    """Organization and user from the identity URL, ``https://login.salesforce.com/id/00D.../005...``."""
+    """Return organization and user from the identity URL, ``https://login.salesforce.com/id/00D.../005...``."""
     match = _IDENTITY.search(url or "")
     return (match[1], match[2]) if match else (None, None)

@@ -1,13 +1,13 @@
-"""Which objects discovery offers: what the user names, and what is known of single objects. Pure.
+"""The objects that discovery offers: the user's patterns, and hints about single objects. Pure.
 
 The user names objects in ``objects``, ``exclude_objects``, ``object_overrides`` and ``--object``. An entry is an API
-name or a pattern of fnmatch's; case does not matter. API names contain none of fnmatch's characters, so the two cannot
-be confused. An object that is named explicitly is wanted, and a user is told where it is missing; a pattern takes what
-the org has.
+name or an fnmatch pattern; case does not matter. API names contain none of fnmatch's special characters, so the two
+cannot be confused. An object that is named explicitly must exist, and the user is told if it does not. A pattern
+selects the objects that exist.
 
-The lists of objects below were collected from error messages that users of several connectors met. They depend on the
-API version and the org, and describe does not show them. So they are hints: discovery does not offer these objects
-unless the user names them, and Salesforce's own answer decides when they are read.
+The lists of objects below were collected from error messages that users of several connectors reported. They depend
+on the API version and the org, and describe does not show them. So they are hints: discovery does not offer these
+objects unless the user names them, and Salesforce's response decides when they are read.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ REFUSED: Mapping[str, str] = MappingProxyType(
         """,
     )
 )
-"""Objects by name in lower case, and why Bulk cannot read them."""
+"""Objects by lower-case name, and why Bulk API cannot read them."""
 
 NEEDS_FILTER: Mapping[str, str] = MappingProxyType(
     _listed(
@@ -87,7 +87,7 @@ NEEDS_FILTER: Mapping[str, str] = MappingProxyType(
         """,
     )
 )
-"""Objects by name in lower case that can be read with a ``where`` of the user's only."""
+"""Objects by lower-case name that can be read only with a ``where`` of the user."""
 
 REFUSED_PATTERNS: Mapping[str, str] = MappingProxyType(
     {
@@ -98,9 +98,9 @@ REFUSED_PATTERNS: Mapping[str, str] = MappingProxyType(
         "*__x": _OUTSIDE,
     }
 )
-"""Endings of names, in lower case, and why Bulk cannot read such objects."""
+"""Endings of names, in lower case, and why Bulk API cannot read such objects."""
 
-# They have a date that describe calls filterable, and refuse the filter (event store and its like).
+# Describe shows their date as filterable, but the filter is refused (event stores and similar objects).
 _REFUSES_CURSOR_FILTER = frozenset(
     """
     apievent bulkapiresulteventstore fileeventstore identityprovidereventstore identityverificationevent
@@ -113,11 +113,11 @@ _ONLY_NEW_ROWS = ("*history", "*feed", "setupaudittrail")
 
 _WILDCARDS = frozenset("*?[")
 _NEAR = 0.75
-"""How alike a name must be to be suggested: ``Order`` is to ``Order__c`` (0.77), and ``Lead`` to ``Load`` (0.75)."""
+"""Minimum similarity of a suggested name: ``Order`` and ``Order__c`` have 0.77, ``Lead`` and ``Load`` 0.75."""
 
 
 def is_pattern(entry: str) -> bool:
-    """Return whether an entry stands for any number of objects.
+    """Return whether an entry is a pattern, not the name of one object.
 
     >>> is_pattern("*__c"), is_pattern("Account")
     (True, False)
@@ -126,7 +126,7 @@ def is_pattern(entry: str) -> bool:
 
 
 def matches(name: str, entries: Iterable[str]) -> bool:
-    """Return whether any entry names the object or has a pattern that fits it."""
+    """Return whether any entry is the object's name or a pattern that matches it."""
     return any(fnmatchcase(name.lower(), entry.lower()) for entry in entries)
 
 
@@ -140,7 +140,7 @@ def is_named(name: str, entries: Iterable[str]) -> bool:
 
 
 def names_in(entries: Iterable[str]) -> tuple[str, ...]:
-    """The entries that are names, each once, as first written.
+    """Return the entries that are names, without duplicates, as first written.
 
     >>> names_in(["*__c", "Account", "ACCOUNT"])
     ('Account',)
@@ -153,7 +153,7 @@ def names_in(entries: Iterable[str]) -> tuple[str, ...]:
 
 
 def patterns_without_match(entries: Iterable[str], names: Sequence[str]) -> tuple[str, ...]:
-    """The patterns that fit none of ``names``, in their order.
+    """Return the patterns that match none of ``names``, in order.
 
     >>> patterns_without_match(["*__c", "Acc*", "Lead"], ["Account"])
     ('*__c',)
@@ -162,7 +162,7 @@ def patterns_without_match(entries: Iterable[str], names: Sequence[str]) -> tupl
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The one of ``names`` that was probably meant by ``name``; None where no name is near.
+    """Return the closest of ``names`` to a misspelt ``name``; None if none is similar.
 
     >>> nearest("Oportunity", ["Account", "Opportunity"])
     'Opportunity'
@@ -173,10 +173,10 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def why_left_out(listing: ObjectListing, *, asked_for: bool = False) -> str | None:
-    """Why discovery should not offer an object, or None.
+    """Return why discovery should not offer an object, or None.
 
-    ``asked_for``: the user gave the object's own name and no pattern, which outweighs all but ``queryable``. So an
-    object that needs a filter can be read with a ``where``, and one that Bulk has come to support can be read at all.
+    ``asked_for``: the user named the object explicitly, which overrides everything except ``queryable``. So an object
+    that needs a filter can be read with a ``where``, and an object that Bulk API now supports can be read at all.
     """
     if not listing.queryable:
         return "describe says that it cannot be queried"
@@ -190,12 +190,12 @@ def why_left_out(listing: ObjectListing, *, asked_for: bool = False) -> str | No
 
 
 def filters_cursor(name: str) -> bool:
-    """Return whether an object with a date can be filtered on it, as far as is known."""
+    """Return whether an object can be filtered by its cursor; true unless it is known to refuse that."""
     return name.lower() not in _REFUSES_CURSOR_FILTER
 
 
 def sees_only_new_rows(name: str) -> bool:
-    """Return whether rows of the object are written once and never changed (``LoginHistory`` ends in History, too)."""
+    """Return whether rows of the object never change after their creation (``LoginHistory`` ends in History, too)."""
     return any(fnmatchcase(name.lower(), pattern) for pattern in _ONLY_NEW_ROWS)
 
 

@@ -1,14 +1,14 @@
-"""The org's own clock, as its answers show it.
+"""The org's clock, derived from its responses.
 
-Many servers answer for one org, and each stamps its answers (``Date``) by a clock of its own. A cursor that runs ahead
-of the org's clock skips rows for good; one that lags reads some rows twice. So the slowest clock counts:
+An org has many servers, each with its own clock for the ``Date`` header. A cursor ahead of the org's clock skips rows
+permanently; one that is behind reads some rows twice. So the slowest clock is used:
 
-    upper bound T = the smallest Date among the answers of the last minute,
-                    not later than any earlier Date or the login's issued_at, each with the time since then added
+    upper bound T = the smallest Date among the responses of the last minute,
+                    at most any earlier Date or the login's issued_at, each plus the time since then
 
-How much two answers disagree is measured against the time that passed between them on this machine: by its monotonic
-clock or by its wall clock, whichever explains the answers better. The first stands still while a machine sleeps, the
-second jumps when it is set. Neither ever becomes T.
+Two responses are compared after subtracting the time that passed between them on this machine, by its monotonic or its
+wall clock, whichever gives the smaller difference. The first stops while a machine sleeps, the second jumps when it is
+set. Neither clock is used for T itself.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 AGREE_WITHIN = timedelta(minutes=2)
-"""A larger disagreement is reported. A smaller one may be an answer that was slow to arrive."""
+"""A larger disagreement is reported. A smaller one may be a response that arrived late."""
 
 BELIEVED_WITHIN = timedelta(hours=1, minutes=1)
-"""A larger disagreement ends the run: more than an hour, and a minute that an answer may take to arrive."""
+"""A larger disagreement ends the run: an hour, plus a minute for a late response."""
 
 _RECENT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """This machine's clocks, read together."""
+    """This machine's clocks, read at the same time."""
 
     monotonic: float
     wall: datetime
@@ -35,20 +35,20 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A time of the org's, the address that showed it, and the moment at which it was received."""
+    """A time of the org, the address that it came from, and the moment at which it was received."""
 
     date: datetime
     source: str
     received: Moment
 
     def time_at(self, moment: Moment) -> datetime:
-        """The org's time at ``moment``, as this sighting has it."""
+        """Return the org's time at ``moment`` according to this sighting."""
         return self.date + timedelta(seconds=max(0.0, moment.monotonic - self.received.monotonic))
 
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """Two answers whose clocks are ``gap`` apart; ``slow`` shows the earlier time."""
+    """Two responses whose clocks differ by ``gap``; ``slow`` shows the earlier time."""
 
     slow: Sighting
     fast: Sighting
@@ -61,10 +61,10 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class OrgClock:
-    """Everything that a run needs to remember of the dates it has seen; of bounded size.
+    """All dates that a run has to remember, in bounded space.
 
-    ``recent`` are sightings in the order in which they came, each later than those before it: the smallest date of any
-    stretch of time that reaches up to the newest one is among them.
+    ``recent`` are sightings in order of arrival, each later than those before it: for any period that ends at the
+    newest sighting, they include the period's smallest date.
     """
 
     recent: tuple[Sighting, ...] = ()
@@ -73,7 +73,7 @@ class OrgClock:
     disagreement: Disagreement | None = None
 
     def seen(self, sighting: Sighting) -> OrgClock:
-        """The clock after one more answer."""
+        """Return the clock after one more response."""
         kept = tuple(known for known in self.recent if known.date < sighting.date and _is_recent(known, sighting))
         slowest = min(filter(None, (self.slowest, sighting)), key=_offset)
         fastest = max(filter(None, (self.fastest, sighting)), key=_offset)
@@ -83,14 +83,14 @@ class OrgClock:
         return OrgClock((*kept, sighting), slowest, fastest, widest)
 
     def time_at(self, moment: Moment) -> datetime | None:
-        """The org's time at ``moment`` by its slowest clock; None before the first answer with a date."""
+        """Return the org's time at ``moment`` by its slowest clock; None before the first response with a date."""
         return self.slowest.time_at(moment) if self.slowest is not None else None
 
     def upper_bound(self, moment: Moment, login: Sighting | None) -> datetime | None:
-        """T at ``moment``, cut to the second; None where nothing has shown the org's time.
+        """Return T at ``moment``, truncated to seconds; None if the org's time is not known yet.
 
-        ``login`` is the ``issued_at`` of the session's token reply. It is left aside where it lies more than an hour
-        behind both the answers and this machine's clock: then it is not the time of the login.
+        ``login`` is the ``issued_at`` of the session's token reply. It is ignored if it is more than an hour behind
+        both the responses and this machine's clock: then it is not the time of the login.
         """
         dates = [self.recent[-1].date] if self.recent else []
         dates += [
@@ -107,7 +107,7 @@ def _is_recent(known: Sighting, newest: Sighting) -> bool:
 
 
 def _offset(sighting: Sighting) -> float:
-    """How far the sighting is ahead of the monotonic clock, in seconds; only differences mean something."""
+    """Return how far the sighting is ahead of the monotonic clock, in seconds; only differences are meaningful."""
     return sighting.date.timestamp() - sighting.received.monotonic
 
 

@@ -1,7 +1,7 @@
-"""The reader of a message: which program runs, and what it calls the things that a remedy speaks of.
+"""The program that runs, and its terms for the actions that a message recommends.
 
-A remedy is written once, with a name in braces where programs differ, such as ``{again}`` or ``{leave_out}``. With a
-capital, as in ``{Again}``, the phrase begins a sentence.
+Guidance is written once, with placeholders such as ``{again}`` or ``{leave_out}`` for the terms of a program. A
+capitalised placeholder such as ``{Again}`` begins a sentence.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 
 class Program(Enum):
-    """Who runs the extraction; ``ANY`` where that is not known."""
+    """The program that runs the extraction; ``ANY`` if it is not known."""
 
     ANY = "any"
     AIRBYTE = "Airbyte"
@@ -21,7 +21,7 @@ class Program(Enum):
 
 
 def in_words_of(program: Program, remedy: str) -> str:
-    """The remedy in the program's own terms. Braces that are no such name stay as they are.
+    """Return guidance in the program's terms. Unknown placeholders are left unchanged.
 
     >>> in_words_of(Program.EXPORT, "Nothing is lost: {again} later.")
     'Nothing is lost: run it again with the same --run-id later.'

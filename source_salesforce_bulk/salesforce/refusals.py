@@ -1,15 +1,14 @@
-r"""What a refusal names of the query it refuses. Names stay as they are in every language; words do not.
+r"""Find the names in an error message that are also in the refused query. Names do not depend on the language.
 
-A message of the SOQL compiler repeats a piece of the statement, marks a place in it and says what is wrong there:
+A message of the SOQL compiler quotes a part of the statement, marks a position in it and says what is wrong there:
 
     FROM ActivityFieldHistory WHERE SystemModstamp >= 2017-01-01T00:00:00Z
                                     ^
     ERROR at Row:1:Column:286
     field 'SystemModstamp' can not be filtered in a query call
 
-Of the piece only the marked name counts, because the others are fields that nothing is wrong with. What counts is, in
-this order, a name in quotes, the marked name, and a name that cannot be an ordinary word. Only names that the query has
-count.
+Only the marked name of the quoted part is used, because the other fields are valid. Names are tried in this order: a
+name in quotes, the marked name, and a name that cannot be an ordinary word. Only names in the query are used.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from source_salesforce_bulk.salesforce.failure_evidence import Fact
 from source_salesforce_bulk.salesforce.object_hints import NEEDS_FILTER
 from source_salesforce_bulk.salesforce.soql import ObjectQuery, without_literals
 
-# More of a message than this says nothing more.
+# The rest of a longer message is ignored.
 _LENGTH = 4000
-# The place stands behind the caret: two numbers, in whatever words.
+# The position follows the caret: two numbers, with words of any language between them.
 _PLACE = re.compile(r"\^[^\d^]{0,80}(\d{1,6})[^\d^]{1,40}(\d{1,6})")
 _IDENTIFIER = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)*", re.ASCII)
 _QUOTED = re.compile("['\"‘’‚“”„«»‹›「『]\\s?([A-Za-z][A-Za-z0-9_.]{0,120})\\s?['\"‘’“”«»‹›」』]")
@@ -37,7 +36,7 @@ _SHARED_BY_PARENTS = frozenset({"task", "event"})
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """``field`` is the field at fault, spelled as in the query; None where the message names none of its fields."""
+    """``field`` is the refused field, spelled as in the query; None if the message names none of its fields."""
 
     facts: frozenset[Fact]
     field: str | None = None
@@ -45,7 +44,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """What a message marks: a name, whether it stands in the conditions, and its index in the statement."""
+    """The marked name in a message, whether it is in the conditions, and its index in the statement."""
 
     name: str | None = None
     in_conditions: bool | None = None
@@ -53,7 +52,7 @@ class _Mark:
 
 
 def read_refusal(text: str, asked: Asked) -> Refusal:
-    """What is known of a refusal of this query; nothing where no query was asked."""
+    """Return the names and facts in a refusal of this query; empty if the request was not a query."""
     if asked.query is None:
         return Refusal(frozenset())
     question = _Question(asked.query, asked.soql)
@@ -78,7 +77,7 @@ def _query_facts(query: ObjectQuery) -> set[Fact]:
 
 
 class _Question:
-    """A query, and where in its statement its parts stand."""
+    """A query and the positions of its parts in the statement."""
 
     def __init__(self, query: ObjectQuery, soql: str) -> None:
         self._soql = soql
@@ -94,9 +93,9 @@ class _Question:
         self._where = {name.lower(): name for name in _IDENTIFIER.findall(where)}
 
     def mark(self, message: str) -> _Mark:
-        """What the message marks: by the piece of a statement in it, else by the numbers of the place.
+        """Return the marked name, from the quoted part of the statement, else from the position's numbers.
 
-        The numbers count in the statement as Salesforce saw it: they are believed where the same name stands there.
+        The numbers refer to the statement as Salesforce parsed it, so they are used only if the same name is there.
         """
         found = _PLACE.search(message)
         place = int(found[2]) - 1 if found and int(found[1]) == 1 else None
@@ -110,13 +109,13 @@ class _Question:
         return _Mark(there, place >= self._conditions, place)
 
     def names_in(self, words: Iterable[str]) -> Iterator[str]:
-        """The query's fields among these words, spelled as in the query."""
+        """Yield the query's fields among these words, spelled as in the query."""
         return filter(None, (self._known(name.strip(".")) for name in words))
 
     def field_role(self, name: str, mark: _Mark) -> set[Fact]:
-        """The part that a field has in the query: a filter if it is one, as describe has just shown that it exists.
+        """Return the role of a field in the query. A field that is also a filter counts as a filter, because it exists.
 
-        A mark at another field says nothing: the statement may have been rewritten.
+        A mark at another field is ignored, because Salesforce may have rewritten the statement.
         """
         lower = name.lower()
         mark = mark if mark.name is not None and mark.name.lower() == lower else _Mark()
@@ -138,7 +137,7 @@ class _Question:
 
 
 def _marked_piece(message: str) -> tuple[str | None, bool | None]:
-    """The name over the caret in the repeated piece of a statement, and whether conditions have begun before it."""
+    """Return the name above the caret in the quoted part, and whether it is in the conditions."""
     lines = message.split("\n")
     for piece, below in pairwise(lines):
         if below.strip() == "^":
@@ -158,7 +157,7 @@ def _identifier_at(text: str, at: int) -> str | None:
 
 
 def _names_in(message: str) -> Iterator[str]:
-    """What may be a field's name without quotes: what can be no word, and a single word behind the last colon."""
+    """Yield possible unquoted field names: words that are no ordinary words, and a single word after the last colon."""
     yield from filter(_is_no_word, _IDENTIFIER.findall(message))
     last = message.rpartition(":")[2].split()
     if len(last) == 1:
@@ -166,7 +165,7 @@ def _names_in(message: str) -> Iterator[str]:
 
 
 def _is_no_word(name: str) -> bool:
-    """Whether a name can be no ordinary word: it has an underscore, a point, or a capital inside.
+    """Return whether a name cannot be an ordinary word: it has an underscore, a dot, or a capital inside.
 
     >>> [name for name in ("field", "Name", "SystemModstamp", "Gone__c", "NAME") if _is_no_word(name)]
     ['SystemModstamp', 'Gone__c']
@@ -176,7 +175,7 @@ def _is_no_word(name: str) -> bool:
 
 
 def _bare(name: str) -> str:
-    """A field's name without case and namespace: ``npsp__Batch__c`` and ``BATCH__C`` are ``batch__c``."""
+    """Return a field's name without case and namespace: ``npsp__Batch__c`` and ``BATCH__C`` are ``batch__c``."""
     parts = name.lower().split("__")
     return "__".join(parts[-2:]) if len(parts) > 2 else name.lower()
 

@@ -1,7 +1,7 @@
-"""REST resources that are not Bulk: versions, describe, limits, record counts, the synchronous query.
+"""REST resources other than Bulk API: versions, describe, limits, record counts, synchronous queries.
 
-Source: REST API Developer Guide, "Reference". Parsers take decoded JSON, ignore what they do not know, and raise
-:class:`UnreadableBody` where the part they need is missing.
+Source: REST API Developer Guide, "Reference". Parsers take decoded JSON, ignore unknown keys, and raise
+:class:`UnreadableBody` if a required part is missing.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ _VERSION = re.compile(r"\d{1,4}\.\d", re.ASCII)
 
 
 def versions() -> ApiRequest:
-    """Ask which API versions the org has. It needs no session and counts against no limit."""
+    """Request the org's API versions. This needs no session and counts against no limit."""
     return ApiRequest(Operation.VERSIONS, "GET", _ROOT, authenticated=False)
 
 
 def sobjects(version: str) -> ApiRequest:
-    """Ask for every object that the user may see (global describe)."""
+    """Request all objects that the user can see (global describe)."""
     return ApiRequest(Operation.SOBJECTS, "GET", f"{_ROOT}/{version}/sobjects")
 
 
 def describe(version: str, name: str) -> ApiRequest:
-    """Ask what one object looks like."""
+    """Request the description of one object."""
     path = f"{_ROOT}/{version}/sobjects/{quote(name, safe='')}/describe"
     return ApiRequest(Operation.DESCRIBE, "GET", path, object_name=name)
 
 
 def limits(version: str) -> ApiRequest:
-    """Ask what is left of the org's allowances; the user needs View Setup and Configuration."""
+    """Request the org's limits; the user needs View Setup and Configuration."""
     return ApiRequest(Operation.LIMITS, "GET", f"{_ROOT}/{version}/limits")
 
 
 def record_count(version: str, names: Sequence[str]) -> ApiRequest:
-    """Ask for an estimate of how many rows these objects have. Their names stand in the URL."""
+    """Request estimated row counts of these objects. Their names are part of the URL."""
     path = f"{_ROOT}/{version}/limits/recordCount"
     return ApiRequest(Operation.RECORD_COUNT, "GET", path, params={"sObjects": ",".join(names)})
 
 
 def query(version: str, soql: str, include_deleted: bool) -> ApiRequest:
-    """Run a query synchronously, over soft-deleted and archived rows too where ``include_deleted`` says so."""
+    """Run a query synchronously; with ``include_deleted`` also over soft-deleted and archived rows."""
     resource = "queryAll" if include_deleted else "query"
     return ApiRequest(Operation.QUERY, "GET", f"{_ROOT}/{version}/{resource}", params={"q": soql})
 
@@ -59,9 +59,9 @@ def query(version: str, soql: str, include_deleted: bool) -> ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class ObjectListing:
-    """What the global describe says of one object, as far as it decides. ``hidden`` is ``deprecatedAndHidden``.
+    """The relevant properties of one object in the global describe. ``hidden`` is ``deprecatedAndHidden``.
 
-    ``retrieveable`` is false of virtual objects, whose rows Salesforce computes when it is asked.
+    ``retrieveable`` is false for virtual objects, whose rows Salesforce computes on request.
     """
 
     name: str
@@ -72,7 +72,7 @@ class ObjectListing:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One allowance and what is left of it."""
+    """One limit and its remaining part."""
 
     maximum: int
     remaining: int
@@ -80,7 +80,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The daily allowances that this connector uses; None where the org does not report one."""
+    """The daily limits that this connector uses; None for a limit that the org does not report."""
 
     api_requests: Limit | None
     query_jobs: Limit | None
@@ -88,7 +88,7 @@ class Limits:
 
 
 def parse_versions(payload: object) -> tuple[str, ...]:
-    """The org's API versions as they stand in paths, in the order given.
+    """Return the org's API versions as used in paths, in the given order.
 
     >>> parse_versions([{"label": "Winter '27", "url": "/services/data/v66.0", "version": "66.0"}])
     ('v66.0',)
@@ -103,12 +103,12 @@ def parse_versions(payload: object) -> tuple[str, ...]:
 
 
 def parse_sobjects(payload: object) -> tuple[ObjectListing, ...]:
-    """Every object of a global describe, in its order."""
+    """Return every object of a global describe, in its order."""
     return tuple(_listing(entry) for entry in _entries(payload, "sobjects"))
 
 
 def parse_limits(payload: object) -> Limits:
-    """The allowances among an answer's many."""
+    """Return the relevant limits of a response."""
     if not isinstance(payload, Mapping):
         raise UnreadableBody("the answer is not an object of limits")
     return Limits(
@@ -119,7 +119,7 @@ def parse_limits(payload: object) -> Limits:
 
 
 def parse_record_counts(payload: object) -> dict[str, int]:
-    """Estimated rows by object; an object that Salesforce did not count is missing."""
+    """Return estimated rows by object; an object that Salesforce did not count is missing."""
     counts: dict[str, int] = {}
     for entry in _entries(payload, "sObjects"):
         name, count = entry.get("name"), whole_number(entry.get("count"))
@@ -157,5 +157,5 @@ def _limit(value: object) -> Limit | None:
 
 
 def _left(value: object) -> int | None:
-    """What remains of a limit: nothing where it was overshot, which an org may report as less than nothing."""
+    """Return the remaining part of a limit, at least 0: an org may report a negative number if it was exceeded."""
     return 0 if isinstance(value, (int, float)) and value < 0 else whole_number(value)

@@ -1,7 +1,7 @@
-"""Retry budgets: how often, how long between, how long in all. Every budget of the package is written here, once.
+"""Retry budgets: the number of attempts, the pauses between them, and the total time.
 
-A policy only decides; who retries what stands in docs/contracts.md, "Retries". Time and chance come
-in as arguments, so that nothing here waits, and tests do not either.
+A policy only decides; docs/contracts.md, "Retries", lists the owner of each retry. Time and random numbers are
+arguments, so that nothing here waits.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import tenacity
 from source_salesforce_bulk.salesforce.wire import Operation, parse_http_date
 
 MAX_RETRY_AFTER = 60.0
-"""The longest pause an answer may ask for: a worker that waits longer than this does nothing for its run."""
+"""The longest pause that a response may request, so that a worker does not stay idle for too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """Pauses that grow by ``factor`` from ``initial`` to ``maximum`` seconds.
 
-    ``jitter`` is the share of a pause that chance may take off it, so that threads which failed together do not come
-    back together.
+    ``jitter`` is the fraction by which a pause may be randomly shortened, so that threads which failed together do not
+    retry together.
     """
 
     initial: float
@@ -33,7 +33,7 @@ class Backoff:
     jitter: float
 
     def delay(self, attempt: int, random01: float) -> float:
-        """Seconds to wait after attempt number ``attempt`` (the first is 0), with chance as a number from 0 to 1.
+        """Return the seconds to wait after attempt number ``attempt`` (the first is 0); ``random01`` is from 0 to 1.
 
         >>> Backoff(initial=1.0, factor=2.0, maximum=60.0, jitter=0.25).delay(3, random01=0.0)
         8.0
@@ -49,7 +49,7 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """At most ``attempts`` in all; none begins when ``budget`` seconds have passed since the first began."""
+    """At most ``attempts`` in total; none begins more than ``budget`` seconds after the first."""
 
     attempts: int
     backoff: Backoff
@@ -58,7 +58,7 @@ class RetryPolicy:
     def wait(
         self, random01: Callable[[], float], retry_after: Callable[[BaseException], float | None]
     ) -> Callable[[tenacity.RetryCallState], float]:
-        """A tenacity wait: the backoff's pause, or what the failed answer asked for where that is longer."""
+        """Return a tenacity wait: the backoff's pause, or the pause that the failed response requested, if longer."""
 
         def pause(state: tenacity.RetryCallState) -> float:
             own = self.backoff.delay(state.attempt_number - 1, random01())
@@ -69,9 +69,9 @@ class RetryPolicy:
         return pause
 
     def stop(self, elapsed: Callable[[], float]) -> Callable[[tenacity.RetryCallState], bool]:
-        """A tenacity stop: no attempt is left, or the next would begin after the budget.
+        """Return a tenacity stop: no attempt is left, or the next would begin after the budget.
 
-        tenacity's own ``stop_before_delay`` does the same with the system clock, which tests cannot move.
+        tenacity's ``stop_before_delay`` does the same with the system clock, which tests cannot control.
         """
         no_attempt_left = tenacity.stop_after_attempt(self.attempts)
 
@@ -82,9 +82,10 @@ class RetryPolicy:
 
 
 def parse_retry_after(headers: Mapping[str, str], now: datetime | None) -> float | None:
-    """What ``Retry-After`` asks for, from 0 to ``MAX_RETRY_AFTER`` seconds; None where it asks for nothing readable.
+    """Return ``Retry-After`` in seconds, from 0 to ``MAX_RETRY_AFTER``; None if it is missing or invalid.
 
-    Header names are lower case. An HTTP date counts from ``now``, best the same answer's ``Date``; without, it is None.
+    Header names must be in lower case. An HTTP date is relative to ``now``, ideally the same response's ``Date``;
+    without ``now`` it is ignored.
     """
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
@@ -96,50 +97,50 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime | None) -> float
 
 
 CONNECT_TIMEOUT = 10.0
-"""Seconds for a connection to come about."""
+"""Seconds to establish a connection."""
 
 READ_TIMEOUTS: Mapping[Operation, float] = MappingProxyType(
     {
         Operation.TOKEN: 30.0,
         Operation.VERSIONS: 30.0,
         Operation.SOBJECTS: 120.0,
-        # Very wide objects took others more than 30 seconds (singer 1.5.4).
+        # For very wide objects, other connectors needed more than 30 seconds (singer 1.5.4).
         Operation.DESCRIBE: 300.0,
         Operation.LIMITS: 60.0,
         Operation.RECORD_COUNT: 60.0,
-        # Salesforce gives a query two minutes to begin, and a create compiles its query before it answers.
+        # Salesforce gives a query two minutes to begin, and compiles the query before it responds to a create.
         Operation.QUERY: 150.0,
         Operation.CREATE_JOB: 150.0,
         Operation.JOB_INFO: 60.0,
         Operation.RESULTS: 120.0,
         Operation.RESULT_PAGES: 120.0,
-        # Clean-up must not hold up the end of a run.
+        # Clean-up must not delay the end of a run.
         Operation.ABORT_JOB: 10.0,
         Operation.DELETE_JOB: 10.0,
     }
 )
-"""Seconds for the whole head of an answer from when its request is out, and between any two bytes of its body.
+"""Seconds for all headers of a response after its request was sent, and between any two bytes of its body.
 
-A body that is not a result page's has as many again.
+The body of any response but a result page has the same time again.
 """
 
 _BACKOFF = Backoff(initial=1.0, factor=2.0, maximum=30.0, jitter=0.25)
 _ATTEMPTS = 5
 
 REQUEST_RETRIES = RetryPolicy(_ATTEMPTS, _BACKOFF, budget=_ATTEMPTS * MAX_RETRY_AFTER)
-"""One request, by ``transport``: time for every answer to ask for the longest pause. More would drain the API calls."""
+"""One request, by ``transport``: every response may request the longest pause. More attempts would waste API calls."""
 
 LOGIN_RETRIES = REQUEST_RETRIES
-"""One login, by ``token``: as any request."""
+"""One login, by ``token``: the same as any request."""
 
 BODY_DEADLINE = 900.0
-"""One result page's body, to its last byte. Salesforce cuts a download after 20 minutes; ours must be over before."""
+"""One result page's body, to its last byte. Salesforce ends a download after 20 minutes; this must be shorter."""
 
 REFETCH_BACKOFF = _BACKOFF
-"""Before an accepted page that does not fit behind the others is fetched again, by the extraction's reader."""
+"""Before a valid page that does not continue the previous pages is fetched again, by the extraction's reader."""
 
 JOB_BACKOFF = Backoff(initial=2.0, factor=4.0, maximum=30.0, jitter=0.25)
-"""Before a query is asked for again as a new job, by the extraction's scheduler: what failed a job takes a moment."""
+"""Before a failed query is created as a new job, by the extraction's scheduler: its cause may need time to pass."""
 
 PAGE_RETRIES = RetryPolicy(_ATTEMPTS, _BACKOFF, budget=_ATTEMPTS * (REQUEST_RETRIES.budget + BODY_DEADLINE))
-"""One result page, by ``pages``: each of its downloads may use up a request's budget, and then a body's time."""
+"""One result page, by ``pages``: each of its downloads may use a request's whole budget and a body's whole time."""

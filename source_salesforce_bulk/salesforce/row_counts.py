@@ -1,6 +1,6 @@
-"""Salesforce's own estimates of how many rows objects have, asked for once, beside everything else.
+"""Salesforce's estimates of how many rows objects have, requested once, in the background.
 
-They make a plan better and are never needed: whatever goes wrong, nothing is known. Retries here: none.
+They improve a plan but are optional: after any failure, the counts are unknown. Does not retry.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from source_salesforce_bulk.salesforce.failures import SalesforceError
 LOGGER = logging.getLogger("salesforce_bulk.row_counts")
 
 PATIENCE = 5.0
-"""Seconds after which objects are read without them."""
+"""Seconds after which objects are read without their counts."""
 
 
 class RowCounts:
-    """The counts of ``names``, by one call for all of them where their names fit into one; no call for no names.
+    """The counts of ``names``, requested in as few calls as their names allow; no call for no names.
 
-    Nobody waits for them longer than :data:`PATIENCE`. ``on_done`` is called when they are in, on any thread.
+    A caller waits for them at most :data:`PATIENCE`. ``on_done`` is called when they have arrived, on any thread.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class RowCounts:
 
     @property
     def ready(self) -> bool:
-        """Whether :meth:`of` would not wait."""
+        """Return whether :meth:`of` would return at once."""
         return self._counts.done() or self._left() <= 0
 
     def of(self, name: str) -> int | None:
-        """The estimate; None where there is none, or none yet when patience is over."""
+        """Return the estimate; None if there is none, or none before the time-out."""
         try:
             return self._counts.result(max(0.0, self._left())).get(name)
         except NotYet:
@@ -61,7 +61,7 @@ def _counts(ask: Callable[[Sequence[str]], Mapping[str, int]], names: Sequence[s
     try:
         return ask(names)
     except SalesforceError as error:
-        LOGGER.info("How many rows the objects have could not be asked: %s", error.failure.summary)
+        LOGGER.info("The objects' row counts could not be read: %s", error.failure.summary)
     except Stopped:
         pass
     return {}

@@ -1,10 +1,10 @@
-"""Secrets kept out of sight: in what Salesforce echoes, and in every line that a program of ours logs.
+"""Mask secrets in everything that Salesforce echoes and in every log line.
 
-It is the last line of defence. No message of this package holds a secret; but what an org or a proxy says of a request
-may repeat it, in the spelling of a form, a URL, HTML, JSON or base64, or in one spelling inside another.
+This is the last line of defence. The package puts no secret into a message, but an error of an org or a proxy may
+repeat parts of a request, in form, URL, HTML, JSON or base64 encoding, or in nested encodings.
 
-The usual spellings are replaced where they stand. What is left of a text is looked at word by word: a word that can be
-decoded and then holds a secret is masked whole.
+The usual encodings of a secret are replaced directly. The rest of the text is checked word by word: a word that
+contains a secret after decoding is masked completely.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from collections.abc import Iterator
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 _MASK = "****"
-# A shorter text would blank out words that are no secrets.
+# Masking shorter texts would hide ordinary words.
 _SHORTEST_SECRET = 4
-# The same for the part of a base64 text that depends on the secret alone.
+# The same for the part of a base64 text that depends only on the secret.
 _SHORTEST_IN_BASE64 = 8
-# A longer word with an encoding in it is masked unread: it says nothing, and decoding it would take long.
+# A longer encoded word is masked without decoding, which would take long.
 _LONGEST_WORD = 8192
-# An echo of an echo of an echo.
+# Levels of nested encodings.
 _ROUNDS = 4
 _WORD = re.compile(r"[^\s\"'<>()\[\]{},|]+")
 _ENCODED = re.compile(r"[%&\\]")
@@ -33,7 +33,7 @@ _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 
 
 class SecretMask:
-    """Masks every secret it was ever told of: one that has been replaced may still be echoed. For any thread."""
+    """Masks every secret that it has learned; a replaced secret may still be echoed. Thread-safe."""
 
     def __init__(self, *secrets: str) -> None:
         self._lock = threading.Lock()
@@ -42,16 +42,16 @@ class SecretMask:
         self.learn(*secrets)
 
     def learn(self, *secrets: str) -> None:
-        """Mask these texts from now on, but for those too short to be told from words."""
+        """Mask these texts from now on, except those that are too short."""
         new = {spelling for secret in secrets for spelling in _spellings(secret)}
         fragments = {fragment for secret in secrets for fragment in _base64_fragments(secret)}
         with self._lock:
-            # The longest first: of a secret that holds another one, nothing must be left.
+            # The longest first, because one secret may contain another.
             self._spellings = tuple(sorted(new.union(self._spellings), key=len, reverse=True))
             self._fragments = (*self._fragments, *fragments.difference(self._fragments))
 
     def redact(self, text: str) -> str:
-        """``text`` with every secret masked, however it is spelled."""
+        """Return ``text`` with every secret masked, in any encoding."""
         for spelling in self._spellings:
             text = text.replace(spelling, _MASK)
         for fragment in self._fragments:
@@ -79,10 +79,10 @@ def _spellings(secret: str) -> Iterator[str]:
 
 
 def _base64_fragments(secret: str) -> Iterator[str]:
-    """What is in any base64 text of a text with the secret in it, in both alphabets.
+    """Yield the fragments that any base64 encoding of a text with the secret contains, in both alphabets.
 
-    Three bytes become four characters; what comes before the secret decides where it begins among them. The characters
-    at its ends depend on its neighbours and are left out.
+    Base64 encodes three bytes as four characters, so there are three possible offsets. The characters at both ends
+    depend on the neighbouring bytes and are left out.
     """
     data = secret.encode()
     for before in range(3):
@@ -95,7 +95,7 @@ def _base64_fragments(secret: str) -> Iterator[str]:
 
 
 def _without_run(text: str, fragment: str) -> str:
-    """The text without the runs of base64 that hold the fragment."""
+    """Return the text without the runs of base64 characters that contain the fragment."""
     kept, at = [], 0
     while (found := text.find(fragment, at)) >= 0:
         begin, end = found, found + len(fragment)
@@ -109,7 +109,7 @@ def _without_run(text: str, fragment: str) -> str:
 
 
 def _decoded(text: str) -> Iterator[str]:
-    """The text with one layer of each encoding undone."""
+    """Yield the text with one level of each encoding decoded."""
     yield unquote(text)
     yield unquote_plus(text)
     yield html.unescape(text)

@@ -1,10 +1,10 @@
-"""The SOQL that Bulk API 2.0 runs: text from values, and the checks on text that a user brings.
+"""Build SOQL for Bulk API 2.0, and check the conditions that a user writes.
 
-No ORDER BY and no LIMIT ever stand in a job's query: both switch off Salesforce's own chunking and invite timeouts
+A job's query never has ORDER BY or LIMIT: both switch off Salesforce's PK chunking and lead to timeouts
 (Bulk API guide, "Troubleshooting Query Timeouts").
 
-Names are put in as they come: those of describe were checked when they were read, a
-``where`` when the configuration was.
+Names and a ``where`` are inserted unchanged: names are checked when a describe response is parsed, a ``where`` when
+the configuration is parsed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FIELDS_SHOWN = 2
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """A window: ``start <= cursor < end`` and ``id_from <= Id < id_to``. None is open."""
+    """A window: ``start <= cursor < end`` and ``id_from <= Id < id_to``. None means no bound."""
 
     start: datetime | None
     end: datetime | None
@@ -27,7 +27,7 @@ class Bounds:
     id_to: str | None
 
     def __str__(self) -> str:
-        """The window in words, for logs and reports."""
+        """Return the window as text, for logs and reports."""
         parts = [
             *([f"from {format_instant(self.start)}"] if self.start else []),
             *([f"to {format_instant(self.end)}"] if self.end else []),
@@ -39,10 +39,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class ObjectQuery:
-    """The query of one object, apart from its window.
+    """The query of one object, without its window.
 
-    ``operation`` is ``query`` or ``queryAll``; ``where`` is the user's own filter; ``exclude_deleted`` leaves
-    soft-deleted rows out of a ``queryAll``.
+    ``operation`` is ``query`` or ``queryAll``; ``where`` is the user's filter; ``exclude_deleted`` excludes
+    soft-deleted rows from a ``queryAll``.
     """
 
     object_name: str
@@ -55,9 +55,9 @@ class ObjectQuery:
 
 
 def build_soql(query: ObjectQuery, bounds: Bounds) -> str:
-    """The query of one window, with its fields in the order given.
+    """Build the query of one window, with its fields in the given order.
 
-    Where the cursor may be null, the window that is open below takes the rows without one.
+    If the cursor may be null, the window without a lower bound also selects the rows whose cursor is null.
     """
     conditions = [*_cursor_conditions(query, bounds), *_id_conditions(bounds)]
     if query.exclude_deleted:
@@ -69,7 +69,7 @@ def build_soql(query: ObjectQuery, bounds: Bounds) -> str:
 
 
 def abridged(soql: str) -> str:
-    """A query with its list of fields cut, for a log line.
+    """Return a query with a shortened list of fields, for a log line.
 
     >>> abridged("SELECT Id, Name, Phone, Fax FROM Account WHERE Id > '001'")
     "SELECT Id, Name and 2 more fields FROM Account WHERE Id > '001'"
@@ -82,31 +82,31 @@ def abridged(soql: str) -> str:
 
 
 def build_probe(query: ObjectQuery, bounds: Bounds) -> str:
-    """A synchronous query that is empty exactly when :func:`build_soql`'s is: the same WHERE, one field, one row."""
+    """Build a synchronous query that is empty exactly if :func:`build_soql`'s is: same WHERE, one field, one row."""
     from_clause = build_soql(query, bounds).partition(" FROM ")[2]
     return f"SELECT {query.fields[0]} FROM {from_clause} LIMIT 1"  # noqa: S608 - see above
 
 
 def query_hash(soql: str, operation: str) -> str:
-    """Return the hash of a job's query: jobs with the same hash were asked the same."""
+    """Return the hash of a job's query: jobs with the same hash have the same query."""
     return "sha256:" + hashlib.sha256(f"{operation}\n{soql}".encode()).hexdigest()
 
 
 def format_instant(instant: datetime) -> str:
-    """An instant as Bulk results and SOQL write it, in UTC with milliseconds; raises ValueError where it has no zone.
+    """Format an instant as in Bulk results and SOQL, in UTC with milliseconds; raises ValueError without a time zone.
 
     >>> format_instant(datetime(2026, 11, 23, 2, tzinfo=UTC))
     '2026-11-23T02:00:00.000Z'
     """
     if instant.tzinfo is None:
-        # astimezone would take it for this machine's local time.
+        # astimezone would interpret it as this machine's local time.
         raise ValueError("an instant needs a time zone")
     utc = instant.astimezone(UTC)
     return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z" if utc.year >= 1000 else _early(utc)
 
 
 def parse_instant(text: str) -> datetime:
-    """An ISO 8601 instant with a zone (``Z``, ``+0000`` or ``+00:00``) in UTC; raises ValueError for anything else.
+    """Parse an ISO 8601 instant with a zone (``Z``, ``+0000`` or ``+00:00``) to UTC; raises ValueError for other text.
 
     >>> parse_instant("2020-10-22T21:03:23.000+0000").isoformat()
     '2020-10-22T21:03:23+00:00'
@@ -120,17 +120,17 @@ def parse_instant(text: str) -> datetime:
 
 
 def check_name(text: str) -> str:
-    """``text`` where it can be the API name of an object or a field, relationship path included; else ValueError."""
+    """Return ``text`` if it can be the API name of an object or field, or a path of them; else raise ValueError."""
     if not _NAME.fullmatch(text):
         raise ValueError("is not an API name: letters, digits and underscores, beginning with a letter")
     return text
 
 
 def check_where(text: str) -> str:
-    """``text`` where it can stand in parentheses behind WHERE; else ValueError with a sentence.
+    """Return ``text`` if it can be used in parentheses after WHERE; else raise ValueError with a sentence.
 
-    Clauses that change what the whole query returns are refused outside text literals; so is what would close the
-    parentheses early.
+    Outside text literals, clauses that change the result of the whole query are refused, and so is an unbalanced
+    parenthesis.
     """
     bare = without_literals(text)
     if not bare.strip():
@@ -158,7 +158,7 @@ _INSTANT = re.compile(
     r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:?\d{2})", re.ASCII
 )  # fmt: skip
 _NAME = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)*", re.ASCII)
-# To the closing quote or to the end of the text: a literal that might not match would be tried at each of its quotes.
+# Matches to the closing quote or to the end of the text, so that matching stays linear.
 _LITERAL = re.compile(r"'(?:[^'\\]|\\.)*(?:(?P<closed>')|\\?\Z)", re.DOTALL)
 _CLAUSE = re.compile(
     r"\b(?:ORDER\s+BY|GROUP\s+BY|LIMIT|OFFSET|HAVING|WITH|USING\s+SCOPE|FOR\s+(?:VIEW|REFERENCE|UPDATE)|ALL\s+ROWS)\b",
@@ -203,5 +203,5 @@ def _without_content(literal: re.Match[str]) -> str:
 
 
 def _early(utc: datetime) -> str:
-    """``strftime`` does not pad years below 1000 everywhere."""
+    """Format an instant before the year 1000, which ``strftime`` does not pad on every platform."""
     return f"{utc.year:04d}-{utc:%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"

@@ -1,13 +1,13 @@
-"""The session of the moment, for every thread of a run.
+"""The current session, shared by all threads of a run.
 
-One login serves all: threads that find the same session ended wait for one token request and share its session, because
-Salesforce fails logins that happen at the same time, and a new session can end the one before. Nobody keeps a token.
+Threads that find the same session expired wait for one token request and share its session, because Salesforce refuses
+simultaneous logins, and a new session can end the previous one. Callers must not store a token.
 
-A refresh token that Salesforce rotated is handed on before anything else is done with the reply: the old one is dead,
-and a run that lost the new one locks the user out.
+A rotated refresh token is passed on before the reply is processed any further: the old one is invalid, and losing the
+new one would lock the user out.
 
-Retries here: a login that met trouble which passes (``RETRY``), within ``LOGIN_RETRIES``. Refused credentials are not
-tried again in the same run: they would only lock the user. Others, which a secrets store has meanwhile, are.
+Retries logins after temporary failures (``RETRY``), within ``LOGIN_RETRIES``. Refused credentials are not tried again
+in the same run, because that would lock the user. Newer credentials from the secrets store are tried.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from source_salesforce_bulk.salesforce.wire import ApiResponse, Operation
 
 LOGGER = logging.getLogger("salesforce_bulk.token")
 
-# Else requests offers deflate, too, which nobody here undoes.
+# By default, requests also offers deflate, which is not decoded here.
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip"}
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Whom to log in, and at which host."""
+    """The credentials and the login host."""
 
     credentials: Credentials
     url: str
@@ -53,10 +53,11 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class SecretHooks:
-    """What a run does with secrets.
+    """Callbacks of a run for secrets.
 
-    ``on_rotation`` gets a refresh token that Salesforce has replaced, ``on_secret`` every secret that a login brought,
-    before it is used. ``newer_credentials`` is asked when a login was refused: others are tried, once.
+    ``on_rotation`` is called with a new refresh token after a rotation, ``on_secret`` with every secret in a login's
+    reply, before it is used. ``newer_credentials`` is called after a refused login; if it returns other credentials,
+    they are tried once.
     """
 
     on_rotation: Callable[[str], None]
@@ -65,7 +66,7 @@ class SecretHooks:
 
 
 class TokenProvider:
-    """Logs in when needed; every method may be called from any thread."""
+    """Logs in when needed. Thread-safe."""
 
     def __init__(self, login: Login, caller: Caller, hooks: SecretHooks) -> None:
         self._credentials = login.credentials
@@ -80,18 +81,18 @@ class TokenProvider:
         self._mask = SecretMask(*list_secrets(login.credentials))
 
     def session(self) -> Session:
-        """The session to use now, from a login at the first call; raises ``SalesforceError`` or ``Stopped``."""
+        """Return the current session; the first call logs in. Raises ``SalesforceError`` or ``Stopped``."""
         return self._current(stale=None)
 
     def refresh(self, stale_access_token: str) -> Session:
-        """A session newer than the one this token belongs to; raises as :meth:`session` does.
+        """Return a newer session than the one of this token; raises the same exceptions as :meth:`session`.
 
-        Threads that come with the same token share one login. One that comes late gets the session that is there.
+        Threads that call it with the same token share one login. A later caller gets the existing session.
         """
         return self._current(stale=stale_access_token)
 
     def redact(self, text: str) -> str:
-        """The text with the configured secrets and every one seen so far masked, however it is spelled."""
+        """Return the text with all configured and received secrets masked, in any encoding."""
         return self._mask.redact(text)
 
     def _current(self, stale: str | None) -> Session:
@@ -108,10 +109,10 @@ class TokenProvider:
         return login.result()
 
     def _lead(self, login: Future[Session]) -> None:
-        """Log in for everybody who waits for ``login``."""
+        """Log in for all threads that wait for ``login``."""
         try:
             session = self._persist_with_newer()
-        except BaseException as error:  # noqa: BLE001 (whatever it is, those who wait must hear of it)
+        except BaseException as error:  # noqa: BLE001 (passed on to the waiting threads)
             with self._lock:
                 self._login = None
                 if isinstance(error, SalesforceError) and error.failure.action is not Action.RETRY:
@@ -136,7 +137,7 @@ class TokenProvider:
             return self._persist()
 
     def _persist(self) -> Session:
-        """Log in; where a JWT's audience is refused, once more for each other that it may need."""
+        """Log in; if a JWT's audience is refused, try each of the other audiences once."""
         while True:
             try:
                 return self._caller.persist(self._log_in, LOGIN_RETRIES, _passes)
@@ -144,7 +145,7 @@ class TokenProvider:
                 if not self._is_of_audience(error.failure) or len(self._audiences) == 1:
                     raise
                 self._audiences = self._audiences[1:]
-                LOGGER.info("Salesforce refuses the JWT's audience; %s is tried", self._audiences[0])
+                LOGGER.info("Salesforce refused the JWT's audience; trying %s", self._audiences[0])
 
     def _is_of_audience(self, failure: Failure) -> bool:
         refused = failure.kind is Kind.WRONG_LOGIN_HOST and failure.status in (400, 401, 403)
@@ -169,7 +170,7 @@ class TokenProvider:
             return body.read_whole() if body.status == 200 else body.read_error()
 
     def _keep_rotated(self, refresh_token: str | None) -> None:
-        """Use a new refresh token from now on, and hand it on first of all."""
+        """Use a new refresh token from now on, after passing it on."""
         credentials = self._credentials
         if not isinstance(credentials, RefreshToken) or not refresh_token or refresh_token == credentials.refresh_token:
             return

@@ -1,15 +1,17 @@
-"""Every data call to the org: with the token of the moment, a timeout, and up to five attempts.
+"""Send data calls to the org with the current token, a timeout, and up to five attempts.
 
-Retries here: answers and exceptions whose action is ``RETRY`` (5xx, 406, 420, 429, connections that fail before a body
-began), with backoff and jitter, or for as long as ``Retry-After`` asks, within ``REQUEST_RETRIES``. Where that is
-exhausted nobody else tries the same request again. A session that has ended, or one that was good and is redirected: a
-login through ``token``, then the same request, at the new session's instance. A session that is refused although no
-call of this run has ever been answered with it is a failure for good, and so is the fifth session of one request.
+Retries responses and exceptions whose action is ``RETRY`` (5xx, 406, 420, 429, connections that fail before the body),
+with backoff and jitter, or after the pause in ``Retry-After``, within ``REQUEST_RETRIES``. When these are used up, no
+other layer retries the same request.
 
-Not here: a result page's body that breaks (``pages``), a create in doubt and new jobs (``query_job``), the login's own
-retries (``token``).
+If the session has expired, or a session that worked before is redirected, ``token`` logs in and the request is sent
+again to the new session's instance. Two cases are final failures: a session is refused before any call of this run has
+succeeded with it, and a request's fifth session is refused.
 
-The token goes to the host of ``instance_url`` and to no other; redirects are not followed.
+Other layers retry an incomplete body of a result page (``pages``), a create without a response and failed jobs
+(``query_job``), and logins (``token``).
+
+The token is sent only to the host of ``instance_url``; redirects are not followed.
 """
 
 from __future__ import annotations
@@ -34,45 +36,45 @@ LOGGER = logging.getLogger("salesforce_bulk.transport")
 T = TypeVar("T")
 
 MAX_LOGINS = 4
-"""Logins for one request: where sessions are short, others may have used up the one it was to go out with."""
+"""Logins for one request: with short sessions, a session may expire before a waiting request is sent."""
 
 _JSON_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip"}
-# Without an Accept that fits CSV, Salesforce answered 406 for finished jobs (airbyte pull request 35947).
+# Without an Accept header for CSV, Salesforce answered 406 for finished jobs (airbyte pull request 35947).
 _CSV_HEADERS = {"Accept": "text/csv", "Accept-Encoding": "gzip"}
 
 
 class Tokens(Protocol):
-    """Where the session of the moment comes from; ``token.TokenProvider`` is one."""
+    """Provides the current session, as ``token.TokenProvider`` does."""
 
     def session(self) -> Session:
-        """The session to use now; raises ``SalesforceError``."""
+        """Return the current session; raises ``SalesforceError``."""
         ...
 
     def refresh(self, stale_access_token: str) -> Session:
-        """A session newer than the one this token belongs to; raises ``SalesforceError``."""
+        """Return a newer session than the one of this token; raises ``SalesforceError``."""
         ...
 
     def redact(self, text: str) -> str:
-        """The text without any secret."""
+        """Return the text with all secrets masked."""
         ...
 
 
 class Observer(Protocol):
-    """Hears of every attempt, from many threads."""
+    """Is notified of every attempt, from many threads."""
 
     def on_answer(
         self, request: ApiRequest, status: int | None, seconds: float, size: int, usage: ApiUsage | None
     ) -> None:
-        """One attempt is over, after its body; ``status`` is None where no answer came. ``size``: bytes as received."""
+        """Called at the end of an attempt and its body; ``status`` is None without a response. ``size`` is in bytes."""
         ...
 
     def on_retry(self, request: ApiRequest, failure: Failure, pause: float) -> None:
-        """The same request goes out again after ``pause`` seconds."""
+        """Called before the same request is sent again after ``pause`` seconds."""
         ...
 
 
 class Transport:
-    """Sends requests to the org. One instance serves every thread."""
+    """Sends requests to the org. Thread-safe."""
 
     def __init__(self, caller: Caller, tokens: Tokens, observer: Observer) -> None:
         self._caller = caller
@@ -80,31 +82,31 @@ class Transport:
         self._tokens = tokens
         self._observer = observer
         self._org_clock = OrgClock()
-        self._answered: set[str] = set()  # the access tokens of sessions that were good once
+        self._answered: set[str] = set()  # access tokens with at least one successful call
         self._learning = threading.Lock()
 
     @property
     def org_clock(self) -> OrgClock:
-        """What the ``Date`` headers of the org's successful answers show of its clock."""
+        """The org's clock according to the ``Date`` headers of its successful responses."""
         return self._org_clock
 
     def redact(self, text: str) -> str:
-        """``text`` with every secret this run knows of masked."""
+        """Return ``text`` with all secrets of this run masked."""
         return self._tokens.redact(text)
 
     def call(self, request: ApiRequest) -> ApiResponse:
-        """The whole answer, a success of the sort the operation expects; raises ``SalesforceError`` or ``Stopped``."""
+        """Return the whole successful response; raises ``SalesforceError`` or ``Stopped``."""
         return self._persist(request, self._whole)
 
     def open(self, request: ApiRequest) -> AbstractContextManager[Body]:
-        """A result page whose headers are in and whose body is not; raises as :meth:`call` does.
+        """Request a result page and return it before its body has been read; raises the same as :meth:`call`.
 
-        What goes wrong while the body is read is raised by :meth:`Body.chunks` and retried by nobody here.
+        Errors while the body is read are raised by :meth:`Body.chunks` and are not retried here.
         """
         return self._persist(request, self._streamed)
 
     def _persist(self, request: ApiRequest, attempt: Callable[[ApiRequest, Session], T]) -> T:
-        """Attempt until it succeeds, cannot succeed, or the budget is spent."""
+        """Call ``attempt`` until it succeeds, cannot succeed, or the budget is used up."""
         logins = 0
 
         def attempt_with_token() -> T:
@@ -125,10 +127,10 @@ class Transport:
         return self._caller.persist(attempt_with_token, REQUEST_RETRIES, _is_retried_here, on_retry)
 
     def _needs_login(self, failure: Failure, session: Session, logins: int) -> bool:
-        """Whether a new login may help; raises ``SalesforceError`` where logins did not.
+        """Return whether a new login may help; raises ``SalesforceError`` if new logins have not helped.
 
-        An org that has moved redirects to where it is now. A session that was good before then asks for the new one's
-        ``instance_url``, once; maintenance redirects, too.
+        An org that has moved redirects. A session that worked before then logs in once to get the new ``instance_url``,
+        because a redirect may also mean maintenance.
         """
         was_good = session.access_token in self._answered
         if failure.kind is Kind.REDIRECTED and session.access_token:
@@ -155,7 +157,7 @@ class Transport:
         return body
 
     def _send(self, request: ApiRequest, session: Session) -> Body:
-        """One request on its way; its answer, if it is no error. Every attempt is reported once."""
+        """Send one request and return its response, if it is not an error. Every attempt is reported once."""
         began = self._clock.monotonic()
         try:
             body = self._caller.send(
@@ -195,14 +197,14 @@ class Transport:
 
 
 def _is_retried_here(failure: Failure) -> bool:
-    """A login that failed was retried by ``token``; trying it again here would multiply its attempts."""
+    """Return whether to retry. A failed login was already retried by ``token``; its attempts must not multiply."""
     return failure.action is Action.RETRY and failure.operation is not Operation.TOKEN
 
 
 def _report_disagreement(before: Disagreement | None, now: Disagreement | None) -> None:
-    """Warn once, when two answers first disagree about the time by more than the look-back is meant to cover."""
+    """Warn once, when two responses first disagree about the time by more than the look-back covers."""
     if now is not None and now.gap > AGREE_WITHIN and (before is None or before.gap <= AGREE_WITHIN):
-        LOGGER.warning("Salesforce's servers disagree about the time: %s. The earlier time counts.", now)
+        LOGGER.warning("Salesforce's servers disagree about the time: %s. The earlier time is used.", now)
 
 
 def _refused_again(failure: Failure) -> Failure:
@@ -222,7 +224,7 @@ def _http_request(request: ApiRequest, session: Session) -> HttpRequest:
 
 
 def _address(request: ApiRequest, session: Session) -> str:
-    """The request's address at the org. A path may come from an answer, and must not lead the token elsewhere."""
+    """Return the request's URL. A path may come from a response, and must not direct the token to another host."""
     if not request.path.startswith("/"):
         raise SalesforceError(Failure.of(Kind.UNEXPECTED, request.operation, "its address does not belong to the org"))
     return session.instance_url + request.path

@@ -1,7 +1,7 @@
-"""Requests and answers as values, before and after they touch a socket.
+"""Requests and responses as values, independent of any HTTP library.
 
-Every call to Salesforce is first an :class:`ApiRequest` (built by ``rest_api`` or ``bulk_api``) and comes back as an
-:class:`ApiResponse`. Neither carries a token: ``transport`` adds it as the request leaves.
+Every data call is an :class:`ApiRequest` (built by ``rest_api`` or ``bulk_api``), and its result an
+:class:`ApiResponse`. Neither contains a token: ``transport`` adds it when it sends the request.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NO_ITEMS: Mapping[str, str] = MappingProxyType({})
 
 
 class Operation(Enum):
-    """What a request asks for. Failures are classified by it and calls are counted by it."""
+    """The operation of a request. Failures are classified by it, and calls are counted by it."""
 
     TOKEN = "token"
     VERSIONS = "versions"
@@ -39,15 +39,15 @@ class Operation(Enum):
 
 
 class UnreadableBody(ValueError):
-    """A body that should be JSON is not."""
+    """A response body is not JSON, or lacks a required part."""
 
 
 class UnusableSetting(OSError):
-    """The environment names a proxy or certificates that cannot be used. The text says so, and is safe to show."""
+    """A proxy or certificate setting of the environment cannot be used. The text is safe to display."""
 
 
 class ProxyRefused(OSError):
-    """A proxy answered CONNECT with ``status`` and made no connection to ``host``. ``proxy`` is without a password."""
+    """A proxy answered CONNECT to ``host`` with the error ``status``. ``proxy`` contains no password."""
 
     def __init__(self, proxy: str, host: str, status: int) -> None:
         super().__init__(proxy, host, status)
@@ -61,9 +61,9 @@ class ProxyRefused(OSError):
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """One call. ``path`` starts at the instance's root; ``object_name`` only labels counts and log lines.
+    """One call. ``path`` is relative to the instance's root; ``object_name`` only labels counts and log lines.
 
-    ``asked`` explains a refusal.
+    ``asked`` helps to explain a refusal.
     """
 
     operation: Operation
@@ -79,32 +79,32 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """A whole answer; header names are lower case."""
+    """A complete response; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def json(self) -> object:
-        """The body as JSON; raises :class:`UnreadableBody`, because some 2xx replies are not what they should be."""
+        """Return the body as JSON; raises :class:`UnreadableBody`, because even a 2xx response may be other text."""
         return parse_json(self.body)
 
     @property
     def date(self) -> datetime | None:
-        """The org's own clock when it answered (``Date`` header, whole seconds, UTC); None where it cannot be read."""
+        """The org's clock at the time of the response (``Date`` header, whole seconds, UTC); None if unreadable."""
         return parse_http_date(self.headers.get("date"))
 
 
 MAX_JSON_VALUES = 2_000_000
-"""About as many values as an answer may hold: each takes a hundred bytes of memory, however short it is as text."""
+"""The approximate maximum number of values in a response: each takes about a hundred bytes of memory."""
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parse_json(body: bytes) -> object:
-    """The body as JSON; raises :class:`UnreadableBody`, also where it would take far more memory than an answer should.
+    """Parse the body as JSON; raises :class:`UnreadableBody`, also for a body that would take too much memory.
 
-    Half a surrogate pair, which no encoder takes, comes out as U+FFFD.
+    Half a surrogate pair, which cannot be encoded, becomes U+FFFD.
     """
     if body.count(b",") + body.count(b"[") + body.count(b"{") > MAX_JSON_VALUES:
         raise UnreadableBody(f"the answer holds more than {MAX_JSON_VALUES:,} values")
@@ -128,7 +128,7 @@ def _without_surrogates(value: object) -> object:
 
 
 def printable(text: str) -> str:
-    r"""``text`` with a question mark for all that a terminal or a log would not show as it is.
+    r"""Return ``text`` with a question mark for every unprintable character.
 
     >>> printable("750\x1b[2J\ud800")
     '750?[2J?'
@@ -137,7 +137,7 @@ def printable(text: str) -> str:
 
 
 def parse_http_date(text: str | None) -> datetime | None:
-    """An HTTP date as a UTC instant, or None."""
+    """Return an HTTP date as a UTC instant, or None."""
     if not text:
         return None
     try:
@@ -152,7 +152,7 @@ _LARGEST = 10**18
 
 
 def whole_number(value: object) -> int | None:
-    """A whole number below 10**18, sent as a number or as digits; None where ``value`` is not one."""
+    """Return a whole number below 10**18, given as a number or as digits; None for any other value."""
     if isinstance(value, str):
         digits = value.strip()
         return int(digits) if _DIGITS.fullmatch(digits) else None
@@ -165,18 +165,18 @@ def whole_number(value: object) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class ApiUsage:
-    """The org's daily API calls, everybody's, as every data answer reports them."""
+    """The daily API calls of the whole org, as every data response reports them."""
 
     used: int
     maximum: int
 
 
-# The header may also report one app's share, as ``per-app-api-usage``, which limits nobody else.
+# The header may also report one app's share, as ``per-app-api-usage``, which does not limit the org.
 _ORG_USAGE = re.compile(r"(?<![\w-])api-usage=(\d{1,18})/(\d{1,18})", re.ASCII)
 
 
 def parse_limit_info(headers: Mapping[str, str]) -> ApiUsage | None:
-    """Read ``Sforce-Limit-Info``; None where it is absent or unreadable.
+    """Parse ``Sforce-Limit-Info``; None if it is absent or unreadable.
 
     >>> parse_limit_info({"sforce-limit-info": "api-usage=18/5000; per-app-api-usage=17/250(appName=sample)"})
     ApiUsage(used=18, maximum=5000)
