@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import shutil
 import subprocess
 import sys
@@ -28,8 +29,12 @@ from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.logger import AirbyteLogFormatter
 
 from integration_tests.simulated_org import SimulatedOrg
+from source_salesforce_bulk.airbyte.http import CdkHttp
 from source_salesforce_bulk.airbyte.source import SourceSalesforceBulk
 from source_salesforce_bulk.extraction.calls import ThreadedCalls
+from source_salesforce_bulk.extraction.connection import CONNECTIONS
+from source_salesforce_bulk.salesforce.attempts import Caller
+from source_salesforce_bulk.salesforce.clock import Clock
 
 SCRIPT = Path(sys.executable).with_name("source-salesforce-bulk")
 T = TypeVar("T")
@@ -162,6 +167,11 @@ class Output:
         return [state_of(name, states[-1]) for name, states in self.states.items()]
 
 
+def cdk_caller(clock: Clock) -> Caller:
+    """The calls of the connector as it is, by another clock."""
+    return Caller(CdkHttp(CONNECTIONS), clock, random.random)
+
+
 class Connector:
     """Runs protocol commands against one simulated org. Keyword arguments overlay the configuration.
 
@@ -267,7 +277,7 @@ class Connector:
         An exception that ends the command is what the excepthook would print before exit code 1.
         """
         self._stop = threading.Event()
-        entrypoint = AirbyteEntrypoint(SourceSalesforceBulk(self._stop, self.clock, calls=self._calls))
+        entrypoint = AirbyteEntrypoint(SourceSalesforceBulk(self._stop, cdk_caller(self.clock), calls=self._calls))
         lines: list[str] = []
         ending: BaseException | None = None
         with self._captured_logs(lines):

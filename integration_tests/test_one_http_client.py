@@ -16,7 +16,7 @@ import requests_mock
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.sources.streams.http import HttpClient
 
-from integration_tests.connector import ImpatientClock, parse
+from integration_tests.connector import ImpatientClock, cdk_caller, parse
 from source_salesforce_bulk.airbyte.source import SourceSalesforceBulk
 
 ORG = "https://acme.my.salesforce.com"
@@ -90,7 +90,7 @@ def run(tmp_path: Path, command: str, catalog: object = None) -> list[dict[str, 
         if content is not None:
             (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
             arguments += [f"--{name}", str(tmp_path / name)]
-    entrypoint = AirbyteEntrypoint(SourceSalesforceBulk(stop=threading.Event(), clock=ImpatientClock()))
+    entrypoint = AirbyteEntrypoint(SourceSalesforceBulk(threading.Event(), cdk_caller(ImpatientClock())))
     return parse(entrypoint.run(entrypoint.parse_args(arguments)))
 
 

@@ -13,8 +13,8 @@ from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.plan import ObjectPlan, begin
 from source_salesforce_bulk.extraction.query_job import JobPolicy
+from source_salesforce_bulk.extraction.run_context import RunContext
 from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
-from source_salesforce_bulk.extraction.scheduler import SchedulerPolicy
 from source_salesforce_bulk.extraction.stream_state import Mode, StreamState, read_state
 from source_salesforce_bulk.extraction.windows import PlannedWindow
 from source_salesforce_bulk.pages.fetch import Page
@@ -108,8 +108,8 @@ class ExtractionRig:
         tokens = FakeTokens(base=INSTANCE)
         transport = Transport(Caller(self.salesforce, self.clock, random01), tokens, self.metrics)
         org = SalesforceOrg(transport, directory, self.clock, random01, lambda: USER, on_page)
-        policy = SchedulerPolicy(jobs, JobPolicy(job_timeout=job_timeout))
-        self.extraction = Extraction(org, self.calls, self.clock, random01, policy, self.metrics, "run-1")
+        run = RunContext("run-1", self.clock, random01, jobs, JobPolicy(job_timeout), self.metrics)
+        self.extraction = Extraction(org, self.calls, run)
         self.runs: list[ObjectRun] = []
 
     def add(

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
-import pytest
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.models import (
     AirbyteMessage,
@@ -19,8 +18,8 @@ from airbyte_cdk.models import (
 )
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_salesforce_bulk.airbyte import source as source_module
 from source_salesforce_bulk.airbyte.source import SourceSalesforceBulk
+from source_salesforce_bulk.salesforce.attempts import Caller
 from unit_tests.fake_salesforce import FakeSalesforce, Row
 from unit_tests.fakes import FakeClock, HeldCalls
 
@@ -51,7 +50,7 @@ def configured(name: str, mode: str = "incremental", properties: Sequence[str] =
 class SourceRig:
     """One source and one org. :meth:`read` gives the messages as the platform would parse them."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, objects: Mapping[str, Sequence[Row]], **config: Any) -> None:
+    def __init__(self, objects: Mapping[str, Sequence[Row]], **config: Any) -> None:
         self.clock = FakeClock()
         self.salesforce = FakeSalesforce(self.clock, objects)
         self.calls: Callable[[FakeClock], HeldCalls] = HeldCalls
@@ -60,11 +59,9 @@ class SourceRig:
         self.raised: AirbyteTracedException | None = None
         self.cleaning_up: list[int] = []
         self.messages: list[Message] = []
-        monkeypatch.setattr(source_module, "CdkHttp", lambda connections: self.salesforce)
         self.source = SourceSalesforceBulk(
             stop=self.stop,
-            clock=self.clock,
-            random01=lambda: 0.5,
+            caller=Caller(self.salesforce, self.clock, lambda: 0.5),
             on_clean_up=lambda: self.cleaning_up.append(len(self.messages)),
             calls=lambda workers, name: self.calls(self.clock),
         )

@@ -81,6 +81,23 @@ IMPURE_METHODS = frozenset({"now", "utcnow", "today"})
 
 MAX_LINES = 400
 
+MAX_PARAMETERS = 5
+
+# Functions that may take more, each of them named at the call.
+WIDE = frozenset(
+    {
+        ("salesforce.connections", "send"),  # requests' own signature
+        ("salesforce.failures", "of"),  # a failure's facts, of which a caller knows one or two
+        ("salesforce.job_log", "log_job"),  # a log line's facts, likewise
+        ("extraction.job_lines", "__call__"),
+        ("extraction.metrics", "count"),  # counts by name, of which a caller adds one or two
+        # To become values with the pages that they carry:
+        ("extraction.salesforce_org", "__init__"),
+        ("extraction.reader", "__init__"),
+        ("pages.fetch", "__init__"),
+    }
+)
+
 # The module of the console script bears the name that Airbyte gives it.
 TWINS = frozenset({"run"})
 
@@ -254,6 +271,17 @@ def twin_names(modules: Mapping[str, Module]) -> Iterator[str]:
             yield f"{times} modules are called {name}"
 
 
+def many_parameters(modules: Mapping[str, Module]) -> Iterator[str]:
+    """Dataclasses are the remedy, so their own constructors do not count."""
+    for name, module in modules.items():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (name, node.name) not in WIDE:
+                given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                wanted = [argument.arg for argument in given if argument.arg not in ("self", "cls")]
+                if len(wanted) > MAX_PARAMETERS:
+                    yield f"{name}.{node.name} takes {len(wanted)} parameters: {', '.join(wanted)}"
+
+
 def imports_of_test_code(modules: Mapping[str, Module]) -> Iterator[str]:
     for name, module in modules.items():
         for target in imports_of(module, modules):
@@ -274,6 +302,7 @@ RULES: tuple[Rule, ...] = (
     computed_imports,
     long_modules,
     twin_names,
+    many_parameters,
     imports_of_test_code,
 )
 
@@ -341,6 +370,7 @@ OFFENCES = [
     (upward_imports, "salesforce/soql.py", "__import__('source_salesforce_bulk.run')", "run (floor 8)"),
     (long_modules, "salesforce/soql.py", "x = 1\n" * MAX_LINES, f"{MAX_LINES} lines"),
     (twin_names, "export/fetch.py", "", "fetch"),
+    (many_parameters, "run.py", "def f(a, b, c, *, d, e, f): ...", "run.f takes 6 parameters: a, b, c, d, e, f"),
     (imports_of_test_code, "run.py", "from integration_tests import simulated_org", "integration_tests"),
 ]
 

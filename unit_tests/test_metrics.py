@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics, RunMetrics
+from source_salesforce_bulk.pages.page_task import PageCost
 from source_salesforce_bulk.salesforce import bulk_api
 from source_salesforce_bulk.salesforce.failures import Failure, Kind
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage, Operation
@@ -73,7 +74,7 @@ def test_nobody_adds_to_a_count_while_another_thread_may():
     metrics.count("Account", records=1)
     metrics.on_answer(POLL, 200, 0.1, 7, USAGE)
     metrics.on_retry(POLL, Failure.of(Kind.UNAVAILABLE), 1.0)
-    metrics.on_spent("Account", Operation.RESULTS, calls=2, retries=1, size=9, usage=None)
+    metrics.on_spent("Account", Operation.RESULTS, PageCost(calls=2, retries=1, received=9))
     assert (account.records, account.bytes, account.errors, account.retries) == (1, 16, 2, 2)
     assert len(locked) >= len(COUNTS) + 1
     assert all(locked)
@@ -131,9 +132,9 @@ def test_counts_from_many_threads_are_all_there():
 def test_what_other_machines_spend_is_counted_like_calls_of_this_one():
     metrics = RunMetrics()
     metrics.on_answer(PAGE, 200, 0.1, 10, None)
-    metrics.on_spent("Account", Operation.RESULTS, calls=3, retries=2, size=500, usage=USAGE)
+    metrics.on_spent("Account", Operation.RESULTS, PageCost(3, 2, 500, USAGE))
     account = metrics.of("Account")
     assert (account.calls[Operation.RESULTS], account.retries, account.errors, account.bytes) == (4, 2, 2, 510)
     assert metrics.usage == USAGE
-    metrics.on_spent("Account", Operation.RESULTS, calls=1, retries=0, size=0, usage=None)
+    metrics.on_spent("Account", Operation.RESULTS, PageCost(calls=1))
     assert metrics.usage == USAGE

@@ -21,6 +21,7 @@ TRIED_BY = {
     "export.spec_command": "unit_tests/test_cli",
     "export.state_command": "integration_tests/test_commands",
     "extraction.job_lines": "integration_tests/test_logs",
+    "extraction.run_context": "unit_tests/test_scheduler",
     "form": "unit_tests/test_spec",
     "pages.row_form": "unit_tests/test_encoders",
     "pages.spooled": "unit_tests/test_encoders",

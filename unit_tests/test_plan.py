@@ -14,12 +14,13 @@ from source_salesforce_bulk.extraction.plan import (
     ROWS_PER_WINDOW,
     Beginning,
     ObjectPlan,
+    ObjectRequest,
+    Planner,
     begin,
     expected_rows,
     may_be_large,
     needs_count,
     object_query,
-    plan_object,
     probe_pays,
     select_fields,
     selected_fields,
@@ -358,9 +359,8 @@ def planned(
     **changes: Any,
 ):
     settings = config(**changes)
-    return plan_object(
-        readable_object(readable or described(), settings), wanted, mode, blob or {}, settings, organization
-    )
+    request = ObjectRequest(readable_object(readable or described(), settings), wanted)
+    return Planner(settings, organization).plan(request, mode, blob or {})
 
 
 def scope(**changes: Any) -> str:
@@ -439,10 +439,10 @@ def test_what_does_not_change_which_rows_were_read_keeps_the_scope(changes):
 @pytest.mark.parametrize("was", ["systemmodstamp", "SYSTEMMODSTAMP"])
 def test_a_state_whose_cursor_differs_in_letter_case_is_gone_on_with(was):
     readable = readable_object(described().spelled_as([was]), config())
-    plan, _ = plan_object(readable, None, Mode.INCREMENTAL, {}, config(), ORG)
+    plan, _ = Planner(config(), ORG).plan(ObjectRequest(readable), Mode.INCREMENTAL, {})
     blob = {was: "2026-11-20T00:00:00.000Z", "scope": plan.state.scope}
     renamed = readable_object(described(), config())
-    plan, incoming = plan_object(renamed, None, Mode.INCREMENTAL, blob, config(), ORG)
+    plan, incoming = Planner(config(), ORG).plan(ObjectRequest(renamed), Mode.INCREMENTAL, blob)
     assert incoming.warning is None
     assert plan.state.cursor == datetime(2026, 11, 20, tzinfo=UTC)
     assert plan.state.to_json("SystemModstamp")["scope"] == plan.state.scope != blob["scope"]
@@ -450,5 +450,5 @@ def test_a_state_whose_cursor_differs_in_letter_case_is_gone_on_with(was):
 
 def test_the_plan_knows_the_objects_key():
     readable = readable_object(described(), config(object_overrides=[{"object": "Account", "primary_key": ["name"]}]))
-    plan, _ = plan_object(readable, None, Mode.INCREMENTAL, {}, config(), ORG)
+    plan, _ = Planner(config(), ORG).plan(ObjectRequest(readable), Mode.INCREMENTAL, {})
     assert plan.primary_key == ("Name",)

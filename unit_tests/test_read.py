@@ -38,13 +38,13 @@ def rows(count: int) -> list[dict[str, str]]:
 
 @pytest.fixture
 def rig(monkeypatch):
-    rig = SourceRig(monkeypatch, {"Account": rows(5), "Contact": rows(5), "Lead": rows(1)}, page_size=2)
+    rig = SourceRig({"Account": rows(5), "Contact": rows(5), "Lead": rows(1)}, page_size=2)
     yield rig
     rig.salesforce.close()
 
 
 def without_cursor(monkeypatch) -> SourceRig:
-    return SourceRig(monkeypatch, {"Setting": [{"Id": id_18("0DSA00000000001"), "Name": "x"}], "Account": rows(1)})
+    return SourceRig({"Setting": [{"Id": id_18("0DSA00000000001"), "Name": "x"}], "Account": rows(1)})
 
 
 # A sound run
@@ -53,7 +53,7 @@ def without_cursor(monkeypatch) -> SourceRig:
 @pytest.mark.parametrize("jobs", [1, 4])
 def test_every_stream_is_read_whole_and_is_complete(monkeypatch, jobs):
     objects = {"Account": rows(5), "Contact": rows(4), "Lead": rows(0)}
-    rig = SourceRig(monkeypatch, objects, page_size=2, max_concurrent_jobs=jobs)
+    rig = SourceRig(objects, page_size=2, max_concurrent_jobs=jobs)
     messages = rig.read(*[configured(name) for name in objects])
     assert rig.raised is None
     for name, wanted in objects.items():
@@ -85,7 +85,7 @@ def test_every_state_stands_behind_the_rows_it_covers(rig):
 
 
 def test_streams_take_turns_one_page_at_a_time(monkeypatch):
-    rig = SourceRig(monkeypatch, {"Account": rows(40), "Contact": rows(2)}, page_size=2)
+    rig = SourceRig({"Account": rows(40), "Contact": rows(2)}, page_size=2)
     rig.salesforce.chance = lambda operation: rig.clock.advance(1.0) or ""  # else no poll comes due
     messages = rig.read(configured("Account"), configured("Contact"))
     speakers = [record["stream"] for record in of_type(messages, "RECORD")]
@@ -132,7 +132,7 @@ def test_an_object_that_the_org_does_not_have_fails_alone(rig):
 
 
 def test_an_object_that_has_none_of_its_selected_fields_any_more_fails_alone_and_says_what_to_do(monkeypatch):
-    rig = SourceRig(monkeypatch, {"Account": rows(1), "Definition": [{"Label": "d"}]})
+    rig = SourceRig({"Account": rows(1), "Definition": [{"Label": "d"}]})
     messages = rig.read(configured("Definition", "full_refresh", ["Old__c"]), configured("Account"))
     error = errors_in(messages)["Definition"]
     assert error["failure_type"] == "config_error"
@@ -163,7 +163,7 @@ def test_a_full_refresh_that_is_asked_for_as_such_ends_for_good(monkeypatch):
 
 
 def test_an_interrupted_read_in_full_is_gone_on_with_where_it_was_asked_for_incrementally(monkeypatch):
-    rig = SourceRig(monkeypatch, {"Setting": [{"Id": row["Id"], "Name": row["Name"]} for row in rows(5)]}, page_size=2)
+    rig = SourceRig({"Setting": [{"Id": row["Id"], "Name": row["Name"]} for row in rows(5)]}, page_size=2)
     rig.salesforce.script("results", "", "forbidden")
     first = rig.read(configured("Setting", "incremental"))
     state = states_in(first, "Setting")[-1]
@@ -286,7 +286,7 @@ def test_the_run_after_a_stop_reads_what_is_left_with_the_same_job(rig):
 
 
 def test_a_run_that_is_stopped_early_keeps_the_job_of_the_state_it_was_given(monkeypatch):
-    rig = SourceRig(monkeypatch, {"Account": rows(5)}, page_size=2, max_concurrent_jobs=1)
+    rig = SourceRig({"Account": rows(5)}, page_size=2, max_concurrent_jobs=1)
     first = rig.read(configured("Account"))
     soql = next(iter(rig.salesforce.jobs.values())).soql
     blob = next(state for state in states_in(first, "Account") if "resume" in state)
@@ -301,7 +301,7 @@ def test_a_run_that_is_stopped_early_keeps_the_job_of_the_state_it_was_given(mon
 @pytest.mark.parametrize("cut", range(1, 30, 2))
 def test_wherever_a_reader_goes_away_the_jobs_that_its_state_may_name_stay(monkeypatch, cut):
     """Rows and states go through buffers: what it has read is any of the states since they were flushed last."""
-    rig = SourceRig(monkeypatch, {"Account": rows(5), "Contact": rows(3)}, page_size=2)
+    rig = SourceRig({"Account": rows(5), "Contact": rows(3)}, page_size=2)
     unflushed: set[str] = set()
     newest: dict[str, set[str]] = {}
     monkeypatch.setattr(source_module, "PRINT_BUFFER", SimpleNamespace(flush=unflushed.clear))
@@ -401,7 +401,7 @@ def test_a_stream_whose_cursor_cannot_be_filtered_goes_on_in_full_with_a_warning
     ids=["the user's cursor", "a start date"],
 )
 def test_a_cursor_that_the_user_needs_and_salesforce_refuses_is_a_config_error_that_names_it(monkeypatch, config):
-    rig = SourceRig(monkeypatch, {"Account": rows(5)}, **config)
+    rig = SourceRig({"Account": rows(5)}, **config)
     rig.salesforce.unfilterable = "SystemModstamp"
     error = errors_in(rig.read(configured("Account")))["Account"]
     assert error["failure_type"] == "config_error"

@@ -20,7 +20,7 @@ SETTING = [{"Id": id_18("0DSA00000000001"), "Name": "x"}]
 
 @pytest.fixture
 def rig(monkeypatch):
-    rig = SourceRig(monkeypatch, {"Account": ACCOUNT, "Setting": SETTING, "User": ACCOUNT})
+    rig = SourceRig({"Account": ACCOUNT, "Setting": SETTING, "User": ACCOUNT})
     yield rig
     rig.salesforce.close()
 
@@ -155,7 +155,7 @@ def test_the_window_ends_at_the_orgs_clock_whatever_this_machines_says(rig):
 @pytest.mark.parametrize("operation", ["limits", "describe", "counts", "create", "info", "results"])
 @pytest.mark.parametrize("ahead", [timedelta(minutes=10), timedelta(minutes=59)], ids=str)
 def test_rows_written_after_a_read_that_met_a_fast_clock_are_in_the_next(monkeypatch, operation, ahead):
-    rig = SourceRig(monkeypatch, {"Account": list(ACCOUNT)}, lookback_window="PT0S")
+    rig = SourceRig({"Account": list(ACCOUNT)}, lookback_window="PT0S")
     rig.salesforce.fast = {operation: ahead}
     (*_, state) = states_in(rig.read(configured("Account")), "Account")
     assert rig.raised is None
@@ -232,7 +232,7 @@ def test_the_disk_is_given_back_however_the_run_ends(rig, tmp_path, monkeypatch)
 @pytest.mark.parametrize("now", ["AMOUNT__c", "amount__c", "Amount__C"])
 @pytest.mark.parametrize("mode", ["incremental", "full_refresh"])
 def test_a_field_whose_letter_case_has_changed_is_read_under_the_catalogs_name(monkeypatch, caplog, now, mode):
-    rig = SourceRig(monkeypatch, {"Account": [{**ACCOUNT[0], now: "7"}]})
+    rig = SourceRig({"Account": [{**ACCOUNT[0], now: "7"}]})
     messages = rig.read(configured("Account", mode, ["Id", "Amount__c"]))
     (row,) = rows_of(messages, "Account")
     assert row["Amount__c"] == "7"
@@ -241,7 +241,7 @@ def test_a_field_whose_letter_case_has_changed_is_read_under_the_catalogs_name(m
 
 def test_key_and_cursor_are_read_under_the_catalogs_names(monkeypatch):
     account = {name.upper(): value for name, value in ACCOUNT[0].items()}
-    rig = SourceRig(monkeypatch, {"Account": [account]})
+    rig = SourceRig({"Account": [account]})
     messages = rig.read(configured("Account", properties=["Id", "SystemModstamp"]))
     assert rows_of(messages, "Account") == [{name: ACCOUNT[0][name] for name in ("Id", "SystemModstamp")}]
     assert "SystemModstamp" in states_in(messages, "Account")[-1]

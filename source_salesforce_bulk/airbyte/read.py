@@ -33,7 +33,7 @@ from source_salesforce_bulk.extraction.catalog import ReadableObject, readable_o
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
-from source_salesforce_bulk.extraction.plan import begin_in_full, needs_count, plan_object, selected_fields
+from source_salesforce_bulk.extraction.plan import ObjectRequest, Planner, needs_count, selected_fields
 from source_salesforce_bulk.extraction.run_loop import Participant, RunLoop
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, StateError, jobs_named
 from source_salesforce_bulk.salesforce.clock import Stopped
@@ -222,29 +222,17 @@ class CatalogRead:
     def _reading(
         self, configured: ConfiguredAirbyteStream, readable: ReadableObject, extraction: Extraction
     ) -> Reading:
-        connection = self.connection
+        connection, name = self.connection, configured.stream.name
+        planner = Planner(connection.config, connection.log_in().organization_id)
+        request = ObjectRequest(readable, selected_fields(configured.stream.json_schema), self._rows(name))
         return Reading(
             extraction=extraction,
-            metrics=connection.metrics.of(configured.stream.name),
-            plan_for=lambda mode, blob: plan_object(
-                readable,
-                selected_fields(configured.stream.json_schema),
-                mode,
-                blob,
-                connection.config,
-                connection.log_in().organization_id,
-                self._rows(configured.stream.name),
-            ),
+            metrics=connection.metrics.of(name),
+            plan_for=partial(planner.plan, request),
             upper_bound=connection.upper_bound,
             now=connection.clock.now,
             batches=self.batches,
-            in_full=lambda: begin_in_full(
-                readable,
-                selected_fields(configured.stream.json_schema),
-                connection.config,
-                connection.log_in().organization_id,
-                self._rows(configured.stream.name),
-            ),
+            in_full=partial(planner.begin_in_full, request),
             ends_for_good=configured.sync_mode is not SyncMode.incremental,
         )
 

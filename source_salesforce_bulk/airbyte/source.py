@@ -42,7 +42,7 @@ from source_salesforce_bulk.extraction.connection_check import check_connection
 from source_salesforce_bulk.pages.page_encoders import usable_cores, workers_for
 from source_salesforce_bulk.registries.kept_token import KeptTokens
 from source_salesforce_bulk.salesforce.attempts import Caller
-from source_salesforce_bulk.salesforce.clock import Clock, SystemClock
+from source_salesforce_bulk.salesforce.clock import SystemClock
 from source_salesforce_bulk.salesforce.failures import SalesforceError
 from source_salesforce_bulk.salesforce.programs import Program
 from source_salesforce_bulk.salesforce.token import SecretHooks
@@ -59,8 +59,8 @@ class SourceSalesforceBulk(AbstractSource):
     """Salesforce through Bulk API 2.0 query jobs. Works under any CDK entrypoint.
 
     ``stop`` is set by whoever handles signals: the run then ends at its next turn, resumable. ``on_clean_up`` is told
-    when a read has said its last word. ``batches`` says that whoever runs it takes ``RecordBatch`` messages. ``clock``,
-    ``random01`` and ``calls`` are there for tests.
+    when a read has said its last word. ``batches`` says that whoever runs it takes ``RecordBatch`` messages. ``caller``
+    and ``calls`` are there for tests.
     """
 
     # ``config`` gives clearer sentences than a JSON Schema validator does.
@@ -69,8 +69,7 @@ class SourceSalesforceBulk(AbstractSource):
     def __init__(
         self,
         stop: threading.Event | None = None,
-        clock: Clock | None = None,
-        random01: Callable[[], float] = random.random,
+        caller: Caller | None = None,
         on_clean_up: Callable[[], None] = lambda: None,
         calls: Callable[[int, str], Calls] = ThreadedCalls,
         batches: bool = False,
@@ -82,8 +81,7 @@ class SourceSalesforceBulk(AbstractSource):
         self._kept = KeptTokens([])
         self._stop = stop or threading.Event()
         self._on_clean_up = on_clean_up
-        self._clock = clock or SystemClock(self._stop)
-        self._random01 = random01
+        self._caller = caller or Caller(CdkHttp(CONNECTIONS), SystemClock(self._stop), random.random)
         self._calls = calls
 
     @property
@@ -199,7 +197,7 @@ class SourceSalesforceBulk(AbstractSource):
     def _connected(self, raw: Mapping[str, Any], *, refuse_unknown_keys: bool = False) -> Connection:
         config = self._config(self._kept.current(raw), refuse_unknown_keys)
         environment = Environment(
-            Caller(CdkHttp(CONNECTIONS), self._clock, self._random01),
+            self._caller,
             SecretHooks(on_rotation=Rotation(raw, self._kept), on_secret=add_to_secrets),
             calls=self._calls,
             encoding_workers=workers_for(usable_cores()) if self._batches else 0,

@@ -21,10 +21,11 @@ from source_salesforce_bulk.extraction.cuts import Piece, find_pieces
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.plan import (
     ObjectPlan,
+    ObjectRequest,
+    Planner,
     begin,
     expected_rows,
     may_be_large,
-    plan_object,
     probe_pays,
 )
 from source_salesforce_bulk.extraction.query_job import JobPolicy, polls_until
@@ -87,7 +88,8 @@ def forecast_object(
     config = connection.config
     mode = Mode.INCREMENTAL if readable.cursor else Mode.FULL_REFRESH
     blob = {} if state == COMPLETE_MARKER else state
-    plan, incoming = plan_object(readable, None, mode, blob, config, connection.log_in().organization_id, rows)
+    planner = Planner(config, connection.log_in().organization_id)
+    plan, incoming = planner.plan(ObjectRequest(readable, rows=rows), mode, blob)
     beginning = begin(plan, incoming, connection.upper_bound)
     pieces = [piece for window in beginning.windows for piece in _pieces(org, plan, window)]
     known = [piece.rows for piece in pieces if piece.rows is not None]

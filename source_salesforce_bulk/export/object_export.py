@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from source_salesforce_bulk.config import Config
 from source_salesforce_bulk.export.coverage import Coverage
 from source_salesforce_bulk.export.layout import Layout
 from source_salesforce_bulk.export.manifest import highest_window, page_path
@@ -32,7 +31,7 @@ from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage, WindowRead
-from source_salesforce_bulk.extraction.plan import Beginning, begin, begin_in_full, plan_object
+from source_salesforce_bulk.extraction.plan import Beginning, ObjectRequest, Planner, begin
 from source_salesforce_bulk.extraction.query_job import Phase
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, StateError, jobs_named, sound_points
 from source_salesforce_bulk.extraction.windows import same_dates
@@ -77,8 +76,7 @@ class Export:
 
     opening: Opening
     attempts: Attempts
-    config: Config
-    organization_id: str | None
+    planner: Planner
     extraction: Extraction
     page_files: FileMaker
     states: StateRegistry
@@ -103,7 +101,7 @@ class ObjectExport:
     def __init__(self, export: Export, readable: ReadableObject, metrics: ObjectMetrics, expected: int | None) -> None:
         self.readable = readable
         self.metrics = metrics
-        self.expected = expected
+        self._request = ObjectRequest(readable, rows=expected)
         self.outcome = ObjectOutcome(readable.sobject.name)
         self._export = export
         self._lease: Lease | None = None
@@ -202,11 +200,13 @@ class ObjectExport:
 
     def _turns(self) -> Iterator[PageDone | TurnOver]:
         export = self._export
-        lease = self._lease = export.states.acquire(organization_key(export.organization_id), self.name, export.run_id)
+        lease = self._lease = export.states.acquire(
+            organization_key(export.planner.organization_id), self.name, export.run_id
+        )
         progress, given_up = export.opening.open(self.name, self.readable.cursor_field, lease)
         self._folder = f"{export.run_id}.{lease.taken_from}" if lease.taken_from else export.run_id
         self._nameable = True
-        registered = export.schemas.check(organization_key(export.organization_id), self.readable.sobject)
+        registered = export.schemas.check(organization_key(export.planner.organization_id), self.readable.sobject)
         self.outcome.schema_version = registered.version
         self.outcome.state_before = self.outcome.state_after = progress.state
         beginning = self._plan(progress, given_up)
@@ -239,7 +239,7 @@ class ObjectExport:
         if failure.kind is not Kind.CURSOR_NOT_FILTERABLE:
             return None
         export = self._export
-        beginning = begin_in_full(self.readable, None, export.config, export.organization_id, self.expected)
+        beginning = export.planner.begin_in_full(self._request)
         if beginning is not None and self._read is not None:
             export.extraction.drop(self._read)
             self._read = None
@@ -271,9 +271,7 @@ class ObjectExport:
             return None
         mode = Mode.INCREMENTAL if self.readable.cursor else Mode.FULL_REFRESH
         blob = {} if finished else progress.state
-        plan, incoming = plan_object(
-            self.readable, None, mode, blob, export.config, export.organization_id, self.expected
-        )
+        plan, incoming = export.planner.plan(self._request, mode, blob)
         beginning = begin(plan, incoming, export.upper_bound, remedy="remove the object's state")
         listed = [file.path for file in (*progress.closed, *progress.open)]
         named = export.attempts.highest_window(self._folder, self.name)

@@ -34,6 +34,7 @@ from source_salesforce_bulk.extraction.catalog import ReadableObject, Survey, su
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TurnOver
+from source_salesforce_bulk.extraction.plan import Planner
 from source_salesforce_bulk.extraction.run_loop import Participant, RunLoop
 from source_salesforce_bulk.registries.state import LeaseLost, StateRegistry, UnreadableProgress, organization_key
 from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
@@ -196,8 +197,7 @@ class ExportRun:
         export = Export(
             opening=self._opening,
             attempts=self._attempts,
-            config=connection.config,
-            organization_id=self.organization_id,
+            planner=Planner(connection.config, self.organization_id),
             extraction=extraction,
             page_files=self.places.page_files,
             states=self.places.states,

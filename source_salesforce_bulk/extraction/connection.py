@@ -25,8 +25,8 @@ from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.query_job import JobPolicy
 from source_salesforce_bulk.extraction.quota import Quota, compute_quota
 from source_salesforce_bulk.extraction.reader import PageBounds
+from source_salesforce_bulk.extraction.run_context import RunContext
 from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
-from source_salesforce_bulk.extraction.scheduler import SchedulerPolicy
 from source_salesforce_bulk.pages.fetch import Page, PageSource
 from source_salesforce_bulk.pages.listing import PageLister
 from source_salesforce_bulk.pages.page_encoders import PageEncoders
@@ -187,11 +187,12 @@ class Connection:
         ``pages`` that are read elsewhere come with the bounds that suit that place.
         """
         jobs = self.config.max_concurrent_jobs
-        policy = SchedulerPolicy(jobs, JobPolicy(job_timeout=self.config.job_timeout.total_seconds()))
+        policy = JobPolicy(job_timeout=self.config.job_timeout.total_seconds())
+        run = RunContext(self.run_id, self.clock, self._random01, jobs, policy, self.metrics)
         elsewhere = page_bounds.of_all if page_bounds else 0  # each of them waits on a thread here
         calls = self._calls(min(jobs, 20) + _EXTRA_WORKERS + elsewhere, "salesforce")
         org = self.org(on_page, pages)
-        return Extraction(org, calls, self.clock, self._random01, policy, self.metrics, self.run_id, page_bounds)
+        return Extraction(org, calls, run, page_bounds)
 
     def close(self) -> None:
         """End the processes it started and give the disk space back; may be called twice."""

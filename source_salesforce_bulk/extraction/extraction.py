@@ -21,16 +21,15 @@ from source_salesforce_bulk.extraction.calls import Calls, failure_in
 from source_salesforce_bulk.extraction.cuts import Piece, find_pieces
 from source_salesforce_bulk.extraction.job_events import PagesRead
 from source_salesforce_bulk.extraction.job_ledger import JobLedger
-from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage, WindowRead
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan
 from source_salesforce_bulk.extraction.reader import PageBounds, PageReader
-from source_salesforce_bulk.extraction.scheduler import JobScheduler, SchedulerPolicy
+from source_salesforce_bulk.extraction.run_context import RunContext
+from source_salesforce_bulk.extraction.scheduler import JobScheduler
 from source_salesforce_bulk.extraction.windows import PlannedWindow
 from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.pages.walk import End
-from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Failure, SalesforceError
 from source_salesforce_bulk.salesforce.ids import EMPTY_KEY, is_empty_key
 from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE, JobFacts
@@ -61,30 +60,20 @@ class Extraction:
     ``others_wait`` is the owner's to set: further objects are to be added, and want slots.
     """
 
-    def __init__(
-        self,
-        org: Org,
-        calls: Calls,
-        clock: Clock,
-        random01: Callable[[], float],
-        policy: SchedulerPolicy,
-        metrics: RunMetrics,
-        run_id: str,
-        page_bounds: PageBounds | None = None,
-    ) -> None:
+    def __init__(self, org: Org, calls: Calls, run: RunContext, page_bounds: PageBounds | None = None) -> None:
         self._org = org
         self._calls = calls
-        self._clock = clock
-        self._metrics = metrics
-        self._run_id = run_id
-        self._ledger = JobLedger(org, calls, clock)
-        self._scheduler = JobScheduler(org, calls, clock, random01, policy, self._ledger, metrics, run_id, self.stop)
+        self._clock = run.clock
+        self._metrics = run.metrics
+        self._run_id = run.run_id
+        self._ledger = JobLedger(org, calls, run.clock)
+        self._scheduler = JobScheduler(org, calls, run, self._ledger, self.stop)
         self._reader = PageReader(
-            org, calls, clock.sleep, page_bounds or PageBounds(), self._scheduler.apply, self._scheduler.log
+            org, calls, run.clock.sleep, page_bounds or PageBounds(), self._scheduler.apply, self._scheduler.log
         )
         self._reads: list[ObjectRead] = []
         self._without_key: set[str] = set()
-        self._reads_at_once = READS_PER_SLOT * policy.max_concurrent_jobs
+        self._reads_at_once = READS_PER_SLOT * run.max_concurrent_jobs
         self.others_wait = False
         self.stop_failure: Failure | None = None
 

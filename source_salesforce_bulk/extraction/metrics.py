@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from source_salesforce_bulk.extraction.quota import RecentUsage
+from source_salesforce_bulk.pages.page_task import PageCost
 from source_salesforce_bulk.salesforce.failures import Failure
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage, Operation
 
@@ -120,13 +121,11 @@ class RunMetrics:
         LOGGER.debug("%s", what, extra=extra)
         self.count(request.object_name, errors=1, retries=1)
 
-    def on_spent(
-        self, object_name: str, operation: Operation, *, calls: int, retries: int, size: int, usage: ApiUsage | None
-    ) -> None:
-        """Another machine of this run has sent ``calls`` requests, ``retries`` of them once more; bytes as received."""
-        self.count(object_name, errors=retries, retries=retries)
+    def on_spent(self, object_name: str, operation: Operation, cost: PageCost) -> None:
+        """Another machine of this run has fetched a page."""
+        self.count(object_name, errors=cost.retries, retries=cost.retries)
         counts = self.of(object_name)
         with self._lock:
-            counts.calls[operation] += calls
-            counts.bytes += size
-            self._usage = self._usage.seen(usage)
+            counts.calls[operation] += cost.calls
+            counts.bytes += cost.received
+            self._usage = self._usage.seen(cost.usage)

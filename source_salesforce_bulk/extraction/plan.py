@@ -1,6 +1,6 @@
 """What a run reads of one object: its fields, its query, its windows, and what each window is worth.
 
-:func:`plan_object` makes the plan, from describe, the configuration and the incoming state. :func:`begin` is the one
+A :class:`Planner` makes the plan, from describe, the configuration and the incoming state. :func:`begin` is the one
 place where a state becomes windows. The other functions say of a window whether to ask first if it holds anything, how
 many rows to expect, and whether to cut it. Pure but for its log: the org's answers come as arguments.
 
@@ -164,51 +164,82 @@ def selected_fields(configured_schema: Mapping[str, Any] | None) -> Collection[s
     return set(properties) if isinstance(properties, Mapping) and properties else None
 
 
-def plan_object(
-    readable: ReadableObject,
-    wanted: Collection[str] | None,
-    mode: Mode,
-    blob: Mapping[str, Any],
-    config: Config,
-    organization_id: str | None,
-    rows: int | None = None,
-) -> tuple[ObjectPlan, ReadState]:
-    """How one object is read from an incoming state; raises ``StateError`` where the state is not this stream's.
+@dataclass(frozen=True, slots=True)
+class ObjectRequest:
+    """An object that is to be read. ``fields`` are those that the user selected; None: all.
 
-    Raises ``SalesforceError`` where the object has none of the selected fields. ``rows`` is Salesforce's estimate of
-    the object's rows, where it was asked for.
+    ``rows`` is Salesforce's estimate of the object's rows, where it was asked for.
     """
-    sobject, cursor = readable.sobject, readable.cursor
-    always = {*readable.primary_key, *([cursor.field] if cursor else [])}
-    selection = select_fields(sobject, wanted, always)
-    if selection.vanished:
-        LOGGER.warning(
-            "%s: %s no longer in the object, or hidden from this user; left out of the query",
-            sobject.name,
-            ", ".join(selection.vanished),
+
+    readable: ReadableObject
+    fields: Collection[str] | None = None
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Makes the plans of one run: of this configuration, in this org (None: the login did not say which)."""
+
+    config: Config
+    organization_id: str | None
+
+    def plan(self, request: ObjectRequest, mode: Mode, blob: Mapping[str, Any]) -> tuple[ObjectPlan, ReadState]:
+        """How an object is read from an incoming state; raises ``StateError`` where the state is not this stream's.
+
+        Raises ``SalesforceError`` where the object has none of the selected fields.
+        """
+        readable, config = request.readable, self.config
+        sobject, cursor = readable.sobject, readable.cursor
+        always = {*readable.primary_key, *([cursor.field] if cursor else [])}
+        selection = select_fields(sobject, request.fields, always)
+        if selection.vanished:
+            LOGGER.warning(
+                "%s: %s no longer in the object, or hidden from this user; left out of the query",
+                sobject.name,
+                ", ".join(selection.vanished),
+            )
+        query = object_query(
+            sobject, selection.columns, cursor, where=readable.where, include_deleted=config.include_deleted
         )
-    query = object_query(
-        sobject, selection.columns, cursor, where=readable.where, include_deleted=config.include_deleted
-    )
-    if query.exclude_deleted:
-        LOGGER.info("%s: IsDeleted is not selected, so deleted rows are left out", sobject.name)
-    start = config.start_date if cursor else None
-    scope = partial(_scope, query.operation, readable, start, organization_id)
-    incoming = read_state(_spelled(blob, readable.cursor_field, scope), mode, readable.cursor_field, scope())
-    plan = ObjectPlan(
-        query=query,
-        columns=selection.columns,
-        mode=mode,
-        state=incoming.state,
-        start=start,
-        lookback=config.lookback_window,
-        api_version=config.api_version,
-        page_size=config.page_size,
-        primary_key=readable.primary_key,
-        hashing=readable.hashing,
-        rows=rows if readable.where is None else None,
-    )
-    return plan, incoming
+        if query.exclude_deleted:
+            LOGGER.info("%s: IsDeleted is not selected, so deleted rows are left out", sobject.name)
+        start = config.start_date if cursor else None
+        scope = partial(_scope, query.operation, readable, start, self.organization_id)
+        incoming = read_state(_spelled(blob, readable.cursor_field, scope), mode, readable.cursor_field, scope())
+        plan = ObjectPlan(
+            query=query,
+            columns=selection.columns,
+            mode=mode,
+            state=incoming.state,
+            start=start,
+            lookback=config.lookback_window,
+            api_version=config.api_version,
+            page_size=config.page_size,
+            primary_key=readable.primary_key,
+            hashing=readable.hashing,
+            rows=request.rows if readable.where is None else None,
+        )
+        return plan, incoming
+
+    def begin_in_full(self, request: ObjectRequest) -> Beginning | None:
+        """How an object is read whose cursor Salesforce refuses in a WHERE: whole, the cursor a field like any other.
+
+        None where the user has chosen that cursor, or wants no rows before a start_date: then it takes another choice.
+        """
+        name, cursor = request.readable.sobject.name, request.readable.cursor
+        override = self.config.override_for(name)
+        chosen = override is not None and override.cursor_field is not None
+        if cursor is None or chosen or self.config.start_date is not None:
+            return None
+        fields = {*request.fields, cursor.field} if request.fields is not None else None
+        in_full = replace(request, readable=replace(request.readable, cursor=None), fields=fields)
+        plan, incoming = self.plan(in_full, Mode.FULL_REFRESH, {})
+        windows = plan_full_refresh(incoming.state, start=None)
+        warning = (
+            f"{name}: Salesforce does not let it be filtered by its cursor {cursor.field}, so every run reads it in "
+            "full. To read it incrementally, name another datetime field as cursor_field in object_overrides."
+        )
+        return Beginning(plan, windows, (warning,))
 
 
 def _scope(
@@ -275,34 +306,6 @@ def begin(plan: ObjectPlan, incoming: ReadState, upper_bound: Callable[[], datet
     ]
     windows = tuple(window if _continues(plan, window) else PlannedWindow(window.bounds) for window in planned)
     return Beginning(plan, windows, tuple(warnings), (*abandoned, *stale))
-
-
-def begin_in_full(
-    readable: ReadableObject,
-    wanted: Collection[str] | None,
-    config: Config,
-    organization_id: str | None,
-    rows: int | None = None,
-) -> Beginning | None:
-    """How an object is read whose cursor Salesforce refuses in a WHERE: all of it, the cursor a field like any other.
-
-    None where the user has chosen that cursor, or wants no rows before a start_date: then it takes another choice.
-    """
-    name, cursor = readable.sobject.name, readable.cursor
-    override = config.override_for(name)
-    chosen = override is not None and override.cursor_field is not None
-    if cursor is None or chosen or config.start_date is not None:
-        return None
-    fields = {*wanted, cursor.field} if wanted is not None else None
-    plan, incoming = plan_object(
-        replace(readable, cursor=None), fields, Mode.FULL_REFRESH, {}, config, organization_id, rows
-    )
-    windows = plan_full_refresh(incoming.state, start=None)
-    warning = (
-        f"{name}: Salesforce does not let it be filtered by its cursor {cursor.field}, so every run reads it in full. "
-        "To read it incrementally, name another datetime field as cursor_field in object_overrides."
-    )
-    return Beginning(plan, windows, (warning,))
 
 
 def _continues(plan: ObjectPlan, window: PlannedWindow) -> bool:

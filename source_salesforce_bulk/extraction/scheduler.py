@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from source_salesforce_bulk.extraction.calls import Calls, failure_in
@@ -35,11 +35,9 @@ from source_salesforce_bulk.extraction.job_events import (
 )
 from source_salesforce_bulk.extraction.job_ledger import JobLedger
 from source_salesforce_bulk.extraction.job_lines import JobLines
-from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead, WindowRead
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.query_job import (
-    JobPolicy,
     Phase,
     QueryJob,
     advance,
@@ -49,20 +47,12 @@ from source_salesforce_bulk.extraction.query_job import (
     pause_before_create,
 )
 from source_salesforce_bulk.extraction.quota import jobs_used_up
+from source_salesforce_bulk.extraction.run_context import RunContext
 from source_salesforce_bulk.extraction.windows import Halves
 from source_salesforce_bulk.salesforce.asked import Asked
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo
-from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
 from source_salesforce_bulk.salesforce.soql import abridged
-
-
-@dataclass(frozen=True, slots=True)
-class SchedulerPolicy:
-    """``max_concurrent_jobs`` unfinished in the org at once, each within ``jobs``' bounds."""
-
-    max_concurrent_jobs: int
-    jobs: JobPolicy
 
 
 class JobScheduler:
@@ -72,25 +62,13 @@ class JobScheduler:
     """
 
     def __init__(
-        self,
-        org: Org,
-        calls: Calls,
-        clock: Clock,
-        random01: Callable[[], float],
-        policy: SchedulerPolicy,
-        ledger: JobLedger,
-        metrics: RunMetrics,
-        run_id: str,
-        on_stop: Callable[[Failure], None],
+        self, org: Org, calls: Calls, run: RunContext, ledger: JobLedger, on_stop: Callable[[Failure], None]
     ) -> None:
         self._org = org
         self._calls = calls
-        self._clock = clock
-        self._random01 = random01
-        self._policy = policy
+        self._run = run
         self._ledger = ledger
-        self._metrics = metrics
-        self.log = JobLines(run_id, clock.monotonic)
+        self.log = JobLines(run.run_id, run.clock.monotonic)
         self._on_stop = on_stop
         self._last_create: int | None = None
         self._halted = False
@@ -108,7 +86,7 @@ class JobScheduler:
 
     def has_free_slot(self, reads: Sequence[ObjectRead]) -> bool:
         """Whether one more job may be unfinished in the org."""
-        return self._unfinished(reads) < self._policy.max_concurrent_jobs
+        return self._unfinished(reads) < self._run.max_concurrent_jobs
 
     def next_timer(self, reads: Sequence[ObjectRead]) -> float | None:
         """When the next poll is due, in monotonic seconds; None while every job that waits is being asked for."""
@@ -122,11 +100,11 @@ class JobScheduler:
 
     def keep_time(self, reads: Sequence[ObjectRead]) -> None:
         """Poll the jobs whose time has come; give up those whose deadline has."""
-        now = self._clock.monotonic()
+        now = self._run.clock.monotonic()
         for read in reads:
             for window in [window for window in read.windows if window.job.phase in (Phase.CREATING, Phase.WAITING)]:
                 job = window.job
-                if now >= deadline(job, self._policy.jobs):
+                if now >= deadline(job, self._run.jobs):
                     self.apply(read, window, TimePassed())
                 elif not window.calling and job.next_poll is not None and now >= job.next_poll:
                     self._poll(read, window)
@@ -136,7 +114,7 @@ class JobScheduler:
 
         A job that takes the place of one that is being aborted is created when the abort is through.
         """
-        while self._creates_held and self._unfinished(reads) <= self._policy.max_concurrent_jobs:
+        while self._creates_held and self._unfinished(reads) <= self._run.max_concurrent_jobs:
             self._send_create(*self._creates_held.pop(0))
         while self.has_free_slot(reads):
             chosen = self._next_job(reads, others_wait)
@@ -159,9 +137,9 @@ class JobScheduler:
     def apply(self, read: ObjectRead, window: WindowRead, event: Event) -> Phase:
         """Let ``event`` happen to a window's job and do what follows; the phase the job is in then."""
         before = window.job
-        window.job, commands = advance(before, event, self._clock.monotonic(), self._policy.jobs, self._random01())
+        window.job, commands = advance(before, event, self._run.clock.monotonic(), self._run.jobs, self._run.random01())
         if window.job.failure is not None and window.job.failure is not before.failure:
-            self._metrics.count(read.plan.object_name, errors=1)
+            self._run.metrics.count(read.plan.object_name, errors=1)
             self._log_trouble(read, window, window.job.failure)
         for command in commands:
             self._carry_out(read, window, command)
@@ -192,14 +170,14 @@ class JobScheduler:
             (read.jobs_unfinished(), index, read, window)
             for index, read in enumerate(reads)
             if read.failure is None
-            and read.jobs_ahead() < self._policy.max_concurrent_jobs
+            and read.jobs_ahead() < self._run.max_concurrent_jobs
             and (window := read.next_to_start()) is not None
         ]
         if not candidates:
             return None
         unfinished, _, read, window = min(candidates, key=lambda entry: entry[:2])
         crowded = others_wait or len(candidates) > 1
-        half = max(1, self._policy.max_concurrent_jobs // 2)
+        half = max(1, self._run.max_concurrent_jobs // 2)
         return None if crowded and unfinished >= half else (read, window)
 
     def _carry_out(self, read: ObjectRead, window: WindowRead, command: Command) -> None:
@@ -250,7 +228,7 @@ class JobScheduler:
             return
         self.creates += 1
         if window.job.creates > 1 or window.job.lost_answers:
-            self._metrics.count(read.plan.object_name, retries=1)
+            self._run.metrics.count(read.plan.object_name, retries=1)
         self._start_over(read, window)
         window.unconfirmed = False
         if self._ledger.aborting:
@@ -264,7 +242,7 @@ class JobScheduler:
             return
         self._ledger.expect()
         asked = window.job
-        pause = pause_before_create(window.job, self._random01())
+        pause = pause_before_create(window.job, self._run.random01())
         self._calls.submit(
             partial(self._create_job, read, window, pause),
             partial(self._created, read, window, asked),
@@ -273,13 +251,13 @@ class JobScheduler:
 
     def _create_job(self, read: ObjectRead, window: WindowRead, pause: float) -> JobInfo:
         """Runs on a thread of the calls."""
-        self._clock.sleep(pause)
+        self._run.clock.sleep(pause)
         return self._org.create(window.api_version, window.soql, read.plan.query)
 
     def _created(self, read: ObjectRead, window: WindowRead, asked: QueryJob, info: JobInfo) -> None:
         self._ledger.answered()
         self._ledger.note(info.id, window.api_version, read.plan.object_name)
-        self._metrics.count(read.plan.object_name, jobs=1)
+        self._run.metrics.count(read.plan.object_name, jobs=1)
         if window.job is not asked:
             # It was given up before its answer came, and another job has its place.
             self._ledger.discard(info.id)
@@ -294,7 +272,7 @@ class JobScheduler:
         if failure is None or window.job is not asked:
             return
         if failure.action is Action.SEND_ONCE_MORE:
-            self._metrics.count(read.plan.object_name, orphans=1)
+            self._run.metrics.count(read.plan.object_name, orphans=1)
             self.log(read, window, "a job that nobody will read may be left in the org", level=logging.WARNING)
         if read.failure is None:
             self.apply(read, window, CreateFailed(failure))
@@ -385,7 +363,7 @@ class JobScheduler:
         if halves is not None:
             self._start_over(read, window)
             self.log(read, window, "the window is split in two")
-            read.split(window, halves, half_job(window.job, self._policy.jobs))
+            read.split(window, halves, half_job(window.job, self._run.jobs))
         elif window.job.failure is not None:
             self.give_up(read, window, window.job.failure)
         else:

@@ -16,8 +16,9 @@ the same twice; a lease that was just taken knows by its ``claim`` who is taking
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -116,31 +117,81 @@ class DynamoDbStates:
                 f"table {self._table} lasts {max(0, _number(holder, 'expires') - now)} seconds more"
             ) from error
         item: Mapping[str, Any] = answer["Attributes"]
-        return DynamoDbLease(self._client, self._table, self._clock, key, owner, item), item
+        return DynamoDbLease(_Entry(self._client, self._table, key), self._clock, owner, item), item
 
     def progress(self, organization_id: str, object_name: str) -> Progress:
         """See ``StateRegistry.progress``."""
-        key = f"{organization_id}#{object_name}"
-        answer = self._client.get_item(TableName=self._table, Key=_key(key, _PROGRESS), ConsistentRead=True)
+        entry = _Entry(self._client, self._table, f"{organization_id}#{object_name}")
+        answer = self._client.get_item(TableName=self._table, Key=_key(entry.key, _PROGRESS), ConsistentRead=True)
         item = answer.get("Item", {})
         first, following = _number(item, "first_file"), _number(item, "next_file")
-        return _progress_in(item, key, self._table, _files(self._client, self._table, key, range(first, following)))
+        return entry.progress(item, entry.files(range(first, following)))
 
     def check(self) -> None:
         """See ``StateRegistry.check``. Asks for an item that nobody writes."""
         self._client.get_item(TableName=self._table, Key=_key("check", _PROGRESS))
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What a table holds of one object, by its key."""
+
+    client: DynamoDBClient
+    table: str
+    key: str
+
+    def files(self, numbers: range) -> list[DataFile]:
+        """The files of these numbers, in order; those that are not there are left out."""
+        if not numbers:
+            return []
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues={
+                ":pk": {"S": self.key},
+                ":first": {"S": _file_key(numbers.start)},
+                ":last": {"S": _file_key(numbers.stop - 1)},
+            },
+        )
+        try:
+            return [DataFile.from_json(json.loads(_text(item, "file"))) for page in pages for item in page["Items"]]
+        except (ValueError, RecursionError) as error:
+            what = f"A file that {self.key} lists in the table {self.table} cannot be read: {error}."
+            raise UnreadableProgress(what) from error
+
+    def progress(self, item: Mapping[str, Any], files: Sequence[DataFile]) -> Progress:
+        """The progress that an item holds, with the files that it lists."""
+        open_from = _number(item, "open_file") - _number(item, "first_file")
+        kept = Progress(
+            state=self._state(item),
+            closed=tuple(files[:open_from]),
+            open=tuple(files[open_from:]),
+            destination=_text(item, "destination"),
+            closing=_text(item, "closing") or None,
+            file_format=_text(item, "file_format"),
+            named_rows=_number(item, "named_rows"),
+            begun_by=_text(item, "begun_by"),
+        )
+        return checked_progress(kept)
+
+    def _state(self, item: Mapping[str, Any]) -> State:
+        try:
+            state = json.loads(_text(item, "state") or "{}")
+        except (ValueError, RecursionError):
+            state = None
+        if not isinstance(state, dict):
+            raise UnreadableProgress(f"The state of {self.key} in the table {self.table} is not a JSON object.")
+        return state
+
+
 class DynamoDbLease:
     """See ``Lease``."""
 
-    def __init__(
-        self, client: DynamoDBClient, table: str, clock: Clock, key: str, owner: str, item: Mapping[str, Any]
-    ) -> None:
-        self._client = client
-        self._table = table
+    def __init__(self, entry: _Entry, clock: Clock, owner: str, item: Mapping[str, Any]) -> None:
+        self._entry = entry
+        self._client, self._table, self._key = entry.client, entry.table, entry.key
         self._clock = clock
-        self._key = key
         self._owner = owner
         self._fence = _number(item, "fence")
         self._first = _number(item, "first_file")
@@ -162,10 +213,10 @@ class DynamoDbLease:
 
     def load(self, item: Mapping[str, Any]) -> None:
         """Read what the registry holds, once the lease is ours; raises ``UnreadableProgress``."""
-        files = _files(self._client, self._table, self._key, range(self._first, self._next))
+        files = self._entry.files(range(self._first, self._next))
         if len(files) != self._next - self._first:
             raise UnreadableProgress(f"The item {self._key} in the table {self._table} does not hold what it lists.")
-        self._progress = _progress_in(item, self._key, self._table, files)
+        self._progress = self._entry.progress(item, files)
 
     def forget(self) -> None:
         """Empty the progress, whatever it holds."""
@@ -271,52 +322,6 @@ class DynamoDbLease:
                 )
             except ClientError:
                 return
-
-
-def _files(client: DynamoDBClient, table: str, key: str, numbers: range) -> list[DataFile]:
-    """The files of these numbers, in order; those that are not there are left out."""
-    if not numbers:
-        return []
-    pages = client.get_paginator("query").paginate(
-        TableName=table,
-        ConsistentRead=True,
-        KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
-        ExpressionAttributeValues={
-            ":pk": {"S": key},
-            ":first": {"S": _file_key(numbers.start)},
-            ":last": {"S": _file_key(numbers.stop - 1)},
-        },
-    )
-    try:
-        return [DataFile.from_json(json.loads(_text(item, "file"))) for page in pages for item in page["Items"]]
-    except (ValueError, RecursionError) as error:
-        raise UnreadableProgress(f"A file that {key} lists in the table {table} cannot be read: {error}.") from error
-
-
-def _progress_in(item: Mapping[str, Any], key: str, table: str, files: list[DataFile]) -> Progress:
-    """The progress that an item holds, with the files that it lists."""
-    open_from = _number(item, "open_file") - _number(item, "first_file")
-    kept = Progress(
-        state=_state_in(item, key, table),
-        closed=tuple(files[:open_from]),
-        open=tuple(files[open_from:]),
-        destination=_text(item, "destination"),
-        closing=_text(item, "closing") or None,
-        file_format=_text(item, "file_format"),
-        named_rows=_number(item, "named_rows"),
-        begun_by=_text(item, "begun_by"),
-    )
-    return checked_progress(kept)
-
-
-def _state_in(item: Mapping[str, Any], key: str, table: str) -> State:
-    try:
-        state = json.loads(_text(item, "state") or "{}")
-    except (ValueError, RecursionError):
-        state = None
-    if not isinstance(state, dict):
-        raise UnreadableProgress(f"The state of {key} in the table {table} is not a JSON object.")
-    return state
 
 
 def _overlap(held: tuple[DataFile, ...], wanted: tuple[DataFile, ...]) -> tuple[int, int]:

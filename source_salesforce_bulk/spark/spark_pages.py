@@ -224,9 +224,7 @@ class SparkPages:
 
 def _counted_in(metrics: RunMetrics) -> Callable[[str, PageCost], None]:
     """What executors spend, among the counts of the run."""
-    return lambda name, cost: metrics.on_spent(
-        name, Operation.RESULTS, calls=cost.calls, retries=cost.retries, size=cost.received, usage=cost.usage
-    )
+    return lambda name, cost: metrics.on_spent(name, Operation.RESULTS, cost)
 
 
 def _place(listing: PageListing, locator: str | None) -> int:

@@ -300,7 +300,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="No more jobs run in the org than max_concurrent_jobs",
-        old="return self._unfinished(reads) < self._policy.max_concurrent_jobs",
+        old="return self._unfinished(reads) < self._run.max_concurrent_jobs",
         new="return True",
         tests=("test_no_more_jobs_run_in_the_org_than_allowed",),
     ),
@@ -337,7 +337,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="A cursor that the user has chosen is not quietly given up",
-        old="if cursor is None or chosen or config.start_date is not None:",
+        old="if cursor is None or chosen or self.config.start_date is not None:",
         new="if cursor is None:",
         tests=("test_a_cursor_that_the_user_needs_and_salesforce_refuses_is_a_config_error_that_names_it",),
     ),
