@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,36 @@ def test_every_exit_code_is_in_the_table() -> None:
     assert set(ExitCode) <= told
 
 
-@pytest.mark.parametrize("run_id", ["2026-11-25", "20261125T020500", "b4c8f1de-6f0d-4a4e-9c5c-2a9b6f6d7c11"])
+@pytest.mark.parametrize(("codes", "tries"), [([0], 1), ([2], 1), ([75, 0], 2), ([75, 3], 2), ([75, 75, 75], 3)])
+def test_the_line_for_cron_tries_again_after_75_alone_under_the_same_run_id(
+    tmp_path: Path, codes: list[int], tries: int
+) -> None:
+    (line,) = re.findall(r"^```crontab\n(.*)\n```$", PAGE, re.MULTILINE)
+    *times, command = line.split(maxsplit=5)
+    assert times == ["5", "2", "*", "*", "*"]
+    assert not re.search(r"(?<!\\)%", command)
+    program = tmp_path / "salesforce" / ".venv" / "bin" / "salesforce-bulk"
+    program.parent.mkdir(parents=True)
+    (tmp_path / "codes").write_text("".join(f"{code}\n" for code in codes))
+    program.write_text(
+        '#!/bin/sh\necho "$@" >> "$HOME/calls"\n'
+        'code=$(head -n 1 "$HOME/codes"); sed -i 1d "$HOME/codes"; exit "$code"\n'
+    )
+    (tmp_path / "sleep").write_text("#!/bin/sh\n")
+    for made in (program, tmp_path / "sleep"):
+        made.chmod(0o755)
+
+    env = {"HOME": str(tmp_path), "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    subprocess.run(["/bin/sh", "-c", command.replace("\\%", "%")], env=env, check=False, timeout=30)
+
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert len(calls) == tries
+    assert len(set(calls)) == 1
+    assert re.fullmatch(r"export --job nightly\.yaml --run-id \d{4}-\d\d-\d\d", calls[0])
+
+
+@pytest.mark.parametrize(
+    "run_id", ["2026-11-25", "scheduled__2026-11-25T01_05_00_00_00", "b4c8f1de-6f0d-4a4e-9c5c-2a9b6f6d7c11"]
+)
 def test_the_run_ids_of_the_recipes_are_taken(run_id: str) -> None:
     assert _RUN_ID.fullmatch(run_id)
