@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum
 from types import MappingProxyType
 from typing import Any, assert_never
 
@@ -50,7 +51,7 @@ from source_salesforce_bulk.form import (
 )
 from source_salesforce_bulk.salesforce.oauth import ClientCredentials, Credentials, JwtBearer, RefreshToken
 
-__all__ = ["REMEDIES", "Config", "ConfigError", "ObjectOverride", "parse_config"]
+__all__ = ["REMEDIES", "Config", "ConfigError", "DetectDeletes", "ObjectOverride", "parse_config"]
 
 # What pydantic found -> what we say of the key. The value is never quoted: it may be anything, a secret too.
 _SHAPES: Mapping[str, str] = {
@@ -63,6 +64,7 @@ _SHAPES: Mapping[str, str] = {
     "model_attributes_type": "is not a JSON object",
     "greater_than_equal": "is too small",
     "less_than_equal": "is too large",
+    "literal_error": "is not one of the values it can have",
 }
 
 _NO_LOOKBACK = (
@@ -84,6 +86,14 @@ class ObjectOverride:
     hash_fields: tuple[str, ...] = ()
 
 
+class DetectDeletes(Enum):
+    """Which deleted rows are told."""
+
+    NONE = "none"
+    RECYCLE_BIN = "recycle_bin"
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """A configuration that was checked. ``warnings`` are sentences for the log."""
@@ -103,6 +113,9 @@ class Config:
     overrides: Mapping[str, ObjectOverride]
     warnings: tuple[str, ...] = ()
     hash_key: str | None = field(default=None, repr=False)
+    detect_deletes: DetectDeletes = DetectDeletes.RECYCLE_BIN
+    full_audit_every: timedelta = timedelta(days=7)
+    max_deletes: int = 20
 
     def override_for(self, name: str) -> ObjectOverride | None:
         """The override of an object, whatever the case of its name."""
@@ -132,7 +145,10 @@ def parse_config(raw: Mapping[str, Any], *, refuse_unknown_keys: bool = False) -
         start_date=None if form.start_date is None else parse_start_date(form.start_date),
         objects=parse_patterns("objects", form.objects, may_be_empty=False),
         exclude_objects=parse_patterns("exclude_objects", form.exclude_objects, may_be_empty=True),
-        include_deleted=form.include_deleted,
+        include_deleted=form.include_deleted and form.detect_deletes != "none",
+        detect_deletes=DetectDeletes(form.detect_deletes),
+        full_audit_every=parse_duration("full_audit_every", form.full_audit_every, may_be_zero=True),
+        max_deletes=form.max_deletes,
         lookback_window=lookback,
         api_version=parse_api_version(form.api_version),
         max_concurrent_jobs=form.max_concurrent_jobs,

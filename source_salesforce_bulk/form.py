@@ -275,6 +275,40 @@ class ConfigForm(BaseModel):
             f'See <a href="{_BULK_GUIDE}query_create_job.htm">Create a Query Job</a>.',
         ),
     ] = True
+    detect_deletes: Annotated[
+        Literal["none", "recycle_bin", "all"],
+        _field(
+            "Detected deletions",
+            "none: rows are never told as deleted. recycle_bin: rows in the recycle bin are read with IsDeleted, where "
+            "deleted rows are included. all: rows that were purged, deleted for good or merged are found as well, by "
+            "comparing the Ids of the org with those delivered; each comes as a row of its key with IsDeleted and "
+            "_ab_cdc_deleted_at. That costs a query job of all Ids for each object now and then.",
+            examples=["recycle_bin", "all"],
+        ),
+    ] = "recycle_bin"
+    full_audit_every: Annotated[
+        str,
+        _field(
+            "Time between two audits",
+            "How often all Ids of an object are compared, where all deletions are detected: an ISO 8601 duration by "
+            "the clock of the org.",
+            examples=["P7D", "P1D", "PT12H"],
+            pattern=DURATION_PATTERN,
+            pattern_descriptor=_DURATION_WORDS,
+        ),
+    ] = "P7D"
+    max_deletes: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100,
+            title="Most deletions at once (percent)",
+            description="Where more than this share of an object's rows, and more than 100 of them, vanish between two "
+            "audits, none is told as deleted and the object fails: the user of the connection may see fewer rows than "
+            "before. 100 turns that off.",
+            examples=[20],
+        ),
+    ] = 20
     lookback_window: Annotated[
         str,
         _field(

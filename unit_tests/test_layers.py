@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"salesforce"}),
     frozenset({"config", "config_keys", "config_values", "form", "output", "signals"}),
-    frozenset({"pages"}),
+    frozenset({"pages", "deletions"}),
     frozenset({"extraction"}),
     frozenset({"registries"}),
     frozenset({"airbyte", "export"}),
@@ -37,6 +37,7 @@ PURE: frozenset[str] = frozenset(
     config config_keys config_values form
     export.run_attempts export.begin export.coverage export.layout export.manifest export.outcomes export.overview
     export.tables export.report_page export.run_story
+    deletions deletions.audit deletions.id_sketch deletions.known_ids deletions.packed_ids deletions.tombstones
     extraction.cuts extraction.interleaving extraction.job_events extraction.plan
     extraction.query_job extraction.quota extraction.stream_state
     extraction.windows

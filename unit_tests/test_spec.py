@@ -28,6 +28,9 @@ KEYS = {
     "objects": ("array", ["*"]),
     "exclude_objects": ("array", []),
     "include_deleted": ("boolean", True),
+    "detect_deletes": ("string", "recycle_bin"),
+    "full_audit_every": ("string", "P7D"),
+    "max_deletes": ("integer", 20),
     "lookback_window": ("string", "PT10M"),
     "api_version": ("string", "v66.0"),
     "max_concurrent_jobs": ("integer", 10),
@@ -88,7 +91,7 @@ def test_ranges():
         for key, value in PROPERTIES.items()
         if value["type"] == "integer"
     }
-    assert bounds == {"max_concurrent_jobs": (1, None), "page_size": (1, None), "daily_limit_reserve_percent": (0, 99)}
+    assert bounds == {"max_deletes": (0, 100), "max_concurrent_jobs": (1, None), "page_size": (1, None), "daily_limit_reserve_percent": (0, 99)}
 
 
 def test_each_way_to_log_in_has_its_keys():

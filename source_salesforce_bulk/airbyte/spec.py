@@ -32,7 +32,19 @@ _GROUPS: Mapping[str, tuple[str, frozenset[str]]] = {
     "connection": ("Connection", frozenset({"credentials", "login_url"})),
     "selection": (
         "What is read",
-        frozenset({"start_date", "objects", "exclude_objects", "include_deleted", "hash_key", "object_overrides"}),
+        frozenset(
+            {
+                "start_date",
+                "objects",
+                "exclude_objects",
+                "include_deleted",
+                "detect_deletes",
+                "full_audit_every",
+                "max_deletes",
+                "hash_key",
+                "object_overrides",
+            }
+        ),
     ),
     "running": (
         "How it is read",

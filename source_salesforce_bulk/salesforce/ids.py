@@ -68,6 +68,20 @@ def id_range_width(low: str, high: str) -> int:
     return max(1, _number(id_15(high)) - _number(id_15(low)) + 1)
 
 
+def id_number(record_id: str) -> int:
+    """Return the number that an Id is in base 62; raises ValueError for any other text."""
+    return _number(id_15(record_id))
+
+
+def number_id(number: int) -> str:
+    """Return the Id of 15 characters that has a number.
+
+    >>> number_id(id_number("001A0000006Vm9r"))
+    '001A0000006Vm9r'
+    """
+    return _text(number)
+
+
 def _check_digit(chunk: str) -> str:
     return _CHECK_DIGITS[sum(1 << place for place, character in enumerate(chunk) if character.isupper())]
 

@@ -1,0 +1,89 @@
+"""An audit: the Ids that the org has now against those that are remembered, and what follows from it. Pure.
+
+A login that sees fewer rows than before (sharing rules, a profile, field-level security) looks like a deletion. So
+where more than :data:`FEW` rows and more than a share of all vanish at once, nothing is called deleted
+(:func:`is_too_much`); the user is asked to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from source_salesforce_bulk.deletions.id_sketch import IdSketch, SketchFull
+from source_salesforce_bulk.deletions.known_ids import KnownIds, SeenRow
+
+FEW = 100
+"""So many rows may vanish at once whatever share of all they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What an audit has found. ``vanished`` are the Ids that are gone, sorted; None where that cannot be told.
+
+    ``known`` is what is remembered from now on.
+    """
+
+    vanished: tuple[str, ...] | None
+    known: KnownIds
+
+
+class Audit:
+    """One audit under way, which began at ``began`` by the org's clock.
+
+    ``before`` is what was remembered until then; None makes it the first. It is not changed.
+    """
+
+    def __init__(self, before: KnownIds | None, began: datetime) -> None:
+        self._before = before
+        self._now = KnownIds(began)
+        self._ids = set(before.ids) if before is not None else set()
+        self._named = set(before.named) if before is not None else set()
+        self._sketch: IdSketch | None = None
+        self._full = False
+        if before is not None and before.sketch is not None:
+            self._sketch = before.sketch.copy()
+            self._now.sketch = IdSketch(before.sketch.heads)
+
+    def take(self, rows: Iterable[SeenRow]) -> None:
+        """Rows that the org has; each exactly once."""
+        until = self._before.until if self._before is not None else None
+        for row in rows:
+            self._now.see(row)
+            self._ids.discard(row.id)
+            self._named.discard(row.id)
+            if self._sketch is not None and until is not None and (row.created is None or row.created < until):
+                self._remove(self._sketch, row.id)
+
+    def findings(self) -> Findings:
+        """What has come out, once every row was taken."""
+        gone = self._ids | self._named
+        if self._full:
+            return Findings(None, self._now)
+        if self._sketch is not None:
+            difference = self._sketch.difference()
+            if difference is None:
+                return Findings(None, self._now)
+            gone |= difference.added
+        return Findings(tuple(sorted(gone)), self._now)
+
+    def _remove(self, sketch: IdSketch, record_id: str) -> None:
+        try:
+            sketch.remove(record_id)
+        except SketchFull:
+            self._full = True
+
+
+def is_due(known: KnownIds, now: datetime, every: timedelta) -> bool:
+    """Whether the last audit is so old, by the org's clock, that another one is to be made."""
+    return now - known.audited >= every
+
+
+def is_too_much(vanished: int, known: int, percent: int) -> bool:
+    """Whether so many of the ``known`` rows have vanished at once that it may be the login that sees fewer.
+
+    >>> is_too_much(101, 500, 20), is_too_much(100, 100, 20), is_too_much(101, 1000, 20)
+    (True, False, False)
+    """
+    return vanished > FEW and vanished * 100 > known * percent
