@@ -91,7 +91,12 @@ def test_ranges():
         for key, value in PROPERTIES.items()
         if value["type"] == "integer"
     }
-    assert bounds == {"max_deletes": (0, 100), "max_concurrent_jobs": (1, None), "page_size": (1, None), "daily_limit_reserve_percent": (0, 99)}
+    assert bounds == {
+        "max_deletes": (0, 100),
+        "max_concurrent_jobs": (1, None),
+        "page_size": (1, None),
+        "daily_limit_reserve_percent": (0, 99),
+    }
 
 
 def test_each_way_to_log_in_has_its_keys():

@@ -206,7 +206,9 @@ class CatalogRead:
             readable = readable_object(described, self.connection.config)
         except ValueError as error:
             raise traced_config_error(f"object_overrides for {name}: {error}") from error
-        _warn_of_schema_changes(name, configured.stream.json_schema or {}, described)
+        added = tuple(field for field in readable.sobject.fields if field.added)
+        shown = dataclasses.replace(described, fields=(*described.fields, *added))
+        _warn_of_schema_changes(name, configured.stream.json_schema or {}, shown)
         return build_stream(
             StreamShape(name, readable.json_schema, readable.primary_key, readable.cursor_field),
             self._reading(configured, readable, extraction),

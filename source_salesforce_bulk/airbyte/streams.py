@@ -8,7 +8,7 @@ A stream that has nothing to emit yields :data:`TURN`, and another stream may sp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -40,11 +40,15 @@ from airbyte_cdk.models.airbyte_protocol import (  # type: ignore[attr-defined] 
 from airbyte_cdk.sources.streams.http import HttpStream
 
 from source_salesforce_bulk.airbyte.record_batch import RecordBatch
+from source_salesforce_bulk.airbyte.seen_rows import SeenRows
+from source_salesforce_bulk.deletions.known_ids import SeenRow
+from source_salesforce_bulk.deletions.tombstones import tombstone
+from source_salesforce_bulk.extraction.deletion_watch import DeletionWatch
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan, begin
-from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, ReadState
+from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, DELETES, Mode, ReadState
 from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.pages.json_cells import json_value
 from source_salesforce_bulk.pages.record_lines import LineEncoder
@@ -97,6 +101,9 @@ class BulkStream(HttpStream):
         self._reading = reading
         self._incoming: Mapping[str, Any] = {}
         self._read: ObjectRead | None = None
+        self._watch: DeletionWatch | None = None
+        self._seen = SeenRows(())
+        self._held: Beginning | None = None
         self._records_of = RecordReader(())
         self._state: dict[str, Any] = {}
         self._state_version = 0
@@ -171,17 +178,34 @@ class BulkStream(HttpStream):
             yield from self._messages()
 
     def _messages(self) -> Iterator[AirbyteMessage]:
+        if self._held is not None:
+            # The last audit must be older than the first row that is read after it; known_ids says why.
+            yield from self._audited()
+            self._begun(self._held)
+        while (yield from self._rows_and_deletions()):
+            yield from self._audited()
+            self._begun(self._over_again())
+
+    def _rows_and_deletions(self) -> Generator[AirbyteMessage, None, bool]:
+        """What is read, and at its end the rows that have vanished; True where a window is to be read again first."""
         reading, read = self._being_read()
         try:
             while not read.finished:
                 ready = reading.extraction.next_page(read)
+                if self._watch is not None and read.repeated_rows:
+                    return True
                 yield from self._estimates(read)
                 if ready is not None:
                     yield from self._records(ready.page)
+                    self._remember(read)
                     reading.extraction.handed_on(read, ready)
                 if not read.finished:
                     yield from self._changed_state(read)
                     yield TURN
+            if self._watch is not None and self._watch.due:
+                yield from self._audited()
+            self._remember(read)
+            return False
         except SalesforceError:
             yield from self._changed_state(read)
             raise
@@ -196,7 +220,16 @@ class BulkStream(HttpStream):
         plan, incoming = reading.plan_for(mode, self._incoming)
         if incoming.warning:
             self._incoming = {}
-        return self._begun(begin(plan, incoming, reading.upper_bound, remedy="reset the stream"))
+        if plan.audit is None:
+            self._incoming = {key: value for key, value in self._incoming.items() if key != DELETES}
+        beginning = begin(plan, incoming, reading.upper_bound, remedy="reset the stream")
+        if plan.audit is not None:
+            self._seen = SeenRows(plan.audit.columns)
+            self._watch = DeletionWatch(beginning.plan, plan.audit, reading.extraction, reading.upper_bound)
+            if beginning.windows and self._watch.comes_first(beginning):
+                self._held = beginning
+                return True
+        return self._begun(beginning)
 
     def _begun(self, beginning: Beginning) -> bool:
         reading = self._reading
@@ -207,9 +240,37 @@ class BulkStream(HttpStream):
             plan = replace(plan, encoder=LineEncoder(self.name, plan.columns))
         self._read = reading.extraction.begin(replace(beginning, plan=plan))
         self._state_version = self._emitted_version = 0
+        self._remember(self._read)
         if not beginning.windows:
             reading.extraction.drop(self._read)
         return bool(beginning.windows)
+
+    def _audited(self) -> Iterator[AirbyteMessage]:
+        """Compare all Ids, and emit the rows that have vanished; turns meanwhile."""
+        reading, watch = self._reading, self._watch
+        assert reading is not None
+        assert watch is not None
+        for gone in watch.audited():
+            if gone is None:
+                yield TURN
+            else:
+                record = Record(tombstone(*gone, key=self._shape.primary_key[0], cursor=self._shape.cursor_field or ""))
+                yield record_message(self.name, record, int(reading.now().timestamp() * 1000))
+
+    def _over_again(self) -> Beginning:
+        """The windows that are left, from their beginning and without any job of before."""
+        reading, read = self._being_read()
+        state = replace(read.state, resume=())
+        self._incoming = state.to_json(self._shape.cursor_field)
+        return begin(replace(read.plan, state=state), ReadState(state), reading.upper_bound)
+
+    def _remember(self, read: ObjectRead) -> None:
+        if self._watch is not None and self._watch.memory is not None:
+            read.remember(self._watch.memory)
+
+    def _note(self, read: ObjectRead, rows: Iterator[SeenRow]) -> None:
+        if self._watch is not None and read.front is not None:
+            self._watch.note(rows, read.front.bounds.end)
 
     def _goes_on_in_full(self, failure: Failure) -> bool:
         """Begin anew without the cursor, where it is what Salesforce refuses and the user has not asked for it."""
@@ -225,14 +286,16 @@ class BulkStream(HttpStream):
         return self._reading, self._read
 
     def _records(self, page: Page) -> Iterator[AirbyteMessage]:
-        reading, _ = self._being_read()
+        reading, read = self._being_read()
         if page.lines is not None:
             for batch in page.lines.batches():
+                self._note(read, self._seen.in_lines(batch.lines))
                 yield RecordBatch(self.name, batch.lines, batch.rows)
             self._count_unreadable(reading.metrics, page.lines.unreadable)
             return
         emitted_at = int(reading.now().timestamp() * 1000)
         for record in self._records_of.records(page.read_rows()):
+            self._note(read, self._seen.in_record(record))
             self._count_unreadable(reading.metrics, dict.fromkeys(record.unreadable, 1))
             yield record_message(self.name, record, emitted_at)
 

@@ -29,10 +29,13 @@ CELLS = 12_288
 _QUARTER = CELLS // 4
 _STEM, _HEAD = 15, 6
 _TAIL_BITS = 54
-_TAILS = 62 ** (_STEM - _HEAD)
+_TAILS: int = 62 ** (_STEM - _HEAD)
 MOST_HEADS = 1 << (64 - _TAIL_BITS)
 _COUNTS = 256
 _LAYOUT = struct.Struct(f"<{CELLS}B{CELLS}Q{CELLS}I")
+
+
+_Cells = tuple["array[int]", "array[int]", "array[int]"]
 
 
 class SketchFull(Exception):
@@ -50,11 +53,10 @@ class Difference:
 class IdSketch:
     """A sketch of a set of Ids. ``heads`` are the known first six characters; copies share their numbering."""
 
-    def __init__(self, heads: Iterable[str] = ()) -> None:
+    def __init__(self, heads: Iterable[str] = (), cells: _Cells | None = None) -> None:
         self._heads = {head: number for number, head in enumerate(heads)}
-        self._counts = array("B", bytes(CELLS))
-        self._keys = array("Q", bytes(8 * CELLS))
-        self._checks = array("I", bytes(4 * CELLS))
+        empty = array("B", bytes(CELLS)), array("Q", bytes(8 * CELLS)), array("I", bytes(4 * CELLS))
+        self._counts, self._keys, self._checks = cells or empty
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -71,9 +73,7 @@ class IdSketch:
 
     def copy(self) -> Self:
         """Return a sketch of the same set."""
-        other = type(self)(self._heads)
-        other._counts, other._keys, other._checks = self._counts[:], self._keys[:], self._checks[:]
-        return other
+        return type(self)(self._heads, (self._counts[:], self._keys[:], self._checks[:]))
 
     def difference(self) -> Difference | None:
         """What is in the sketch, where that is little enough to be read; None where it is not. Empties the sketch."""
@@ -107,11 +107,8 @@ class IdSketch:
         if len(cells) != _LAYOUT.size:
             raise ValueError("not the cells of a sketch")
         values = _LAYOUT.unpack(cells)
-        sketch = cls(heads)
-        sketch._counts = array("B", values[:CELLS])
-        sketch._keys = array("Q", values[CELLS : 2 * CELLS])
-        sketch._checks = array("I", values[2 * CELLS :])
-        return sketch
+        counts, keys, checks = values[:CELLS], values[CELLS : 2 * CELLS], values[2 * CELLS :]
+        return cls(heads, (array("B", counts), array("Q", keys), array("I", checks)))
 
     def _key(self, record_id: str) -> int:
         head = record_id[:_HEAD]
@@ -137,6 +134,6 @@ class IdSketch:
 def _places(key: int) -> tuple[list[int], int]:
     """The four cells of a key, and its check sum."""
     digest = hashlib.blake2b(key.to_bytes(8, "little"), digest_size=20).digest()
-    one, two, three, four, check = struct.unpack("<5I", digest)
-    places = (one, two, three, four)
+    numbers: list[int] = [int.from_bytes(digest[at : at + 4], "little") for at in range(0, 20, 4)]
+    *places, check = numbers
     return [_QUARTER * quarter + place % _QUARTER for quarter, place in enumerate(places)], check

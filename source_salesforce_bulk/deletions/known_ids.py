@@ -117,8 +117,15 @@ class KnownIds:
     def from_json(cls, blob: object) -> Self:
         """The inverse of :meth:`to_json`; raises ValueError for anything else."""
         match blob:
-            case {"audited": str(audited), "count": int(count), "since": str(since), "until": str(until), **rest}:
-                known = cls(parse_instant(audited), count, **_parts(rest))
+            case {
+                "audited": str(audited),
+                "count": int(count),
+                "since": str(since),
+                "until": str(until),
+                "named": str(named),
+                **rest,
+            }:
+                known = cls(parse_instant(audited), count, *_kept(rest), unpack_ids(named), _forgotten(rest))
                 known.since, known.until = parse_instant(since), parse_instant(until)
                 return known
             case _:
@@ -150,16 +157,19 @@ class KnownIds:
 _HEAD = 6
 
 
-def _parts(blob: Mapping[str, object]) -> dict[str, object]:
+def _kept(blob: Mapping[object, object]) -> tuple[set[str], IdSketch | None]:
     match blob:
-        case {"named": str(named), "ids": str(ids)}:
-            parts: dict[str, object] = {"ids": unpack_ids(ids)}
-        case {"named": str(named), "sketch": str(sketch), "heads": str(heads)}:
-            known = [heads[at : at + _HEAD] for at in range(0, len(heads), _HEAD)]
-            parts = {"sketch": IdSketch.from_text(sketch, known)}
+        case {"ids": str(ids)}:
+            return unpack_ids(ids), None
+        case {"sketch": str(sketch), "heads": str(heads)}:
+            return set(), IdSketch.from_text(sketch, (heads[at : at + _HEAD] for at in range(0, len(heads), _HEAD)))
         case _:
             raise ValueError("not a memory of delivered rows")
-    forgotten = blob.get("forgotten", 0)
-    if not isinstance(forgotten, int):
-        raise ValueError("not a memory of delivered rows")
-    return parts | {"named": unpack_ids(named), "forgotten": forgotten}
+
+
+def _forgotten(blob: Mapping[object, object]) -> int:
+    match blob.get("forgotten", 0):
+        case int(forgotten):
+            return forgotten
+        case _:
+            raise ValueError("not a memory of delivered rows")

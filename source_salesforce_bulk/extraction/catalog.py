@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
-from source_salesforce_bulk.config import Config, ObjectOverride
+from source_salesforce_bulk.config import Config, DetectDeletes, ObjectOverride
+from source_salesforce_bulk.deletions.tombstones import with_tombstone_fields
 from source_salesforce_bulk.pages.hashing import Hashing
+from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.describe import (
     Cursor,
     FieldChoice,
@@ -20,23 +22,30 @@ from source_salesforce_bulk.salesforce.describe import (
 )
 from source_salesforce_bulk.salesforce.discovery import Discovery, LeftOutObject
 from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
+from source_salesforce_bulk.salesforce.field_types import CellKind, field_type
 from source_salesforce_bulk.salesforce.object_hints import is_named, patterns_without_match
 
 LOGGER = logging.getLogger("salesforce_bulk.catalog")
 
+_ID = "id"
+_CREATED = "CreatedDate"
 _NOT_OFFERED = "Not offered: %s: %s"
 _EXCLUDE = "If that lasts, leave the object out with exclude_objects."
 
 
 @dataclass(frozen=True, slots=True)
 class ReadableObject:
-    """An object with the key and the cursor that it is read by. Building one raises ValueError for a bad override."""
+    """An object with the key and the cursor that it is read by. Building one raises ValueError for a bad override.
+
+    ``audited`` are the columns by which rows that vanish are noticed; empty where none are to be, or can be.
+    """
 
     sobject: SObject
     primary_key: tuple[str, ...]
     cursor: Cursor | None
     where: str | None
     hashing: Hashing | None = None
+    audited: tuple[Column, ...] = ()
 
     @property
     def cursor_field(self) -> str | None:
@@ -55,13 +64,34 @@ def readable_object(sobject: SObject, config: Config) -> ReadableObject:
     primary_key = choose_primary_key(sobject, override.primary_key or ())
     cursor = choose_cursor(sobject, override.cursor_field)
     choice = FieldChoice(override.fields, override.exclude_fields, override.hash_fields)
-    always = {*primary_key, *([cursor.field] if cursor else [])}
+    audited = _audited(sobject, primary_key, cursor, choice) if config.detect_deletes is DetectDeletes.ALL else ()
+    always = {*primary_key, *([cursor.field] if cursor else []), *(column.name for column in audited)}
+    chosen = choose_fields(sobject, choice, always)
     return ReadableObject(
-        sobject=choose_fields(sobject, choice, always),
+        sobject=with_tombstone_fields(chosen) if audited else chosen,
         primary_key=primary_key,
         cursor=cursor,
         where=override.where,
         hashing=Hashing(override.hash_fields, config.hash_key or "") if override.hash_fields else None,
+        audited=audited,
+    )
+
+
+def _audited(
+    sobject: SObject, primary_key: tuple[str, ...], cursor: Cursor | None, choice: FieldChoice
+) -> tuple[Column, ...]:
+    """Id and creation date; nothing where the object is read in full each time, or its key is not its Id.
+
+    The creation date is left out where the user has excluded or hashed it.
+    """
+    if cursor is None or [name.lower() for name in primary_key] != [_ID]:
+        return ()
+    created = sobject.field(_CREATED)
+    changed = {name.lower() for name in (*choice.never, *choice.hashed)}
+    kept = created is not None and created.name.lower() not in changed
+    return (
+        Column(primary_key[0], CellKind.STRING),
+        *((Column(created.name, field_type(created.type).kind),) if created is not None and kept else ()),
     )
 
 

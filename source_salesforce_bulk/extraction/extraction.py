@@ -135,7 +135,8 @@ class Extraction:
         """The rows of ``ready`` have been emitted: what follows is covered by the object's state from now on."""
         window = read.windows[0]
         again = ready.page.retries
-        self._metrics.count(read.plan.object_name, records=ready.page.rows, batches=1, errors=again, retries=again)
+        rows = ready.page.rows if read.plan.delivers else 0
+        self._metrics.count(read.plan.object_name, records=rows, batches=1, errors=again, retries=again)
         batch = ready.page.address.locator or FIRST_PAGE
         self._scheduler.log(read, window, "page emitted", batch=batch, rows=ready.page.rows, event="page")
         self._warn_of_empty_key(read, ready.page)

@@ -7,7 +7,7 @@ carries out what follows. Rows leave in this order only: window by window, page 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -223,6 +223,11 @@ class ObjectRead:
         if forget_jobs:
             self.windows.clear()
             self._set_state(())
+
+    def remember(self, deletes: Mapping[str, object] | None) -> None:
+        """Let :attr:`state` hold this memory of delivered rows from now on."""
+        self.plan = replace(self.plan, state=replace(self.plan.state, deletes=deletes))
+        self._set_state(self.state.resume)
 
     def publish(self) -> None:
         """Let :attr:`state` cover what has been emitted, unless that would forget progress.

@@ -62,6 +62,15 @@ _NAMES_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
+class AuditPolicy:
+    """How rows that vanish are noticed: by which columns (the Id first), how often, and how many at most at once."""
+
+    columns: tuple[Column, ...]
+    every: timedelta
+    most_percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectPlan:
     """One object's read. ``columns`` are the SELECT's fields in order; ``state`` is the incoming one, checked.
 
@@ -69,6 +78,9 @@ class ObjectPlan:
 
     ``rows`` is Salesforce's estimate for the whole object; None where it is not known or says nothing, because a filter
     of the user's leaves rows out.
+
+    ``audit`` says how rows that vanish are noticed; None where they are not. ``delivers`` is false of a read that is an
+    audit itself, whose rows go nowhere.
 
     ``encoder`` makes lines of the object's pages while they are proven; None where whoever reads wants their rows.
     """
@@ -85,6 +97,8 @@ class ObjectPlan:
     rows: int | None = None
     hashing: Hashing | None = None
     encoder: PageEncoder | None = None
+    audit: AuditPolicy | None = None
+    delivers: bool = True
 
     @property
     def object_name(self) -> str:
@@ -113,7 +127,8 @@ def select_fields(sobject: SObject, wanted: Collection[str] | None, always: Coll
     """
     spelled = sobject.spelled_as(wanted or ())
     asked_for = {name.lower() for name in (*(wanted or ()), *always)}
-    chosen = [field for field in spelled.fields if wanted is None or field.name.lower() in asked_for]
+    real = [field for field in spelled.fields if not field.added]
+    chosen = [field for field in real if wanted is None or field.name.lower() in asked_for]
     if not chosen:
         raise SalesforceError(_nothing_left(wanted))
     known = {field.name.lower() for field in sobject.fields}
@@ -154,7 +169,7 @@ def object_query(
         cursor_field=cursor.field if cursor else None,
         cursor_nillable=cursor.nillable if cursor else False,
         where=where,
-        exclude_deleted=include_deleted and flag is not None and flag.name.lower() not in read,
+        exclude_deleted=include_deleted and flag is not None and not flag.added and flag.name.lower() not in read,
     )
 
 
@@ -190,7 +205,7 @@ class Planner:
         """
         readable, config = request.readable, self.config
         sobject, cursor = readable.sobject, readable.cursor
-        always = {*readable.primary_key, *([cursor.field] if cursor else [])}
+        always = {*readable.primary_key, *([cursor.field] if cursor else [])} | {one.name for one in readable.audited}
         selection = select_fields(sobject, request.fields, always)
         if selection.vanished:
             LOGGER.warning(
@@ -206,6 +221,12 @@ class Planner:
         start = config.start_date if cursor else None
         scope = partial(_scope, query.operation, readable, start, self.organization_id)
         incoming = read_state(_spelled(blob, readable.cursor_field, scope), mode, readable.cursor_field, scope())
+        audit = None
+        if readable.audited and mode is Mode.INCREMENTAL:
+            audit = AuditPolicy(readable.audited, config.full_audit_every, config.max_deletes)
+        elif incoming.state.deletes is not None:
+            # Rows that are delivered meanwhile are not remembered, so the memory would be wrong later.
+            incoming = replace(incoming, state=replace(incoming.state, deletes=None))
         plan = ObjectPlan(
             query=query,
             columns=selection.columns,
@@ -217,6 +238,7 @@ class Planner:
             page_size=config.page_size,
             primary_key=readable.primary_key,
             hashing=readable.hashing,
+            audit=audit,
             rows=request.rows if readable.where is None else None,
         )
         return plan, incoming

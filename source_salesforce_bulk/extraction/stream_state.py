@@ -26,6 +26,8 @@ COMPLETE_MARKER: Mapping[str, object] = {"__ab_full_refresh_sync_complete": True
 _NO_CURSOR_MARKER: Mapping[str, object] = {"__ab_no_cursor_state_message": True}
 _RESUME = "resume"
 _SCOPE = "scope"
+DELETES = "deletes"
+"""The key of what is remembered of delivered rows."""
 _MODE = "mode"
 _FULL_REFRESH = "full_refresh"
 _VERSION = re.compile(r"v\d{1,4}\.\d", re.ASCII)
@@ -62,13 +64,17 @@ class ResumePoint:
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """A stream's state. ``complete`` is only ever true of a full refresh."""
+    """A stream's state. ``complete`` is only ever true of a full refresh.
+
+    ``deletes`` is what is remembered of delivered rows, so that rows which vanish are noticed (``known_ids``).
+    """
 
     mode: Mode
     cursor: datetime | None = None
     scope: str | None = None
     resume: tuple[ResumePoint, ...] = ()
     complete: bool = False
+    deletes: Mapping[str, object] | None = None
 
     def to_json(self, cursor_field: str | None) -> dict[str, object]:
         """The state as it is emitted; ``resume`` is absent when no window is open."""
@@ -83,6 +89,8 @@ class StreamState:
             blob[_SCOPE] = self.scope
         if self.resume:
             blob[_RESUME] = [_point_to_json(point) for point in self.resume]
+        if self.deletes is not None:
+            blob[DELETES] = dict(self.deletes)
         return blob
 
 
@@ -128,7 +136,10 @@ def read_state(blob: Mapping[str, object] | None, mode: Mode, cursor_field: str 
     cursor = _cursor(blob, cursor_field)
     if cursor is None and not points and _SCOPE not in blob:
         raise StateError(f"it has no {cursor_field} and names no job, so it is not a state of this stream")
-    return ReadState(StreamState(mode=mode, cursor=cursor, scope=scope, resume=points))
+    deletes = blob.get(DELETES)
+    if deletes is not None and not isinstance(deletes, Mapping):
+        raise StateError("its deletes is not a JSON object")
+    return ReadState(StreamState(mode=mode, cursor=cursor, scope=scope, resume=points, deletes=deletes))
 
 
 def jobs_named(blob: Mapping[str, object] | None) -> frozenset[str]:

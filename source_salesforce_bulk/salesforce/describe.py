@@ -39,7 +39,10 @@ class UnusableOverride(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field as describe shows it; ``type`` is Salesforce's name. ``calculated``: a formula or roll-up summary."""
+    """A field as describe shows it; ``type`` is Salesforce's name. ``calculated``: a formula or roll-up summary.
+
+    ``added``: it is no field of Salesforce's, so no query selects it.
+    """
 
     name: str
     type: str
@@ -52,6 +55,7 @@ class Field:
     precision: int = 0
     scale: int = 0
     compound_field_name: str | None = None
+    added: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,8 @@ class Kind(Enum):
     REDIRECTED = "redirected"
     REQUEST_TOO_LARGE = "request too large"
     UNREADABLE_ANSWER = "unreadable answer"
+    TOO_MANY_DELETIONS = "too many deletions"
+    DELETIONS_UNKNOWN = "deletions unknown"
     CLOCKS_DISAGREE = "clocks disagree"
     TOKEN_NOT_KEPT = "token not kept"
     TOO_MANY_FILES = "too many files"

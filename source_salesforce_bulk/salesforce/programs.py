@@ -39,6 +39,7 @@ _EXPORT = {
     "fewer_fields": "leave fields out with exclude_fields in object_overrides",
     "gone_field": "run again, which asks only for the fields that the object has now",
     "look_again": "run again",
+    "start_over": "read the object again from its beginning with --full OBJECT",
 }
 
 _PHRASES: Mapping[Program, Mapping[str, str]] = MappingProxyType(
@@ -50,6 +51,7 @@ _PHRASES: Mapping[Program, Mapping[str, str]] = MappingProxyType(
             "fewer_fields": "select fewer fields",
             "gone_field": "select it no longer",
             "look_again": "look at the object again",
+            "start_over": "read the object again from its beginning",
         },
         Program.AIRBYTE: {
             "again": "run the sync again",
@@ -58,6 +60,7 @@ _PHRASES: Mapping[Program, Mapping[str, str]] = MappingProxyType(
             "fewer_fields": "select fewer fields in the stream's schema",
             "gone_field": "refresh the source's schema and unselect it",
             "look_again": "refresh the source's schema",
+            "start_over": "refresh the stream",
         },
         Program.EXPORT: _EXPORT,
         Program.GLUE: {**_EXPORT, "again": "start the Glue job again with the same --run-id"},

@@ -1,0 +1,193 @@
+"""Rows that leave the org for good are told, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from integration_tests.connector import Output
+from integration_tests.simulated_org.settings import OrgSettings
+from integration_tests.simulated_org.simulated import SimulatedOrg
+from integration_tests.test_incremental import NOON, Connection, some_ids
+from source_salesforce_bulk.deletions import known_ids
+
+DAY = 86_400
+TOLD = "_ab_cdc_deleted_at"
+
+
+@pytest.fixture
+def org() -> Iterator[SimulatedOrg]:
+    with SimulatedOrg(OrgSettings(polls_until_complete=1, frozen_at=NOON)) as simulated:
+        yield simulated
+
+
+@pytest.fixture(params=["exact", "sketch"])
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What is remembered: the Ids themselves, or a sketch of them."""
+    if request.param == "sketch":
+        monkeypatch.setattr(known_ids, "EXACT_MOST", 10)
+    return str(request.param)
+
+
+def told(output: Output, name: str) -> set[str]:
+    return {row["Id"] for row in output.rows.get(name, ()) if TOLD in row}
+
+
+def watching(org: SimulatedOrg, *names: str, **config: object) -> Connection:
+    return Connection(org, list(names), impatient=True, detect_deletes="all", full_audit_every="P1D", **config)
+
+
+def test_purged_rows_are_told_once_and_nothing_else(org: SimulatedOrg, kind: str) -> None:
+    connection = watching(org, "Account")
+    first = connection.sync()
+    assert told(first, "Account") == set()
+    purged, binned, hard = some_ids(org, "Account", 3, where="IsDeleted = false")
+    old = some_ids(org, "Account", 1, where="IsDeleted = true")
+    org.control.advance_clock(DAY)
+    org.control.soft_delete("Account", ids=[purged, binned])
+    org.control.purge("Account", ids=[purged, *old])
+    org.control.hard_delete("Account", ids=[hard])
+    org.control.advance_clock(60)
+    second = connection.sync()
+    assert told(second, "Account") == {purged, hard, *old}
+    assert {row["Id"] for row in second.rows["Account"]} == {purged, hard, *old, binned}
+    org.control.advance_clock(DAY)
+    assert told(connection.sync(), "Account") == set()
+
+
+def test_an_audit_is_made_when_the_orgs_clock_says_so(org: SimulatedOrg) -> None:
+    connection = watching(org, "Account")
+    connection.sync()
+    (hard,) = some_ids(org, "Account", 1)
+    org.control.hard_delete("Account", ids=[hard], logged=False)
+    org.control.advance_clock(DAY - 60)
+    assert told(connection.sync(), "Account") == set()
+    org.control.advance_clock(60)
+    (row,) = connection.sync().rows["Account"]
+    assert row == {"Id": hard, "IsDeleted": True, TOLD: row[TOLD], "SystemModstamp": row[TOLD]}
+
+
+def test_a_row_that_came_and_went_between_two_audits_is_told(org: SimulatedOrg, kind: str) -> None:
+    connection = watching(org, "Account")
+    connection.sync()
+    org.control.advance_clock(3600)
+    passing, staying = org.control.insert("Account", [{"Name": "passing"}, {"Name": "staying"}])
+    org.control.advance_clock(3600)
+    assert {row["Id"] for row in connection.sync().rows["Account"]} == {passing, staying}
+    org.control.update("Account", {"Rating": "Hot"}, ids=[passing, staying])
+    org.control.advance_clock(3600)
+    assert {row["Id"] for row in connection.sync().rows["Account"]} == {passing, staying}
+    org.control.hard_delete("Account", ids=[passing])
+    org.control.advance_clock(DAY)
+    assert told(connection.sync(), "Account") == {passing}
+
+
+def test_an_object_without_a_recycle_bin_is_watched_too(org: SimulatedOrg) -> None:
+    connection = watching(org, "CampaignMember")
+    connection.sync()
+    gone = some_ids(org, "CampaignMember", 3)
+    org.control.hard_delete("CampaignMember", ids=gone, logged=False)
+    org.control.advance_clock(DAY)
+    assert told(connection.sync(), "CampaignMember") == set(gone)
+
+
+def test_rows_in_the_bin_are_told_where_they_are_not_read(org: SimulatedOrg) -> None:
+    connection = watching(org, "Account", include_deleted=False)
+    connection.sync()
+    binned, back = some_ids(org, "Account", 2, where="IsDeleted = false")
+    org.control.soft_delete("Account", ids=[binned, back])
+    org.control.advance_clock(DAY)
+    assert told(connection.sync(), "Account") == {binned, back}
+    org.control.undelete("Account", ids=[back])
+    org.control.advance_clock(DAY)
+    third = connection.sync()
+    assert told(third, "Account") == set()
+    assert [(row["Id"], row["IsDeleted"]) for row in third.rows["Account"]] == [(back, False)]
+
+
+def test_a_login_that_sees_fewer_rows_is_not_taken_for_deletions(org: SimulatedOrg, kind: str) -> None:
+    connection = watching(org, "Account")
+    connection.sync()
+    hidden = some_ids(org, "Account", 150, where="IsDeleted = false")
+    org.control.hide_rows("Account", ids=hidden)
+    org.control.advance_clock(DAY)
+    output = connection.attempt(max_deletes=5)
+    assert output.failed
+    assert not output.rows.get("Account")
+    (trace,) = [error for error in output.errors if error["message"].startswith("Account")]
+    assert trace["failure_type"] == "config_error"
+    assert "150 of about" in trace["message"]
+    assert "max_deletes" in trace["message"]
+    org.control.show_rows("Account")
+    assert told(connection.sync(max_deletes=5), "Account") == set()
+
+
+def test_rows_that_were_really_deleted_are_told_once_the_user_says_so(org: SimulatedOrg) -> None:
+    connection = watching(org, "Account")
+    connection.sync()
+    gone = some_ids(org, "Account", 150, where="IsDeleted = false")
+    org.control.hard_delete("Account", ids=gone)
+    org.control.advance_clock(DAY)
+    assert connection.attempt(max_deletes=5).failed
+    assert told(connection.sync(max_deletes=100), "Account") == set(gone)
+
+
+def test_a_window_that_is_read_again_is_remembered_once(org: SimulatedOrg, kind: str) -> None:
+    connection = watching(org, "Account", page_size=100)
+    org.control.fault("job_vanishes", object="Account", nth_job=2, at=2)
+    first = connection.sync()
+    assert len(first.rows["Account"]) > len({row["Id"] for row in first.rows["Account"]})
+    gone = some_ids(org, "Account", 3)
+    org.control.hard_delete("Account", ids=gone)
+    org.control.advance_clock(DAY)
+    assert told(connection.sync(), "Account") == set(gone)
+
+
+def test_a_stopped_run_goes_on_and_remembers(org: SimulatedOrg, kind: str) -> None:
+    connection = watching(org, "Account", page_size=20)
+    stopped = connection.connector.read_until("page_served", 26, connection.catalog)
+    connection.state = stopped.final_states()
+    delivered = {row["Id"] for row in stopped.rows["Account"]}
+    assert 0 < len(delivered) < len(org.control.rows("Account", fields=["Id"]))
+    gone = sorted(delivered)[:3]
+    org.control.hard_delete("Account", ids=gone)
+    second = connection.sync()
+    org.control.advance_clock(DAY)
+    assert told(second, "Account") | told(connection.sync(), "Account") == set(gone)
+
+
+@pytest.mark.parametrize("where", ["state", "org"])
+def test_a_job_that_is_gone_between_two_runs_costs_no_deletion(org: SimulatedOrg, kind: str, where: str) -> None:
+    connection = watching(org, "Account", page_size=20)
+    stopped = connection.connector.read_until("page_served", 26, connection.catalog)
+    connection.state = stopped.final_states()
+    job = connection.state_of("Account")["resume"][0]
+    assert job["rows"]
+    if where == "org":
+        org.control.expire_job(job["job"])
+    else:
+        job["query"] = "sha256:another"
+    gone = sorted({row["Id"] for row in stopped.rows["Account"]})[:3]
+    org.control.hard_delete("Account", ids=gone)
+    second = connection.sync()
+    org.control.advance_clock(DAY)
+    third = connection.sync()
+    assert told(second, "Account") | told(third, "Account") == set(gone)
+    assert not {row["Id"] for row in third.rows.get("Account", ())} - set(gone)
+
+
+def test_what_was_not_remembered_is_forgotten_with_the_option(org: SimulatedOrg) -> None:
+    connection = watching(org, "Account")
+    connection.sync()
+    assert "deletes" in connection.state_of("Account")
+    connection.sync(detect_deletes="recycle_bin")
+    assert "deletes" not in connection.state_of("Account")
+
+
+def test_the_schema_shows_when_a_row_was_deleted(org: SimulatedOrg) -> None:
+    connection = watching(org, "Account", "LoginHistory", "AppDefinition")
+    properties = connection.streams["Account"]["json_schema"]["properties"]
+    assert properties[TOLD]["format"] == "date-time"
+    assert "IsDeleted" in connection.streams["LoginHistory"]["json_schema"]["properties"]
+    assert TOLD not in connection.streams["AppDefinition"]["json_schema"]["properties"]

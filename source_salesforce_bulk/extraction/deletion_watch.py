@@ -1,0 +1,150 @@
+"""The rows of one object that have vanished: what is read for it and when. ``deletions`` says what follows from it.
+
+An audit is a query job of all Ids, read by the same extraction as everything else; it is not continued by a later run.
+A page that would be taken twice, because its job was lost, makes the audit begin again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from source_salesforce_bulk.deletions.audit import Audit, Findings, is_due, is_too_much
+from source_salesforce_bulk.deletions.known_ids import KnownIds, SeenRow
+from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.object_read import ObjectRead
+from source_salesforce_bulk.extraction.plan import AuditPolicy, Beginning, ObjectPlan
+from source_salesforce_bulk.extraction.stream_state import Mode, StateError, StreamState
+from source_salesforce_bulk.extraction.windows import plan_full_refresh
+from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.soql import parse_instant
+
+LOGGER = logging.getLogger("salesforce_bulk.deletions")
+
+_TRIES = 3
+
+
+class DeletionWatch:
+    """One object's memory of delivered rows during a run. ``org_now`` gives the org's time.
+
+    Raises ``StateError`` where the plan's state has a memory that cannot be read.
+    """
+
+    def __init__(
+        self, plan: ObjectPlan, policy: AuditPolicy, extraction: Extraction, org_now: Callable[[], datetime]
+    ) -> None:
+        self._plan = plan
+        self._policy = policy
+        self._extraction = extraction
+        self._org_now = org_now
+        self._known = _remembered(plan.state)
+
+    def comes_first(self, beginning: Beginning) -> bool:
+        """Whether an audit has to be made before the first row is read.
+
+        So it is where there is no memory yet, and where a window whose pages an earlier run has handed on is read again
+        (``known_ids`` says why).
+        """
+        if self._known is None:
+            return True
+        points = self._plan.state.resume
+        continued = bool(beginning.windows) and beginning.windows[0].resume is not None
+        return bool(points) and points[0].rows > 0 and not continued
+
+    @property
+    def due(self) -> bool:
+        """Whether all rows of the run are to be followed by an audit."""
+        return self._known is not None and is_due(self._known, self._org_now(), self._policy.every)
+
+    @property
+    def memory(self) -> dict[str, object] | None:
+        """The memory as it is to stand in the state."""
+        return None if self._known is None else self._known.to_json()
+
+    def note(self, rows: Iterable[SeenRow], window_end: datetime | None) -> None:
+        """Remember rows that are about to be delivered, of the window that ends at ``window_end``."""
+        if self._known is not None and window_end is not None:
+            self._known.note(rows, window_end, self._plan.lookback)
+
+    def audited(self) -> Iterator[tuple[str, datetime] | None]:
+        """Read all Ids and yield each that has vanished with the time of the audit; None ends a turn.
+
+        Raises ``SalesforceError`` where too many have vanished, or where it cannot be told which: then the memory stays
+        as it was, and nothing is yielded.
+        """
+        before = self._known
+        findings = yield from self._findings(before)
+        vanished, known = findings.vanished, findings.known
+        if before is not None:
+            if vanished is None or before.forgotten:
+                raise SalesforceError(Failure.of(Kind.DELETIONS_UNKNOWN))
+            rows = max(before.count, known.count + len(vanished))
+            if is_too_much(len(vanished), rows, self._policy.most_percent):
+                detail = f"{len(vanished):,} of about {rows:,} rows"
+                raise SalesforceError(Failure.of(Kind.TOO_MANY_DELETIONS, detail=detail))
+        LOGGER.info(
+            "%s: all %d Ids were compared; rows that have vanished: %d",
+            self._plan.object_name,
+            known.count,
+            len(vanished or ()),
+        )
+        self._known = known
+        for record_id in vanished or ():
+            yield record_id, known.audited
+
+    def _findings(self, before: KnownIds | None) -> Generator[None, None, Findings]:
+        for _ in range(_TRIES):
+            audit = Audit(before, self._org_now())
+            read = self._extraction.begin(self._beginning())
+            try:
+                yield from self._taken(read, audit)
+            finally:
+                self._extraction.drop(read)
+            if read.finished and not read.repeated_rows:
+                return audit.findings()
+        raise SalesforceError(Failure.of(Kind.JOB_GONE, detail="the comparison of all Ids was lost several times"))
+
+    def _taken(self, read: ObjectRead, audit: Audit) -> Iterator[None]:
+        ids = self._policy.columns
+        while not read.finished and not read.repeated_rows:
+            ready = self._extraction.next_page(read)
+            if ready is not None and not read.repeated_rows:
+                audit.take(seen_row(cells[0], cells[1] if len(ids) > 1 else None) for cells in ready.page.read_rows())
+                self._extraction.handed_on(read, ready)
+            yield None
+
+    def _beginning(self) -> Beginning:
+        plan, columns = self._plan, self._policy.columns
+        query = replace(plan.query, fields=tuple(column.name for column in columns), where=None)
+        state = StreamState(Mode.FULL_REFRESH)
+        audit = replace(
+            plan,
+            query=query,
+            columns=columns,
+            mode=Mode.FULL_REFRESH,
+            state=state,
+            hashing=None,
+            encoder=None,
+            audit=None,
+            delivers=False,
+        )
+        return Beginning(audit, plan_full_refresh(state, start=plan.start))
+
+
+def seen_row(record_id: str, created: str | None) -> SeenRow:
+    """A row as the memory takes it; a creation date that is missing or cannot be read is none."""
+    try:
+        return SeenRow(record_id, parse_instant(created) if created else None)
+    except ValueError:
+        return SeenRow(record_id, None)
+
+
+def _remembered(state: StreamState) -> KnownIds | None:
+    if state.deletes is None:
+        return None
+    try:
+        return KnownIds.from_json(state.deletes)
+    except ValueError as error:
+        raise StateError("its deletes is not a memory of delivered rows") from error
