@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from pyarrow import parquet
 
 from integration_tests.connector import Output
+from integration_tests.exporter import Exporter
 from integration_tests.simulated_org.settings import OrgSettings
 from integration_tests.simulated_org.simulated import SimulatedOrg
 from integration_tests.test_incremental import NOON, Connection, some_ids
@@ -191,3 +197,70 @@ def test_the_schema_shows_when_a_row_was_deleted(org: SimulatedOrg) -> None:
     assert properties[TOLD]["format"] == "date-time"
     assert "IsDeleted" in connection.streams["LoginHistory"]["json_schema"]["properties"]
     assert TOLD not in connection.streams["AppDefinition"]["json_schema"]["properties"]
+
+
+# In an export
+
+
+def folded(exporter: Exporter, name: str) -> dict[str, dict[str, Any]]:
+    """The newest row of each key in the files that manifests name, without those that are told as gone."""
+    rows = sorted(exporter.rows(name), key=lambda row: str(row["SystemModstamp"]))
+    return {row["Id"]: row for row in {row["Id"]: row for row in rows}.values() if TOLD not in row}
+
+
+@pytest.mark.parametrize("format_name", ["parquet", "jsonl"])
+def test_an_export_tells_the_rows_that_were_purged(
+    org: SimulatedOrg, tmp_path: Path, kind: str, format_name: str
+) -> None:
+    exporter = Exporter(org, tmp_path, detect_deletes="all", full_audit_every="P1D", page_size=100)
+    assert exporter.run(["Account", "CampaignMember"], format_name=format_name).code == 0
+    gone = some_ids(org, "Account", 3)
+    org.control.hard_delete("Account", ids=gone)
+    org.control.hard_delete("CampaignMember", ids=some_ids(org, "CampaignMember", 2), logged=False)
+    org.control.advance_clock(DAY)
+    assert exporter.run(["Account", "CampaignMember"], format_name=format_name).code == 0
+    assert {row["Id"] for row in exporter.rows("Account") if TOLD in row} == set(gone)
+    for name in ("Account", "CampaignMember"):
+        assert sorted(folded(exporter, name)) == [row["Id"] for row in org.control.rows(name, fields=["Id"])]
+
+
+def test_every_parquet_file_has_the_column_of_deletions(org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = Exporter(org, tmp_path, detect_deletes="all", full_audit_every="P1D")
+    exporter.run(["Account"])
+    org.control.hard_delete("Account", ids=some_ids(org, "Account", 1))
+    org.control.advance_clock(DAY)
+    exporter.run(["Account"])
+    schemas = [
+        parquet.read_schema(exporter.destination / file["path"]).remove_metadata() for file in exporter.files("Account")
+    ]
+    assert len(schemas) == 2
+    assert schemas[0].equals(schemas[1])
+
+
+def test_an_export_in_which_too_much_vanishes_ends_with_3_and_tells_nothing(org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = Exporter(org, tmp_path, detect_deletes="all", full_audit_every="P1D", max_deletes=5)
+    exporter.run(["Account"])
+    org.control.hide_rows("Account", ids=some_ids(org, "Account", 150))
+    org.control.advance_clock(DAY)
+    result = exporter.run(["Account"])
+    assert result.code == 3
+    assert "max_deletes" in str(result.outcomes[0].failure)
+    assert not [row for row in exporter.rows("Account") if TOLD in row]
+
+
+def test_a_killed_export_goes_on_and_tells_what_has_vanished(org: SimulatedOrg, tmp_path: Path, kind: str) -> None:
+    exporter = Exporter(org, tmp_path, detect_deletes="all", full_audit_every="P1D", page_size=20)
+    stop = threading.Event()
+    org.control.when_do("page_served", stop.set, nth=26)
+    with exporter.without_clean_up():
+        exporter.run(["Account"], stop=stop)
+    (state,) = (tmp_path / "state").glob("*/Account.json")
+    written = json.loads(state.read_bytes())
+    assert written["state"]["resume"][0]["rows"]
+    org.control.expire_job(written["state"]["resume"][0]["job"])
+    gone = some_ids(org, "Account", 3)
+    org.control.hard_delete("Account", ids=gone)
+    assert exporter.run(["Account"]).code == 0
+    org.control.advance_clock(DAY)
+    assert exporter.run(["Account"]).code == 0
+    assert sorted(folded(exporter, "Account")) == [row["Id"] for row in org.control.rows("Account", fields=["Id"])]

@@ -204,7 +204,7 @@ class BulkStream(HttpStream):
                     yield TURN
             if self._watch is not None and self._watch.due:
                 yield from self._audited()
-            self._remember(read)
+            self._remember(read, at_once=True)
             return False
         except SalesforceError:
             yield from self._changed_state(read)
@@ -240,7 +240,7 @@ class BulkStream(HttpStream):
             plan = replace(plan, encoder=LineEncoder(self.name, plan.columns))
         self._read = reading.extraction.begin(replace(beginning, plan=plan))
         self._state_version = self._emitted_version = 0
-        self._remember(self._read)
+        self._remember(self._read, at_once=True)
         if not beginning.windows:
             reading.extraction.drop(self._read)
         return bool(beginning.windows)
@@ -264,9 +264,9 @@ class BulkStream(HttpStream):
         self._incoming = state.to_json(self._shape.cursor_field)
         return begin(replace(read.plan, state=state), ReadState(state), reading.upper_bound)
 
-    def _remember(self, read: ObjectRead) -> None:
-        if self._watch is not None and self._watch.memory is not None:
-            read.remember(self._watch.memory)
+    def _remember(self, read: ObjectRead, *, at_once: bool = False) -> None:
+        if self._watch is not None:
+            read.remember(self._watch.memory, at_once=at_once)
 
     def _note(self, read: ObjectRead, rows: Iterator[SeenRow]) -> None:
         if self._watch is not None and read.front is not None:

@@ -58,13 +58,15 @@ class KnownIds:
     """The memory of one object. ``audited`` is when the last audit began, by the org's clock.
 
     ``count`` is the number of rows that the last audit saw. Rows created from ``since`` to ``until`` are new to the
-    window being read. ``named`` are Ids that are kept by name, ``forgotten`` those for which no room was left.
+    window being read, which is ``begun`` where any row of it was delivered. ``named`` are Ids that are kept by name,
+    ``forgotten`` those for which no room was left.
     """
 
     audited: datetime
     count: int = 0
     since: datetime = field(init=False)
     until: datetime = field(init=False)
+    begun: bool = field(init=False, default=False)
     ids: set[str] = field(default_factory=set)
     sketch: IdSketch | None = None
     named: set[str] = field(default_factory=set)
@@ -76,8 +78,9 @@ class KnownIds:
     def note(self, rows: Iterable[SeenRow], window_end: datetime, margin: timedelta) -> None:
         """Remember rows that are about to be delivered, of the window that ends at ``window_end``."""
         if window_end > self.until:
-            self.since, self.until = self.until, window_end
+            self.since, self.until, self.begun = self.until, window_end, False
         for row in rows:
+            self.begun = True
             if row.created is None:
                 self._keep(row.id, by_name=self.sketch is not None)
             elif row.created >= self.until:
@@ -105,6 +108,7 @@ class KnownIds:
             "count": self.count,
             "since": format_instant(self.since),
             "until": format_instant(self.until),
+            "begun": self.begun,
             "named": pack_ids(self.named),
         }
         if self.forgotten:
@@ -122,11 +126,13 @@ class KnownIds:
                 "count": int(count),
                 "since": str(since),
                 "until": str(until),
+                "begun": bool(begun),
                 "named": str(named),
                 **rest,
             }:
                 known = cls(parse_instant(audited), count, *_kept(rest), unpack_ids(named), _forgotten(rest))
                 known.since, known.until = parse_instant(since), parse_instant(until)
+                known.begun = begun
                 return known
             case _:
                 raise ValueError("not a memory of delivered rows")

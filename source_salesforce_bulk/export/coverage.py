@@ -44,6 +44,10 @@ class Coverage:
         """One more page of the range being read; None where it held no row."""
         return self if file is None else replace(self, open=(*self.open, file), front=self.front + 1)
 
+    def with_tombstones(self, file: DataFile) -> Self:
+        """One more file, of rows that have vanished; it belongs to no window."""
+        return replace(self, closed=(*self.closed, file))
+
     def started_over(self) -> Self:
         """The range being read begins again: what was read of it comes once more, in other files."""
         return replace(self, open=self.open[: len(self.open) - self.front], front=0)

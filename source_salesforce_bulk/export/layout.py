@@ -33,6 +33,16 @@ class Layout:
         kinds = {described.name: field_type(described.type).kind for described in self.sobject.fields}
         return [Column(name, kinds[name]) for name in address.columns]
 
+    @property
+    def added(self) -> list[Column]:
+        """The columns that no page has, null in its rows; tombstones have them."""
+        return [Column(one.name, field_type(one.type).kind) for one in self.sobject.fields if one.added]
+
+    @property
+    def whole(self) -> Any:
+        """The Arrow schema of every column."""
+        return self.schema([Column(one.name, field_type(one.type).kind) for one in self.sobject.fields])
+
     def facts(self) -> Mapping[str, Mapping[str, str]]:
         """What stands in a file about each field's column, beside its id."""
         return {

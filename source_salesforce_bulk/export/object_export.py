@@ -12,28 +12,33 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 from source_salesforce_bulk.export.coverage import Coverage
+from source_salesforce_bulk.export.export_context import Export, PageDone
 from source_salesforce_bulk.export.layout import Layout
 from source_salesforce_bulk.export.manifest import highest_window, page_path
-from source_salesforce_bulk.export.opening import Opening
+from source_salesforce_bulk.export.object_deletions import ObjectDeletions, Surroundings, auditable
+from source_salesforce_bulk.export.object_view import known_rows, standing_after_failure, standing_of
 from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome
 from source_salesforce_bulk.export.overview import ObjectView, Standing
-from source_salesforce_bulk.export.page_files import FileMaker
-from source_salesforce_bulk.export.run_attempts import Attempts
-from source_salesforce_bulk.export.schema_watch import SchemaWatch
 from source_salesforce_bulk.export.storage_failures import defect, storage_failure, unusable_state
 from source_salesforce_bulk.extraction.catalog import ReadableObject
-from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
-from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage, WindowRead
-from source_salesforce_bulk.extraction.plan import Beginning, ObjectRequest, Planner, begin
+from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
+from source_salesforce_bulk.extraction.plan import Beginning, ObjectRequest, begin
 from source_salesforce_bulk.extraction.query_job import Phase
-from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, StateError, jobs_named, sound_points
+from source_salesforce_bulk.extraction.stream_state import (
+    COMPLETE_MARKER,
+    Mode,
+    StateError,
+    StreamState,
+    jobs_named,
+    sound_points,
+)
 from source_salesforce_bulk.extraction.windows import same_dates
 from source_salesforce_bulk.pages.walk import End
 from source_salesforce_bulk.registries.field_ids import ids_by_name
@@ -43,52 +48,14 @@ from source_salesforce_bulk.registries.state import (
     LeaseHeld,
     LeaseLost,
     Progress,
-    StateRegistry,
     UnreadableProgress,
     organization_key,
 )
 from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind, SalesforceError
-from source_salesforce_bulk.salesforce.programs import Program
 
 LOGGER = logging.getLogger("salesforce_bulk.export")
 
-_STANDINGS: Mapping[Phase, Standing] = {
-    Phase.PLANNED: Standing.SLOT,
-    Phase.PROBING: Standing.PROBING,
-    Phase.CREATING: Standing.CREATING,
-    Phase.WAITING: Standing.WAITING,
-    Phase.READY: Standing.DOWNLOADING,
-    Phase.SPLITTING: Standing.CUTTING,
-}
 _AGAIN = "Nothing is lost; run again later."
-
-
-@dataclass(frozen=True, slots=True)
-class PageDone:
-    """A page of an object has become a file that the object's state covers."""
-
-    object: str
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """What all objects of a run share. ``upper_bound`` gives T, and is asked just before an object's first job."""
-
-    opening: Opening
-    attempts: Attempts
-    planner: Planner
-    extraction: Extraction
-    page_files: FileMaker
-    states: StateRegistry
-    schemas: SchemaWatch
-    upper_bound: Callable[[], datetime]
-    monotonic: Callable[[], float]
-    program: Program
-
-    @property
-    def run_id(self) -> str:
-        """The run's id."""
-        return self.opening.run_id
 
 
 class ObjectExport:
@@ -112,6 +79,7 @@ class ObjectExport:
         self._folder = export.run_id
         self._done = False
         self._nameable = False
+        self._gone: ObjectDeletions | None = None
 
     @property
     def name(self) -> str:
@@ -125,31 +93,18 @@ class ObjectExport:
         waits = front is not None and front.job.phase is Phase.WAITING and front.job.started is not None
         return ObjectView(
             name=self.name,
-            standing=self._standing(front),
+            standing=self._standing,
             rows=self.metrics.records,
-            known_rows=self._known_rows,
+            known_rows=self.metrics.records if self._done else known_rows(self._read),
             job=front.job.job_id if front is not None and waits else None,
             waiting=self._export.monotonic() - (front.job.started or 0.0) if front is not None and waits else 0.0,
         )
 
-    def _standing(self, front: WindowRead | None) -> Standing:
-        if self.outcome.failure is not None:
-            return Standing.AGAIN if self.outcome.failure.consequence is Consequence.TRANSIENT else Standing.FAILED
-        if self._done or (self._read is not None and self._read.finished):
-            return Standing.READ
-        if self._lease is None:
-            return Standing.QUEUED
-        return Standing.PREPARING if front is None else _STANDINGS.get(front.job.phase, Standing.PREPARING)
-
     @property
-    def _known_rows(self) -> int | None:
-        """The rows this run will bring, where its jobs or an estimate of the whole object say so."""
-        if self._done:
-            return self.metrics.records
-        if self._read is None:
-            return None
-        known = all(window.job.records is not None or window.expected is not None for window in self._read.windows)
-        return self._read.expected_rows if known else None
+    def _standing(self) -> Standing:
+        if self.outcome.failure is not None:
+            return standing_after_failure(self.outcome.failure.consequence)
+        return Standing.READ if self._done else standing_of(self._read, begun=self._lease is not None)
 
     @property
     def is_read(self) -> bool:
@@ -224,15 +179,55 @@ class ObjectExport:
         self._done = True
 
     def _exported(self, beginning: Beginning) -> Iterator[PageDone | TurnOver]:
+        gone = self._gone = self._deletions(beginning)
+        yield from gone.first(beginning)
+        while (read := (yield from self._read_on(beginning))) is not None:
+            beginning = gone.anew(read)
+            self._give_up(beginning.plan.state)
+            yield from gone.audited()
+
+    def _read_on(self, beginning: Beginning) -> Generator[PageDone | TurnOver, None, ObjectRead | None]:
+        """Read what was begun; returns the reading where its windows have to be begun anew, and None at its end."""
         read = self._read = self._export.extraction.begin(beginning)
         self._committed = 0
+        gone = self._gone
+        assert gone is not None
+        gone.begun(read)
         try:
-            yield from self._pages(read)
+            yield from self._pages(read, gone)
+            if gone.over_again(read):
+                return read
+            if self.outcome.failure is None:
+                yield from gone.last(read)
         except SalesforceError:
             # What the failure made of the state counts, too: a job whose total was wrong must not be read on.
             self._commit(read)
             raise
         self._commit(read)
+        return None
+
+    def _give_up(self, state: StreamState) -> None:
+        """What is being read will be read from its beginning, under ``state`` and in other files."""
+        if self._read is not None:
+            self._export.extraction.drop(self._read)
+            self._read = None
+        self._coverage = self._coverage.under(state)
+        self._window += 1
+
+    def _deletions(self, beginning: Beginning) -> ObjectDeletions:
+        export = self._export
+
+        def put(file: Path) -> str:
+            path = page_path(self.name, self._folder, self._window, 0, export.page_files.extension)
+            self._window += 1
+            export.opening.destination.put(file, path)
+            return path
+
+        def listed(file: DataFile) -> None:
+            self._coverage = self._coverage.with_tombstones(file)
+
+        around = Surroundings(export.extraction, export.page_files, export.upper_bound, put, listed)
+        return ObjectDeletions(around, beginning)
 
     def _in_full(self, failure: Failure) -> Beginning | None:
         """The object without its cursor, where Salesforce refuses to filter by it and the user has not asked for it."""
@@ -247,10 +242,12 @@ class ObjectExport:
             self._window += 1
         return beginning
 
-    def _pages(self, read: ObjectRead) -> Iterator[PageDone | TurnOver]:
+    def _pages(self, read: ObjectRead, gone: ObjectDeletions) -> Iterator[PageDone | TurnOver]:
         export = self._export
         while not read.finished and self.outcome.failure is None:
             ready = export.extraction.next_page(read)
+            if gone.over_again(read):
+                return
             if ready is not None:
                 self._hand_on(read, ready)
                 yield PageDone(self.name)
@@ -272,6 +269,7 @@ class ObjectExport:
         mode = Mode.INCREMENTAL if self.readable.cursor else Mode.FULL_REFRESH
         blob = {} if finished else progress.state
         plan, incoming = export.planner.plan(self._request, mode, blob)
+        plan, incoming = auditable(plan, incoming, export.page_files)
         beginning = begin(plan, incoming, export.upper_bound, remedy="remove the object's state")
         listed = [file.path for file in (*progress.closed, *progress.open)]
         named = export.attempts.highest_window(self._folder, self.name)
@@ -290,6 +288,8 @@ class ObjectExport:
             self._coverage = self._coverage.started_over()
         file = self._write(ready, window.walk.page)
         bounds = window.bounds
+        if self._gone is not None:
+            self._gone.note(read, ready)
         self._export.extraction.handed_on(read, ready)
         self._coverage = self._coverage.with_page(file)
         if isinstance(ready.after, End):

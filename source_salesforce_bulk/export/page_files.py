@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -22,12 +22,16 @@ from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.pages.json_cells import json_value
 from source_salesforce_bulk.pages.records import RecordReader
 from source_salesforce_bulk.registries.durable_files import naming
+from source_salesforce_bulk.salesforce.soql import parse_instant
 
 ROW_GROUP = 131_072
 """Rows in a Parquet row group, at most: large enough to compress well, small enough to be held in memory."""
 
 PAGES_AT_ONCE = min(4, os.cpu_count() or 1)
 """Pages made into files at the same time: pyarrow uses every core for one anyway, and each takes its page's size."""
+
+
+Row = Mapping[str, str | bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,10 @@ class Format(Protocol):
         """The page's rows as a file at ``path``."""
         ...
 
+    def write_rows(self, rows: Sequence[Row], layout: Layout, path: Path, /) -> PageFile:
+        """Rows of our own as a file at ``path``; a field that a row does not have is null."""
+        ...
+
 
 class Parquet:
     """Parquet, zstd. The id of every column, and its field's label and type, stand in its metadata."""
@@ -61,9 +69,9 @@ class Parquet:
 
     def write(self, page: Page, layout: Layout, path: Path) -> PageFile:
         """See :class:`Format`."""
-        columns = layout.columns(page.address)
-        schema = layout.schema(columns)
-        reader = ArrowPageReader(columns, schema)
+        columns, added = layout.columns(page.address), layout.added
+        schema = layout.schema([*columns, *added])
+        reader = ArrowPageReader(columns, layout.schema(columns))
         unreadable: Counter[str] = Counter()
         inexact: Counter[str] = Counter()
         with parquet.ParquetWriter(path, schema, compression="zstd", write_statistics=True) as writer:
@@ -71,9 +79,23 @@ class Parquet:
                 for part in group:
                     unreadable.update(part.unreadable)
                     inexact.update(part.inexact)
-                table = pa.Table.from_batches([part.batch for part in group], schema=schema)
-                writer.write_table(table, row_group_size=ROW_GROUP)
+                table = pa.Table.from_batches([part.batch for part in group])
+                for column in added:
+                    column_schema = schema.field(column.name)
+                    table = table.append_column(column_schema, pa.nulls(table.num_rows, column_schema.type))
+                writer.write_table(table.cast(schema), row_group_size=ROW_GROUP)
         return PageFile(path, page.rows, path.stat().st_size, unreadable, inexact)
+
+    def write_rows(self, rows: Sequence[Row], layout: Layout, path: Path) -> PageFile:
+        """See :class:`Format`."""
+        schema = layout.whole
+        instants = {one.name for one in schema if pa.types.is_timestamp(one.type)}
+        named = [
+            {name: parse_instant(str(value)) if name in instants else value for name, value in row.items()}
+            for row in rows
+        ]
+        parquet.write_table(pa.Table.from_pylist(named, schema=schema), path, compression="zstd")
+        return PageFile(path, len(rows), path.stat().st_size)
 
 
 class JsonLines:
@@ -90,6 +112,11 @@ class JsonLines:
                 file.write(orjson.dumps({name: json_value(value) for name, value in record.data.items()}))
                 file.write(b"\n")
         return PageFile(path, page.rows, path.stat().st_size, unreadable)
+
+    def write_rows(self, rows: Sequence[Row], _: Layout, path: Path, /) -> PageFile:
+        """See :class:`Format`."""
+        path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+        return PageFile(path, len(rows), path.stat().st_size)
 
 
 FORMATS: Mapping[str, Format] = {"parquet": Parquet(), "jsonl": JsonLines()}
@@ -114,6 +141,15 @@ class FileMaker(Protocol):
 
     def take(self, page: Page) -> PageFile:
         """The page's file, there until the page is discarded; raises what making it raised."""
+        ...
+
+    @property
+    def shows_rows(self) -> bool:
+        """Whether this process can read the rows of the pages; without them, rows that vanish are not found."""
+        ...
+
+    def write_rows(self, name: str, rows: Sequence[Row], path: Path) -> PageFile:
+        """Rows of an object that are no page as a file at ``path``."""
         ...
 
 
@@ -175,6 +211,14 @@ class PageFiles:
         if isinstance(made, Exception):
             raise made
         return made
+
+    shows_rows = True
+
+    def write_rows(self, name: str, rows: Sequence[Row], path: Path) -> PageFile:
+        """See :class:`FileMaker`."""
+        with self._lock:
+            layout = self._objects[name]
+        return self._format.write_rows(rows, layout, path)
 
     def _made_of(self, page: Page) -> PageFile:
         with self._lock:

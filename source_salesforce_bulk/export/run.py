@@ -16,8 +16,9 @@ from typing import Protocol
 
 from source_salesforce_bulk.export.begin import Wish, all_objections, unknown_full
 from source_salesforce_bulk.export.destination import Destination, ManifestExists
+from source_salesforce_bulk.export.export_context import Export, PageDone
 from source_salesforce_bulk.export.manifest import build_manifest
-from source_salesforce_bulk.export.object_export import Export, ObjectExport, PageDone
+from source_salesforce_bulk.export.object_export import ObjectExport
 from source_salesforce_bulk.export.opening import Opening
 from source_salesforce_bulk.export.outcomes import (
     ExportFailed,

@@ -18,6 +18,7 @@ from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.plan import AuditPolicy, Beginning, ObjectPlan
 from source_salesforce_bulk.extraction.stream_state import Mode, StateError, StreamState
 from source_salesforce_bulk.extraction.windows import plan_full_refresh
+from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.soql import parse_instant
 
@@ -47,11 +48,12 @@ class DeletionWatch:
         So it is where there is no memory yet, and where a window whose pages an earlier run has handed on is read again
         (``known_ids`` says why).
         """
-        if self._known is None:
+        known, cursor = self._known, self._plan.state.cursor
+        if known is None:
             return True
-        points = self._plan.state.resume
         continued = bool(beginning.windows) and beginning.windows[0].resume is not None
-        return bool(points) and points[0].rows > 0 and not continued
+        closed = cursor is not None and cursor >= known.until
+        return known.begun and not closed and not continued
 
     @property
     def due(self) -> bool:
@@ -107,11 +109,10 @@ class DeletionWatch:
         raise SalesforceError(Failure.of(Kind.JOB_GONE, detail="the comparison of all Ids was lost several times"))
 
     def _taken(self, read: ObjectRead, audit: Audit) -> Iterator[None]:
-        ids = self._policy.columns
         while not read.finished and not read.repeated_rows:
             ready = self._extraction.next_page(read)
             if ready is not None and not read.repeated_rows:
-                audit.take(seen_row(cells[0], cells[1] if len(ids) > 1 else None) for cells in ready.page.read_rows())
+                audit.take(rows_of(ready.page, self._policy))
                 self._extraction.handed_on(read, ready)
             yield None
 
@@ -131,6 +132,13 @@ class DeletionWatch:
             delivers=False,
         )
         return Beginning(audit, plan_full_refresh(state, start=plan.start))
+
+
+def rows_of(page: Page, policy: AuditPolicy) -> Iterator[SeenRow]:
+    """The rows of a page as the memory takes them."""
+    places = [page.address.columns.index(column.name) for column in policy.columns]
+    for cells in page.read_rows():
+        yield seen_row(cells[places[0]], cells[places[1]] if len(places) > 1 else None)
 
 
 def seen_row(record_id: str, created: str | None) -> SeenRow:

@@ -224,10 +224,14 @@ class ObjectRead:
             self.windows.clear()
             self._set_state(())
 
-    def remember(self, deletes: Mapping[str, object] | None) -> None:
-        """Let :attr:`state` hold this memory of delivered rows from now on."""
+    def remember(self, deletes: Mapping[str, object] | None, *, at_once: bool = False) -> None:
+        """Let :attr:`state` hold this memory of delivered rows from its next change on, which covers the same rows.
+
+        ``at_once``: now, because no row was noted in it that the state does not cover.
+        """
         self.plan = replace(self.plan, state=replace(self.plan.state, deletes=deletes))
-        self._set_state(self.state.resume)
+        if at_once:
+            self._set_state(self.state.resume)
 
     def publish(self) -> None:
         """Let :attr:`state` cover what has been emitted, unless that would forget progress.

@@ -85,7 +85,8 @@ def from_json_schema(text: str | bytes) -> ObjectSchema:
 
 def _field(name: str, extra: Mapping[str, Any]) -> FieldSchema:
     """The field; raises ValueError or TypeError where a fact has another type than ours, or a text is not a word."""
-    field = FieldSchema(check_name(name), **extra)
+    check_name(name.removeprefix("_"))  # fields of our own begin with an underscore
+    field = FieldSchema(name, **extra)
     if field.type != "":
         check_name(field.type)
     for fact, default in _DEFAULTS.items():

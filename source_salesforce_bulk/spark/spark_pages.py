@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 from source_salesforce_bulk.export.layout import Layout
-from source_salesforce_bulk.export.page_files import PageFile
+from source_salesforce_bulk.export.page_files import PageFile, Row
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import RunMetrics
@@ -72,6 +72,7 @@ class SparkFiles:
     """Makes an export's files on Spark: a ``FileMaker`` whose pages are read by ``runner``."""
 
     extension = "parquet"
+    shows_rows = False
 
     def __init__(self, runner: WaveRunner) -> None:
         self._runner = runner
@@ -95,6 +96,10 @@ class SparkFiles:
         if not isinstance(page.product, StagedPage):
             raise TypeError("the page was not read by Spark")
         return page.product.take()
+
+    def write_rows(self, name: str, rows: Sequence[Row], path: Path) -> PageFile:
+        """See ``FileMaker``; not used, because pages do not show their rows here."""
+        raise NotImplementedError("rows are written by Spark")
 
 
 @dataclass(slots=True, eq=False)

@@ -1,0 +1,44 @@
+"""What all objects of an export share, and what they report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from source_salesforce_bulk.export.opening import Opening
+from source_salesforce_bulk.export.page_files import FileMaker
+from source_salesforce_bulk.export.run_attempts import Attempts
+from source_salesforce_bulk.export.schema_watch import SchemaWatch
+from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.plan import Planner
+from source_salesforce_bulk.registries.state import StateRegistry
+from source_salesforce_bulk.salesforce.programs import Program
+
+
+@dataclass(frozen=True, slots=True)
+class PageDone:
+    """A page of an object has become a file that the object's state covers."""
+
+    object: str
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What all objects of a run share. ``upper_bound`` gives T, and is asked just before an object's first job."""
+
+    opening: Opening
+    attempts: Attempts
+    planner: Planner
+    extraction: Extraction
+    page_files: FileMaker
+    states: StateRegistry
+    schemas: SchemaWatch
+    upper_bound: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    program: Program
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.opening.run_id

@@ -1,0 +1,121 @@
+"""The rows of an exported object that have vanished: found by audits, written as files of their own.
+
+Such a file belongs to no window. It is durable before the commit that lists it, which is the one that keeps the memory
+of the audit, so a killed run makes the same audit again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from source_salesforce_bulk.deletions.tombstones import tombstone
+from source_salesforce_bulk.export.page_files import FileMaker
+from source_salesforce_bulk.extraction.deletion_watch import DeletionWatch, rows_of
+from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
+from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
+from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan, begin
+from source_salesforce_bulk.extraction.stream_state import ReadState
+from source_salesforce_bulk.registries.state import DataFile
+
+LOGGER = logging.getLogger("salesforce_bulk.export")
+
+JOB = "audit"
+"""What stands for the job in the entry of such a file."""
+
+_NOT_HERE = (
+    "%s: rows that were purged are not found in a Glue job. For detect_deletes all, export with salesforce-bulk, on "
+    "Fargate or elsewhere."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an object's deletions need of its export. ``put`` makes a file durable and returns its path.
+
+    ``listed`` gets each file of vanished rows, to be listed by the next commit.
+    """
+
+    extraction: Extraction
+    page_files: FileMaker
+    upper_bound: Callable[[], datetime]
+    put: Callable[[Path], str]
+    listed: Callable[[DataFile], None]
+
+
+class ObjectDeletions:
+    """The deletions of one object during a run. Does nothing where they are not to be found, or cannot be."""
+
+    def __init__(self, around: Surroundings, beginning: Beginning) -> None:
+        self._around = around
+        self._plan = beginning.plan
+        self._watch: DeletionWatch | None = None
+        if beginning.plan.audit is not None:
+            self._watch = DeletionWatch(beginning.plan, beginning.plan.audit, around.extraction, around.upper_bound)
+
+    def first(self, beginning: Beginning) -> Iterator[TurnOver]:
+        """What has to be audited before the first row is read."""
+        if self._watch is not None and beginning.windows and self._watch.comes_first(beginning):
+            yield from self._audited(self._watch)
+
+    def begun(self, read: ObjectRead) -> None:
+        """The reading begins, with what is remembered now."""
+        if self._watch is not None:
+            read.remember(self._watch.memory, at_once=True)
+
+    def note(self, read: ObjectRead, ready: ReadyPage) -> None:
+        """Remember the rows of a page that is about to be handed on."""
+        if self._watch is not None and self._plan.audit is not None:
+            self._watch.note(rows_of(ready.page, self._plan.audit), read.windows[0].bounds.end)
+            read.remember(self._watch.memory)
+
+    def last(self, read: ObjectRead) -> Iterator[TurnOver]:
+        """The audit behind all rows of the run, where it is due."""
+        if self._watch is not None and self._watch.due:
+            yield from self._audited(self._watch)
+            read.remember(self._watch.memory, at_once=True)
+
+    def over_again(self, read: ObjectRead) -> bool:
+        """Whether the windows that are left have to be begun anew, as ``known_ids`` says: one of them is read again."""
+        return self._watch is not None and not read.finished and read.repeated_rows > 0
+
+    def anew(self, read: ObjectRead) -> Beginning:
+        """The windows that are left, from their beginning and without any job of before; its state counts from now."""
+        state = replace(read.state, resume=())
+        return begin(replace(read.plan, state=state), ReadState(state), self._around.upper_bound)
+
+    def audited(self) -> Iterator[TurnOver]:
+        """Make an audit now."""
+        if self._watch is not None:
+            yield from self._audited(self._watch)
+
+    def _audited(self, watch: DeletionWatch) -> Iterator[TurnOver]:
+        gone: list[tuple[str, datetime]] = []
+        for one in watch.audited():
+            if one is None:
+                yield TURN_OVER
+            else:
+                gone.append(one)
+        if gone:
+            self._around.listed(self._written(gone))
+
+    def _written(self, gone: list[tuple[str, datetime]]) -> DataFile:
+        key, cursor = self._plan.primary_key[0], self._plan.cursor_field or ""
+        rows = [tombstone(*one, key=key, cursor=cursor) for one in gone]
+        with TemporaryDirectory(prefix="tombstones-") as folder:
+            made = self._around.page_files.write_rows(self._plan.object_name, rows, Path(folder) / "rows")
+            return DataFile(self._around.put(made.path), made.rows, made.size, JOB, None)
+
+
+def auditable(plan: ObjectPlan, state: ReadState, page_files: FileMaker) -> tuple[ObjectPlan, ReadState]:
+    """The plan without audits where this process does not see the rows of the pages; told in one warning."""
+    if plan.audit is None or page_files.shows_rows:
+        return plan, state
+    LOGGER.warning(_NOT_HERE, plan.object_name)
+    state = replace(state, state=replace(state.state, deletes=None))
+    return replace(plan, audit=None, state=state.state), state
