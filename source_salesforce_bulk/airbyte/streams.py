@@ -277,6 +277,7 @@ class BulkStream(HttpStream):
         in_full = self._reading.in_full() if self._reading and failure.kind is Kind.CURSOR_NOT_FILTERABLE else None
         if in_full is None:
             return False
+        self._watch = self._held = None
         self._begun(in_full)
         return True
 
