@@ -6,7 +6,7 @@ __all__ = ["SourceSalesforceBulk"]
 
 
 def __getattr__(name: str) -> object:
-    """``SourceSalesforceBulk``, which Airbyte's tools look for here; imported when asked for, with the CDK it needs."""
+    """Import ``SourceSalesforceBulk`` on first use: Airbyte's tools look for it here, and it needs the CDK."""
     if name == "SourceSalesforceBulk":
         from source_salesforce_bulk.airbyte.source import SourceSalesforceBulk  # noqa: PLC0415 - Spark executors lack the CDK
 

@@ -1,4 +1,4 @@
-"""``python -m source_salesforce_bulk`` is the console script."""
+"""Run the console script with ``python -m source_salesforce_bulk``."""
 
 from source_salesforce_bulk.run import run
 

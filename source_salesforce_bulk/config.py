@@ -1,15 +1,16 @@
-"""The configuration: from the mapping a user wrote to a frozen :class:`Config`, or one sentence on what to change.
+"""Parse the user's configuration into a frozen :class:`Config`, or raise an error that says what to change.
 
-Shapes are checked by :mod:`source_salesforce_bulk.form`, keys by :mod:`source_salesforce_bulk.config_keys`, meanings by
+Types are checked by :mod:`source_salesforce_bulk.form`, keys by :mod:`source_salesforce_bulk.config_keys`, values by
 :mod:`source_salesforce_bulk.config_values`. The first problem found is the one reported.
 
-Decided here, because both readings were possible:
+Decisions on ambiguous input:
 
-- A date-time without a time zone is refused. Taken as UTC it could be hours too late, and rows would never be read.
-- A key that is ``null`` counts as left out.
-- An unknown key is refused where a command can be run again at once (``check``, ``plan``, ``export``), and a warning
-  where it cannot: a schedule must not stop because of one. Keys that begin with an underscore are the platform's.
-- Blanks round a secret, a name or a URL belong to the clipboard and are dropped.
+- A date-time without a time zone is refused. Interpreted as UTC it could be hours too late, and rows would be missed.
+- A key whose value is ``null`` counts as missing.
+- An unknown key is refused by commands that a user can run again at once (``check``, ``plan``, ``export``). In other
+  commands it is a warning, because it must not stop a schedule. Keys that begin with an underscore belong to the
+  platform.
+- Blanks around a secret, a name or a URL come from copying and are removed.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ from source_salesforce_bulk.salesforce.oauth import ClientCredentials, Credentia
 
 __all__ = ["REMEDIES", "Config", "ConfigError", "DetectDeletes", "ObjectOverride", "parse_config"]
 
-# What pydantic found -> what we say of the key. The value is never quoted: it may be anything, a secret too.
+# pydantic's error type -> our description. The value is never quoted, because it may be a secret.
 _SHAPES: Mapping[str, str] = {
     "missing": "is missing",
     "string_type": "is not text",
@@ -68,14 +69,14 @@ _SHAPES: Mapping[str, str] = {
 }
 
 _NO_LOOKBACK = (
-    "lookback_window is PT0S: rows that become visible after their time stamp was passed are never read. "
+    "lookback_window is PT0S: rows that become visible later than their timestamp are never read. "
     'Write "PT10M" unless you know that there are none.'
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectOverride:
-    """The key, cursor and filter that the user chose for one object; None leaves the choice to describe."""
+    """The key, cursor and filter that the user chose for one object; None means that describe decides."""
 
     object: str
     primary_key: tuple[str, ...] | None = None
@@ -96,7 +97,7 @@ class DetectDeletes(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A configuration that was checked. ``warnings`` are sentences for the log."""
+    """A valid configuration. ``warnings`` are sentences for the log."""
 
     credentials: Credentials
     login_url: str
@@ -118,17 +119,17 @@ class Config:
     max_deletes: int = 20
 
     def override_for(self, name: str) -> ObjectOverride | None:
-        """The override of an object, whatever the case of its name."""
+        """Return the override of an object, ignoring the case of its name."""
         return self.overrides.get(name.lower())
 
 
 def parse_config(raw: Mapping[str, Any], *, refuse_unknown_keys: bool = False) -> Config:
     """Return the configuration that ``raw`` (decoded JSON) describes; raises :class:`ConfigError`.
 
-    Unknown keys are among its warnings unless they are to be refused.
+    Unknown keys become warnings unless ``refuse_unknown_keys`` is set.
     """
     keys = list(unknown_keys(raw))
-    # A misspelt key first: what is missing may be missing because of it.
+    # Misspelt keys first: they may be the reason for a missing key.
     for key in keys if refuse_unknown_keys else ():
         if key.meant:
             raise _unknown(key)
@@ -175,7 +176,7 @@ def _filled_in(raw: object) -> ConfigForm:
         return ConfigForm.model_validate(_without_nulls(raw))
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)[0]
-    # Outside the handler, so that the error carries no context: pydantic's may hold what was typed.
+    # Outside the handler, so that the error has no context: pydantic's error may contain the input.
     raise _shape_error(details)
 
 
@@ -189,7 +190,7 @@ def _shape_error(details: ErrorDetails) -> ConfigError:
     if details["type"] in ("union_tag_not_found", "union_tag_invalid"):
         problem = "is missing" if details["type"] == "union_tag_not_found" else "names no way to log in that is known"
         return wrong("credentials.auth_type", problem)
-    # Below credentials pydantic also names the branch, which is no key.
+    # Below credentials pydantic also names the branch, which is not a key.
     path = [part for at, part in enumerate(details["loc"]) if not (at == 1 and details["loc"][0] == "credentials")]
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
     return wrong(key, _SHAPES.get(details["type"], "has a value that cannot be used"))
@@ -200,7 +201,7 @@ def _credentials(form: CredentialsForm) -> Credentials:
     match form:
         case RefreshTokenForm():
             token = required_text("credentials.refresh_token", form.refresh_token)
-            # An app may be set not to demand its secret.
+            # An app may be configured not to require its secret.
             return RefreshToken(client_id, form.client_secret.strip(), token)
         case ClientCredentialsForm():
             return ClientCredentials(client_id, required_text("credentials.client_secret", form.client_secret))
@@ -228,7 +229,7 @@ def _overrides(forms: list[OverrideForm]) -> dict[str, ObjectOverride]:
 def _override(key: str, form: OverrideForm) -> ObjectOverride:
     return ObjectOverride(
         object=parse_name(f"{key}.object", form.object),
-        # An empty list is what a form sends for "nothing chosen".
+        # A form sends an empty list if nothing was chosen.
         primary_key=parse_key_fields(f"{key}.primary_key", form.primary_key) if form.primary_key else None,
         cursor_field=None if form.cursor_field is None else parse_name(f"{key}.cursor_field", form.cursor_field),
         where=None if form.where is None else parse_where(f"{key}.where", form.where),
@@ -239,7 +240,7 @@ def _override(key: str, form: OverrideForm) -> ObjectOverride:
 
 
 def _hash_key(given: str | None, overrides: Mapping[str, ObjectOverride]) -> str | None:
-    """The key of hashed fields; raises :class:`ConfigError` where there are some and it is missing."""
+    """Return the key for hashed fields; raises :class:`ConfigError` if it is needed and missing."""
     if any(override.hash_fields for override in overrides.values()) and given is None:
         raise wrong("hash_key", "is missing, and object_overrides has hash_fields")
     return None if given is None else required_text("hash_key", given)

@@ -1,4 +1,4 @@
-"""Keys of a configuration that the form does not have, each with the one that was probably meant. Pure."""
+"""Find unknown keys in a configuration, and suggest the key that was probably meant. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from source_salesforce_bulk.form import ConfigForm
 
-# Words of other tools for the same thing.
+# Names of the same options in other tools.
 _SYNONYMS: Mapping[str, str] = {
     "include_objects": "objects",
     "streams": "objects",
@@ -24,11 +24,11 @@ _NEAR = 0.7
 
 @dataclass(frozen=True, slots=True)
 class UnknownKey:
-    """A key that the form does not have. ``place`` is where it stands, empty at the top.
+    """An unknown key. ``place`` is its parent's path, empty at the top level.
 
-    ``meant`` is the key that was probably meant, with its place where that is another one; ``known`` are the keys of
-    the form at this place. Below ``credentials`` an unknown ``name`` may be a secret in the wrong line: it is None
-    unless it resembles a key.
+    ``meant`` is the key that was probably meant, with its path if it belongs elsewhere; ``known`` are the valid keys at
+    this place. Below ``credentials`` an unknown ``name`` may be a misplaced secret, so it is None unless it resembles a
+    key.
     """
 
     place: str
@@ -38,7 +38,7 @@ class UnknownKey:
 
 
 def unknown_keys(raw: object) -> Iterator[UnknownKey]:
-    """Every unknown key of a configuration, at every level. Null is no value, and underscores are the platform's."""
+    """Yield the unknown keys at every level, except keys with the value null or a leading underscore."""
     return _unknown_keys(raw, (ConfigForm,), "")
 
 
@@ -59,7 +59,7 @@ def _unknown_keys(raw: object, forms: Sequence[type[BaseModel]], place: str) -> 
 
 
 def _forms_in(annotation: object) -> Iterator[type[BaseModel]]:
-    """The forms that a field's value is one of, or a list of."""
+    """Yield the forms in the type of a field, directly or in a list."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in get_args(annotation):
@@ -67,7 +67,7 @@ def _forms_in(annotation: object) -> Iterator[type[BaseModel]]:
 
 
 def _meant(name: str, known: Sequence[str]) -> str | None:
-    """The key that was probably meant: the nearest here, or the same word elsewhere."""
+    """Return the key that was probably meant: the closest key here, or the same word at another place."""
     word = name.lower()
     if _SYNONYMS.get(word) in known:
         return _SYNONYMS[word]

@@ -1,7 +1,7 @@
-"""The values of a configuration: from the text a user wrote to what it means, or one sentence on what to change. Pure.
+"""Parse the values of a configuration, or raise an error that says what to change. Pure.
 
-Every text is bounded before a pattern or a parser sees it, and patterns take time in proportion to the text.
-A message quotes what was written, but nothing below ``credentials``, and of a URL at most the host.
+The length of every text is checked before a pattern or parser is applied, and all patterns run in linear time.
+A message quotes the input, except anything below ``credentials``, and only the host of a URL.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from source_salesforce_bulk.salesforce.oauth import is_loopback
 from source_salesforce_bulk.salesforce.soql import check_name, check_where
 
 OLDEST_API_VERSION = 58
-# Longer ones are typing errors, and would leave the calendar when a look-back is subtracted.
+# Longer ones are mistakes, and subtracting them as a look-back could leave the range of datetime.
 LONGEST_DURATION = timedelta(days=3650)
-# Salesforce knows no earlier date.
+# Salesforce supports no earlier date.
 EARLIEST_START = datetime(1700, 1, 1, tzinfo=UTC)
 # Characters. An RSA key of 16,384 bits takes 13,000 in PEM form, a SOQL query at most 100,000.
 _LONGEST_TEXT, _LONGEST_NAME, _LONGEST_URL, _LONGEST_KEY, _LONGEST_WHERE = 100, 255, 2048, 65_536, 100_000
 
-# What to write, by key; where the fact at hand allows a better answer, that one is given instead.
+# The remedy for each key, unless an error has a more specific one.
 REMEDIES: Mapping[str, str] = {
     "credentials": "Write an object such as "
     '{"auth_type": "client_credentials", "client_id": "...", "client_secret": "..."}',
@@ -66,14 +66,14 @@ REMEDIES: Mapping[str, str] = {
 }
 
 _AUTHORITY = re.compile(r"(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]+)?", re.ASCII)
-# Where a browser shows the org. They take no login; the name before them is the org's My Domain.
+# Hosts of the org's pages in a browser. They do not accept logins; the name before them is the org's My Domain.
 _BROWSER_DOMAINS = (".lightning.force.com", ".my.salesforce-setup.com")
 _SHARED_LOGIN_HOSTS = ("login.salesforce.com", "test.salesforce.com")
 _PATTERN = re.compile(r"[A-Za-z0-9_*?!\[\]-]+", re.ASCII)
 _VERSION = re.compile(r"[vV]?([0-9]{2,3})(?:\.0)?")
 _CALENDAR_UNITS = re.compile(r"[0-9.,][YM]")
 _PRIVATE_KEY = re.compile(r"-----BEGIN ((?:RSA )?PRIVATE KEY)-----([A-Za-z0-9+/=\s]+)-----END \1-----")
-# Looked for in this order: an encrypted key may call itself RSA PRIVATE KEY and say so in its second line.
+# Checked in this order: an encrypted key may be labelled RSA PRIVATE KEY, with the encryption in its second line.
 _OTHER_PEM = {
     "ENCRYPTED": "is encrypted",
     "EC PRIVATE KEY": "is not an RSA key",
@@ -84,7 +84,7 @@ _OTHER_PEM = {
 
 
 class ConfigError(ValueError):
-    """A value the user has to change: which key, what is wrong with it, and what to write instead."""
+    """A value that the user has to change: the key, the problem, and what to write instead."""
 
     def __init__(self, key: str, problem: str, remedy: str) -> None:
         super().__init__(f"{key} {problem}. {remedy}.")
@@ -100,7 +100,7 @@ def wrong(key: str, problem: str, remedy: str | None = None) -> ConfigError:
 
 
 def quoted(text: str) -> str:
-    """Return what was written, as it stands in JSON, shortened where it is long."""
+    """Return the input as JSON, shortened if it is long."""
     return json.dumps(text if len(text) <= 60 else f"{text[:60]}...", ensure_ascii=not text.isprintable())
 
 
@@ -111,7 +111,7 @@ def _bounded(key: str, text: str, longest: int) -> str:
 
 
 def required_text(key: str, text: str) -> str:
-    """Return ``text`` without blanks around it; raises :class:`ConfigError` where nothing is left."""
+    """Return ``text`` without surrounding blanks; raises :class:`ConfigError` if nothing is left."""
     stripped = text.strip()
     if not stripped:
         raise wrong(key, "is empty")
@@ -119,7 +119,7 @@ def required_text(key: str, text: str) -> str:
 
 
 def parse_private_key(text: str) -> str:
-    r"""Return the key block of ``text`` in lines: form fields and JSON turn line breaks into blanks or ``\n``."""
+    r"""Return the key in ``text`` with its line breaks, which form fields and JSON may turn into blanks or ``\n``."""
     key = "credentials.private_key"
     plain = required_text(key, _bounded(key, text, _LONGEST_KEY)).replace("\\r", "").replace("\\n", "\n")
     found = _PRIVATE_KEY.search(plain)
@@ -135,7 +135,7 @@ def parse_private_key(text: str) -> str:
 
 
 def _key_flaw(pem: str) -> str | None:
-    """Return why the key cannot sign, or None. Not raised: a parser's own message may quote parts of the key."""
+    """Return why the key cannot sign, or None. Does not raise, because a parser's error may quote the key."""
     try:
         loaded = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -144,11 +144,11 @@ def _key_flaw(pem: str) -> str | None:
 
 
 def parse_login_url(text: str, credentials: CredentialsForm) -> str:
-    """Return scheme and host, in lower case; a path is what the browser's address bar added."""
+    """Return scheme and host, in lower case, without a path copied from the browser."""
     _bounded("login_url", text, _LONGEST_URL)
     try:
         parts = urlsplit(text.strip())
-        is_url = parts.scheme in ("http", "https") and parts.port != 0  # reading the port judges it
+        is_url = parts.scheme in ("http", "https") and parts.port != 0  # reading the port validates it
     except ValueError:
         is_url = False
     if not is_url:
@@ -167,8 +167,8 @@ def parse_login_url(text: str, credentials: CredentialsForm) -> str:
         raise wrong("login_url", problem, f'Write "https://{host}"')
     if isinstance(credentials, ClientCredentialsForm) and host in _SHARED_LOGIN_HOSTS:
         remedy = 'Write the My Domain URL of the org, such as "https://acme.my.salesforce.com"'
-        raise wrong("login_url", f"is {host}, which takes no client credentials", remedy)
-    # JWT compares the audience as text: the default port must not show.
+        raise wrong("login_url", f"is {host}, which does not accept client credentials", remedy)
+    # The audience of a JWT is compared as text, so the default port must be left out.
     return f"{parts.scheme}://{authority.removesuffix(':443') if parts.scheme == 'https' else authority}"
 
 
@@ -178,9 +178,9 @@ def parse_start_date(text: str) -> datetime:
     if re.fullmatch(r"[0-9-]+[Tt ][0-9:.]+", text):
         raise wrong("start_date", f"{quoted(text)} has no time zone", "Add Z for UTC, or an offset such as +02:00")
     try:
-        # The pattern first: pendulum also reads "now", times of day and intervals.
+        # The pattern first, because pendulum also accepts "now", times of day and intervals.
         parsed = pendulum.parse(text) if re.fullmatch(DATE_PATTERN, text) else None
-        # A plain datetime: the arithmetic of pendulum's class gives its own classes again.
+        # A plain datetime, because arithmetic with pendulum's class returns pendulum's classes.
         utc = datetime.fromisoformat(str(parsed)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise wrong("start_date", f"{quoted(text)} is not a date or a date-time in ISO 8601") from None
@@ -196,7 +196,7 @@ def parse_duration(key: str, text: str, *, may_be_zero: bool) -> timedelta:
         raise wrong(key, f"{quoted(text)} is negative")
     if _CALENDAR_UNITS.search(text.partition("T")[0]):
         raise wrong(key, f"{quoted(text)} counts in months or years, which vary", 'Write days, such as "P30D"')
-    # Pendulum computes in 32 bits and does not notice when they are not enough.
+    # Pendulum computes in 32 bits and does not detect overflows.
     if re.search("[0-9]{9}", re.sub("[.][0-9]+", "", text)):
         raise wrong(key, f"{quoted(text)} is longer than ten years")
     try:
@@ -213,7 +213,7 @@ def parse_duration(key: str, text: str, *, may_be_zero: bool) -> timedelta:
 
 
 def parse_api_version(text: str) -> str:
-    """Return ``v66.0``, also where ``66.0`` or ``v66`` was written."""
+    """Return a version such as ``v66.0``, also for ``66.0`` or ``v66``."""
     found = _VERSION.fullmatch(_bounded("api_version", text, _LONGEST_TEXT).strip())
     if found is None:
         raise wrong("api_version", f"{quoted(text)} is not an API version")
@@ -226,7 +226,7 @@ def parse_api_version(text: str) -> str:
 def parse_patterns(key: str, patterns: list[str], *, may_be_empty: bool) -> tuple[str, ...]:
     """Return API names and patterns without blanks around them."""
     if not patterns and not may_be_empty:
-        raise wrong(key, "is an empty list, which shows no object at all")
+        raise wrong(key, "is an empty list, which selects no object at all")
     for at, pattern in enumerate(patterns):
         if not _PATTERN.fullmatch(_bounded(f"{key}[{at}]", pattern, _LONGEST_NAME).strip()):
             problem = f"{quoted(pattern)} is not an API name in which * and ? may stand for other text"
@@ -242,7 +242,7 @@ def parse_name(key: str, text: str) -> str:
     except ValueError as error:
         raise wrong(key, f"{quoted(text)} {error}") from error
     if "." in name:
-        raise wrong(key, f"{quoted(text)} leads to another object; only a name without a dot can stand here")
+        raise wrong(key, f"{quoted(text)} belongs to another object; write a name without a dot")
     return name
 
 
@@ -255,7 +255,7 @@ def parse_key_fields(key: str, names: list[str]) -> tuple[str, ...]:
 
 
 def parse_where(key: str, text: str) -> str:
-    """Return a SOQL condition that can stand in a query of ours."""
+    """Return a SOQL condition that can be inserted into a query."""
     _bounded(key, text, _LONGEST_WHERE)
     if re.match(r"\s*WHERE\b", text, re.IGNORECASE):
         raise wrong(key, "begins with the word WHERE")

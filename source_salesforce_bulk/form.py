@@ -1,10 +1,10 @@
-"""The configuration as a form: pydantic models of what a user fills in, with the texts that Airbyte shows.
+"""The configuration form: pydantic models with the texts that Airbyte shows.
 
-The models check shapes (types, ranges, which keys there are); what the values mean is checked by ``config``, and
-``spec`` makes the Airbyte specification of them.
+The models check types, ranges and keys; ``config`` checks the values, and ``spec`` derives the Airbyte specification
+from the models.
 
-A pattern here never refuses what ``parse_config`` takes, and no secret has one: JSON Schema validators quote the value
-that does not match.
+A pattern here never refuses a value that ``parse_config`` accepts, and secrets have no pattern, because JSON Schema
+validators quote a value that does not match.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _HELP = "https://help.salesforce.com/s/articleView?type=5&id="
 _BULK_GUIDE = "https://developer.salesforce.com/docs/atlas.en-us.api_asynch.meta/api_asynch/"
 _SOQL_GUIDE = "https://developer.salesforce.com/docs/atlas.en-us.soql_sosl.meta/soql_sosl/"
 
-# Shared with ``config``: what these refuse pendulum would still make something of ("now", a time of day, an interval).
+# Shared with ``config``: pendulum also accepts other texts ("now", a time of day, an interval).
 DATE_PATTERN = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2}))?$"
 )
@@ -28,13 +28,13 @@ _NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_]*$"
 
 
 def _field(title: str, description: str, **extra: Any) -> FieldInfo:
-    """A field's texts for the form, and what else its schema shall say."""
+    """Return a field's texts and further schema keywords."""
     info: FieldInfo = Field(title=title, description=description, json_schema_extra=extra)
     return info
 
 
 def _secret(title: str, description: str) -> FieldInfo:
-    """As ``_field``; Airbyte masks the value, and no ``repr`` shows it."""
+    """Return a secret field: Airbyte masks its value, and ``repr`` does not show it."""
     info: FieldInfo = Field(
         title=title, description=description, json_schema_extra={"airbyte_secret": True}, repr=False
     )
@@ -42,7 +42,7 @@ def _secret(title: str, description: str) -> FieldInfo:
 
 
 def _form(title: str, description: str) -> ConfigDict:
-    """Strict (a boolean is no integer), tolerant of unknown keys, silent about what was typed."""
+    """Return a strict model configuration (a boolean is not an integer) that ignores unknown keys and hides input."""
     return ConfigDict(
         title=title,
         strict=True,
@@ -68,7 +68,7 @@ class RefreshTokenForm(BaseModel):
 
     model_config = _form(
         "Refresh token (OAuth 2.0)",
-        "A user has given the app access once; the connector logs in as that user with the refresh token. "
+        "The connector logs in with the refresh token of a user who has granted the app access. "
         f'See <a href="{_HELP}sf.remoteaccess_oauth_refresh_token_flow.htm">OAuth 2.0 Refresh Token Flow</a>.',
     )
 
@@ -96,7 +96,7 @@ class ClientCredentialsForm(BaseModel):
 
     model_config = _form(
         "Client credentials (OAuth 2.0)",
-        "The app logs in by itself, as its Run As user. The login URL must be your My Domain URL. See "
+        "The app logs in as its Run As user. The login URL must be your My Domain URL. See "
         f'<a href="{_HELP}sf.remoteaccess_oauth_client_credentials_flow.htm">OAuth 2.0 Client Credentials Flow</a>.',
     )
 
@@ -137,7 +137,7 @@ class JwtBearerForm(BaseModel):
 
 
 class OverrideForm(BaseModel):
-    """Key, cursor and filter of one object, where describe's do not fit."""
+    """Key, cursor, filter and fields of one object, to replace the defaults."""
 
     model_config = _form("Object override", "Key, cursor and filter of one object.")
 
@@ -155,7 +155,7 @@ class OverrideForm(BaseModel):
         list[str] | None,
         _field(
             "Primary key",
-            "The fields that identify a row, where that is not Id.",
+            "The fields that identify a row, if not Id.",
             examples=[["Id"], ["DurableId"]],
         ),
     ] = None
@@ -183,7 +183,7 @@ class OverrideForm(BaseModel):
         list[str] | None,
         _field(
             "Fields",
-            "The only fields that are read, with the key and the cursor. Leave it out to read all.",
+            "Read only these fields, plus the key and the cursor. Leave it out to read all fields.",
             examples=[["Name", "Amount"]],
         ),
     ] = None
@@ -195,7 +195,7 @@ class OverrideForm(BaseModel):
         list[str] | None,
         _field(
             "Hashed fields",
-            "Fields whose values are replaced by their HMAC-SHA-256 under the hash key, as text in hex. Empty values "
+            "Fields whose values are replaced by their HMAC-SHA-256 with the hash key, in hexadecimal. Empty values "
             "stay empty.",
             examples=[["Email", "Phone"]],
         ),
@@ -242,7 +242,7 @@ class ConfigForm(BaseModel):
         str | None,
         _field(
             "Start date",
-            "Rows whose cursor (for most objects, when they were last changed) is older are not read, in full refresh "
+            "Rows whose cursor (for most objects, the time of the last change) is older are not read, in full refresh "
             "too. Leave it out to read all history. A date begins at 00:00:00 UTC; a date-time needs a time zone.",
             examples=["2024-01-01", "2024-01-01T00:00:00Z"],
             format="date-time",
@@ -254,8 +254,8 @@ class ConfigForm(BaseModel):
         list[str],
         _field(
             "Objects",
-            "Which objects are offered as streams: API names, in which * stands for any text and ? for one character. "
-            "Upper and lower case are the same.",
+            "Which objects are offered as streams: API names, in which * matches any text and ? one character. "
+            "Case does not matter.",
             examples=[["Account", "Contact"], ["*__c"]],
         ),
     ] = ["*"]
@@ -263,7 +263,7 @@ class ConfigForm(BaseModel):
         list[str],
         _field(
             "Excluded objects",
-            "Which objects are not offered, even where the list above names them.",
+            "Which objects are not offered, even if the list above includes them.",
             examples=[["*History", "*Feed"]],
         ),
     ] = []
@@ -271,7 +271,7 @@ class ConfigForm(BaseModel):
         bool,
         _field(
             "Include deleted rows",
-            "Read rows in the recycle bin and archived rows too (queryAll); the field IsDeleted tells them apart. "
+            "Also read archived rows and rows in the recycle bin (queryAll); the latter have IsDeleted true. "
             f'See <a href="{_BULK_GUIDE}query_create_job.htm">Create a Query Job</a>.',
         ),
     ] = True
@@ -313,8 +313,8 @@ class ConfigForm(BaseModel):
         str,
         _field(
             "Look-back window",
-            "How far before the saved cursor an incremental sync begins, as an ISO 8601 duration: for rows that became "
-            "visible only after they were stamped. Rows read twice are deduplicated by their key.",
+            "How far before the saved cursor an incremental sync begins, as an ISO 8601 duration, to find rows that "
+            "become visible later than their timestamp. Rows that are read twice are deduplicated by their key.",
             examples=["PT10M", "PT1H", "P1D"],
             pattern=DURATION_PATTERN,
             pattern_descriptor=_DURATION_WORDS,
@@ -375,11 +375,11 @@ class ConfigForm(BaseModel):
         str | None,
         _secret(
             "Hash key",
-            "The secret of hashed fields (see the object overrides): a long random text. With another key the same "
-            "value has another hash.",
+            "The secret key for hashed fields (see the object overrides): a long random text. A new key changes "
+            "every hash.",
         ),
     ] = None
     object_overrides: Annotated[
         list[OverrideForm],
-        _field("Object overrides", "Key, cursor and filter of single objects, where Salesforce's own do not fit."),
+        _field("Object overrides", "Key, cursor, filter and fields of single objects, to replace the defaults."),
     ] = []

@@ -1,7 +1,7 @@
-"""A stdout that takes nothing more: its disk is full, or its reader is gone.
+"""Handle a stdout that can no longer be written, because its disk is full or its reader has closed the pipe.
 
-Whatever is written then is lost, so the process says once on stderr what happened and ends with a code of its own. From
-the failed write on stdout leads nowhere: half a line is followed by nothing, and no later flush fails again.
+Further output is lost, so the process reports this once on stderr and ends with a special exit code. After the failed
+write, stdout is redirected to the null device: nothing follows a partial line, and no later flush fails again.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 BROKEN_PIPE = 141
-"""What a shell reports of a program that SIGPIPE ended."""
+"""The exit code that a shell reports for a program that was ended by SIGPIPE."""
 
 OUTPUT_LOST = 74
-"""``EX_IOERR`` of sysexits.h: stdout took nothing more, for another reason than a reader that went away."""
+"""``EX_IOERR`` of sysexits.h: stdout cannot be written for a reason other than a closed pipe."""
 
 _STDOUT = 1
 
 
 class OutputLost(Exception):
-    """stdout took nothing more; ``exit_code`` is what the process ends with."""
+    """stdout cannot be written; the process ends with ``exit_code``."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(error.strerror or type(error).__name__)
@@ -29,7 +29,7 @@ class OutputLost(Exception):
 
 
 def silence_stdout() -> None:
-    """Let everything written to stdout from now on go nowhere."""
+    """Discard everything written to stdout from now on."""
     with suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, _STDOUT)
@@ -37,16 +37,16 @@ def silence_stdout() -> None:
 
 
 def report_lost(lost: OutputLost) -> int:
-    """Say on stderr that stdout takes nothing more, where a person may read it; the exit code."""
+    """Report on stderr that stdout cannot be written, and return the exit code."""
     if lost.exit_code == OUTPUT_LOST:
         with suppress(OSError, ValueError, AttributeError):
-            text = f"stdout takes nothing more ({lost}), so what was to be written there is lost."
-            print(f"{text} Give it room or another place, then run again.", file=sys.__stderr__, flush=True)
+            text = f"stdout cannot be written ({lost}), so the remaining output is lost."
+            print(f"{text} Free some space or write to another place, then run again.", file=sys.__stderr__, flush=True)
     return lost.exit_code
 
 
 class GuardedStdout:
-    """A stdout that no write to it can fail: what it tells is beside the point of the program. See ``lost``."""
+    """A stdout whose writes never fail, for output that is not the program's result. See ``lost``."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

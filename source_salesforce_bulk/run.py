@@ -13,7 +13,7 @@ from source_salesforce_bulk.signals import Stop
 def run() -> None:
     """Run the protocol command that the command line names.
 
-    ``spec`` alone is answered from a file: importing the CDK takes a second. Signals are heeded before that second.
+    Only ``spec`` is answered from a file, because importing the CDK takes a second. Signals are handled before that.
     """
     arguments = sys.argv[1:]
     if arguments == ["spec"]:
@@ -28,7 +28,7 @@ def run() -> None:
 def _print_spec() -> int:
     spec = json.loads((Path(__file__).parent / "airbyte" / "spec.json").read_text(encoding="utf-8"))
     try:
-        print(json.dumps({"type": "SPEC", "spec": spec}), flush=True)  # noqa: T201 - the protocol's own channel
+        print(json.dumps({"type": "SPEC", "spec": spec}), flush=True)  # noqa: T201 - the protocol uses stdout
     except OSError as error:
         silence_stdout()
         return report_lost(OutputLost(error))

@@ -1,19 +1,19 @@
-"""SIGTERM, SIGINT and SIGHUP: a flag first, and then a patience that ends.
+"""Handle SIGTERM, SIGINT and SIGHUP: set a flag, then interrupt the main thread, then end the process.
 
 The times are those of docs/contracts.md, "What may never happen", 10.
 
     signal                 grace                          patience
       |--------------------->|------------------------------>|
-      the flag is set; the   a main thread that has not      the process ends,
-      run ends at its next   come that far is torn out of    wherever it is
-      turn, states out       whatever holds it, to clean up
+      the flag is set; the   a main thread that has not      the process ends
+      run ends at its next   come that far is interrupted    unconditionally
+      turn, states written   and cleans up
 
-What can hold it is a stdout that nobody reads, or an answer that does not come. Before it is torn out, stdout is turned
-away from its reader for good: a line that was cut there is followed by nothing. Until :meth:`Stop.allow_grace` there is
+The main thread may be blocked by a stdout that is not read, or by a missing response. Before it is interrupted, stdout
+is redirected to the null device, so that nothing follows a partial line. Before :meth:`Stop.allow_grace` there is
 nothing to save, and the process ends at once.
 
-No handler of these signals does anything. Python notes the signal's number in a pipe, and a thread reads it there:
-code that ran between any two instructions of the main thread could meet a lock that the main thread holds.
+The signal handlers do nothing. Python writes the signal's number to a pipe, and a thread reads it there. Code in a
+handler could run between any two instructions of the main thread, and deadlock on a lock that the main thread holds.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ from source_salesforce_bulk.output import silence_stdout
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _TEAR_OUT = signal.SIGALRM
-"""Sent by this process to its own main thread; nothing else in it uses alarms."""
+"""The signal that this process sends to its own main thread; nothing else uses alarms."""
 
 
 class Overdue(BaseException):
-    """The run was to end and its main thread did not come to it. Nothing may be written to stdout any more."""
+    """The main thread did not end the run in time. Nothing may be written to stdout any more."""
 
 
 class OutputLock(Protocol):
-    """Held by whoever writes to stdout."""
+    """The lock that is held during each write to stdout."""
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """As of ``threading.Lock``."""
+        """See ``threading.Lock``."""
         ...
 
 
 class Stop:
-    """The flag that a signal sets, which signal it was, and what happens when the flag is not enough.
+    """The flag that a signal sets, the signal, and the actions if the run does not end in time.
 
-    Times are seconds: the main thread has ``grace`` from the signal on, then it is torn out, again and again in case
-    something else holds it, until it says that it is :meth:`leaving`; the process has ``patience``.
+    Times are in seconds. The main thread has ``grace`` from the signal on, then it is interrupted every ``again``
+    seconds until it calls :meth:`leaving`. The process ends after ``patience``.
     """
 
     def __init__(self, patience: float = 20.0, again: float = 2.0) -> None:
@@ -62,14 +62,14 @@ class Stop:
 
     @property
     def exit_code(self) -> int:
-        """128 and the signal's number, as a shell reports it, SIGHUP's as SIGTERM's; 0 without a signal."""
+        """128 plus the signal's number, as a shell reports it; for SIGHUP that of SIGTERM; 0 without a signal."""
         number = signal.SIGTERM if self.signal == signal.SIGHUP else self.signal
         return 128 + number if number else 0
 
     def install(self) -> None:
-        """Heed the signals from now on. Called once, by the main thread.
+        """Handle the signals from now on. Called once, by the main thread.
 
-        A SIGHUP that was ignored when the process began stays ignored: ``nohup`` means it so.
+        If SIGHUP was ignored when the process started, it stays ignored, as ``nohup`` intends.
         """
         read_end, write_end = os.pipe()
         os.set_blocking(write_end, False)
@@ -81,12 +81,12 @@ class Stop:
         threading.Thread(target=self._watch, args=(read_end,), name="signals", daemon=True).start()
 
     def allow_grace(self, grace: float, output: OutputLock) -> None:
-        """From now on there is something to save. ``output`` is what writers to stdout hold."""
+        """Grant ``grace`` from now on, because there is something to save. ``output`` is the lock of stdout."""
         self._output = output
         self._grace = grace
 
     def leaving(self) -> None:
-        """The last word is out and the main thread cleans up: it is left alone until patience ends."""
+        """Stop interrupting the main thread, which has written its last output and cleans up until patience ends."""
         self._leaving.set()
 
     def _watch(self, read_end: int) -> None:
@@ -109,7 +109,7 @@ class Stop:
         self._end()
 
     def _end(self) -> None:
-        """End the process, between two lines if stdout takes any."""
+        """End the process, after the current line if stdout can be written."""
         if self._output is not None:
             self._output.acquire(timeout=2.0)
         os._exit(self.exit_code)
@@ -121,4 +121,4 @@ class Stop:
 
 
 def _nothing(*_: object) -> None:
-    """A handler must be there for the signal to be noted."""
+    """Do nothing; Python reports a signal through the pipe only if it has a handler."""

@@ -65,7 +65,7 @@ def test_a_lost_output_is_one_sentence_on_stderr_and_a_reader_that_left_is_none(
     assert report_lost(OutputLost(OSError(errno.ENOSPC, "No space left on device"))) == OUTPUT_LOST
     assert report_lost(OutputLost(BrokenPipeError(errno.EPIPE, "Broken pipe"))) == BROKEN_PIPE
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("stdout takes nothing more (No space left on device)")
+    assert line.startswith("stdout cannot be written (No space left on device)")
 
 
 CONFIG = '{"credentials": {"auth_type": "nonsense"}}'
@@ -91,4 +91,4 @@ def test_each_program_ends_with_its_own_code_and_one_sentence_on_a_full_disk(com
         done = subprocess.run([sys.executable, "-c", script], stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == OUTPUT_LOST
     (line,) = done.stderr.decode().splitlines()
-    assert line.startswith("stdout takes nothing more (No space left on device)")
+    assert line.startswith("stdout cannot be written (No space left on device)")

@@ -1,1 +1,1 @@
-"""State and schema registries: what outlives a run without Airbyte."""
+"""State and schema registries, which keep data between runs without Airbyte."""

@@ -1,7 +1,7 @@
-"""Files that are there whole or not at all, also after the power failed.
+"""Atomic and durable file writes: after a crash or power failure, a file is either complete or missing.
 
-Where others can write to the folder, a name may lead elsewhere: nothing here follows a link to a file that it opens,
-and what is read has to be a regular file.
+Other users may be able to write to the folder, so a name could be a link to another file. Nothing here follows a link
+when it opens a file, and only regular files are read.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_ONLY_THE_FILE_ITSELF = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe would keep the process waiting
+_ONLY_THE_FILE_ITSELF = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # opening a pipe would block
 
 
 class NotARegularFile(OSError):
-    """A link, a pipe or another thing stands where a file was expected. ``str`` is a sentence."""
+    """A link, a pipe or another special file was found instead of a regular file. ``str`` is a sentence."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(errno.ELOOP, "it is a link or another thing, not a file of its own", str(path))
+        super().__init__(errno.ELOOP, "it is a link or a special file, not a regular file", str(path))
 
     def __str__(self) -> str:
         return f"{self.filename}: {self.strerror}"
@@ -40,9 +40,9 @@ def read_whole(path: Path, longest: int) -> bytes:
 
 
 def open_lock(path: Path) -> int:
-    """Open the file at ``path`` to be locked and written, made where it is missing; returns its descriptor.
+    """Open the file at ``path`` for locking and writing, create it if it is missing, and return its descriptor.
 
-    Raises :class:`NotARegularFile`, also for a file that has a second name: writing to it would change that one.
+    Raises :class:`NotARegularFile`, also for a file with a second hard link, which writing would change, too.
     """
     return _opened(path, os.O_RDWR | os.O_CREAT, names=1)
 
@@ -62,7 +62,7 @@ def _opened(path: Path, flags: int, names: int | None = None) -> int:
 
 
 def replace_file(path: Path, content: bytes, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
-    """Put ``content`` at ``path`` in one step, whatever stood there. ``owner`` is a user's and a group's number."""
+    """Atomically replace the file at ``path`` by ``content``. ``owner`` is a user id and a group id."""
     with _written(path, content, mode) as temporary:
         if owner is not None:
             os.chown(temporary, *owner)
@@ -71,7 +71,7 @@ def replace_file(path: Path, content: bytes, mode: int = 0o644, owner: tuple[int
 
 
 def overwrite_file(path: Path, content: bytes) -> None:
-    """Put ``content`` into the file at ``path``, which stays the same file: for one that may not be replaced."""
+    """Write ``content`` into the existing file at ``path``, for a file that cannot be replaced."""
     with path.open("r+b") as file:
         file.write(content)
         file.truncate()
@@ -80,7 +80,7 @@ def overwrite_file(path: Path, content: bytes) -> None:
 
 
 def check_replaceable(path: Path) -> None:
-    """Raise the OSError that :func:`replace_file` would meet at ``path``; its folder is made, ``path`` left alone."""
+    """Raise the OSError that :func:`replace_file` would raise. Creates the folder and does not change ``path``."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     with _written(path, b"", 0o644):
@@ -88,7 +88,7 @@ def check_replaceable(path: Path) -> None:
 
 
 def create_file(path: Path, content: bytes) -> None:
-    """Put ``content`` at ``path`` in one step; raises FileExistsError where anything stands there."""
+    """Atomically create a file with ``content`` at ``path``; raises FileExistsError if the path exists."""
     with _written(path, content, 0o644) as temporary:
         path.hardlink_to(temporary)
     sync_folder(path.parent)
@@ -101,7 +101,7 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make names in ``folder`` as durable as the files they name."""
+    """Make the entries of ``folder`` durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -111,7 +111,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Let an OSError that names no file, as that of a full disk does, name ``path``."""
+    """Add ``path`` to an OSError that names no file, such as the one for a full disk."""
     try:
         yield
     except OSError as error:
@@ -122,14 +122,14 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _written(path: Path, content: bytes, mode: int) -> Iterator[Path]:
-    """A durable file beside ``path``, which is gone afterwards unless it has got another name."""
+    """Write a durable temporary file beside ``path``; it is removed on exit unless it has been renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with naming(path), tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         temporary = Path(file.name)
         try:
             file.write(content)
             file.flush()
-            os.fchmod(file.fileno(), mode)  # tempfile makes files for their owner alone
+            os.fchmod(file.fileno(), mode)  # tempfile creates files that only their owner can access
             os.fsync(file.fileno())
             yield temporary
         finally:

@@ -1,16 +1,17 @@
 """A state registry in a DynamoDB table with the string keys ``pk`` and ``sk``.
 
     pk                    sk                 holds
-    <org id>#<object>     progress           state, lease (owner, fence, expires), which file items count
+    <org id>#<object>     progress           state, lease (owner, fence, expires), range of valid file items
     <org id>#<object>     file#<number>      one data file
 
-An item may have 400 KB, and an object millions of rows: so every file is an item, and the progress item says which
-count, from ``first_file`` to ``open_file`` (closed) to ``next_file`` (open). A commit is one transaction on both, on
-the condition that the ``fence`` is still ours. Taking a lease raises the fence, so whoever held it before can commit
-nothing any more, whatever its clock says. Clocks only decide how soon the lease of a dead run may be taken over.
+An item may have 400 KB, and an object can have millions of rows, so every file is an item. The progress item says which
+file items are valid: from ``first_file`` to ``open_file`` (closed windows), and from there to ``next_file`` (the open
+window). A commit is one transaction on both, conditional on an unchanged ``fence``. Taking a lease increments the
+fence, so the previous holder can no longer commit, whatever its clock says. Clocks only determine how soon the lease of
+a dead run may be taken over.
 
-Retries here: none beyond boto3's own, which send a write again whose answer was lost. A commit that comes twice says
-the same twice; a lease that was just taken knows by its ``claim`` who is taking it.
+The only retries are boto3's, which resend a write whose answer was lost. So every write is idempotent: a repeated
+commit writes the same values, and a repeated request for a lease is recognised by its ``claim``.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 LEASE_SECONDS = 180
-"""How long a lease lasts without being renewed: how long the next task waits for one that vanished."""
+"""Seconds until a lease expires if it is not renewed. The next task waits as long after a task has vanished."""
 RENEW_AFTER = 45.0
-"""Seconds after which a lease is renewed; several attempts fit into its life."""
+"""Seconds between renewals, so that several attempts fit into a lease's life."""
 
-_ITEMS_AT_ONCE = 99  # DynamoDB takes 100 in a transaction; one is the progress item
+_ITEMS_AT_ONCE = 99  # DynamoDB allows 100 in a transaction; one is the progress item
 _PROGRESS = "progress"
 _REFUSALS = ("ConditionalCheckFailedException", "TransactionCanceledException")
 
@@ -87,10 +88,10 @@ class DynamoDbStates:
             lease.release()
 
     def _taken(self, organization_id: str, object_name: str, owner: str) -> tuple[DynamoDbLease, Mapping[str, Any]]:
-        """The object's lease, and the item that it is on; raises ``LeaseHeld``."""
+        """Return the object's lease and its item; raises ``LeaseHeld``."""
         key = f"{organization_id}#{object_name}"
         now = int(self._clock.now().timestamp())
-        claim = uuid4().hex  # not the run's id: two processes may have been given the same
+        claim = uuid4().hex  # not the run's id, because two processes may have the same one
         try:
             answer = self._client.update_item(
                 TableName=self._table,
@@ -128,7 +129,7 @@ class DynamoDbStates:
         return entry.progress(item, entry.files(range(first, following)))
 
     def check(self) -> None:
-        """See ``StateRegistry.check``. Asks for an item that nobody writes."""
+        """See ``StateRegistry.check``. Reads an item that never exists."""
         self._client.get_item(TableName=self._table, Key=_key("check", _PROGRESS))
 
 
@@ -141,7 +142,7 @@ class _Entry:
     key: str
 
     def files(self, numbers: range) -> list[DataFile]:
-        """The files of these numbers, in order; those that are not there are left out."""
+        """Return the files of these numbers, in order; missing ones are left out."""
         if not numbers:
             return []
         pages = self.client.get_paginator("query").paginate(
@@ -161,7 +162,7 @@ class _Entry:
             raise UnreadableProgress(what) from error
 
     def progress(self, item: Mapping[str, Any], files: Sequence[DataFile]) -> Progress:
-        """The progress that an item holds, with the files that it lists."""
+        """Return the progress of an item, with the files that it lists."""
         open_from = _number(item, "open_file") - _number(item, "first_file")
         kept = Progress(
             state=self._state(item),
@@ -212,14 +213,14 @@ class DynamoDbLease:
         return str(self._fence) if self._taken_over else None
 
     def load(self, item: Mapping[str, Any]) -> None:
-        """Read what the registry holds, once the lease is ours; raises ``UnreadableProgress``."""
+        """Load the progress after the lease was taken; raises ``UnreadableProgress``."""
         files = self._entry.files(range(self._first, self._next))
         if len(files) != self._next - self._first:
             raise UnreadableProgress(f"The item {self._key} in the table {self._table} does not hold what it lists.")
         self._progress = self._entry.progress(item, files)
 
     def forget(self) -> None:
-        """Empty the progress, whatever it holds."""
+        """Reset the progress, even if it cannot be read."""
         numbers = range(self._first, self._next)
         self._progress, self._first = Progress(), self._next
         self.commit(Progress())
@@ -228,7 +229,7 @@ class DynamoDbLease:
     def commit(self, progress: Progress) -> None:
         """See ``Lease.commit``.
 
-        More than 99 new files at once, which no run has, would not fit into one transaction; ValueError.
+        Raises ValueError for more than 99 new files, which do not fit into one transaction and which no run has.
         """
         held = (*self._progress.closed, *self._progress.open)
         wanted = (*progress.closed, *progress.open)
@@ -270,7 +271,7 @@ class DynamoDbLease:
         if self._released:
             return
         self._released = True
-        with suppress(Exception):  # the lease expires by itself, and nothing may keep a run from its other clean-up
+        with suppress(Exception):  # the lease expires by itself, and the remaining clean-up must go on
             self._client.update_item(
                 TableName=self._table,
                 Key=_key(self._key, _PROGRESS),
@@ -283,7 +284,7 @@ class DynamoDbLease:
     def _write(
         self, update: str, values: Mapping[str, Any], names: Mapping[str, str], files: list[tuple[int, DataFile]]
     ) -> None:
-        """One transaction that also renews the lease; raises ``LeaseLost`` where the fence is another's."""
+        """Run one transaction that also renews the lease; raises ``LeaseLost`` if the fence has changed."""
         if self._released:
             raise LeaseLost(f"the lease on {self._key} was released")
         until = int(self._clock.now().timestamp()) + LEASE_SECONDS
@@ -313,7 +314,7 @@ class DynamoDbLease:
         self._renewed_at = self._clock.monotonic()
 
     def _forget(self, numbers: range) -> None:
-        """Delete file items that count no more. What is left after a crash here costs a few bytes and nothing else."""
+        """Delete file items that are no longer valid. Items left after a crash only take a few bytes."""
         for start in range(numbers.start, numbers.stop, 25):
             keys = [_key(self._key, _file_key(number)) for number in numbers[start - numbers.start :][:25]]
             try:
@@ -325,7 +326,7 @@ class DynamoDbLease:
 
 
 def _overlap(held: tuple[DataFile, ...], wanted: tuple[DataFile, ...]) -> tuple[int, int]:
-    """How many of ``held`` go at its beginning, and how many of ``wanted`` are among the rest of it, in order."""
+    """Return how many files to drop from the start of ``held``, and how many of ``wanted`` are in the rest."""
     first = 0
     if wanted and wanted[0] in held:
         first = held.index(wanted[0])

@@ -1,8 +1,8 @@
-"""The ids of an object's columns: what a reader of its files knows a column by, whatever its name. Pure.
+"""The ids of an object's columns, by which readers of its files identify a column regardless of its name. Pure.
 
-An id belongs to a field and the type of its column. A field that comes, or whose column has to change its type, takes
-the next id; the id of one that went is never given again. So a reader never takes the values of one column for
-another's, even where a field was deleted and another one was made under its name.
+An id belongs to a field and the type of its column. A new field, or a field whose column changes its type, gets the
+next id. The id of a removed field is never used again. So a reader never confuses two columns, even if a field was
+deleted and another one was created under its name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from source_salesforce_bulk.salesforce.drift import ObjectSchema, stored_as
 def numbered(schema: ObjectSchema, before: ObjectSchema | None) -> ObjectSchema:
     """Return ``schema`` with its columns' ids; ``before`` is the version that was registered last.
 
-    A version without ids, as 0.1.0 wrote them, has those of its fields' order.
+    A version without ids, written by 0.1.0, gets ids in the order of its fields.
     """
     known = _by_order(before) if before is not None else ObjectSchema(schema.name, ())
     old, last = known.by_name, known.last_id
@@ -37,7 +37,7 @@ def ids_by_name(schema: ObjectSchema) -> Mapping[str, int]:
 
 
 def checked_ids(schema: ObjectSchema) -> ObjectSchema:
-    """Return ``schema``, read from a place where others may have written; raises ValueError for impossible ids."""
+    """Return ``schema``, which others may have modified; raises ValueError for invalid ids."""
     ids = [field.id for field in schema.fields if field.id]
     if type(schema.last_id) is not int:
         raise TypeError("the last id is not a number")

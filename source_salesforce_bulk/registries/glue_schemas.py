@@ -1,7 +1,7 @@
-"""The AWS Glue Schema Registry as schema registry: one schema per org and object, in the JSON Schema format.
+"""A schema registry in the AWS Glue Schema Registry: one schema per org and object, in the JSON Schema format.
 
-Compatibility is left to us (``NONE``): Glue's own check knows neither lengths nor formulas, and a change that has
-happened in the org cannot be refused anyway. An operator may set another one; what Glue then refuses is told.
+Compatibility is ``NONE``, because Glue's check does not cover lengths and formulas, and a change in the org cannot be
+refused anyway. An operator may set another mode; a schema that Glue then refuses raises ``SchemaRefused``.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_glue.type_defs import SchemaIdTypeDef
 
-_CHECKS = 30  # Glue judges a version within seconds
+_CHECKS = 30  # Glue checks a version within seconds
 _BETWEEN_CHECKS = 1.0
 
 
 class GlueSchemas:
-    """See ``SchemaRegistry``. The registry is made when it is not there."""
+    """See ``SchemaRegistry``. The registry is created if it does not exist."""
 
     def __init__(self, client: GlueClient, registry: str, clock: Clock) -> None:
         self._client = client
@@ -76,7 +76,7 @@ class GlueSchemas:
             self._client.create_registry(RegistryName=self._registry)
 
     def _await_judgement(self, name: str, version: int) -> None:
-        # By name and number: Glue grants a version's id only to who may read every schema of the account
+        # By name and number: reading a version by its id needs access to every schema of the account
         # (awslabs/aws-glue-schema-registry#68).
         for _ in range(_CHECKS):
             status = self._client.get_schema_version(

@@ -1,9 +1,9 @@
-"""A refresh token that its configuration could not take, in a file of its own until it can.
+"""Keep a rotated refresh token in a separate file while the configuration cannot be written.
 
-Where an app rotates refresh tokens, each login makes the token before it useless. If the configuration cannot be
-written just then (a mount turned read-only, a full disk, a refused PutSecretValue), the new token is the only key that
-is left. It goes into a file that only this user may read, in the first of some folders that takes it. The file's name
-follows from the token that the configuration still holds: the next run finds it, and a stranger cannot guess it.
+If an app rotates refresh tokens, each login invalidates the previous token. If the configuration cannot be written at
+that moment (a read-only mount, a full disk, a refused PutSecretValue), the new token would be lost. It is saved in a
+file that only the current user can read, in the first writable one of several folders. The file's name is derived from
+the token in the configuration, so the next run finds it, and others cannot guess it.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _LONGEST = 1 << 16
 
 
 class KeptTokens:
-    """The kept tokens in ``folders``, the preferred one first."""
+    """The saved tokens in ``folders``, in order of preference."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = folders
 
     @classmethod
     def beside(cls, folder: Path | None) -> KeptTokens:
-        """In the folder of the configuration where it is a file, else in the user's, else in the temporary one."""
+        """Use the folder of the configuration file, if there is one, then the home and the temporary folder."""
         home = Path(os.environ.get("HOME") or "/")
         folders = [folder, home if home != Path("/") else None, Path(tempfile.gettempdir())]
         return cls([path for path in folders if path is not None and path.is_dir()])
 
     def keep(self, configured: str, newest: str) -> Path:
-        """Keep the token that replaces ``configured``; the file's path. Raises OSError where no folder takes it."""
+        """Save the token that replaces ``configured``; return the file's path. Raises OSError if that is impossible."""
         error: OSError = FileNotFoundError("no folder for a refresh token")
         for path in self._paths(configured):
             try:
@@ -50,18 +50,18 @@ class KeptTokens:
         raise error
 
     def newest(self, configured: str) -> str | None:
-        """The token that was kept in place of ``configured``, the latest where several folders have one."""
+        """Return the token that was saved instead of ``configured``, the newest one if several folders have one."""
         found = [kept for path in self._paths(configured) if (kept := _read(path)) is not None]
         return max(found)[1] if found else None
 
     def current(self, raw: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A configuration with the refresh token that was kept for it, if there is one."""
+        """Return a configuration with the refresh token that was saved for it, if there is one."""
         configured = configured_token(raw)
         newest = self.newest(configured) if configured else None
         return with_refresh_token(raw, newest) if newest else raw
 
     def forget(self, configured: str) -> None:
-        """Remove what was kept in place of ``configured``: the configuration holds it now."""
+        """Delete the tokens saved instead of ``configured``, once the configuration has been written."""
         for path in self._paths(configured):
             with suppress(OSError):
                 path.unlink()
@@ -72,19 +72,19 @@ class KeptTokens:
 
 
 def configured_token(raw: Mapping[str, Any]) -> str | None:
-    """The refresh token of a configuration, as it was written; None where there is none."""
+    """Return the refresh token of a configuration, unchanged; None if there is none."""
     credentials = raw.get("credentials")
     token = credentials.get("refresh_token") if isinstance(credentials, Mapping) else None
     return token.strip() or None if isinstance(token, str) else None
 
 
 def with_refresh_token(raw: Mapping[str, Any], token: str) -> dict[str, Any]:
-    """The configuration with another refresh token."""
+    """Return the configuration with another refresh token."""
     return {**raw, "credentials": {**raw.get("credentials", {}), "refresh_token": token}}
 
 
 def _read(path: Path) -> tuple[int, str] | None:
-    """When a token was kept, and the token; None where there is none that this user has written."""
+    """Return a saved token and its time; None if there is none that was written by this user."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

@@ -1,7 +1,7 @@
-"""A state registry in a folder: ``<organization id>/<object>.json``, replaced whole by an atomic rename.
+"""A state registry in a folder: ``<organization id>/<object>.json``, replaced by an atomic rename.
 
-The lease is a lock on a file beside it. The system lets it go when the process ends, however it ends, so nothing has to
-expire. Meant for one machine; network file systems may not keep locks.
+The lease is a lock on a separate file. The operating system releases it when the process ends, so leases do not expire.
+For use on one machine: network file systems may not support locks.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from source_salesforce_bulk.registries.state import (
 )
 
 LONGEST = 64 << 20
-"""Bytes of a state file. One that lists 100,000 pages has 20 million."""
+"""Maximum size of a state file in bytes. A file that lists 100,000 pages has 20 million."""
 _LONGEST_NAME = 200
 
 
@@ -63,7 +63,7 @@ class LocalStates:
             lock.close()
 
     def _locked(self, organization_id: str, object_name: str, owner: str) -> tuple[Path, Lock]:
-        """The object's file, and the lock on it; raises ``LeaseHeld``."""
+        """Return the object's file and the lock on it; raises ``LeaseHeld``."""
         path = self._path(organization_id, object_name)
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = Lock(path.with_suffix(".lock"))
@@ -79,7 +79,7 @@ class LocalStates:
         return _read(self._path(organization_id, object_name))
 
     def check(self) -> None:
-        """See ``StateRegistry.check``. Makes the folder."""
+        """See ``StateRegistry.check``. Creates the folder."""
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def _path(self, organization_id: str, object_name: str) -> Path:
@@ -87,7 +87,7 @@ class LocalStates:
 
 
 class Lock:
-    """A file that one process at a time holds; it says which run that is."""
+    """A lock file that one process at a time holds; it contains the id of that process's run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -106,14 +106,14 @@ class Lock:
         os.pwrite(self._handle, owner.encode(), 0)
 
     def is_held(self) -> bool:
-        """Return whether it is open and still the file at its path: a replaced file keeps nothing out."""
+        """Return whether the file is open and still at its path: a lock on a replaced file is useless."""
         try:
             return self._open and os.fstat(self._handle).st_ino == self.path.lstat().st_ino
         except OSError:
             return False
 
     def close(self) -> None:
-        """Let go of it; may be called twice."""
+        """Release the lock; may be called twice."""
         if self._open:
             self._open = False
             os.close(self._handle)

@@ -1,8 +1,8 @@
 """The schema registry: every version of every object's schema, as JSON Schema.
 
-A version says what describe showed a run's user. What Salesforce promises beyond JSON Schema (its own type, length,
-precision, scale, formula) stands under ``x-salesforce``, so that two versions can be compared field by field. The ids
-of columns stand there, too; versions that 0.1.0 wrote have none.
+A version is the object as describe showed it to a run's user. Properties that JSON Schema cannot express (Salesforce's
+type, length, precision, scale, formula) are stored under ``x-salesforce``, so that two versions can be compared field
+by field. So are the columns' ids, which versions written by 0.1.0 do not have.
 """
 
 from __future__ import annotations
@@ -22,40 +22,40 @@ from source_salesforce_bulk.salesforce.soql import check_name
 _EXTRA = "x-salesforce"
 _LAST_ID = "x-salesforce-last-id"
 LONGEST = 16 << 20
-"""Bytes of a schema file. The widest objects have 900 fields, of 200 bytes each."""
+"""Maximum size of a schema file in bytes. The widest objects have 900 fields of about 200 bytes each."""
 _DEFAULTS: Mapping[str, Any] = {attribute.name: attribute.default for attribute in fields(FieldSchema)}
 
 
 class UnreadableSchema(ValueError):
-    """The registry holds something that is not a schema of an export. The message is a sentence."""
+    """The stored schema was not written by an export. The message is a sentence."""
 
 
 class SchemaRefused(Exception):
-    """The registry does not take the schema. The message says why."""
+    """The registry refused the schema. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A version of an object's schema; versions count from 1."""
+    """A version of an object's schema; the first version is 1."""
 
     version: int
     schema: ObjectSchema
 
 
 class SchemaRegistry(Protocol):
-    """Where schemas are kept."""
+    """Stores schemas."""
 
     def latest(self, organization_id: str, object_name: str) -> Registered | None:
-        """The newest version of an object's schema; raises :class:`UnreadableSchema`."""
+        """Return the newest version of an object's schema; raises :class:`UnreadableSchema`."""
         ...
 
     def register(self, organization_id: str, schema: ObjectSchema, after: Registered | None) -> Registered:
-        """Keep a schema that differs from ``after``, the newest so far; raises :class:`SchemaRefused`."""
+        """Store a schema that differs from ``after``, the newest version; raises :class:`SchemaRefused`."""
         ...
 
 
 def to_json_schema(schema: ObjectSchema) -> str:
-    """The schema as compact JSON text, the same text for the same schema."""
+    """Return the schema as compact JSON; equal schemas give equal text."""
     properties = {}
     for described in sorted(schema.fields, key=lambda field: field.name):
         extra = {
@@ -74,7 +74,7 @@ def to_json_schema(schema: ObjectSchema) -> str:
 
 
 def from_json_schema(text: str | bytes) -> ObjectSchema:
-    """The inverse of :func:`to_json_schema`, but for the fields' order; raises :class:`UnreadableSchema`."""
+    """Invert :func:`to_json_schema`, except for the order of fields; raises :class:`UnreadableSchema`."""
     try:
         document = json.loads(text)
         fields = tuple(_field(name, entry[_EXTRA]) for name, entry in document["properties"].items())
@@ -84,7 +84,7 @@ def from_json_schema(text: str | bytes) -> ObjectSchema:
 
 
 def _field(name: str, extra: Mapping[str, Any]) -> FieldSchema:
-    """The field; raises ValueError or TypeError where a fact has another type than ours, or a text is not a word."""
+    """Return the field; raises ValueError or TypeError for a value of the wrong type or an invalid text."""
     check_name(name.removeprefix("_"))  # fields of our own begin with an underscore
     field = FieldSchema(name, **extra)
     if field.type != "":
@@ -96,7 +96,7 @@ def _field(name: str, extra: Mapping[str, Any]) -> FieldSchema:
 
 
 class LocalSchemas:
-    """A folder: ``<organization id>/<object>/<version>.json``. A version, once written, never changes."""
+    """Stores schemas in ``<organization id>/<object>/<version>.json``. A written version never changes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,10 +1,10 @@
-"""The state registry: how far each object of an org has been exported, and who may move it on.
+"""The state registry: how far each object of an org has been exported, and which run may export it.
 
-Under (organization id, object) it holds one :class:`Progress`. Whoever wants to move it takes the object's lease first;
-every change goes through the lease, in one write that fails where the lease was lost. A run that stalled and woke up
-again therefore changes nothing (fencing).
+It stores one :class:`Progress` for each (organization id, object). A run takes the object's lease before it changes the
+progress. Every change is one write through the lease, which fails if the lease was lost. So a run that stalled and
+resumed cannot change anything (fencing).
 
-The ``state`` inside is the connector's own, so an Airbyte connection can continue from it and the other way round.
+Its ``state`` is the Airbyte connector's state, so an Airbyte connection can continue from it, and vice versa.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Protocol
 
 State = Mapping[str, object]
 
-# A run's id, with the number of a later manifest or of a lease that was taken over behind it.
+# A run's id, which may be followed by the number of a later manifest or of a lease that was taken over.
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", re.ASCII)
 _FILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,250}", re.ASCII)
 _PATH = re.compile(r"[A-Za-z0-9_=.-]+(?:/[A-Za-z0-9_=.-]+)*", re.ASCII)
@@ -27,20 +27,20 @@ _UNKNOWN_ORGANIZATION = "unknown-organization"
 
 
 class LeaseHeld(Exception):
-    """Another run exports this object now. The message says which."""
+    """Another run is exporting this object. The message names it."""
 
 
 class LeaseLost(Exception):
-    """The lease went to another run: this one must not write anything more of the object."""
+    """Another run has taken the lease; this run must not write anything more for the object."""
 
 
 class UnreadableProgress(ValueError):
-    """What the registry holds is no :class:`Progress`. The message is a sentence."""
+    """The stored value is not a valid :class:`Progress`. The message is a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A durable file of rows: ``path`` below the destination, and the result page that it holds."""
+    """A durable file of rows: its ``path`` below the destination, and the result page that it contains."""
 
     path: str
     rows: int
@@ -49,7 +49,7 @@ class DataFile:
     locator: str | None
 
     def to_json(self) -> dict[str, object]:
-        """As it stands in manifests and registries."""
+        """Return the form used in manifests and registries."""
         return {
             "path": self.path,
             "rows": self.rows,
@@ -84,14 +84,14 @@ class DataFile:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an object is. Every row that ``state`` covers stands in a manifest or in one of these files.
+    """The progress of an object. Every row that ``state`` covers is in a manifest or in one of these files.
 
-    ``closed`` are the files of windows that were read to their end; the next manifest names exactly those. ``open`` are
-    those of the window under way: should its job be lost, they are dropped and its rows come again in other files.
-    ``destination`` and ``file_format`` say where all rows went since the object was begun, and as what; empty where an
-    earlier version or Airbyte wrote the state. ``closing`` is the manifest that was about to name ``closed`` when this
-    was written. ``named_rows`` counts the rows that manifests have named. ``begun_by`` is the run that last started the
-    object over; empty where none has.
+    ``closed`` are the files of windows that were read to their end; the next manifest names exactly these. ``open`` are
+    the files of the current window: if its job is lost, they are dropped and its rows are written again to other files.
+    ``destination`` and ``file_format`` apply to all rows since the object was begun; they are empty if Airbyte or an
+    earlier version wrote the state. ``closing`` is the manifest that was about to name ``closed`` at the time of this
+    commit. ``named_rows`` counts the rows that manifests have named. ``begun_by`` is the run that last started the
+    object over; empty if none has.
     """
 
     state: State = field(default_factory=dict)
@@ -105,11 +105,11 @@ class Progress:
 
     @property
     def rows(self) -> int:
-        """The rows that were written since the object was begun, as far as it is known."""
+        """The rows that were written since the object was begun, as far as known."""
         return self.named_rows + sum(file.rows for file in (*self.closed, *self.open))
 
     def to_json(self) -> dict[str, object]:
-        """As a local registry keeps it."""
+        """Return the form used in a local registry."""
         return {
             "state": self.state,
             "closed": [file.to_json() for file in self.closed],
@@ -141,9 +141,9 @@ class Progress:
 
 
 def checked_progress(kept: Progress) -> Progress:
-    """Return ``kept``, read from a place where others may have written; raises :class:`UnreadableProgress`.
+    """Return ``kept``, which others may have modified; raises :class:`UnreadableProgress` for invalid values.
 
-    Names become names of files, and texts come to a terminal.
+    Its names become file names, and its texts are shown on a terminal.
     """
     if not all(is_run_name(name) for name in (kept.closing, kept.begun_by) if name):
         raise UnreadableProgress("it has a closing or begun_by that is not the name of a run")
@@ -177,7 +177,7 @@ def _is_path(text: str) -> bool:
 
 
 def _later_facts(payload: Mapping[object, object]) -> tuple[str, int, str]:
-    """Format, named rows and beginner, which version 0.1.0 did not write; raises :class:`UnreadableProgress`."""
+    """Return format, named rows and begun_by, which 0.1.0 did not write; raises :class:`UnreadableProgress`."""
     match payload.get("file_format", ""), payload.get("named_rows", 0), payload.get("begun_by", ""):
         case str(file_format), int(named_rows), str(begun_by):
             return file_format, named_rows, begun_by
@@ -186,64 +186,64 @@ def _later_facts(payload: Mapping[object, object]) -> tuple[str, int, str]:
 
 
 class Lease(Protocol):
-    """The right to move one object on. ``progress`` is what the registry holds."""
+    """The right to export one object. ``progress`` is the stored progress."""
 
     @property
     def progress(self) -> Progress:
-        """As it was when the lease was taken, and after each commit."""
+        """The progress as stored when the lease was taken, and after each commit."""
         ...
 
     @property
     def taken_from(self) -> str | None:
-        """A label, new each time, where the run that held the lease before did not release it; else None.
+        """A new unique label if the previous holder did not release the lease, else None.
 
-        That run may still be writing files, so the names of new ones have to differ from its own.
+        That run may still be writing files, so the names of new files must differ from its names.
         """
         ...
 
     def commit(self, progress: Progress) -> None:
-        """Replace the progress, durably, and renew the lease; raises :class:`LeaseLost` and then changes nothing."""
+        """Replace the progress durably and renew the lease; raises :class:`LeaseLost` without any change."""
         ...
 
     def renew(self) -> None:
-        """Keep the lease for longer where it is about to end; raises :class:`LeaseLost`."""
+        """Extend the lease if it is about to expire; raises :class:`LeaseLost`."""
         ...
 
     def release(self) -> None:
-        """Let another run have the object. Best effort, may be called twice, raises nothing."""
+        """Release the object for other runs. Best effort; may be called twice; never raises."""
         ...
 
 
 class StateRegistry(Protocol):
-    """Where progress is kept."""
+    """Stores progress."""
 
     def acquire(self, organization_id: str, object_name: str, owner: str) -> Lease:
-        """The object's lease for the run ``owner``.
+        """Take the object's lease for the run ``owner``.
 
-        Raises :class:`LeaseHeld`, and :class:`UnreadableProgress` where what is kept cannot be read.
+        Raises :class:`LeaseHeld`, and :class:`UnreadableProgress` if the stored progress cannot be read.
         """
         ...
 
     def progress(self, organization_id: str, object_name: str) -> Progress:
-        """How far the object is, without a lease; raises :class:`UnreadableProgress`."""
+        """Return the object's progress without taking a lease; raises :class:`UnreadableProgress`."""
         ...
 
     def entries(self) -> Sequence[tuple[str, str]]:
-        """The organization ids and objects of which anything is kept."""
+        """Return the organization ids and objects that have a stored progress."""
         ...
 
     def reset(self, organization_id: str, object_name: str, owner: str) -> None:
-        """Forget an object, also where what is kept cannot be read; raises :class:`LeaseHeld`."""
+        """Delete an object's progress, even if it cannot be read; raises :class:`LeaseHeld`."""
         ...
 
     def check(self) -> None:
-        """Raise what would keep every object from being begun, such as a table that is not there."""
+        """Raise if no object can be exported at all, for example because a table is missing."""
         ...
 
 
 def organization_key(organization_id: str | None) -> str:
-    """The organization as registries know it.
+    """Return the key of an organization in registries.
 
-    Some logins do not say where they led. What is kept of their organizations must not be mixed: one registry each.
+    Some logins do not report the organization id. Such organizations must not share a registry.
     """
     return organization_id or _UNKNOWN_ORGANIZATION
