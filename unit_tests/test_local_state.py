@@ -139,11 +139,11 @@ def test_a_lock_that_leads_to_nothing_makes_nothing(states, tmp_path):
 def test_a_pipe_or_a_folder_keeps_nothing_waiting(states, tmp_path, name):
     folder, _ = beside(tmp_path)
     os.mkfifo(folder / name)
-    with pytest.raises((NotARegularFile, UnreadableProgress), match="not a file of its own"):
+    with pytest.raises((NotARegularFile, UnreadableProgress), match="not a regular file"):
         states.acquire("00D", "Account", "one")
     (folder / name).unlink()
     (folder / name).mkdir()
-    with pytest.raises((NotARegularFile, UnreadableProgress), match="not a file of its own"):
+    with pytest.raises((NotARegularFile, UnreadableProgress), match="not a regular file"):
         states.acquire("00D", "Account", "one")
 
 
