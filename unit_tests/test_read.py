@@ -143,6 +143,7 @@ def test_an_object_that_has_none_of_its_selected_fields_any_more_fails_alone_and
 
 
 def test_a_stream_without_a_cursor_is_read_in_full_every_time(monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "salesforce_bulk.read")
     rig = without_cursor(monkeypatch)
     states: dict[str, Any] = {}
     for _ in range(3):

@@ -11,7 +11,6 @@ from airbyte_cdk.models import AirbyteMessage, SyncMode
 
 from source_salesforce_bulk.airbyte.record_batch import RecordBatch
 from source_salesforce_bulk.airbyte.streams import (
-    TURN,
     BulkStream,
     IncrementalBulkStream,
     Reading,
@@ -19,6 +18,7 @@ from source_salesforce_bulk.airbyte.streams import (
     build_stream,
     state_message,
 )
+from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
 from source_salesforce_bulk.extraction.stream_state import Mode, ReadState, read_state
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.failures import SalesforceError
@@ -70,7 +70,7 @@ class Rig(ExtractionRig):
         for part in stream.stream_slices(sync_mode=mode):
             for message in stream.read_records(mode, stream_slice=part):
                 found.append(message)
-                if message is TURN:
+                if message is TURN_OVER:
                     self.extraction.wait(1.0)
         return found
 
@@ -83,12 +83,16 @@ def rig(tmp_path):
 def kinds(messages: list[AirbyteMessage]) -> str:
     """R for a record, S for a state, | for the end of a turn; turns without either are left out."""
     letters = {"RECORD": "R", "STATE": "S", "TRACE": ""}
-    turns = "".join("|" if message is TURN else letters[message.type.value] for message in messages).split("|")
+    turns = "".join("|" if message is TURN_OVER else letters[message.type.value] for message in messages).split("|")
     return "|".join(turn for turn in turns if turn)
 
 
+def of_type(messages: list[AirbyteMessage | TurnOver], kind: str) -> list[AirbyteMessage]:
+    return [message for message in messages if message is not TURN_OVER and message.type.value == kind]
+
+
 def records(messages: list[AirbyteMessage]) -> list[dict[str, Any]]:
-    return [parsed(message)["record"] for message in messages if message.type.value == "RECORD"]
+    return [parsed(message)["record"] for message in of_type(messages, "RECORD")]
 
 
 # What discovery shows
@@ -149,15 +153,13 @@ def test_the_state_behind_the_last_page_is_left_to_the_cdk(rig):
 
 def test_a_state_on_its_way_names_the_job_and_how_many_rows_lie_behind(rig):
     states = [
-        parsed(message)["state"]["stream"]["stream_state"]
-        for message in rig.messages(rig.stream())
-        if message.type.value == "STATE"
+        parsed(message)["state"]["stream"]["stream_state"] for message in of_type(rig.messages(rig.stream()), "STATE")
     ]
     assert [state["resume"][0]["rows"] for state in states] == [0, 3]
 
 
 def test_the_estimate_is_what_the_job_reports(rig):
-    traces = [parsed(message)["trace"] for message in rig.messages(rig.stream()) if message.type.value == "TRACE"]
+    traces = [parsed(message)["trace"] for message in of_type(rig.messages(rig.stream()), "TRACE")]
     assert [trace["estimate"]["row_estimate"] for trace in traces] == [4]
 
 
@@ -179,7 +181,7 @@ def test_emission_time_is_this_machines_clock_in_milliseconds(rig):
 )
 def test_numbers_keep_every_digit_on_the_wire(tmp_path, digits):
     rig = Rig(tmp_path, {"Account": rows(digits)})
-    (message,) = [message for message in rig.messages(rig.stream()) if message.type.value == "RECORD"]
+    (message,) = of_type(rig.messages(rig.stream()), "RECORD")
     data = json.loads(AirbyteEntrypoint.airbyte_message_to_string(message), parse_float=Decimal)["record"]["data"]
     assert Decimal(data["Amount"]) == Decimal(digits)
 
@@ -254,15 +256,12 @@ def test_a_failure_is_raised_behind_the_state_that_covers_all_that_was_emitted(r
         list(stream.stream_slices(sync_mode=SyncMode.incremental))
         for message in stream.read_records(SyncMode.incremental):
             found.append(message)
-            if message is TURN:
+            if message is TURN_OVER:
                 rig.extraction.wait(1.0)
 
     with pytest.raises(SalesforceError):
         read()
-    assert (
-        parsed([one for one in found if one.type.value == "STATE"][-1])["state"]["stream"]["stream_state"]
-        == stream.state
-    )
+    assert parsed(of_type(found, "STATE")[-1])["state"]["stream"]["stream_state"] == stream.state
     assert stream.state["resume"][0]["rows"] == len(records(found)) == 3
 
 
@@ -270,7 +269,7 @@ def test_a_reader_who_stops_early_leaves_no_page_on_disk(rig):
     stream = rig.stream()
     list(stream.stream_slices(sync_mode=SyncMode.incremental))
     reading = stream.read_records(SyncMode.incremental)
-    while next(reading).type.value != "RECORD":
+    while not of_type([next(reading)], "RECORD"):
         rig.extraction.wait(1.0)
     assert rig.files() != []
     reading.close()

@@ -1,7 +1,7 @@
 """One ``read``: the streams of a configured catalog, begun as job slots allow, each emitted as it is ready.
 
-The CDK reads each stream (``AbstractSource._read_stream``: state in, records, RUNNING, STATE out). This module makes
-each stream a participant of the run loop, reports how it ended, and remembers which jobs the emitted states name.
+The CDK reads each stream and keeps its state (``Stream.read``). This module makes each stream a participant of the run
+loop, reports how it ended, and remembers which jobs the emitted states name.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from airbyte_cdk.models import (
     AirbyteMessage,
@@ -24,15 +24,18 @@ from airbyte_cdk.models import (
     Type,
 )
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
+from airbyte_cdk.sources.utils.schema_helpers import split_config
+from airbyte_cdk.sources.utils.slice_logger import DebugSliceLogger
 from airbyte_cdk.utils.stream_status_utils import as_airbyte_message as status_message
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_salesforce_bulk.airbyte.errors import final_trace, traced, traced_as, traced_config_error, traced_defect
-from source_salesforce_bulk.airbyte.streams import TURN, BulkStream, Reading, StreamShape, build_stream, state_message
+from source_salesforce_bulk.airbyte.record_batch import RecordBatch
+from source_salesforce_bulk.airbyte.streams import BulkStream, Reading, StreamShape, build_stream, state_message
 from source_salesforce_bulk.extraction.catalog import ReadableObject, readable_object
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
-from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
+from source_salesforce_bulk.extraction.interleaving import TurnOver
 from source_salesforce_bulk.extraction.plan import ObjectRequest, Planner, needs_count, selected_fields
 from source_salesforce_bulk.extraction.run_loop import Participant, RunLoop
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, StateError, jobs_named
@@ -51,8 +54,7 @@ LOG_AGAIN = 60.0
 """Seconds between two log lines while a stream waits."""
 
 _FIELDS_NAMED = 20  # in a log line
-
-ReadStream = Callable[[BulkStream, ConfiguredAirbyteStream], Iterator[AirbyteMessage]]
+_NO_LIMITS = split_config({})[1]
 
 
 @dataclass(slots=True)
@@ -78,7 +80,6 @@ class CatalogRead:
     connection: Connection
     catalog: ConfiguredAirbyteCatalog
     states: ConnectorStateManager
-    read_stream: ReadStream
     stopped: Callable[[], bool]
     flush: Callable[[], None]
     on_clean_up: Callable[[], None]
@@ -172,17 +173,29 @@ class CatalogRead:
                 return
             stream = self._stream(configured, described, extraction)
             yield status_message(configured.stream, AirbyteStreamStatus.STARTED)
-            for message in self.read_stream(stream, self._as_it_can_be_read(configured, stream)):
-                if message is TURN:
+            for message in self._read(stream, self._as_it_can_be_read(configured, stream)):
+                if isinstance(message, TurnOver):
                     yield from self._again(name, progress)
-                    yield TURN_OVER
                 else:
                     self._note(progress, message)
-                    yield message
+                yield message
             yield status_message(configured.stream, AirbyteStreamStatus.COMPLETE)
             LOGGER.info("%s complete: %s", name, self._summary(name))
         except Exception as error:  # noqa: BLE001 - every failure of a stream ends here, typed, and the others go on
             yield from self._failed(configured, error, extraction.stop_failure)
+
+    def _read(self, stream: BulkStream, configured: ConfiguredAirbyteStream) -> Iterator[AirbyteMessage | TurnOver]:
+        """What the CDK makes of a stream: its messages, RUNNING before the first record, STATE at the end."""
+        name, rows = stream.name, 0
+        stream.state = self._incoming(name)
+        messages = stream.read(configured, LOGGER, DebugSliceLogger(), stream.state, self.states, _NO_LIMITS)
+        for message in cast(Iterator[AirbyteMessage | TurnOver], messages):
+            if not isinstance(message, TurnOver) and message.type is Type.RECORD:
+                if not rows:
+                    yield status_message(configured.stream, AirbyteStreamStatus.RUNNING)
+                rows += message.rows if isinstance(message, RecordBatch) else 1
+            yield message
+        LOGGER.info("Read %d records from %s stream", rows, name)
 
     def _described(self, name: str, extraction: Extraction) -> SObject | SalesforceError:
         """The object, waited for; a failure that concerns every object stops the run."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import random
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from airbyte_cdk.logger import PRINT_BUFFER
 from airbyte_cdk.models import (
@@ -16,7 +15,6 @@ from airbyte_cdk.models import (
     AirbyteMessage,
     AirbyteStateMessage,
     ConfiguredAirbyteCatalog,
-    ConfiguredAirbyteStream,
     ConnectorSpecification,
     ConnectorSpecificationSerializer,
     Status,
@@ -24,13 +22,11 @@ from airbyte_cdk.models import (
 from airbyte_cdk.sources import AbstractSource
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 from airbyte_cdk.sources.streams import Stream
-from airbyte_cdk.sources.utils.schema_helpers import InternalConfig, split_config
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 
 from source_salesforce_bulk.airbyte.errors import traced, traced_config_error
 from source_salesforce_bulk.airbyte.http import CdkHttp
 from source_salesforce_bulk.airbyte.read import CatalogRead
-from source_salesforce_bulk.airbyte.record_batch import RecordBatch
 from source_salesforce_bulk.airbyte.rotation import Rotation
 from source_salesforce_bulk.airbyte.spec import connector_specification
 from source_salesforce_bulk.airbyte.streams import StreamShape, build_stream
@@ -51,8 +47,6 @@ MAX_STREAMS, MAX_FIELDS = 1_000, 20_000
 """What the platform accepts in one connection."""
 
 LOGGER = logging.getLogger("salesforce_bulk.source")
-
-_COUNT = re.compile(r"Read \d+ records from .* stream")
 
 
 class SourceSalesforceBulk(AbstractSource):
@@ -161,38 +155,15 @@ class SourceSalesforceBulk(AbstractSource):
         states = ConnectorStateManager(state=state)
         with self._connected(config) as connection:
             LOGGER.info("Run id %s, %d streams", connection.run_id, len(catalog.streams))
-
-            def read_stream(stream: Any, configured: Any) -> Iterator[AirbyteMessage]:
-                return self._read_stream(logger, stream, configured, states, split_config({})[1])
-
             yield from CatalogRead(
                 connection=connection,
                 catalog=catalog,
                 states=states,
-                read_stream=read_stream,
                 stopped=self._stop.is_set,
                 flush=PRINT_BUFFER.flush,
                 on_clean_up=self._on_clean_up,
                 batches=self._batches,
             ).messages()
-
-    def _read_stream(
-        self,
-        logger: logging.Logger,
-        stream_instance: Stream,
-        configured_stream: ConfiguredAirbyteStream,
-        state_manager: ConnectorStateManager,
-        internal_config: InternalConfig,
-    ) -> Iterator[AirbyteMessage]:
-        """The CDK's reading of one stream. Where it reads batches, its last line counts their rows."""
-        rows = 0
-        told = cast(logging.Logger, _WithoutCount(logger)) if self._batches else logger
-        for message in super()._read_stream(told, stream_instance, configured_stream, state_manager, internal_config):
-            if isinstance(message, RecordBatch):
-                rows += message.rows
-            yield message
-        if self._batches:
-            logger.info("Read %d records from %s stream", rows, configured_stream.stream.name)
 
     def _connected(self, raw: Mapping[str, Any], *, refuse_unknown_keys: bool = False) -> Connection:
         config = self._config(self._kept.current(raw), refuse_unknown_keys)
@@ -222,16 +193,3 @@ def _warn_of_bounds(objects: Sequence[ReadableObject]) -> None:
             "select fewer, or narrow objects and exclude_objects.",
             *(f"{number:,}" for number in (len(objects), fields, MAX_STREAMS, MAX_FIELDS)),
         )
-
-
-class _WithoutCount(logging.LoggerAdapter[logging.Logger]):
-    """A logger without the line by which the CDK ends a stream: it counts messages."""
-
-    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """Leave everything as it is."""
-        return msg, kwargs
-
-    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        """Log all but that line."""
-        if not (isinstance(msg, str) and _COUNT.fullmatch(msg)):
-            super().log(level, msg, *args, **kwargs)

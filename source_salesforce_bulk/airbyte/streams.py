@@ -3,7 +3,7 @@
 What is read, in which windows and when it may be emitted is ``extraction``'s matter; what a field looks like is
 ``describe``'s. A stream turns pages into Airbyte messages and the extraction's state into STATE.
 
-A stream that has nothing to emit yields :data:`TURN`, and another stream may speak; so it does after each page.
+A stream that has nothing to emit yields ``TURN_OVER``, and another stream may speak; so it does after each page.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import requests
 from airbyte_cdk.models import (
     AirbyteEstimateTraceMessage,
-    AirbyteLogMessage,
     AirbyteMessage,
     AirbyteRecordMessage,
     AirbyteStateBlob,
@@ -25,7 +24,6 @@ from airbyte_cdk.models import (
     AirbyteStreamState,
     AirbyteTraceMessage,
     EstimateType,
-    Level,
     StreamDescriptor,
     SyncMode,
     TraceType,
@@ -45,6 +43,7 @@ from source_salesforce_bulk.deletions.known_ids import SeenRow
 from source_salesforce_bulk.deletions.tombstones import tombstone
 from source_salesforce_bulk.extraction.deletion_watch import DeletionWatch
 from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan, begin
@@ -54,9 +53,6 @@ from source_salesforce_bulk.pages.json_cells import json_value
 from source_salesforce_bulk.pages.record_lines import LineEncoder
 from source_salesforce_bulk.pages.records import Record, RecordReader
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
-
-TURN: Final = AirbyteMessage(type=Type.LOG, log=AirbyteLogMessage(level=Level.DEBUG, message="turn over"))
-"""Never emitted: whoever interleaves streams takes it for the end of a stream's turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +154,14 @@ class BulkStream(HttpStream):
         if self._begin(Mode(sync_mode.value)):
             yield {}
 
-    def read_records(
+    def read_records(  # type: ignore[override]  # turns are for ``CatalogRead``, behind the CDK
         self,
         sync_mode: SyncMode,
         cursor_field: list[str] | None = None,
         stream_slice: Mapping[str, Any] | None = None,
         stream_state: Mapping[str, Any] | None = None,
-    ) -> Iterator[AirbyteMessage]:
-        """RECORD, STATE and ESTIMATE messages of the object, and :data:`TURN`; raises ``SalesforceError``.
+    ) -> Iterator[AirbyteMessage | TurnOver]:
+        """RECORD, STATE and ESTIMATE messages of the object, and ``TURN_OVER``; raises ``SalesforceError``.
 
         The state that covers a page follows the page's last record. The state behind the last page is left to the CDK,
         which emits it at the end of the slice.
@@ -177,7 +173,7 @@ class BulkStream(HttpStream):
                 raise
             yield from self._messages()
 
-    def _messages(self) -> Iterator[AirbyteMessage]:
+    def _messages(self) -> Iterator[AirbyteMessage | TurnOver]:
         if self._held is not None:
             # The last audit must be older than the first row that is read after it; known_ids says why.
             yield from self._audited()
@@ -186,7 +182,7 @@ class BulkStream(HttpStream):
             yield from self._audited()
             self._begun(self._over_again())
 
-    def _rows_and_deletions(self) -> Generator[AirbyteMessage, None, bool]:
+    def _rows_and_deletions(self) -> Generator[AirbyteMessage | TurnOver, None, bool]:
         """What is read, and at its end the rows that have vanished; True where a window is to be read again first."""
         reading, read = self._being_read()
         try:
@@ -201,7 +197,7 @@ class BulkStream(HttpStream):
                     reading.extraction.handed_on(read, ready)
                 if not read.finished:
                     yield from self._changed_state(read)
-                    yield TURN
+                    yield TURN_OVER
             if self._watch is not None and self._watch.due:
                 yield from self._audited()
             self._remember(read, at_once=True)
@@ -252,7 +248,7 @@ class BulkStream(HttpStream):
         assert watch is not None
         for gone in watch.audited():
             if gone is None:
-                yield TURN
+                yield TURN_OVER
             else:
                 record = Record(tombstone(*gone, key=self._shape.primary_key[0], cursor=self._shape.cursor_field or ""))
                 yield record_message(self.name, record, int(reading.now().timestamp() * 1000))
