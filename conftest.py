@@ -15,12 +15,13 @@ settings.load_profile("no-deadline")
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
     """Commands set up logging for a process of their own; the next test must not inherit it."""
-    root = logging.getLogger()
-    known = [one for one in root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
-    before = [(one, one.level, one.handlers[:], one.parent) for one in (root, *known)]
+    root, ours = logging.getLogger(), logging.getLogger("salesforce_bulk")
+    known = [logger for logger in root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    before = [(logger, logger.level, logger.handlers[:]) for logger in (root, *known)]
+    parent = ours.parent
     yield
     logging.captureWarnings(capture=False)
-    for logger, level, handlers, parent in before:
+    ours.parent = parent  # the source's own doing; other parents change as loggers come into being
+    for logger, level, handlers in before:
         logger.setLevel(level)
         logger.handlers[:] = handlers
-        logger.parent = parent
