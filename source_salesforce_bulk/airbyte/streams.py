@@ -241,7 +241,7 @@ class BulkStream(HttpStream):
             reading.extraction.drop(self._read)
         return bool(beginning.windows)
 
-    def _audited(self) -> Iterator[AirbyteMessage]:
+    def _audited(self) -> Iterator[AirbyteMessage | TurnOver]:
         """Compare all Ids, and emit the rows that have vanished; turns meanwhile."""
         reading, watch = self._reading, self._watch
         assert reading is not None
