@@ -217,6 +217,8 @@ def test_a_text_of_many_pieces_is_cut_into_blocks_of_whole_lines(native):
         (b'Id,Name\n1,a"b\n2,c""d\n', 2, True, "1"),
         (b'name,id\na,"x""y"\n', 1, True, 'x"y'),
         (b"Id,Name\n,a\n", 1, True, ""),
+        (b"Records not found for this query", 0, False, None),
+        (b'"Records not found for this query"\r\n\n', 0, True, None),
     ],
 )
 def test_an_odd_page_is_described_as_it_is(native, page, rows, ended, first):
@@ -240,6 +242,8 @@ def test_an_odd_page_is_described_as_it_is(native, page, rows, ended, first):
         b'"Id","Name"\n"1","\xff"\n',
         b'"Id","Name\n"1","a"\n',
         b"Id,Name\n1,a\n\n",
+        b"Records not found for this query\n1,a\n",
+        b"Records not found for this query" + b" " * 1024,
     ],
 )
 def test_a_damaged_page_is_rejected_for_the_same_reason(page):

@@ -25,6 +25,10 @@ pub const PIECE: usize = 256 * 1024;
 /// The longest row, in bytes with its line end. Salesforce allows 1.6 million characters of long text in an object.
 pub const LONGEST_ROW: usize = 64 * 1024 * 1024;
 
+const NOTHING_FOUND: &[u8] = b"Records not found for this query";
+/// The longest page that may be nothing but that sentence and blanks, in bytes.
+const MOST_OF_NOTHING: usize = 1024;
+
 /// The longest header line, in bytes. 500 names of 40 characters with a relationship path each stay far below it.
 pub const LONGEST_HEADER: usize = 1024 * 1024;
 
@@ -147,7 +151,7 @@ impl PageText {
             None if last || text.len() > LONGEST_HEADER => text.len(),
             None => return Ok(None),
         };
-        if size == mark && last {
+        if last && (size == mark || says_nothing_found(&text[mark..])) {
             return Ok(None);
         }
         let header = Header::read(&text[mark..size], &self.wanted.columns)?;
@@ -234,6 +238,21 @@ impl Sink for PageText {
     }
 }
 
+/// Whether a whole page is the sentence that stands for a header in some empty results, as in Bulk API 1.0.
+fn says_nothing_found(text: &[u8]) -> bool {
+    if text.len() > MOST_OF_NOTHING {
+        return false;
+    }
+    let mut sentence = text.trim_ascii();
+    while let Some(inner) = sentence.strip_prefix(b"\"") {
+        sentence = inner;
+    }
+    while let Some(inner) = sentence.strip_suffix(b"\"") {
+        sentence = inner;
+    }
+    sentence == NOTHING_FOUND
+}
+
 /// Up to the last line feed: no row ends behind it, and no character is cut there.
 fn whole_lines(text: &[u8]) -> usize {
     memchr::memrchr(b'\n', text).map_or(0, |at| at + 1)
@@ -282,6 +301,21 @@ mod tests {
         assert_eq!((proof.rows, proof.size, proof.ended), (2, 21, true));
         assert_eq!(proof.first_key.as_deref(), Some("x\"y"));
         assert_eq!(kept(page), b"a,\"x\"\"y\"\nb,2\n");
+    }
+
+    #[test]
+    fn the_sentence_of_an_empty_result_is_a_page_without_rows() {
+        let long = " ".repeat(MOST_OF_NOTHING);
+        for blanks in ["", "\n", "\r\n", "\n \n"] {
+            for quote in ["", "\""] {
+                let text = format!("{quote}Records not found for this query{quote}{blanks}");
+                assert_eq!(read(text.as_bytes()).unwrap().0.rows, 0, "{text:?}");
+            }
+        }
+        for more in ["\n1,2\n", " x", &long] {
+            let text = format!("Records not found for this query{more}");
+            assert!(matches!(read(text.as_bytes()), Err(Rejection::Header { .. })), "{text:?}");
+        }
     }
 
     #[test]

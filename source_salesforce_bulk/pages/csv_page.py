@@ -37,6 +37,9 @@ LONGEST_HEADER = 1024 * 1024
 
 
 _NOTHING_FOUND = "Records not found for this query"
+"""Stands for the header in some empty results, as in Bulk API 1.0; nothing but blanks follows it."""
+_MOST_OF_NOTHING = 1024
+_BLANKS = " \t\n\f\r"
 
 
 class PageRejected(ValueError):
@@ -133,7 +136,7 @@ def _as_raw(source: BinaryIO) -> io.RawIOBase:
 def _rows_of_text(text: io.TextIOWrapper, columns: Sequence[str], longest_row: int) -> Iterator[list[str]]:
     # Not the codec utf-8-sig: it takes one or two bytes of a byte order mark for an empty text.
     first = text.readline(LONGEST_HEADER).removeprefix("\ufeff")
-    if not first or _says_nothing_found(first, text):
+    if not first or (_NOTHING_FOUND in first and _says_nothing_found(first, text)):
         return
     lines = _Lines(text, longest_row, ends_with_cr=first.endswith("\r\n"))
     header = next(csv.reader([first], strict=True), [])
@@ -152,8 +155,9 @@ def _rows_of_text(text: io.TextIOWrapper, columns: Sequence[str], longest_row: i
 
 
 def _says_nothing_found(first: str, text: io.TextIOWrapper) -> bool:
-    """Whether the page is the sentence that stands for a header in some empty results, as in Bulk API 1.0."""
-    return first.strip().strip('"') == _NOTHING_FOUND and not text.readline(LONGEST_HEADER).strip()
+    """Whether a page that begins with ``first`` is the sentence and blanks; otherwise its header is damaged."""
+    whole = first + text.read(_MOST_OF_NOTHING)
+    return len(whole) <= _MOST_OF_NOTHING and whole.strip(_BLANKS).strip('"') == _NOTHING_FOUND
 
 
 class _Lines:
