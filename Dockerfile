@@ -32,9 +32,10 @@ RUN python3 -m venv --without-pip /opt/connector \
 
 COPY pyproject.toml README.md LICENSE ./
 COPY source_salesforce_bulk source_salesforce_bulk
-# A wheel of the native page core, where .ci/image could build one.
+# Wheels of the native page core, where there are any; the one for these processors is installed.
 COPY deploy/image dist
 RUN VIRTUAL_ENV=/build/tools /build/tools/bin/uv build --wheel --no-build-isolation --out-dir dist \
+    && find dist -name '*.whl' ! -name '*-any.whl' ! -name "*_$(uname -m).whl" -delete \
     && /build/tools/bin/uv pip install --python /opt/connector/bin/python --no-deps dist/*.whl
 
 

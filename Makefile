@@ -128,6 +128,10 @@ certify-fargate: $(READY) ## Show without AWS that exports run on Fargate (LEGS=
 certify-glue: $(READY) ## Show without AWS that backfills run on Glue 5.0, 5.1 and 6.0 (LEGS='template spark-6.0' for some of it)
 	@$(BIN)/python -m integration_tests.certify_glue $(LEGS)
 
+.PHONY: release-check
+release-check: $(READY) ## Build what a release publishes, install it and use it (LEGS='versions build install')
+	@$(BIN)/python -m integration_tests.release_check $(LEGS)
+
 .PHONY: glue-wheels
 glue-wheels: $(STAMP) ## Build the zip that an AWS Glue job installs (dist/*.gluewheels.zip)
 	@$(BIN)/python deploy/glue/build_wheels.py

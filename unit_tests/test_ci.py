@@ -38,6 +38,21 @@ def test_every_supported_python_is_tested():
     assert PROJECT["requires-python"] == f">={supported[0]}"
 
 
+def test_a_release_publishes_what_was_checked_and_nothing_before():
+    release = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8"))
+    jobs = release["jobs"]
+    commands = [step for step in jobs["check"]["steps"] if "run" in step]
+    assert [step["run"] for step in commands] == ["make test check", "make release-check"]
+    assert commands[1]["env"] == {"TAG": "${{ github.ref_name }}"}
+    publishing = {name for name in jobs if name not in ("check", "core-wheels")}
+    for name in publishing:
+        assert publishing | {"check"} >= set(jobs[name]["needs"]) - {"core-wheels"}
+        assert "check" in jobs[name]["needs"] or {"pypi", "image"} <= set(jobs[name]["needs"])
+        built = [step for step in jobs[name]["steps"] if str(step.get("run", "")).startswith("make")]
+        assert built == []
+    assert release["permissions"] == {"contents": "read"}
+
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
 def test_actions_are_pinned_by_commit_and_say_their_version(workflow):
     uses = re.findall(r"uses: *(.+)$", workflow.read_text(encoding="utf-8"), re.MULTILINE)
