@@ -148,7 +148,7 @@ def test_a_changed_schema_stops_its_object_before_it_is_read(org: SimulatedOrg, 
 
     done = job.submit(["Account", "Contact"], "--on-drift", "fail")
 
-    assert_failed(done, "Some objects failed for good")
+    assert_failed(done, "Some objects failed permanently")
     assert org.control.requests()["createJob"] == 1
     assert_every_row_once(job.rows, org, "Contact")
 

@@ -166,7 +166,7 @@ def test_a_destination_without_the_rows_is_refused_until_the_user_says_what_to_d
     assert failed.consequence is Consequence.CONFIG
     assert failed.message.startswith("Account: ")
     assert "--start-over" in failed.message
-    assert ("The same goes for Contact." in failed.message) == (change != "object's files removed")
+    assert ("The same applies to Contact." in failed.message) == (change != "object's files removed")
     assert len(org.control.jobs()) == jobs
 
     result = exporter.run(["Account"], wish=Wish(start_over=True), **options)

@@ -50,7 +50,7 @@ def test_a_run_with_a_retry_and_a_refused_object_is_told_whole(org: SimulatedOrg
     page = Page(text)
     assert page.classes.count("lane") == 2
     assert page.classes.count("mark") == 5
-    assert "some objects failed for good" in text
+    assert "some objects failed permanently" in text
     assert "results is sent again" in text
     assert f"<td>{refused}</td>" in text
     assert "SELECT Id, " in text
@@ -64,7 +64,7 @@ def test_a_run_with_a_retry_and_a_refused_object_is_told_whole(org: SimulatedOrg
 def test_a_run_that_is_not_there_is_answered_with_the_nearest(tmp_path: Path) -> None:
     nothing = report(tmp_path, "--state", "state", "--last")
     assert nothing.returncode == 2
-    assert "holds no ledger" in nothing.stderr
+    assert "contains no ledger" in nothing.stderr
     (tmp_path / "state" / "ledger").mkdir(parents=True)
     (tmp_path / "state" / "ledger" / "monday.jsonl").write_text("")
     wrong = report(tmp_path, "--state", "state", "--run", "munday")

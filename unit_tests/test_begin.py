@@ -77,7 +77,7 @@ def test_a_state_of_an_earlier_version_is_adopted_with_a_line():
     kept, news = adopted("Account", Progress(STATE), HERE)
     assert (kept.destination, kept.file_format) == (HERE.url, "parquet")
     assert news is not None
-    assert "where its rows went" in news
+    assert "does not name a destination" in news
     kept, news = adopted("Account", progress(file_format=""), HERE)
     assert kept == progress()
     assert news is not None
@@ -89,7 +89,7 @@ def test_a_state_of_an_earlier_version_is_adopted_with_a_line():
 def test_several_objects_are_one_sentence_and_a_list():
     assert all_objections({"Account": "Account: no."}) == "Account: no."
     many = {f"Object{number:02}__c": f"Object{number:02}__c: no." for number in range(14)}
-    assert all_objections(many).startswith("Object00__c: no. The same goes for Object01__c, Object02__c")
+    assert all_objections(many).startswith("Object00__c: no. The same applies to Object01__c, Object02__c")
     assert all_objections(many).endswith("Object10__c and 3 more.")
 
 
@@ -122,4 +122,4 @@ def test_an_object_to_be_started_over_is_one_of_the_run():
     assert not wish.starts_over("Lead")
     assert unknown_full(wish, ["Account", "Contcat"]) is None
     said = unknown_full(wish, ["Account", "Contact"])
-    assert said == "--full contcat: the run has no such object. Did you mean Contact? Nothing was begun."
+    assert said == "--full contcat: the run has no such object. Did you mean Contact? Nothing was started."

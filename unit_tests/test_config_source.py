@@ -159,7 +159,7 @@ def test_a_file_that_another_can_replace_need_not_be_open_to_writing(path):
 def test_a_variable_keeps_nothing_and_its_user_knows(monkeypatch):
     monkeypatch.setenv("SF_CONFIG", TEXT)
     EnvironmentSource("SF_CONFIG").check_writable()
-    with pytest.raises(OSError, match="keeps nothing"):
+    with pytest.raises(OSError, match="cannot be written for the next run"):
         EnvironmentSource("SF_CONFIG").write("new")
 
 
@@ -219,7 +219,7 @@ def missing(message: str) -> ClientError:
             missing("Secrets Manager can't find the specified secret value for staging label: AWSCURRENT"),
             "The secret prod/sf has no value yet.",
         ),
-        ({"SecretBinary": b"{}"}, "The secret prod/sf holds bytes and no text."),
+        ({"SecretBinary": b"{}"}, "The secret prod/sf contains bytes, not text."),
     ],
 )
 def test_a_secret_without_text_says_how_to_fill_it(answer, says):

@@ -31,7 +31,7 @@ def test_its_keys_are_the_options():
         (b"zzz: 1\n", "line 1: zzz is not a known key; known are config"),
         (b"objects: Account\n", "line 1: objects: input should be a valid list"),
         (b"state: s\nformat: parket\n", "line 2: format: input should be 'jsonl' or 'parquet'"),
-        (b"state: a\nconfig: b\nstate: c\n", "line 3: state was given in line 1 already"),
+        (b"state: a\nconfig: b\nstate: c\n", "line 3: state was already given in line 1"),
         (b"config: [\n", "line 2: this is not YAML"),
         (b"- Account\n", "has keys and values"),
         (b"", "has keys and values"),

@@ -75,4 +75,4 @@ def test_a_place_that_takes_no_ledger_is_a_warning_and_the_run_goes_on(tmp_path:
     (tmp_path / "ledger").write_text("a file where the folder should be")
     with kept_in_folder(tmp_path, "monday", str):
         log("run_begun")
-    assert "cannot be kept" in caplog.text
+    assert "cannot be written" in caplog.text

@@ -128,7 +128,7 @@ def test_metrics_that_cannot_be_written_after_all_are_a_line_of_the_log(tmp_path
     sink = MetricsFile(tmp_path)
     publish(sink, report)
     assert caplog.messages == [
-        "The run's metrics were not written (Is a directory); what was exported and the exit code stand"
+        "The metrics were not written (Is a directory); the export and its exit code are not affected"
     ]
     assert not list(tmp_path.parent.glob(f".{tmp_path.name}*"))
 

@@ -26,7 +26,7 @@ def test_each_says_why_and_what_to_do_in_whole_sentences():
     gone, refused = (str(one.failure) for one in missed_outcomes(Survey((), (GONE, REFUSED))))
     assert gone == (
         "Gone__c cannot be exported: no object of that name is visible to this user. Correct the name, give the user "
-        "access to the object, or ask for it no longer."
+        "access to the object, or remove it from the list."
     )
     assert "(describe, HTTP 403). Correct" in refused
 
@@ -35,7 +35,7 @@ def test_a_run_without_any_object_is_the_users_to_mend():
     failed = nothing_to_export(Survey((), (GONE,)), ["Gone__c"])
     assert failure_code(failed) is ExitCode.USAGE
     assert "Gone__c cannot be exported: no object of that name" in failed.message
-    assert failed.message.endswith("ask for it no longer.")
+    assert failed.message.endswith("remove it from the list.")
 
 
 def test_a_pattern_that_only_fits_what_is_left_out_says_why():
@@ -50,7 +50,7 @@ def test_a_pattern_that_only_fits_what_is_left_out_says_why():
 def test_a_pattern_that_fits_nothing_is_answered_with_the_nearest_name():
     known = ("Account", "Opportunity", "Order")
     assert nothing_to_export(Survey((), (), known), ["Oportun*"]).message == (
-        "The org shows this user no object that matches Oportun*; did you mean Opportunity?"
+        "No object that is visible to this user matches Oportun*; did you mean Opportunity?"
     )
     assert "`discover` lists" in nothing_to_export(Survey((), (), known), ["Nope*"]).message
 
@@ -63,4 +63,4 @@ def test_a_name_that_was_never_exported_is_misspelt_and_one_that_was_is_gone():
     assert failure_code(wrong) is ExitCode.USAGE
     assert "Gone__c" in wrong.message
     assert "Secret__c" not in wrong.message, "the org has it: it fails alone"
-    assert wrong.message.endswith("Nothing was begun.")
+    assert wrong.message.endswith("Nothing was started.")

@@ -105,7 +105,7 @@ def test_bars_stay_inside_and_overlapping_jobs_lie_below_each_other():
 def test_a_run_that_did_not_end_says_so():
     made = story(1)
     made.code = None
-    assert "it did not come to its end" in report_page(made, "")
+    assert "it did not finish" in report_page(made, "")
     made.code = 143
     assert "stopped by a signal" in report_page(made, "")
 

@@ -55,7 +55,7 @@ def test_a_new_field_is_told_with_what_old_rows_have_and_how_to_fill_them(regist
     with caplog.at_level(logging.INFO, logger="salesforce_bulk.drift"):
         SchemaWatch(registry, "two", "warn").check("00D", sobject("Name", "New__c"))
     assert caplog.records[-1].getMessage() == (
-        "Account: rows that were read before have null in New__c; `export --full Account` reads them again"
+        "Account: rows that were read earlier have null in New__c; `export --full Account` reads them again"
     )
 
 
@@ -86,7 +86,7 @@ def test_many_changes_are_counted_and_the_first_are_named(registry):
     wide = sobject("Name", *(f"F{n:03d}__c" for n in range(300)))
     SchemaWatch(registry, "two", "warn", [found.append]).check("00D", wide)
     alert = found[0]
-    assert str(alert).endswith("and 280 changes more")
+    assert str(alert).endswith("and 280 more changes")
     assert (alert.to_json()["changes"], len(alert.to_json()["fields"])) == (300, 200)
 
 

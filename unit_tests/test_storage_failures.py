@@ -106,7 +106,7 @@ def failure(error: Exception) -> ExportFailed:
 @pytest.mark.parametrize(
     ("error", "consequence", "says"),
     [
-        (refusal("AccessDenied"), Consequence.CONFIG, "AccessDenied: why. Give the role of this process the right"),
+        (refusal("AccessDenied"), Consequence.CONFIG, "AccessDenied: why. Give the role of this process that permission"),
         (refusal("NoSuchBucket"), Consequence.CONFIG, "Check its name, the account and the region."),
         (refusal("ExpiredToken"), Consequence.CONFIG, "Check the AWS credentials"),
         (refusal("SlowDown"), Consequence.TRANSIENT, "SlowDown: why. Nothing is lost; run again later."),
@@ -167,7 +167,7 @@ def test_what_happens_on_the_way_to_aws_passes(error):
 def test_what_keeps_anything_from_being_sent_does_not_pass(error, says):
     failed = failure(error)
     assert failed.consequence is Consequence.CONFIG
-    assert f"AWS cannot be asked from here: {says}" in failed.message
+    assert f"no request could be sent to AWS: {says}" in failed.message
     assert "AWS_REGION" in failed.message
 
 

@@ -33,9 +33,9 @@ OPTIONAL = ("objects", "on-drift", "event-bus", "metrics")
 
 # Exit codes of the export, as the last line of a failed run tells them.
 ENDINGS: Mapping[int, str] = {
-    1: "A defect of salesforce-bulk: please report the log. What was exported until now is kept.",
+    1: "A defect of salesforce-bulk: please report the log. Everything exported so far is kept.",
     2: "The configuration, the job's arguments or the organization's permissions have to be mended first.",
-    3: "Some objects failed for good, the others are complete.",
+    3: "Some objects failed permanently, the others are complete.",
     75: "Trouble that passes. Nothing is lost: run the job again, and it continues where it stopped.",
 }
 

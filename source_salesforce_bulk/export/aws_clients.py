@@ -1,7 +1,7 @@
-"""Clients of AWS services, all of one region, whose refusals name the thing of the user's that was asked about.
+"""Clients of AWS services in one region, whose errors name the resource of the request.
 
-AWS answers a wrong table with "Requested resource not found" and no name. So every client is made for one thing, and
-puts its name into each error that comes back.
+For a wrong table, AWS reports "Requested resource not found" without a name. So every client is created for one
+resource, and adds its name to each error.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ _ARN_PARTS = 7  # arn:partition:secretsmanager:region:account:secret:name
 
 
 def region() -> str | None:
-    """The region to work in: ``AWS_REGION``, which Fargate sets and boto3 does not read, else what boto3 finds.
+    """Return the region: ``AWS_REGION``, which Fargate sets and boto3 does not read, else the one that boto3 finds.
 
-    None where nobody says. Raises what boto3 raises for a profile that is none.
+    None if there is none. Raises boto3's exceptions, for example for an unknown profile.
     """
     return os.environ.get("AWS_REGION") or boto3.Session().region_name or None
 
 
 def aws_client(service: str, about: str, in_region: str | None = None) -> Any:
-    """A client of an AWS service for one thing, ``about``; credentials and endpoint come from where boto3 looks.
+    """Create a client for the resource ``about``; credentials and endpoint come from boto3's usual sources.
 
-    Raises what boto3 raises where there is no region; boto3 itself takes an empty ``AWS_DEFAULT_REGION`` for one.
+    Raises boto3's exception if there is no region; boto3 itself would accept an empty ``AWS_DEFAULT_REGION``.
     """
     its_region = in_region or region()
     if its_region is None:
         raise NoRegionError
-    make: Any = boto3.client  # its type lists every service there is
+    make: Any = boto3.client  # its type lists every service
     client = make(service, region_name=its_region, config=_CLIENT)
     client.meta.events.register("after-call", partial(_note, f"{about} in {its_region}"))
     return client
 
 
 def secrets_manager(secret: str) -> SecretsManagerClient:
-    """The client of Secrets Manager for a secret, by name or ARN; an ARN says where the secret is."""
+    """Create a Secrets Manager client for a secret, by name or ARN; an ARN contains the region."""
     parts = secret.split(":")
     client: SecretsManagerClient = aws_client(
         "secretsmanager", f"the secret {secret}", parts[3] if len(parts) >= _ARN_PARTS and parts[0] == "arn" else None
@@ -55,7 +55,7 @@ def secrets_manager(secret: str) -> SecretsManagerClient:
 
 
 def asked_about(error: ClientError) -> str:
-    """The thing that an error of one of these clients is about, and its region; empty for any other client's."""
+    """Return the resource and region of an error of one of these clients; empty for other clients."""
     response: Mapping[str, Any] = {**error.response}
     return str(response.get(_ABOUT, ""))
 

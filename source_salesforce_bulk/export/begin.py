@@ -1,8 +1,8 @@
-"""Where an object's export begins: what the registry holds of it, against this run's destination and wishes. Pure.
+"""Decide where an object's export begins, from its stored progress, the run's destination and its options. Pure.
 
-A state says which rows have been read; it is only worth something beside the files that hold them. So a state belongs
-to one destination and one format. Going on elsewhere would leave a destination with a gap that nothing shows, and the
-user has to say which of the two is meant: the old destination, or all rows again at the new one.
+A state says which rows have been read; it is valid only together with the files that contain them. So a state belongs
+to one destination and one format. Continuing at another destination would leave a gap that nothing reports, so the user
+has to choose: the old destination, or all rows again at the new one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NOTHING: Mapping[str, object] = {}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a run's rows go. ``url`` is spelled as ``destination.canonical_url`` spells it."""
+    """The destination and format of a run. ``url`` is in the form of ``destination.canonical_url``."""
 
     url: str
     file_format: str
@@ -30,10 +30,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the user asks of a run beyond going on where the last one stopped.
+    """The user's options that change where a run begins.
 
-    ``full`` are objects to be started over, in lower case. ``since`` is the instant from which rows are read again.
-    ``continue_here`` accepts a destination that the state does not know, because its files were moved there.
+    ``full`` are the objects to read from their beginning, in lower case. Rows changed after ``since`` are read again.
+    ``continue_here`` accepts another destination than the state's, because the files were moved there.
     """
 
     start_over: bool = False
@@ -42,14 +42,14 @@ class Wish:
     since: datetime | None = None
 
     def starts_over(self, name: str) -> bool:
-        """Whether an object is read from its beginning."""
+        """Return whether an object is read from its beginning."""
         return self.start_over or name.lower() in self.full
 
 
 def objection(name: str, progress: Progress, target: Target, wish: Wish, *, holds_files: bool) -> str | None:
-    """Why an object must not be exported to ``target``, in a sentence; None where it may.
+    """Return why an object must not be exported to ``target``, in a sentence; None if it may.
 
-    ``progress.destination`` is spelled as ``target.url`` is. ``holds_files``: the target has files of the object.
+    ``progress.destination`` has the same form as ``target.url``. ``holds_files``: the target has files of the object.
     """
     if wish.starts_over(name) or not belongs_somewhere(progress):
         return None
@@ -64,16 +64,16 @@ def objection(name: str, progress: Progress, target: Target, wish: Wish, *, hold
 
 
 def belongs_somewhere(progress: Progress) -> bool:
-    """Whether rows would be missing at another destination. An object that is read whole anyway brings them all."""
+    """Return whether rows would be missing at another destination. Objects that are always read in full miss none."""
     if not progress.destination or (progress.state == _NOTHING and not progress.rows):
         return False
     return progress.state != COMPLETE_MARKER or bool(progress.closed or progress.open)
 
 
 def set_back(state: Mapping[str, object], cursor_field: str, since: datetime) -> dict[str, object]:
-    """The state from which rows are read again that have changed ``since``; never later than the one there is.
+    """Return a state from which rows changed after ``since`` are read again; never later than the given state.
 
-    Its jobs are left out: what they read is part of what is read again. Raises ``StateError`` where it is damaged.
+    Its jobs are removed, because their rows are read again anyway. Raises ``StateError`` if the state is damaged.
     """
     known = state.get(cursor_field)
     try:
@@ -85,47 +85,44 @@ def set_back(state: Mapping[str, object], cursor_field: str, since: datetime) ->
 
 
 def unknown_full(wish: Wish, names: Sequence[str]) -> str | None:
-    """A sentence on a name of ``--full`` that is not among the run's objects; None where all are."""
+    """Return a sentence about a name in ``--full`` that is not an object of the run; None if all are."""
     known = {name.lower() for name in names}
     for wanted in sorted(wish.full - known):
         near = nearest(wanted, names)
         hint = f" Did you mean {near}?" if near else ""
-        return f"--full {wanted}: the run has no such object.{hint} Nothing was begun."
+        return f"--full {wanted}: the run has no such object.{hint} Nothing was started."
     return None
 
 
 def all_objections(found: Mapping[str, str]) -> str:
-    """The sentences on several objects as one: the first in full, the others by name."""
+    """Return the sentences about several objects as one: the first in full, the others by name."""
     (_, first), *others = found.items()
     if not others:
         return first
     names = [name for name, _ in others]
     more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return f"{first} The same goes for {', '.join(names[:_NAMES_SHOWN])}{more}."
+    return f"{first} The same applies to {', '.join(names[:_NAMES_SHOWN])}{more}."
 
 
 def adopted(name: str, progress: Progress, target: Target) -> tuple[Progress, str | None]:
-    """The progress as it belongs to ``target`` from now on, and a line for the log where that is news."""
+    """Return the progress bound to ``target``, and a log line if that is a change."""
     now = replace(progress, destination=target.url, file_format=target.file_format)
     if progress.state == _NOTHING and not progress.rows:
         return now, None
     if not progress.destination:
-        return now, f"{name}: its state does not say where its rows went; from now on it belongs to {target.url}"
+        return now, f"{name}: its state does not name a destination; from now on it belongs to {target.url}"
     if progress.destination != target.url:
         return now, f"{name}: its state belonged to {progress.destination}; from now on it belongs to {target.url}"
     if not progress.file_format:
-        return now, (
-            f"{name}: its state does not say in which format its rows were written; from now on it is "
-            f"{target.file_format}"
-        )
+        return now, (f"{name}: its state does not name a format; from now on it is {target.file_format}")
     return now, None
 
 
 def _other_destination(name: str, progress: Progress, target: Target, awaited: bool) -> str:
     waiting = ", some in files that no manifest names yet" if awaited else ""
-    moved = "" if awaited else " If you have moved the files yourself, --continue-here goes on from them."
+    moved = "" if awaited else " If you have moved the files yourself, add --continue-here."
     return (
-        f"{name}: its rows have gone to {progress.destination} until now{waiting}, and this run would write to "
+        f"{name}: its rows were written to {progress.destination} until now{waiting}, and this run would write to "
         f"{target.url}, where they would be missing. Either use --destination {progress.destination} as before, or "
         f"read everything again into {target.url} with --start-over.{moved}"
     )
@@ -133,15 +130,15 @@ def _other_destination(name: str, progress: Progress, target: Target, awaited: b
 
 def _other_format(name: str, progress: Progress, target: Target) -> str:
     return (
-        f"{name}: its rows have been written as {progress.file_format} until now, and this run would write "
+        f"{name}: its rows were written as {progress.file_format} until now, and this run would write "
         f"{target.file_format}. Either use --format {progress.file_format} as before, or read everything again as "
-        f"{target.file_format} with --start-over, best into an empty --destination."
+        f"{target.file_format} with --start-over, preferably into an empty --destination."
     )
 
 
 def _emptied(name: str, progress: Progress, target: Target) -> str:
     return (
-        f"{name}: {progress.rows:,} rows have been written to {target.url}, and it holds no file of the object any "
-        "more. Either put the old destination's files back, or read everything again with --start-over. If the files "
-        "are meant to be gone, because something loads and removes them, --continue-here goes on without them."
+        f"{name}: {progress.rows:,} rows were written to {target.url}, which no longer has any file of the object. "
+        "Either restore the files, or read everything again with --start-over. If a loader removes the files on "
+        "purpose, add --continue-here."
     )

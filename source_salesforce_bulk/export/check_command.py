@@ -1,4 +1,4 @@
-"""``salesforce-bulk check``: whether the configuration works, in one sentence or as JSON."""
+"""The command ``salesforce-bulk check``: test the configuration and print the result as a sentence or JSON."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class CheckOptions:
 
 
 def run_check(options: CheckOptions, stop: Stop) -> int:
-    """Run the command; its exit code."""
+    """Run the command and return its exit code."""
     session = Session(stop, new_run_id(datetime.now(UTC)), options.logs)
     session.begin()
     said: list[str] = []

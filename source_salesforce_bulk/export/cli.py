@@ -1,4 +1,4 @@
-"""The console script ``salesforce-bulk``: its commands and their options. What a command does is loaded when it runs.
+"""The console script ``salesforce-bulk``: its commands and options. The code of a command is imported when it runs.
 
 Exit codes are in docs/contracts.md.
 """
@@ -27,8 +27,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def main() -> NoReturn:
     """Run the command that the command line names, and end the process with its exit code.
 
-    The process ends without waiting for its threads: one of them may hang on an answer for minutes. What it tells on
-    stdout is not what a run is for: a stdout that takes nothing more shows in the exit code alone.
+    The process ends without waiting for its threads, which may wait minutes for a response. Output on stdout is not
+    the result of a run, so if stdout cannot be written, only the exit code shows it.
     """
     stop = Stop()
     stop.install()
@@ -49,7 +49,7 @@ def main() -> NoReturn:
 
 
 class Commands(click.Group):
-    """A group that answers a wrong command with the nearest right one."""
+    """A group that suggests the closest command for an unknown one."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -76,22 +76,22 @@ def commands() -> None:
       salesforce-bulk report   --state state --last
 
     \b
-    Options come from the command line, else from the environment (SALESFORCE_BULK_CONFIG for --config),
-    else from a YAML file (--job), else they have the default shown.
+    Options are taken from the command line, then the environment (SALESFORCE_BULK_CONFIG for --config),
+    then a YAML file (--job), then their defaults.
 
     \b
     Exit codes:
       0        done
       1        a defect of this program
-      2        usage or configuration; nothing was begun
-      3        some objects failed for good, or were stopped by --on-drift fail
-      75       run again: a lost lease, a quota, a passing failure
+      2        usage or configuration; nothing was started
+      3        some objects failed permanently, or were stopped by --on-drift fail
+      75       run again: a lost lease, a quota, a temporary failure
       130/143  stopped by a signal; the next run continues
-    """  # noqa: D301 - click wants the character, to keep the lines
+    """  # noqa: D301 - click needs the character, to keep the line breaks
 
 
 def _command(*of: Callable[[Any], Any]) -> Callable[[F], Any]:
-    """A command with these options, a job file and the options of logs."""
+    """Return a decorator for a command with these options, a job file and the log options."""
     decorators: tuple[Callable[[Any], Any], ...] = (shared.job_option, *of, shared.log_options)
 
     def decorate(function: F) -> Any:
@@ -104,13 +104,13 @@ def _command(*of: Callable[[Any], Any]) -> Callable[[F], Any]:
 
 
 def _logs(options: dict[str, Any]) -> LogOptions:
-    """The options of logs, taken out of ``options``."""
+    """Remove the log options from ``options`` and return them."""
     return LogOptions(options.pop("log_format"), verbose=options.pop("verbose"), quiet=options.pop("quiet"))
 
 
 @_command(shared.config_option, shared.object_option, shared.json_option)
 def check(stop: Stop, /, **options: Any) -> int:
-    """Log in, try Bulk API 2.0, and say as whom and on which org."""
+    """Log in, try Bulk API 2.0, and show the user and the org."""
     from source_salesforce_bulk.export.check_command import CheckOptions, run_check  # noqa: PLC0415
 
     return run_check(CheckOptions(logs=_logs(options), **options), stop)
@@ -134,11 +134,11 @@ def discover(stop: Stop, /, **options: Any) -> int:
     shared.object_option,
     shared.state_option(required=False),
     click.option("--sample", type=click.IntRange(1, 1000), metavar="N", help="Show N rows of each object."),
-    click.option("--confirm", is_flag=True, help="Ask the org whether Bulk takes each object: one tiny job each."),
+    click.option("--confirm", is_flag=True, help="Check each object with the org by creating a tiny job for it."),
     shared.json_option,
 )
 def plan(stop: Stop, /, **options: Any) -> int:
-    """Say what an export would do, and what the org has left for it. Reads no row."""
+    """Show what an export would do, and what is left of the org's limits. Reads no row."""
     from source_salesforce_bulk.export.plan_command import PlanOptions, run_plan  # noqa: PLC0415
 
     return run_plan(PlanOptions(logs=_logs(options), **options), stop)
@@ -156,19 +156,21 @@ def plan(stop: Stop, /, **options: Any) -> int:
         type=Word(shared.DRIFT_POLICIES),
         default="warn",
         show_default=True,
-        help="What a changed schema does to its object.",
+        help="Read or fail an object whose schema has changed.",
     ),
     option("--event-bus", metavar="NAME|ARN", help="The EventBridge bus to which schema changes are sent."),
-    option("--run-id", metavar="ID", help="The same id again continues a run. Default: UTC time and six characters."),
+    option("--run-id", metavar="ID", help="A run with the same id is continued. Default: UTC time and six characters."),
     option("--metrics", default="none", show_default=True, metavar="none|emf|json:PATH", help="Where metrics go."),
-    click.option("--start-over", is_flag=True, help="Read every row again, whatever the state says."),
+    click.option("--start-over", is_flag=True, help="Ignore the state and read every row again."),
     click.option(
-        "--full", multiple=True, type=shared.ObjectPattern(), metavar="OBJECT", help="Start this object over."
+        "--full",
+        multiple=True,
+        type=shared.ObjectPattern(),
+        metavar="OBJECT",
+        help="Read this object again from its beginning.",
     ),
-    click.option(
-        "--since", metavar="DATETIME", help="Read again what has changed since, as far as the state is later."
-    ),
-    option("--continue-here", is_flag=True, help="Go on although the files were moved to this --destination."),
+    click.option("--since", metavar="DATETIME", help="Also read rows again that have changed since this time."),
+    option("--continue-here", is_flag=True, help="Continue although the files were moved to this --destination."),
     shared.json_option,
 )
 def export(stop: Stop, /, **options: Any) -> int:
@@ -180,10 +182,10 @@ def export(stop: Stop, /, **options: Any) -> int:
 
 @commands.group()
 def state() -> None:
-    """See how far objects are, or let one begin anew."""
+    """Show how far each object has been read, or reset objects."""
 
 
-_organization = click.option("--organization", metavar="ID", help="Where the registry knows several organizations.")
+_organization = click.option("--organization", metavar="ID", help="Needed if the registry has several organizations.")
 
 
 @state.command("list")
@@ -205,7 +207,7 @@ def list_states(stop: Stop, /, **options: Any) -> int:
 @_organization
 @click.pass_obj
 def show_state(stop: Stop, /, **options: Any) -> int:
-    """Show all that is kept of one object, as JSON."""
+    """Show the stored progress of one object, as JSON."""
     from source_salesforce_bulk.export.state_command import run_show  # noqa: PLC0415
 
     return run_show(stop, **options)
@@ -218,7 +220,7 @@ def show_state(stop: Stop, /, **options: Any) -> int:
 @_organization
 @click.pass_obj
 def reset_state(stop: Stop, /, **options: Any) -> int:
-    """Forget objects: the next export reads them from their beginning."""
+    """Reset objects: the next export reads them from their beginning."""
     from source_salesforce_bulk.export.state_command import run_reset  # noqa: PLC0415
 
     return run_reset(stop, **options)
@@ -226,21 +228,21 @@ def reset_state(stop: Stop, /, **options: Any) -> int:
 
 @commands.command()
 @shared.job_option
-@option("--state", metavar="DIR|file:///DIR", help="The folder of states; the run's ledger is in it.")
+@option("--state", metavar="DIR|file:///DIR", help="The folder of states, which contains the run's ledger.")
 @option("--destination", metavar="DIR|s3://BUCKET/PREFIX", help="Where the ledger is if the state is in DynamoDB.")
 @click.option("--run", "run_id", metavar="RUN_ID", help="The run to report.")
 @click.option("--last", is_flag=True, help="The last run.")
-@click.option("--output", metavar="FILE", help="Where the page goes. Default: RUN_ID.html in this folder.")
+@click.option("--output", metavar="FILE", help="The file to write. Default: RUN_ID.html in the current folder.")
 @click.pass_obj
 def report(stop: Stop, /, **options: Any) -> int:
-    """Write a run's report: one HTML page with its time line, objects, jobs, errors and files."""
+    """Write a run's report: one HTML page with its timeline, objects, jobs, errors and files."""
     from source_salesforce_bulk.export.report_command import ReportOptions, run_report  # noqa: PLC0415
 
     return run_report(ReportOptions(**options), stop)
 
 
 @commands.command()
-@click.option("--job", is_flag=True, help="Of a job file, in place of the configuration.")
+@click.option("--job", is_flag=True, help="Print the schema of a job file.")
 def spec(job: bool) -> int:
     """Print the JSON Schema of the configuration, or of a job file."""
     from source_salesforce_bulk.export.spec_command import run_spec  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Where a configuration comes from without Airbyte: a file, an environment variable, or AWS Secrets Manager."""
+"""Sources of a configuration without Airbyte: a file, an environment variable, or AWS Secrets Manager."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ENVIRONMENT = "env:"
 SECRETS_MANAGER = "secretsmanager://"
 
-# As Secrets Manager says that a secret is there and empty; the code is that of a secret that is not.
+# Secrets Manager's message for an existing secret without a value; the code is the one for a missing secret.
 _NO_VALUE = "staging label: AWSCURRENT"
 
 
 class ConfigSource(Protocol):
-    """A configuration as text, kept somewhere."""
+    """A stored configuration, as text."""
 
     @property
     def name(self) -> str:
-        """As messages call it."""
+        """The name used in messages."""
         ...
 
     def read(self) -> str:
-        """The text as it stands now; raises ``ConfigError``, OSError or an exception of boto3."""
+        """Return the current text; raises ``ConfigError``, OSError or an exception of boto3."""
         ...
 
     @property
     def folder(self) -> Path | None:
-        """The folder it is in, where it is a file."""
+        """The file's folder; None if it is not a file."""
         ...
 
     def write(self, text: str) -> None:
-        """Replace the text; raises as :meth:`read`, and OSError where nothing keeps it for the next run."""
+        """Replace the text; raises the same as :meth:`read`, and OSError if the next run would not find it."""
         ...
 
     def check_writable(self) -> None:
-        """Show that :meth:`write` would do, and change nothing; raises ``ConfigError``, or as :meth:`read`."""
+        """Check that :meth:`write` would succeed, without any change; raises ``ConfigError``, or as :meth:`read`."""
         ...
 
 
@@ -69,22 +69,22 @@ class FileSource:
         return self._path.read_text(encoding="utf-8")
 
     def write(self, text: str) -> None:
-        """See :class:`ConfigSource`. The file keeps its owner and its rights."""
+        """See :class:`ConfigSource`. The file keeps its owner and permissions."""
         path, facts = self._path.resolve(), self._path.stat()
         try:
             self._replace(path, text.encode(), facts)
         except OSError:
-            # A file that is mounted by itself, one of another owner, a folder that takes no new files.
+            # The file is a mount point, has another owner, or its folder is not writable.
             overwrite_file(path, text.encode())
 
     def check_writable(self) -> None:
-        """See :class:`ConfigSource`. A file beside it shows whether the disk has room."""
+        """See :class:`ConfigSource`. Writes a file beside it, to check that the disk is not full."""
         path, facts = self._path.resolve(), self._path.stat()
         replaceable = self._try_beside(path, facts)
         try:
             self._open(path).close()
         except OSError as error:
-            # A single file may be mounted read-only in a folder that is not.
+            # A single file may be mounted read-only in a writable folder.
             if not replaceable or error.errno == errno.EROFS:
                 raise self._read_only(error) from error
 
@@ -110,13 +110,13 @@ class FileSource:
     def _read_only(self, error: OSError) -> ConfigError:
         problem = (
             f"cannot be written ({error.strerror}). Salesforce may replace the refresh token at any login, and the new "
-            "one must be kept there"
+            "one must be saved there"
         )
         return ConfigError(f"The configuration file {self._path}", problem, _READ_ONLY_REMEDY)
 
 
 class EnvironmentSource:
-    """A variable of the environment. What is written to it is only seen by this process."""
+    """An environment variable. It cannot be written for the next run."""
 
     def __init__(self, variable: str) -> None:
         self._variable = variable
@@ -136,10 +136,10 @@ class EnvironmentSource:
 
     def write(self, text: str) -> None:  # noqa: ARG002
         """See :class:`ConfigSource`."""
-        raise OSError(errno.ENOTSUP, "an environment variable keeps nothing for the next run")
+        raise OSError(errno.ENOTSUP, "an environment variable cannot be written for the next run")
 
     def check_writable(self) -> None:
-        """See :class:`ConfigSource`. Who uses a variable says that the app does not rotate refresh tokens."""
+        """See :class:`ConfigSource`. Never raises: a variable is meant for apps that do not rotate refresh tokens."""
 
 
 class SecretsManagerSource:
@@ -159,7 +159,7 @@ class SecretsManagerSource:
                 raise self._wrong("has no value yet") from error
             raise
         if "SecretString" not in answer:
-            raise self._wrong("holds bytes and no text")
+            raise self._wrong("contains bytes, not text")
         return answer["SecretString"]
 
     def write(self, text: str) -> None:
@@ -167,7 +167,7 @@ class SecretsManagerSource:
         self._client.put_secret_value(SecretId=self._secret, SecretString=text)
 
     def check_writable(self) -> None:
-        """See :class:`ConfigSource`. Writing a version again as it is does nothing and needs the same permission."""
+        """See :class:`ConfigSource`. Writing the same version again changes nothing but needs the same permission."""
         answer = self._client.get_secret_value(SecretId=self._secret)
         same, version = answer["SecretString"], answer["VersionId"]
         try:
@@ -177,7 +177,7 @@ class SecretsManagerSource:
                 raise
             problem = (
                 "cannot be written (AccessDenied). Salesforce may replace the refresh token at any login, and the new "
-                "one must be kept there"
+                "one must be saved there"
             )
             remedy = "Allow secretsmanager:PutSecretValue on it, as the templates in deploy/ do"
             raise ConfigError(f"The secret {self._secret}", problem, remedy) from error
@@ -193,7 +193,7 @@ class SecretsManagerSource:
 
 
 def config_source(place: str, secrets_manager: Callable[[str], SecretsManagerClient]) -> ConfigSource:
-    """The source that ``--config`` names. ``secrets_manager`` gives the client for a secret."""
+    """Return the source that ``--config`` names. ``secrets_manager`` creates the client for a secret."""
     if place.startswith(ENVIRONMENT):
         return EnvironmentSource(place.removeprefix(ENVIRONMENT))
     if place.startswith(SECRETS_MANAGER):

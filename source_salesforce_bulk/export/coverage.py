@@ -1,10 +1,10 @@
-"""Which files an object's state covers, so that no row is in two of them and none in no one. Pure.
+"""Track the files that an object's state covers, so that every row is in exactly one of them. Pure.
 
-    files of windows read to their end   |  files of the window under way
+    files of windows read to their end   |  files of the current window
     [ closed ............................]  [ open ....... ranges read | front: the range being read ]
 
-A window may be cut into ranges of Ids, which are read one after the other. What its end makes true, the state says; a
-job that is lost makes the range being read begin again, in new files.
+A window may be split into ranges of Ids, which are read one after the other. If a job is lost, the current range is
+read again from its start, into new files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from source_salesforce_bulk.registries.state import DataFile, Progress
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """One object's files that no manifest names yet; the last ``front`` of ``open`` are of the range being read."""
+    """One object's files that no manifest names yet; the last ``front`` of ``open`` belong to the current range."""
 
     closed: tuple[DataFile, ...] = ()
     open: tuple[DataFile, ...] = ()
@@ -26,9 +26,9 @@ class Coverage:
 
     @classmethod
     def of(cls, progress: Progress, state: StreamState) -> Self:
-        """What an earlier run left, under the state that this run continues from.
+        """Return the files of an earlier run that are valid under the state from which this run continues.
 
-        Where the state names no job, the window under way is read again from its start.
+        If the state names no job, the current window is read again from its start.
         """
         started = next((point for point in state.resume if point.page), None)
         if not state.resume:
@@ -41,7 +41,7 @@ class Coverage:
         return cls(progress.closed, progress.open, len(progress.open) - others)
 
     def with_page(self, file: DataFile | None) -> Self:
-        """One more page of the range being read; None where it held no row."""
+        """Add a page of the current range; None if it had no row."""
         return self if file is None else replace(self, open=(*self.open, file), front=self.front + 1)
 
     def with_tombstones(self, file: DataFile) -> Self:
@@ -49,15 +49,15 @@ class Coverage:
         return replace(self, closed=(*self.closed, file))
 
     def started_over(self) -> Self:
-        """The range being read begins again: what was read of it comes once more, in other files."""
+        """Drop the files of the current range, which is read again from its start."""
         return replace(self, open=self.open[: len(self.open) - self.front], front=0)
 
     def range_read(self, *, window_read: bool) -> Self:
-        """The range was read to its end; ``window_read``: it was the last of its window."""
+        """Close the current range, which was read to its end; ``window_read``: it was the last of its window."""
         if window_read:
             return replace(self, closed=self.closed + self.open, open=(), front=0)
         return replace(self, front=0)
 
     def under(self, state: StreamState) -> Self:
-        """What counts under a state that is about to be kept: where it names no job, nothing of an open window does."""
+        """Return the files that are valid under a new state: if it names no job, those of an open window are not."""
         return self if state.resume else replace(self, open=(), front=0)

@@ -1,10 +1,10 @@
-"""Where an export's files go: a local folder or an S3 prefix. A file appears there only when it is complete.
+"""Destinations of an export: a local folder or an S3 prefix. A file appears there only when it is complete.
 
-A manifest is created at most once. Who finds that an earlier run was about to write its manifest creates an empty one
-in its place, or learns that the real one is there: so the two can never both name the same files.
+A manifest is created at most once. If an earlier run was about to write its manifest, a later run creates an empty one
+under the same name, unless the real one exists already. So two manifests never name the same files.
 
-Retries here: none beyond boto3's own, which send a write again whose answer was lost. A manifest that comes twice is
-refused the second time, and recognised as the one that is there.
+The only retries are boto3's, which resend a write whose answer was lost. A manifest that is sent twice is refused the
+second time, and recognised as already written.
 """
 
 from __future__ import annotations
@@ -29,53 +29,53 @@ if TYPE_CHECKING:
 MANIFESTS = "_manifests"
 LEDGERS = "_ledger"
 RUN_FOLDERS = "run="
-"""How the folder of a run's files begins, below that of the object."""
+"""Prefix of the folder of a run's files, within the object's folder."""
 
 _BEFORE_PUT = "before-call.s3.PutObject"
 
 
 class ManifestExists(Exception):
-    """Another manifest of this run is there already."""
+    """Another manifest of this name exists already."""
 
 
 class Destination(Protocol):
-    """A place for files, by path below it."""
+    """Stores files under relative paths."""
 
     @property
     def url(self) -> str:
-        """As the user named it."""
+        """The URL as written by the user."""
         ...
 
     def holds_files(self, object_name: str) -> bool:
-        """Whether there is any file of an object, of whichever run."""
+        """Return whether there is any file of an object, from any run."""
         ...
 
     def read(self, path: str) -> bytes | None:
-        """The content of a file; None where there is none."""
+        """Return the content of a file; None if it does not exist."""
         ...
 
     def newest(self, folder: str) -> str | None:
-        """The name, without its ending, of the file that was written last in a folder; None where it has none."""
+        """Return the name, without extension, of the newest file in a folder; None if the folder is empty."""
         ...
 
     def put(self, file: Path, path: str) -> None:
-        """Make ``file`` durable at ``path``, whatever stood there; ``file`` may be gone afterwards."""
+        """Move ``file`` durably to ``path``, replacing an existing file; ``file`` itself may be removed."""
         ...
 
     def create_manifest(self, name: str, manifest: Mapping[str, Any]) -> str:
-        """Write the manifest of this name and say where it is; raises :class:`ManifestExists` and then changes nothing.
+        """Create a manifest and return its location; raises :class:`ManifestExists` without any change.
 
-        One that is there and says the same counts as written.
+        An existing manifest with the same content counts as written.
         """
         ...
 
     def manifest(self, name: str) -> Mapping[str, Any] | None:
-        """The manifest of this name; None where there is none."""
+        """Return the manifest of this name; None if there is none."""
         ...
 
 
 class LocalDestination:
-    """A folder of this machine."""
+    """A local folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -102,7 +102,7 @@ class LocalDestination:
         target = self._folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         with naming(target), tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as beside:
-            # The spool may lie on another file system, from which nothing can be moved in one step.
+            # The spool may be on another file system, from which a file cannot be moved atomically.
             whole = Path(shutil.move(file, Path(beside) / "part"))
             sync_file(whole)
             whole.replace(target)
@@ -128,7 +128,7 @@ class LocalDestination:
 
 
 class S3Destination:
-    """A prefix of an S3 bucket. S3 shows an object only when it is whole."""
+    """A prefix of an S3 bucket. An object is visible in S3 only when it is complete."""
 
     def __init__(self, client: S3Client, bucket: str, prefix: str) -> None:
         self._client = client
@@ -167,7 +167,7 @@ class S3Destination:
         try:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=text, ContentType="application/json")
         except self._client.exceptions.ClientError as error:
-            # 409: another request creates it at this moment. Until it has, nobody knows what the manifest says.
+            # 409: another request is creating it. Until that has finished, its content is unknown.
             if error.response["Error"]["Code"] not in ("PreconditionFailed", "ConditionalRequestConflict"):
                 raise
             stored = self._stored(key)
@@ -196,7 +196,7 @@ class S3Destination:
 
 
 def canonical_url(url: str) -> str:
-    """The one spelling of a destination: of a folder the path without links and detours, of a prefix no outer slashes.
+    """Return the canonical form of a destination: a folder's resolved path, or a prefix without outer slashes.
 
     >>> canonical_url("s3://bucket/prefix//")
     's3://bucket/prefix'
@@ -210,7 +210,7 @@ def canonical_url(url: str) -> str:
 
 
 def _only_where_nothing_is(params: dict[str, Any], **_: Any) -> None:
-    """Make the next put a create. As a header, because boto3 of AWS Glue 5.0 (1.34) has no parameter for it."""
+    """Make the next put a create. Sets a header, because boto3 in AWS Glue 5.0 (1.34) has no parameter for it."""
     params["headers"]["If-None-Match"] = "*"
 
 
@@ -219,7 +219,7 @@ def _manifest_text(manifest: Mapping[str, Any]) -> bytes:
 
 
 def _parsed(text: bytes, place: str) -> Mapping[str, Any]:
-    """The manifest at ``place``; raises ``ExportFailed`` for content that no export has written."""
+    """Return the manifest at ``place``; raises ``ExportFailed`` if it was not written by an export."""
     try:
         parsed = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""``salesforce-bulk discover``: what can be exported, as a table, as JSON, or as a catalog for ``read``."""
+"""The command ``salesforce-bulk discover``: list objects as a table, as JSON, or as a catalog for ``read``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class DiscoverOptions:
 
 
 def run_discover(options: DiscoverOptions, stop: Stop) -> int:
-    """Run the command; its exit code."""
+    """Run the command and return its exit code."""
     session = Session(stop, new_run_id(datetime.now(UTC)), options.logs)
     session.begin()
     return session.ended(lambda: _discover(options, session))
@@ -73,7 +73,7 @@ def _print(survey: Survey) -> None:
 
 
 def as_json(survey: Survey) -> dict[str, Any]:
-    """What can be exported and what cannot."""
+    """Return the objects that can be exported and those that cannot, as JSON."""
     return {
         "objects": [
             {
@@ -89,7 +89,7 @@ def as_json(survey: Survey) -> dict[str, Any]:
 
 
 def configured_catalog(objects: Sequence[ReadableObject]) -> dict[str, Any]:
-    """A catalog that reads each object incrementally where it has a cursor, in the form of the Airbyte protocol."""
+    """Return an Airbyte catalog that reads each object incrementally if it has a cursor."""
     return {"streams": [_configured_stream(readable) for readable in objects]}
 
 

@@ -1,4 +1,4 @@
-"""``salesforce-bulk export``: from the options to the exit code."""
+"""The command ``salesforce-bulk export``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from source_salesforce_bulk.signals import Stop
 
 LOGGER = logging.getLogger("salesforce_bulk.export")
 
-# It stands in paths and in S3 keys.
+# It is used in paths and S3 keys.
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -65,14 +65,13 @@ class ExportOptions:
 
 
 MakeFiles = Callable[[Destination, str], tuple[FileMaker, Destination]]
-"""From a destination and a run id: who makes the files, and how they get to their places there."""
+"""Given a destination and a run id, return what makes the files and what moves them to their paths."""
 
 
 def run_export(options: ExportOptions, stop: Stop, make_files: MakeFiles | None = None) -> int:
-    """Run the command; its exit code. Where ``make_files`` is given, the pages are read there and not here.
+    """Run the command and return its exit code. With ``make_files``, pages are read there instead of in this process.
 
-    Metrics are written of every run that knows where to, even if it could not read its own configuration: an alarm
-    that hears nothing cannot ring.
+    Metrics are written even if the run could not read its configuration, because an alarm depends on them.
     """
     run_id = options.run_id if options.run_id is not None else new_run_id(datetime.now(UTC))
     session = Session(stop, run_id, options.logs, Program.GLUE if make_files else Program.EXPORT)
@@ -96,7 +95,7 @@ def _with_metrics(options: ExportOptions, command: _Command) -> int:
 
 @dataclass(slots=True)
 class _Command:
-    """One run of the command. ``run`` and ``watch`` are there once its places and its configuration are."""
+    """One run of the command. ``run`` and ``watch`` are set once its options and configuration have been read."""
 
     options: ExportOptions
     session: Session
@@ -105,10 +104,10 @@ class _Command:
     watch: SchemaWatch | None = None
 
     def export(self) -> int:
-        """The exit code; raises whatever keeps every object from being begun."""
+        """Export and return the exit code; raises if no object can be started."""
         options, session = self.options, self.session
         if not _RUN_ID.fullmatch(session.run_id):
-            text = "--run-id takes letters, digits, points, dashes and underscores, beginning with a letter or digit."
+            text = "--run-id takes letters, digits, dots, dashes and underscores, beginning with a letter or digit."
             raise ExportFailed(Consequence.CONFIG, text)
         wish = _wish(options)
         self.watch = _schema_watch(options, session)
@@ -135,14 +134,14 @@ class _Command:
         return session.stop.exit_code or result.code
 
     def _ledger(self, destination: Destination) -> AbstractContextManager[object]:
-        """Where what happens is kept for a report."""
+        """Return the context in which events are written to the ledger."""
         session, folder = self.session, places.folder(self.options.state)
         if folder is None:
             return kept_at_destination(destination, session.run_id, session.mask.redact)
         return kept_in_folder(folder, session.run_id, session.mask.redact)
 
     def report(self, code: int, seconds: float) -> RunReport:
-        """What the run has to tell, however far it came."""
+        """Return the report of the run, however far it came."""
         run, drifted = self.run, self.watch.drifted if self.watch else Counter[str]()
         metrics = run.connection.metrics if run else RunMetrics()
         return RunReport(
@@ -160,7 +159,7 @@ class _Command:
 
 
 def _wish(options: ExportOptions) -> Wish:
-    """What the user asks beyond going on; raises ``ConfigError`` for a date that is not one."""
+    """Return the options that change where the run begins; raises ``ConfigError`` for an invalid date."""
     try:
         since = None if options.since is None else parse_start_date(options.since)
     except ConfigError as error:
@@ -182,7 +181,7 @@ def _watcher(options: ExportOptions, session: Session) -> Watcher:
 
 
 def _tell(options: ExportOptions, result: ExportResult, metrics_of: Callable[[str], ObjectMetrics]) -> None:
-    """How the run has ended, on stdout."""
+    """Print the end of the run to stdout."""
     if options.as_json:
         click.echo(json.dumps(result_as_json(result, metrics_of), indent=2))
         return
@@ -192,7 +191,7 @@ def _tell(options: ExportOptions, result: ExportResult, metrics_of: Callable[[st
 
 
 def result_as_json(result: ExportResult, metrics_of: Callable[[str], ObjectMetrics]) -> dict[str, object]:
-    """The end of a run as JSON."""
+    """Return the end of a run as JSON."""
     return {
         "code": int(result.code),
         "manifest": result.manifest,

@@ -1,11 +1,11 @@
-"""The forecast of an export: what each object would take, and whether the run would finish.
+"""The forecast of an export: what each object would cost, and whether the run would finish.
 
-The windows are those of the reading path: the same planner, the same few questions to the org that an export asks
-before its first jobs (is this window empty, where is that large object cut).
+The windows come from the same planner as in an export, with the same few queries that an export sends before its first
+jobs (is this window empty, where to split that large object).
 
-A verdict says whether an export would finish, stop at the reserve of the org's limits, or cannot read. The use of each
-limit is added up in the order in which objects begin. It is a lower bound where rows or polls are not known, so "would
-stop" is certain, while "would finish" leaves out what other programs use meanwhile.
+A verdict says whether an export would finish, would stop at the reserve of the org's limits, or cannot be read. The
+usage of each limit is added up in the order in which objects begin. It is a lower bound if rows or polls are not known.
+So "would stop" is certain, while "would finish" ignores what other programs use in the meantime.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from source_salesforce_bulk.salesforce.field_types import CellKind, field_type
 from source_salesforce_bulk.salesforce.rest_api import Limit
 
 CALLS_PER_JOB = 2
-"""Create and delete. Polls are not among them: how often a job is asked for depends on how long Salesforce takes."""
+"""Create and delete. Polls are not included: their number depends on how long Salesforce takes."""
 
 POLLS_PER_JOB = tuple(polls_until(seconds, JobPolicy(job_timeout=600.0)) for seconds in (0.0, 600.0))
-"""The polls of a job that is complete at once, and of one that takes ten minutes."""
+"""The polls of a job that is complete at once, and of a job that takes ten minutes."""
 
 TOLERANCE = 0.1
-"""A number is only given where it is within this share of what it will be."""
+"""A number is given only if its relative error is at most this."""
 
-# Characters of a cell in a result, about. Long text fields are mostly short or empty.
+# Approximate number of characters of a cell in a result. Long text fields are mostly short or empty.
 _CELL_WIDTHS: Mapping[CellKind, int] = {
     CellKind.STRING: 18,
     CellKind.BOOLEAN: 5,
@@ -60,9 +60,9 @@ _QUOTES_AND_COMMA = 3
 
 @dataclass(frozen=True, slots=True)
 class ObjectForecast:
-    """One object of an export that has not happened. None: nobody knows.
+    """The forecast for one object. None means unknown.
 
-    ``rows`` is Salesforce's own estimate where the whole object is read, ``megabytes`` a rough one from the fields.
+    ``rows`` is Salesforce's estimate if the whole object is read; ``megabytes`` is a rough estimate from the fields.
     """
 
     object: str
@@ -84,7 +84,7 @@ class ObjectForecast:
 def forecast_object(
     connection: Connection, org: Org, readable: ReadableObject, state: Mapping[str, object], rows: int | None
 ) -> ObjectForecast:
-    """What exporting an object from ``state`` would take; raises ``StateError`` and ``SalesforceError``."""
+    """Return the cost of exporting an object from ``state``; raises ``StateError`` and ``SalesforceError``."""
     config = connection.config
     mode = Mode.INCREMENTAL if readable.cursor else Mode.FULL_REFRESH
     blob = {} if state == COMPLETE_MARKER else state
@@ -108,12 +108,12 @@ def forecast_object(
 
 
 def row_width(sobject: SObject) -> int:
-    """About how many bytes a row has in a result."""
+    """Return the approximate number of bytes of a row in a result."""
     return sum(_CELL_WIDTHS[field_type(field.type).kind] + _QUOTES_AND_COMMA for field in sobject.fields)
 
 
 def _pieces(org: Org, plan: ObjectPlan, window: PlannedWindow) -> tuple[Piece, ...]:
-    """The pieces in which a window is read; none where the org says that it is empty."""
+    """Return the pieces in which a window is read; none if the window is empty in the org."""
     if window.resume is None and probe_pays(plan.state, window.bounds):
         return () if _is_empty(org, plan, window) else (Piece(window.bounds),)
     if window.resume is None and may_be_large(plan, window.bounds):
@@ -122,7 +122,7 @@ def _pieces(org: Org, plan: ObjectPlan, window: PlannedWindow) -> tuple[Piece, .
 
 
 def _is_empty(org: Org, plan: ObjectPlan, window: PlannedWindow) -> bool:
-    """Whether the org says so. Where it cannot be asked, an export creates the job."""
+    """Return whether a query shows that the window is empty. If the query fails, an export creates the job."""
     try:
         return org.is_empty(plan.query, window.bounds, plan.api_version)
     except SalesforceError as error:
@@ -136,7 +136,7 @@ def _pages(piece: Piece, page_size: int) -> int:
 
 
 def calls_without_polls(forecasts: list[ObjectForecast], asked: int) -> int | None:
-    """The API calls of an export but for its polls; ``asked`` are those that come before its first job."""
+    """Return the API calls of an export without polls; ``asked`` are those before its first job."""
     pages = [forecast.pages for forecast in forecasts]
     if any(count is None for count in pages):
         return None
@@ -145,13 +145,13 @@ def calls_without_polls(forecasts: list[ObjectForecast], asked: int) -> int | No
 
 
 def least_calls(forecast: ObjectForecast) -> float:
-    """The API calls that an object takes at least: jobs that are complete at once, and a page for each."""
+    """Return the minimum API calls of an object: jobs that are complete at once, with one page each."""
     pages = forecast.jobs if forecast.pages is None else forecast.pages
     return float(forecast.jobs * (CALLS_PER_JOB + POLLS_PER_JOB[0]) + pages)
 
 
 def calls(without_polls: int | None, jobs: int) -> int | None:
-    """All API calls, where polls cannot change the number by more than :data:`TOLERANCE`; else None."""
+    """Return all API calls if polls cannot change the number by more than :data:`TOLERANCE`, else None."""
     if without_polls is None:
         return None
     low, high = (without_polls + jobs * polls for polls in POLLS_PER_JOB)
@@ -169,7 +169,7 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How an export would end, and why where it would not finish."""
+    """How an export would end, and why if it would not finish."""
 
     ending: Ending
     reason: str = ""
@@ -180,7 +180,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What one object would use at least, by the names of the org's limits; ``refusal``: why it cannot be read."""
+    """The minimum usage of one object, by the names of the org's limits; ``refusal``: why it cannot be read."""
 
     object: str
     amounts: Mapping[str, float]
@@ -188,7 +188,7 @@ class Use:
 
 
 def verdicts(uses: Sequence[Use], left: Mapping[str, Limit | None], reserve_percent: int) -> Iterator[Verdict]:
-    """The verdict on each object, in order. ``left`` is what the org has left; None where it does not say."""
+    """Yield the verdict on each object, in order. ``left`` has the org's remaining limits; None if unknown."""
     spent: dict[str, float] = dict.fromkeys(left, 0.0)
     for use in uses:
         if use.refusal is not None:
@@ -202,7 +202,7 @@ def verdicts(uses: Sequence[Use], left: Mapping[str, Limit | None], reserve_perc
 
 
 def overall(found: Sequence[Verdict]) -> Verdict:
-    """The verdict on the run: what running it again would mend comes before what the user has to."""
+    """Return the verdict on the run: a stop that another run can continue comes before one that needs the user."""
     for ending in (Ending.RESERVE, Ending.UNREADABLE):
         matching = [verdict for verdict in found if verdict.ending is ending]
         if matching:
@@ -211,7 +211,7 @@ def overall(found: Sequence[Verdict]) -> Verdict:
 
 
 def plan_code(verdict: Verdict) -> ExitCode:
-    """The exit code of a plan: that of the export it foresees."""
+    """Return the exit code of a plan, which is that of the predicted export."""
     match verdict.ending:
         case Ending.FINISH:
             return ExitCode.DONE
@@ -222,7 +222,7 @@ def plan_code(verdict: Verdict) -> ExitCode:
 
 
 def _exceeded(name: str, limit: Limit | None, spent: float, reserve_percent: int) -> str | None:
-    """Why ``spent`` is more than a limit allows; None where it is not. A maximum of 0 is an org that does not count."""
+    """Return why ``spent`` exceeds a limit; None if it does not. An org with a maximum of 0 does not count."""
     if limit is None or limit.maximum <= 0:
         return None
     reserve = -(-limit.maximum * max(reserve_percent, 0) // 100)

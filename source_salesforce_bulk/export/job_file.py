@@ -1,4 +1,4 @@
-"""A job file: the options of a command that runs every night, as YAML.
+"""A job file: the options of a scheduled command, as YAML.
 
     config: secretsmanager://prod/salesforce
     objects: [Account, Contact, "*__c"]
@@ -6,8 +6,8 @@
     state: dynamodb://salesforce-state
     schemas: glue://salesforce
 
-Its keys are the options' names, and a file is refused whole for a single wrong one, with its line: a misspelt key that
-was ignored would be found out weeks later.
+Its keys are the options' names. A single unknown key makes the file invalid, and the message gives its line: an ignored
+misspelt key might be noticed only weeks later.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 LARGEST = 1 << 20
-"""Bytes that a job file may have."""
+"""Maximum size of a job file in bytes."""
 
 
 class JobFileError(ValueError):
-    """A job file that cannot be used. The message names file, line and key, and what to write."""
+    """An invalid job file. The message names file, line and key, and says what to write."""
 
 
 class Job(BaseModel):
-    """The keys of a job file. Each stands for the command line's option of the same name."""
+    """The keys of a job file. Each corresponds to the command line option of the same name."""
 
     model_config = ConfigDict(title="salesforce-bulk job", strict=True, extra="forbid", frozen=True)
 
@@ -40,17 +40,17 @@ class Job(BaseModel):
     state: Annotated[str | None, Field(description="A folder, file:///DIR or dynamodb://TABLE.")] = None
     schemas: Annotated[str | None, Field(description="A folder, file:///DIR or glue://REGISTRY.")] = None
     on_drift: Annotated[
-        Literal["warn", "fail"] | None, Field(description="What a changed schema does to its object.")
+        Literal["warn", "fail"] | None, Field(description="Read or fail an object whose schema has changed.")
     ] = None
     event_bus: Annotated[str | None, Field(description="The EventBridge bus for schema changes.")] = None
     metrics: Annotated[str | None, Field(description="none, emf or json:PATH.")] = None
     continue_here: Annotated[
-        bool | None, Field(description="Go on although the destination has lost the object's files.")
+        bool | None, Field(description="Continue although the object's files are not at the destination.")
     ] = None
     log_format: Annotated[Literal["text", "json"] | None, Field(description="The format of log lines.")] = None
 
     def defaults(self) -> dict[str, Any]:
-        """The options that the file gives, by the names of the commands' parameters."""
+        """Return the options in the file, by the names of the commands' parameters."""
         given = self.model_dump(exclude_none=True)
         if "format" in given:
             given["format_name"] = given.pop("format")
@@ -58,7 +58,7 @@ class Job(BaseModel):
 
 
 def read_job(path: Path) -> Job:
-    """The job file at ``path``; raises :class:`JobFileError`."""
+    """Read the job file at ``path``; raises :class:`JobFileError`."""
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
@@ -70,7 +70,7 @@ def read_job(path: Path) -> Job:
 
 
 def parse_job(content: bytes, name: str) -> Job:
-    """The job that ``content`` describes; ``name`` is what messages call it. Raises :class:`JobFileError`."""
+    """Parse a job file; ``name`` is its name in messages. Raises :class:`JobFileError`."""
     try:
         node = yaml.compose(content, Loader=yaml.SafeLoader)
         raw = yaml.safe_load(content)
@@ -91,16 +91,16 @@ def parse_job(content: bytes, name: str) -> Job:
 
 
 def job_schema() -> dict[str, Any]:
-    """The JSON Schema of a job file, for editors."""
+    """Return the JSON Schema of a job file, for editors."""
     return Job.model_json_schema()
 
 
 def _lines(node: yaml.MappingNode, name: str) -> dict[str, int]:
-    """The line of each key; raises :class:`JobFileError` for one that comes twice."""
+    """Return the line of each key; raises :class:`JobFileError` for a duplicate key."""
     lines: dict[str, int] = {}
     for key, line in _keys(node):
         if key in lines:
-            raise JobFileError(f"{name}, line {line}: {key} was given in line {lines[key]} already.")
+            raise JobFileError(f"{name}, line {line}: {key} was already given in line {lines[key]}.")
         lines[key] = line
     return lines
 
@@ -111,7 +111,7 @@ def _keys(node: yaml.MappingNode) -> Iterator[tuple[str, int]]:
 
 
 def _first_problem(error: ValidationError) -> tuple[str, str]:
-    """The key at fault, and a sentence on it. Values are not quoted."""
+    """Return the invalid key and a sentence about it. Values are not quoted."""
     details = error.errors(include_url=False, include_input=False)[0]
     key = str(details["loc"][0]) if details["loc"] else ""
     if details["type"] == "extra_forbidden":

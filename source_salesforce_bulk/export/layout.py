@@ -1,4 +1,4 @@
-"""How the rows of an object lie in files: its columns, their ids, and what a file says about them. Pure."""
+"""The layout of an object's files: its columns, their ids and their metadata. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.field_types import field_type
 
 FIELD_ID = "PARQUET:field_id"
-"""The metadata by which pyarrow writes a column's id, and by which it shows the id that it has read."""
+"""The metadata key with which pyarrow writes and reads a column's id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """An object as its files hold it; ``ids`` are those of the columns by name."""
+    """The columns of an object's files; ``ids`` are the columns' ids by name."""
 
     sobject: SObject
     ids: Mapping[str, int]
@@ -29,7 +29,7 @@ class Layout:
         return self.sobject.name
 
     def columns(self, address: PageAddress) -> list[Column]:
-        """A page's columns. Only fields that describe shows are ever selected."""
+        """Return a page's columns. Only fields that describe shows are ever selected."""
         kinds = {described.name: field_type(described.type).kind for described in self.sobject.fields}
         return [Column(name, kinds[name]) for name in address.columns]
 
@@ -44,14 +44,14 @@ class Layout:
         return self.schema([Column(one.name, field_type(one.type).kind) for one in self.sobject.fields])
 
     def facts(self) -> Mapping[str, Mapping[str, str]]:
-        """What stands in a file about each field's column, beside its id."""
+        """Return the metadata of each column, except its id."""
         return {
             field.name: {"salesforce.label": field.label, "salesforce.type": field.type}
             for field in self.sobject.fields
         }
 
     def schema(self, columns: Sequence[Column]) -> Any:
-        """The Arrow schema of ``columns``, every one nullable."""
+        """Return the Arrow schema of ``columns``, all of them nullable."""
         facts = self.facts()
         about = {column.name: {FIELD_ID: str(self.ids[column.name]), **facts[column.name]} for column in columns}
         return arrow_schema(columns, about).with_metadata({"salesforce.object": self.name})

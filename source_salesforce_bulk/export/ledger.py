@@ -1,9 +1,9 @@
-"""The ledger of a run: what happened, one JSON object a line, as it happens. Reports are made from it.
+"""The ledger of a run: its events, written as they happen, one JSON object per line. Reports are made from it.
 
-It is kept below the state where that is a folder, as ``<state>/ledger/<run id>.jsonl``, else below the destination, as
-``_ledger/<run id>.jsonl``. Later attempts of a run are added to it. It holds no row's values and no secret.
+If the state is a folder, the ledger is ``<state>/ledger/<run id>.jsonl``, else ``_ledger/<run id>.jsonl`` below the
+destination. Later attempts of a run are appended. It contains no row values and no secrets.
 
-What is logged with an ``event``, and every warning, is an entry. So nothing has to be said twice to be in the report.
+Every log record with an ``event``, and every warning, becomes an entry, so no event has to be reported separately.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FACTS = {"object": "object", "job_id": "job", "batch_id": "batch", "drift": "dr
 
 
 def ledger_entry(record: logging.LogRecord) -> dict[str, Any] | None:
-    """The ledger's entry for a log record; None for a record that does not belong there."""
+    """Return the ledger entry of a log record; None if the record does not belong into the ledger."""
     event = getattr(record, "event", None)
     if event is None and record.levelno < logging.WARNING:
         return None
@@ -42,7 +42,7 @@ def ledger_entry(record: logging.LogRecord) -> dict[str, Any] | None:
 
 
 class LedgerHandler(logging.Handler):
-    """Appends entries to a file. Where that fails, one warning says so and the run goes on without."""
+    """Append entries to a file. If that fails, log one warning and continue without a ledger."""
 
     def __init__(self, path: Path, redact: Callable[[str], str]) -> None:
         super().__init__(logging.DEBUG)
@@ -63,7 +63,9 @@ class LedgerHandler(logging.Handler):
             self._file.flush()
         except (OSError, ValueError) as error:
             self._broken = True
-            LOGGER.warning("The run's ledger cannot be written (%s); its report will be short", type(error).__name__)
+            LOGGER.warning(
+                "The run's ledger cannot be written (%s); the report will lack entries", type(error).__name__
+            )
 
     def close(self) -> None:
         """See ``logging.Handler``."""
@@ -74,7 +76,7 @@ class LedgerHandler(logging.Handler):
 
 @contextmanager
 def kept_in_folder(state: Path, run_id: str, redact: Callable[[str], str]) -> Iterator[Path]:
-    """Keep the ledger of a run in the folder of its state; gives the file."""
+    """Write the ledger of a run to the folder of its state; yields the file's path."""
     path = state / FOLDER / f"{run_id}.jsonl"
     with _handling(path, redact):
         yield path
@@ -82,7 +84,7 @@ def kept_in_folder(state: Path, run_id: str, redact: Callable[[str], str]) -> It
 
 @contextmanager
 def kept_at_destination(destination: Destination, run_id: str, redact: Callable[[str], str]) -> Iterator[str]:
-    """Keep the ledger of a run below its destination, where it arrives at the run's end; gives its path there."""
+    """Write the ledger of a run, and move it to the destination at the end of the run; yields its path there."""
     place = f"{LEDGERS}/{run_id}.jsonl"
     with tempfile.TemporaryDirectory(prefix="salesforce-bulk-") as folder:
         path = Path(folder) / "ledger.jsonl"
@@ -94,8 +96,8 @@ def kept_at_destination(destination: Destination, run_id: str, redact: Callable[
                 earlier = destination.read(place)
                 path.write_bytes((earlier or b"") + path.read_bytes())
                 destination.put(path, place)
-            except Exception as error:  # noqa: BLE001 - the run has ended as it has ended
-                LOGGER.warning("The run's ledger was not kept (%s)", type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - the run has already ended
+                LOGGER.warning("The run's ledger was not saved (%s)", type(error).__name__)
 
 
 @contextmanager
@@ -103,7 +105,7 @@ def _handling(path: Path, redact: Callable[[str], str]) -> Iterator[None]:
     try:
         handler = LedgerHandler(path, redact)
     except OSError as error:
-        LOGGER.warning("The run's ledger cannot be kept in %s (%s)", path.parent, type(error).__name__)
+        LOGGER.warning("The run's ledger cannot be written to %s (%s)", path.parent, type(error).__name__)
         yield
         return
     root = logging.getLogger()

@@ -12,7 +12,7 @@ from typing import Any
 
 from source_salesforce_bulk.salesforce.wire import printable
 
-# Attributes that our own log calls attach, by the name that they have in a line.
+# Attributes that our log calls attach, and their names in a log line.
 _FACTS = {
     "run_id": "run_id",
     "object": "object",
@@ -28,7 +28,7 @@ _QUIET = ("boto3", "botocore", "py4j", "s3transfer", "urllib3")
 
 @dataclass(frozen=True, slots=True)
 class LogOptions:
-    """How the user wants the log. ``log_format``: text, json, or None for the one that suits stderr."""
+    """The user's log options. ``log_format``: text, json, or None to choose by the kind of stderr."""
 
     log_format: str | None = None
     verbose: bool = False
@@ -36,27 +36,27 @@ class LogOptions:
 
     @property
     def level(self) -> int:
-        """The lowest level that is shown."""
+        """The lowest level that is logged."""
         if self.quiet:
             return logging.WARNING
         return logging.DEBUG if self.verbose else logging.INFO
 
 
 class StderrHandler(logging.Handler):
-    """Writes lines to stderr, above a live display where one has been set up."""
+    """Write lines to stderr, above a live display if there is one."""
 
     def __init__(self) -> None:
         super().__init__()
         self.write: Callable[[str], object] = _to_stderr
 
     def emit(self, record: logging.LogRecord) -> None:
-        """See the class. A line that stderr does not take is dropped, because there is nowhere left to report it."""
+        """See the class. If stderr cannot be written, the line is dropped, because there is nowhere to report it."""
         try:
             self.write(self.format(record))
         except OSError:
             self.handleError(record)
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
         """Nothing."""
 
 
@@ -66,12 +66,12 @@ def _to_stderr(line: str) -> None:
 
 
 def _shown(message: str) -> str:
-    """The message as a terminal may show it: whatever an org has put into it, only lines of printable text."""
+    """Return the message with printable characters only, because parts of it may come from an org."""
     return "\n".join(map(printable, message.split("\n")))
 
 
 class JsonLog(logging.Formatter):
-    """A record as one line of JSON: time, level, message, and the facts that it carries."""
+    """Format a record as one line of JSON: time, level, message, and its facts."""
 
     def __init__(self, run_id: str, redact: Callable[[str], str]) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class JsonLog(logging.Formatter):
 
 
 def redacted(value: Any, redact: Callable[[str], str]) -> Any:
-    """The facts of a record with each text in them masked."""
+    """Return the facts of a record with secrets masked in every text."""
     match value:
         case str():
             return redact(value)
@@ -108,7 +108,7 @@ def redacted(value: Any, redact: Callable[[str], str]) -> Any:
 
 
 class Sentences(logging.Formatter):
-    """A record as a person reads it: the time, the level where it is none of the usual, the sentence."""
+    """Format a record for a person: time, level (if unusual), message."""
 
     def __init__(self, redact: Callable[[str], str]) -> None:
         super().__init__()
@@ -122,9 +122,9 @@ class Sentences(logging.Formatter):
 
 
 def set_up_logging(handler: logging.Handler, formatter: logging.Formatter, level: int = logging.INFO) -> None:
-    """Let everything that is logged go to ``handler`` alone, of the package's own what has ``level`` or more.
+    """Send all log records to ``handler`` only; those of the package if they have at least ``level``.
 
-    Loggers of the package let everything through, because further handlers may want more than a user does.
+    The package's loggers pass on every record, because further handlers may need more than the user wants to see.
     """
     handler.setFormatter(formatter)
     handler.setLevel(level)

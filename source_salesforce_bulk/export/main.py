@@ -9,10 +9,10 @@ _NEEDED = ("boto3", "click", "pyarrow", "rich")
 
 
 def run() -> None:
-    """Run the command that the command line names, where what it needs is installed."""
+    """Run the command on the command line, if its dependencies are installed."""
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         sys.exit(f"salesforce-bulk needs {', '.join(missing)}. In a checkout: pip install '.[export]'")
-    from source_salesforce_bulk.export.cli import main  # noqa: PLC0415 - imports what may be missing
+    from source_salesforce_bulk.export.cli import main  # noqa: PLC0415 - needs optional dependencies
 
     main()

@@ -1,10 +1,10 @@
-"""The manifest of a run, written last: which files hold the rows it brought. Pure.
+"""The manifest of a run, written last: the list of files with the run's rows. Pure.
 
     {"run_id": "...", "status": "complete", "objects": [
         {"object": "Account", "files": [{"path", "rows", "bytes", "job", "locator"}], "rows": 12345,
          "schema_version": 3, "state_before": {...}, "state_after": {...}, "status": "complete"}]}
 
-Files that no manifest names are not part of any export, whatever they hold.
+Files that no manifest names are not part of any export.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _WINDOW = re.compile(r"/run=(?P<run>[^/]+)/w(?P<window>\d+)-p\d+\.\w+$")
 
 
 def page_path(object_name: str, run_id: str, window: int, page: int, extension: str) -> str:
-    """Where the file of a page goes, below the destination.
+    """Return the path of a page's file, relative to the destination.
 
     >>> page_path("Account", "20261125T080000Z-3f9a1c", 0, 12, "parquet")
     'Account/run=20261125T080000Z-3f9a1c/w00000-p000012.parquet'
@@ -31,7 +31,7 @@ def page_path(object_name: str, run_id: str, window: int, page: int, extension: 
 
 
 def highest_window(run: str, paths: Iterable[str]) -> int:
-    """The highest window number among the ``paths`` that lie in the folder of ``run``; -1 where none does."""
+    """Return the highest window number among the ``paths`` in the folder of ``run``; -1 if there is none."""
     found = (_WINDOW.search(path) for path in paths)
     return max((int(match["window"]) for match in found if match and match["run"] == run), default=-1)
 
@@ -39,7 +39,7 @@ def highest_window(run: str, paths: Iterable[str]) -> int:
 def build_manifest(
     run_id: str, outcomes: Sequence[ObjectOutcome], destination: str, started: datetime, ended: datetime
 ) -> dict[str, Any]:
-    """The manifest of a run that has ended by itself: ``complete``, or ``partial`` where an object has failed."""
+    """Build the manifest of a finished run: ``complete``, or ``partial`` if an object has failed."""
     complete = all(outcome.failure is None for outcome in outcomes)
     return {
         "run_id": run_id,
@@ -52,7 +52,7 @@ def build_manifest(
 
 
 def abandoned_manifest(name: str) -> dict[str, Any]:
-    """Stands for the manifest that a dead run was about to write, so that nothing can write it any more."""
+    """Build a placeholder for the manifest of a dead run, so that the real one can no longer be written."""
     return {"run_id": name, "status": "abandoned", "objects": []}
 
 
@@ -71,12 +71,12 @@ def _are_files(files: object) -> bool:
 
 
 def files_named(manifest: Mapping[str, Any]) -> frozenset[str]:
-    """The paths of all files that a manifest names."""
+    """Return the paths of all files that a manifest names."""
     return frozenset(path for entry in manifest.get("objects", ()) for path in named_files(entry))
 
 
 def named_files(entry: Mapping[str, Any]) -> list[str]:
-    """The paths of the files that a manifest names for one object."""
+    """Return the paths of the files that a manifest names for one object."""
     return [str(file["path"]) for file in entry.get("files", ())]
 
 

@@ -1,7 +1,7 @@
-"""A run's metrics for CloudWatch (embedded metric format, as log lines) or for a JSON file.
+"""Write a run's metrics for CloudWatch (embedded metric format, as log lines) or to a JSON file.
 
-Metrics carry the object's name as dimension; run ids are properties, because every distinct dimension is a metric that
-is paid for.
+Metrics have the object's name as dimension. Run ids are properties, because AWS bills every distinct dimension as a
+metric.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ UNITS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What a run has to tell when it is over. ``objects`` are what became of each, with its counts."""
+    """The report of a finished run. ``objects`` are the outcomes with their counts."""
 
     run_id: str
     organization_id: str
@@ -57,24 +57,25 @@ class RunReport:
 
     @property
     def totals(self) -> dict[str, float]:
-        """The whole run's counts: of its objects, and of calls that belong to none."""
+        """Return the counts of the whole run, including calls that belong to no object."""
         totals = dict.fromkeys(UNITS, 0.0) | dict(self.run_only)
         for _, counts in self.objects:
             for name, value in counts.items():
                 totals[name] += value
-        # A run that was told to stop has not failed, nor one that found another at work: what they leave goes on.
+        # A run that was stopped has not failed, nor has one whose objects another run was exporting: both are
+        # continued.
         failed = 0 < self.exit_code < _SIGNALLED and not self._only_busy
         return totals | {"Succeeded": float(self.exit_code == 0), "Failed": float(failed)}
 
     @property
     def _only_busy(self) -> bool:
-        """Whether all that is not complete was being exported by another run."""
+        """Return whether every incomplete object was being exported by another run."""
         failures = [outcome for outcome, _ in self.objects if outcome.failure is not None]
         return bool(failures) and all(outcome.busy for outcome in failures)
 
 
 def named_counts(metrics: ObjectMetrics, changes: int = 0) -> dict[str, float]:
-    """One object's counts by the names of :data:`UNITS`."""
+    """Return one object's counts by the names in :data:`UNITS`."""
     return {
         "RecordsProcessed": metrics.records,
         "BatchesCompleted": metrics.batches,
@@ -92,7 +93,7 @@ def named_counts(metrics: ObjectMetrics, changes: int = 0) -> dict[str, float]:
 
 
 class MetricsSink(Protocol):
-    """Takes the report of a run."""
+    """Writes the report of a run."""
 
     def write(self, report: RunReport) -> None:
         """Publish it."""
@@ -107,7 +108,7 @@ class NoMetrics:
 
 
 class EmbeddedMetrics:
-    """``--metrics emf``: one line per object and one for the run, which CloudWatch Logs turns into metrics."""
+    """``--metrics emf``: a line per object and one for the run, from which CloudWatch Logs extracts metrics."""
 
     def __init__(self, write_line: Callable[[str], object]) -> None:
         self._write_line = write_line
@@ -119,7 +120,7 @@ class EmbeddedMetrics:
 
 
 class MetricsFile:
-    """``--metrics json:PATH``: everything in one file."""
+    """``--metrics json:PATH``: all metrics in one file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -130,16 +131,16 @@ class MetricsFile:
 
 
 def publish(sink: MetricsSink, report: Callable[[], RunReport]) -> None:
-    """Hand the metrics over. Where that fails the log says so and nothing is raised: the run ended as it ended."""
+    """Write the metrics. A failure is logged and not raised, because it must not change how the run ended."""
     try:
         sink.write(report())
-    except Exception as error:  # noqa: BLE001 - whatever it is, it must not take the place of how the run ended
+    except Exception as error:  # noqa: BLE001 - must not change how the run ended
         reason = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
-        LOGGER.error("The run's metrics were not written (%s); what was exported and the exit code stand", reason)  # noqa: TRY400
+        LOGGER.error("The metrics were not written (%s); the export and its exit code are not affected", reason)  # noqa: TRY400
 
 
 def embedded(report: RunReport) -> Iterator[dict[str, Any]]:
-    """The report in CloudWatch's embedded metric format: the run's totals without dimensions, then object by object."""
+    """Yield the report in CloudWatch's embedded metric format: the run's totals without dimensions, then objects."""
     common = {"RunId": report.run_id, "OrganizationId": report.organization_id}
     yield _document(report.ended, [[]], report.totals, {**common, "ExitCode": report.exit_code})
     for outcome, counts in report.objects:
@@ -149,7 +150,7 @@ def embedded(report: RunReport) -> Iterator[dict[str, Any]]:
 
 
 def as_json(report: RunReport) -> dict[str, Any]:
-    """The report as one JSON object."""
+    """Return the report as one JSON object."""
     return {
         "run_id": report.run_id,
         "organization_id": report.organization_id,

@@ -259,7 +259,7 @@ class ObjectExport:
     def _plan(self, progress: Progress, given_up: Mapping[str, object]) -> Beginning | None:
         """What is to be read; None where an earlier run has read it all and only its files are still to be named.
 
-        The same goes for an object that an earlier attempt of this run has read whole.
+        The same applies to an object that an earlier attempt of this run has read whole.
         """
         export = self._export
         finished = progress.state == COMPLETE_MARKER

@@ -1,7 +1,7 @@
-"""Prepares what a registry holds of an object for a run: settled manifests, one destination, and where to go on.
+"""Prepare an object's stored progress for a run: settle manifests, bind the destination, choose where to begin.
 
-Called once an object's lease is held. Each change is committed before a page is read, so that a run which dies right
-after it leaves the next one with nothing to guess.
+Called while the object's lease is held. Each change is committed before a page is read, so that the next run finds a
+consistent progress even if this one dies right afterwards.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LOGGER = logging.getLogger("salesforce_bulk.export")
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What all objects of a run are opened with. ``file_format`` is the extension of the files that it writes."""
+    """The settings with which all objects of a run are opened. ``file_format`` is the extension of its files."""
 
     run_id: str
     destination: Destination
@@ -31,19 +31,20 @@ class Opening:
 
     @property
     def target(self) -> Target:
-        """Where the run's rows go."""
+        """The destination and format of the run."""
         return Target(self.destination.url, self.file_format)
 
     def objection(self, name: str, progress: Progress) -> str | None:
-        """Why the object must not be exported there; None where it may."""
+        """Return why the object must not be exported there; None if it may."""
         spelled = replace(progress, destination=canonical_url(progress.destination))
         holds_files = not progress.rows or self.destination.holds_files(name)
         return objection(name, spelled, self.target, self.wish, holds_files=holds_files)
 
     def open(self, name: str, cursor_field: str | None, lease: Lease) -> tuple[Progress, Mapping[str, object]]:
-        """The progress to go on from, and the state that was given up for it (else an empty one).
+        """Return the progress to continue from, and the state that it replaces (empty if none).
 
-        Raises ``ExportFailed`` where the destination is not the object's, and what registry and destination raise.
+        Raises ``ExportFailed`` if the object belongs to another destination, and the errors of registry and
+        destination.
         """
         problem = self.objection(name, lease.progress)
         if problem is not None:
@@ -52,7 +53,7 @@ class Opening:
         if self.wish.starts_over(name) and progress.begun_by != self.run_id:
             fresh = Progress(destination=self.target.url, file_format=self.target.file_format, begun_by=self.run_id)
             lease.commit(fresh)
-            self._log(f"{name}: started over; all its rows are read again", name)
+            self._log(f"{name}: all its rows are read again", name)
             return fresh, progress.state
         spelled = replace(progress, destination=canonical_url(progress.destination))
         progress, news = adopted(name, spelled, self.target)
@@ -69,7 +70,7 @@ class Opening:
         return progress, given_up
 
     def _settled(self, name: str, lease: Lease) -> Progress:
-        """What is kept, once the manifest that a dead run was about to write is there or never will be."""
+        """Return the progress after making sure that a dead run's pending manifest exists or can never be written."""
         progress = lease.progress
         if progress.closing is None or (
             self.wish.starts_over(name) and canonical_url(progress.destination) != self.target.url

@@ -1,6 +1,6 @@
 """The options that commands share.
 
-An option ``--on-drift`` is also the environment variable ``SALESFORCE_BULK_ON_DRIFT``, and ``on_drift`` in a job file.
+The option ``--on-drift`` is also the environment variable ``SALESFORCE_BULK_ON_DRIFT``, and ``on_drift`` in a job file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FOLDER = "DIR|file:///DIR"
 
 
 class Word(click.Choice):  # type: ignore[type-arg]  # generic from click 8.2 on
-    """One of a few words; a wrong one is refused with the nearest right one."""
+    """A choice that suggests the closest value for an invalid one."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """See ``click.ParamType.convert``."""
@@ -54,12 +54,12 @@ class ObjectPattern(click.ParamType):  # type: ignore[type-arg]  # generic from 
         return text
 
     def split_envvar_value(self, rv: str) -> Sequence[str]:
-        """Names in one variable are separated by commas or blanks."""
+        """Split a variable with several names at commas or blanks."""
         return [name for name in re.split(r"[,\s]+", rv) if name]
 
 
 def option(name: str, *declarations: str, **attributes: Any) -> Callable[[F], F]:
-    """A click option with its environment variable."""
+    """Return a click option with its environment variable."""
     variable = PREFIX + name.removeprefix("--").replace("-", "_").upper()
     return click.option(name, *declarations, envvar=variable, **attributes)
 
@@ -82,13 +82,13 @@ def object_option(command: F) -> F:
         multiple=True,
         type=ObjectPattern(),
         metavar="PATTERN",
-        help="An object by name or pattern; may be repeated. Default: as the configuration says.",
+        help="An object by name or pattern; may be repeated. Default: the configuration's objects.",
     )(command)
 
 
 def state_option(*, required: bool) -> Callable[[F], F]:
     """``--state``."""
-    text = "Where progress is kept." if required else "Plan from where the objects stand there."
+    text = "Where progress is stored." if required else "Plan from the progress stored there."
     return option("--state", required=required, metavar=f"{_FOLDER}|dynamodb://TABLE", help=text)
 
 
@@ -102,29 +102,29 @@ def destination_option(command: F) -> F:
 def schemas_option(command: F) -> F:
     """``--schemas``."""
     return option(
-        "--schemas", required=True, metavar=f"{_FOLDER}|glue://REGISTRY", help="Where versions of schemas are kept."
+        "--schemas", required=True, metavar=f"{_FOLDER}|glue://REGISTRY", help="Where schema versions are stored."
     )(command)
 
 
 def json_option(command: F) -> F:
     """``--json``."""
-    return click.option("--json", "as_json", is_flag=True, help="JSON on stdout in place of a table.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
 
 
 def log_options(command: F) -> F:
-    """``--log-format``, ``-v`` and ``-q``."""
+    """Add ``--log-format``, ``-v`` and ``-q``."""
     log_format = option(
         "--log-format",
         type=Word(LOG_FORMATS),
         help="Log lines on stderr as text or as JSON. Default: text on a terminal, else JSON.",
     )
-    verbose = click.option("-v", "--verbose", is_flag=True, help="Log more: each poll, each request that is repeated.")
+    verbose = click.option("-v", "--verbose", is_flag=True, help="Log more: each poll and each retry.")
     quiet = click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
     return log_format(verbose(quiet(command)))
 
 
 def job_option(command: F) -> F:
-    """``--job``: its keys are defaults of the command's other options."""
+    """Add ``--job``, whose keys are defaults for the command's other options."""
     return option(
         "--job",
         is_eager=True,

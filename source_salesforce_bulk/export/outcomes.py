@@ -1,7 +1,7 @@
 """The outcome of each object of an export, and the exit code that follows (docs/contracts.md, "Exit codes"). Pure.
 
-An object that is named explicitly must exist. One that does not fails like any other, so that neither exit code nor
-manifest passes over a name that was misspelt, or an object that was removed from the org or hidden from the user.
+An object that is named explicitly must exist. A missing one fails like any other object, so that the exit code and the
+manifest show a misspelt name, or an object that was removed from the org or hidden from the user.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from source_salesforce_bulk.salesforce.object_hints import is_pattern, matches, 
 
 
 class ExitCode(IntEnum):
-    """What a process of ``salesforce-bulk`` ends with. A signal's own is 128 and its number."""
+    """The exit codes of ``salesforce-bulk``. After a signal, the code is 128 plus its number."""
 
     DONE = 0
     OUR_FAULT = 1
@@ -27,9 +27,9 @@ class ExitCode(IntEnum):
     RUN_AGAIN = 75
 
 
-@dataclass(unsafe_hash=True)  # not frozen: context managers set the traceback of what they pass on
+@dataclass(unsafe_hash=True)  # not frozen: context managers set the traceback of exceptions
 class ExportFailed(Exception):
-    """An object, or the whole run, cannot go on. ``message`` says what happened and what to do, and is safe to show."""
+    """An object or the whole run failed. ``message`` says what happened and what to do, and is safe to display."""
 
     consequence: Consequence
     message: str
@@ -40,10 +40,10 @@ class ExportFailed(Exception):
 
 @dataclass(slots=True)
 class ObjectOutcome:
-    """One object of a run, as the manifest and the final table tell it.
+    """The outcome of one object, as shown in the manifest and the final table.
 
-    ``busy``: another run was exporting it, and that is why this one has failed. ``stopped``: the run was stopped before
-    a manifest could name the object's rows.
+    ``busy``: it failed because another run was exporting it. ``stopped``: the run was stopped before a manifest could
+    name the object's rows.
     """
 
     object_name: str
@@ -58,14 +58,14 @@ class ObjectOutcome:
 
     @property
     def status(self) -> str:
-        """``complete``, ``stopped``, or what an operator should do about it: ``run again`` or ``failed``."""
+        """``complete``, ``stopped``, ``run again`` or ``failed``; a failed object needs the user."""
         if self.failure is None:
             return "stopped" if self.stopped else "complete"
         return "run again" if self.failure.consequence is Consequence.TRANSIENT else "failed"
 
 
 def exit_code(failures: Iterable[ExportFailed | None]) -> ExitCode:
-    """The code of a run whose objects ended so. What a new run repairs is worth more than what it cannot."""
+    """Return the exit code of a run. An object that a new run can complete outweighs one that needs the user."""
     found = {failure.consequence for failure in failures if failure is not None}
     if Consequence.SYSTEM in found:
         return ExitCode.OUR_FAULT
@@ -75,7 +75,7 @@ def exit_code(failures: Iterable[ExportFailed | None]) -> ExitCode:
 
 
 def failure_code(failed: ExportFailed) -> ExitCode:
-    """The code of a command that could begin nothing."""
+    """Return the exit code of a command that could start nothing."""
     match failed.consequence:
         case Consequence.CONFIG:
             return ExitCode.USAGE
@@ -85,12 +85,12 @@ def failure_code(failed: ExportFailed) -> ExitCode:
             return ExitCode.OUR_FAULT
 
 
-_REMEDY = "Correct the name, give the user access to the object, or ask for it no longer."
+_REMEDY = "Correct the name, give the user access to the object, or remove it from the list."
 _SHOWN = 3
 
 
 def missed_outcomes(survey: Survey) -> list[ObjectOutcome]:
-    """One failed outcome for each of them."""
+    """Return a failed outcome for each missing object."""
     return [
         ObjectOutcome(missing.name, ExportFailed(Consequence.CONFIG, f"{_why_missing(missing)} {_REMEDY}"))
         for missing in survey.missed
@@ -98,7 +98,7 @@ def missed_outcomes(survey: Survey) -> list[ObjectOutcome]:
 
 
 def nothing_to_export(survey: Survey, entries: Sequence[str]) -> ExportFailed:
-    """The failure of a run whose ``entries`` (names and patterns) show no object that can be exported."""
+    """Return the failure of a run whose ``entries`` (names and patterns) match no object that can be exported."""
     patterns = [entry for entry in entries if is_pattern(entry)]
     said = [_about_pattern(pattern, survey) for pattern in patterns]
     said += [*map(_why_missing, survey.missed), *([_REMEDY] if survey.missed else [])]
@@ -106,24 +106,24 @@ def nothing_to_export(survey: Survey, entries: Sequence[str]) -> ExportFailed:
 
 
 def misspelt(survey: Survey, is_kept: Callable[[str], bool]) -> ExportFailed | None:
-    """The failure of a run that names objects which the org does not show and never was asked for; None without any.
+    """Return the failure of a run with misspelt names, which neither the org nor the registry has; None without any.
 
-    ``is_kept`` tells whether the registry knows an object: one that was exported before is gone, not misspelt.
+    ``is_kept`` returns whether the registry has an object: if it was exported before, it is gone, not misspelt.
     """
     names = [missing for missing in survey.missed if missing.unknown and not is_kept(missing.name)]
     if not names:
         return None
-    return ExportFailed(Consequence.CONFIG, " ".join([*map(_why_missing, names), _REMEDY, "Nothing was begun."]))
+    return ExportFailed(Consequence.CONFIG, " ".join([*map(_why_missing, names), _REMEDY, "Nothing was started."]))
 
 
 def _about_pattern(pattern: str, survey: Survey) -> str:
-    """Why a pattern brings no object."""
+    """Return why a pattern matches no object."""
     fitting = [skipped for skipped in survey.left_out if not skipped.wanted and matches(skipped.name, [pattern])]
     if fitting:
         return f"No object that can be exported matches {pattern}: {_name_some(fitting)}."
     near = nearest(pattern.strip("*?"), survey.known)
     hint = f"; did you mean {near}?" if near else ". `discover` lists the objects that can be exported."
-    return f"The org shows this user no object that matches {pattern}{hint}"
+    return f"No object that is visible to this user matches {pattern}{hint}"
 
 
 def _name_some(left_out: Sequence[LeftOutObject]) -> str:

@@ -1,7 +1,7 @@
-"""How a run gets on, in numbers and in one line. Pure.
+"""The progress of a run, in numbers and as one line. Pure.
 
-An estimate of the time left is only given when every number it rests on is known: the rows of each object that is not
-read yet, and a rate that was measured over at least a minute. Otherwise there is none.
+The remaining time is estimated only if all required numbers are known: the rows of each unfinished object, and a rate
+that was measured over at least a minute.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 STUCK_AFTER = 60.0
-"""Seconds after which a query job that Salesforce is still working on is worth a line, and another each minute."""
+"""Seconds after which a query job that is still running is logged, and again every minute."""
 
 _RATE_NEEDS = 60.0
 _JOBS_IN_A_LINE = 5
@@ -20,29 +20,29 @@ _MINUTE, _HOUR = 60, 3600
 
 
 class Standing(Enum):
-    """What is happening to an object now."""
+    """The current activity for an object."""
 
     QUEUED = "queued"
     PREPARING = "preparing"
-    PROBING = "asking what has changed"
+    PROBING = "checking for changes"
     SLOT = "waiting for a job slot"
     CREATING = "creating a query job"
     WAITING = "running in Salesforce"
     DOWNLOADING = "downloading"
-    CUTTING = "cutting a window in two"
+    CUTTING = "splitting a window"
     READ = "all rows read"
     FAILED = "failed"
     AGAIN = "run again"
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will happen to it in this run."""
+        """Return whether the run has finished with the object."""
         return self in (Standing.READ, Standing.FAILED, Standing.AGAIN)
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectView:
-    """One object at one moment. ``known_rows`` is None where nobody knows; ``waiting`` is seconds in ``job``."""
+    """One object at one moment. ``known_rows`` is None if unknown; ``waiting`` is the seconds in ``job``."""
 
     name: str
     standing: Standing
@@ -54,7 +54,7 @@ class ObjectView:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """A whole run at one moment. ``rate`` is rows a second over the last minutes; None before it can be told."""
+    """A whole run at one moment. ``rate`` is in rows per second over the last minutes; None if not known yet."""
 
     objects: Sequence[ObjectView]
     elapsed: float
@@ -67,13 +67,13 @@ class Overview:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many objects are read, failed, running and queued, and how many there are."""
+        """The numbers of objects that are read, failed, running and queued, and the total."""
         found = Counter(_group(view.standing) for view in self.objects)
         return {name: found[name] for name in ("read", "failed", "running", "queued")} | {"of": len(self.objects)}
 
     @property
     def seconds_left(self) -> float | None:
-        """An estimate of the time to the last row; None where there is no honest one."""
+        """The estimated time to the last row; None if there is no reliable estimate."""
         if not self.rate or self.elapsed < _RATE_NEEDS:
             return None
         left = 0
@@ -87,7 +87,7 @@ class Overview:
 
     @property
     def facts(self) -> dict[str, float]:
-        """The numbers as fields of a log line; those that nobody knows are left out."""
+        """Return the numbers as fields of a log line; unknown ones are left out."""
         facts: dict[str, float] = {f"objects_{name}": count for name, count in self.counts.items()}
         facts |= {"rows": self.rows, "elapsed_seconds": round(self.elapsed, 1)}
         if self.rate is not None:
@@ -105,7 +105,7 @@ class Overview:
         return f"{', '.join(parts)}; {self.rows:,} rows{rate}; {duration(self.elapsed)} elapsed{left}"
 
     def stuck(self) -> list[str]:
-        """A line on each of the query jobs that have been waited for longest, if for more than a minute."""
+        """Return a line about each of the longest-running query jobs that take more than a minute."""
         waiting = [view for view in self.objects if view.job is not None and view.waiting >= STUCK_AFTER]
         waiting.sort(key=lambda view: -view.waiting)
         lines = [
@@ -117,7 +117,7 @@ class Overview:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words.
+    """Return seconds as text.
 
     >>> duration(42.4), duration(185), duration(7260)
     ('42 s', '3 min 5 s', '2 h 1 min')

@@ -1,4 +1,4 @@
-"""The places that the command line names, as the objects that keep them. boto3 is asked for clients only when needed.
+"""Parse the locations on the command line. boto3 clients are created only when needed.
 
 --destination dir | file:///dir | s3://bucket/prefix
 --state       dir | file:///dir | dynamodb://table
@@ -32,11 +32,11 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 class UnknownPlace(ValueError):
-    """An option names a place that is none. The message says what to write."""
+    """An option's location is invalid. The message says what to write."""
 
 
 def destination(url: str) -> Destination:
-    """Where ``--destination`` points; raises :class:`UnknownPlace`."""
+    """Return the destination of ``--destination``; raises :class:`UnknownPlace`."""
     scheme, name, path = _parts(url)
     if scheme == "file":
         return LocalDestination(Path(path))
@@ -46,7 +46,7 @@ def destination(url: str) -> Destination:
 
 
 def state_registry(url: str, clock: Clock) -> StateRegistry:
-    """Where ``--state`` points; raises :class:`UnknownPlace`."""
+    """Return the state registry of ``--state``; raises :class:`UnknownPlace`."""
     scheme, name, path = _parts(url)
     if scheme == "file":
         return LocalStates(Path(path))
@@ -56,13 +56,13 @@ def state_registry(url: str, clock: Clock) -> StateRegistry:
 
 
 def folder(url: str) -> Path | None:
-    """The folder that a place names; None where it names none of this machine."""
+    """Return the local folder of a location; None if it is not local."""
     scheme, _, path = _parts(url)
     return Path(path) if scheme == "file" else None
 
 
 def schema_registry(url: str, clock: Clock) -> SchemaRegistry:
-    """Where ``--schemas`` points; raises :class:`UnknownPlace`."""
+    """Return the schema registry of ``--schemas``; raises :class:`UnknownPlace`."""
     scheme, name, path = _parts(url)
     if scheme == "file":
         return LocalSchemas(Path(path))
@@ -72,9 +72,9 @@ def schema_registry(url: str, clock: Clock) -> SchemaRegistry:
 
 
 def metrics_sink(text: str, write_line: Callable[[str], object]) -> MetricsSink:
-    """Where ``--metrics`` points; ``write_line`` takes lines for CloudWatch.
+    """Return the sink of ``--metrics``; ``write_line`` is called with lines for CloudWatch.
 
-    Raises :class:`UnknownPlace`, also where no file can be written, which nobody wants to hear at the end of a run.
+    Raises :class:`UnknownPlace`, also if the file cannot be written, so that this is known before the run.
     """
     if text == "none":
         return NoMetrics()
@@ -82,7 +82,7 @@ def metrics_sink(text: str, write_line: Callable[[str], object]) -> MetricsSink:
         return EmbeddedMetrics(write_line)
     if text.startswith("json:") and text != "json:":
         return _metrics_file(Path(text.removeprefix("json:")).absolute())
-    raise UnknownPlace(f"{text} is no place for metrics. Write none, emf or json:PATH.")
+    raise UnknownPlace(f"{text!r} is not a valid value of --metrics. Write none, emf or json:PATH.")
 
 
 def _metrics_file(path: Path) -> MetricsFile:
@@ -90,7 +90,7 @@ def _metrics_file(path: Path) -> MetricsFile:
         check_replaceable(path)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        text = f"The metrics cannot be written to {path}: {reason}. Name a file in a folder that takes one."
+        text = f"The metrics cannot be written to {path}: {reason}. Name a file in a writable folder."
         raise UnknownPlace(text) from error
     return MetricsFile(path)
 
@@ -103,10 +103,10 @@ def _unknown(url: str, what: str, other: str) -> UnknownPlace:
 
 
 def _parts(url: str) -> tuple[str, str, str]:
-    """Scheme, name and path, all empty where it has none. The name keeps its case and whatever AWS allows in it.
+    """Return scheme, name and path of a URL, empty if it has none. The name is not changed.
 
-    A ``?`` or ``#`` would cut the path short, and files would lie where nobody looks for them: as ``%3F`` and ``%23``
-    they are part of a folder's name.
+    A ``?`` or ``#`` would end the path, so that files would be written to another folder. Escaped as ``%3F`` and
+    ``%23`` they are part of a folder's name.
     """
     if url.strip() and not _SCHEME.match(url) and not url.startswith("//"):
         folder = Path(url).expanduser().absolute()

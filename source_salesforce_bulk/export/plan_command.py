@@ -1,4 +1,4 @@
-"""``salesforce-bulk plan``: what an export would do, against what the org has left. It reads no row."""
+"""The command ``salesforce-bulk plan``: compare the cost of an export with the org's remaining limits."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class PlanOptions:
 
 @dataclass(frozen=True, slots=True)
 class ExportPlan:
-    """The plan of an export. ``left`` are the org's daily limits as they stand, by Salesforce's names."""
+    """The plan of an export. ``left`` are the org's current daily limits, by Salesforce's names."""
 
     objects: tuple[ObjectForecast, ...]
     left_out: Mapping[str, str]
@@ -96,7 +96,7 @@ class ExportPlan:
 
     @property
     def totals(self) -> dict[str, float | None]:
-        """What the export would use, in the order of the limits: calls, jobs, megabytes."""
+        """The usage of the export, in the order of the limits: calls, jobs, megabytes."""
         sizes = [forecast.megabytes for forecast in self.objects]
         megabytes = None if None in sizes else sum(size or 0 for size in sizes)
         jobs = sum(forecast.jobs for forecast in self.objects)
@@ -104,7 +104,7 @@ class ExportPlan:
 
 
 def run_plan(options: PlanOptions, stop: Stop) -> int:
-    """Run the command; its exit code."""
+    """Run the command and return its exit code."""
     session = Session(stop, new_run_id(datetime.now(UTC)), options.logs)
     session.begin()
     return session.ended(lambda: _plan(options, session))
@@ -129,7 +129,7 @@ def _plan(options: PlanOptions, session: Session) -> int:
 
 
 def _exact(samples: Samples) -> dict[str, list[dict[str, Any]]]:
-    """The rows with every digit of their numbers."""
+    """Return the rows with every digit of their numbers."""
     return {
         name: [{field: json_value(value) for field, value in row.items()} for row in rows]
         for name, rows in samples.items()
@@ -137,7 +137,7 @@ def _exact(samples: Samples) -> dict[str, list[dict[str, Any]]]:
 
 
 def _shown_samples(samples: Samples) -> Iterator[str]:
-    """The rows, a line for each value: an object has more fields than a line has room for."""
+    """Yield the rows, one line per value, because an object has too many fields for one line."""
     for name, rows in samples.items():
         for count, row in enumerate(rows, start=1):
             yield f"\n{name}, row {count} of {len(rows)}:"
@@ -145,10 +145,10 @@ def _shown_samples(samples: Samples) -> Iterator[str]:
 
 
 def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: bool) -> ExportPlan:
-    """The plan of exporting what the configuration names, from where ``states`` say that it stands.
+    """Plan the export of the configured objects from the progress in ``states``.
 
-    Raises ``ExportFailed`` where no object matches or a state is of no use, ``SalesforceError``, and what reaching the
-    registry raises.
+    Raises ``ExportFailed`` if no object matches or a state is unusable, ``SalesforceError``, and the registry's
+    errors.
     """
     connection.log_in()
     limits = connection.limits()
@@ -164,7 +164,7 @@ def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: 
     forecasts = [
         _forecast(connection, org, forecast, states, counts.of(forecast.sobject.name)) for forecast in survey.objects
     ]
-    # Up to here the org was asked what an export asks it before its first job.
+    # So far, the calls are those that an export makes before its first job.
     without_polls = calls_without_polls(forecasts, connection.metrics.calls)
     jobs = sum(forecast.jobs for forecast in forecasts)
     if confirm:
@@ -184,7 +184,7 @@ def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: 
 
 
 def _uses(forecasts: Sequence[ObjectForecast]) -> list[Use]:
-    """What each object uses at least of the limits."""
+    """Return the minimum usage of each object."""
     return [
         Use(
             forecast.object,
@@ -198,7 +198,7 @@ def _uses(forecasts: Sequence[ObjectForecast]) -> list[Use]:
 def _forecast(
     connection: Connection, org: Org, readable: ReadableObject, states: StateRegistry | None, rows: int | None
 ) -> ObjectForecast:
-    """The forecast of an object from where the registry says that it stands."""
+    """Return the forecast of an object from its stored progress."""
     name, organization = readable.sobject.name, organization_key(connection.log_in().organization_id)
     try:
         state = states.progress(organization, name).state if states is not None else {}
@@ -210,9 +210,9 @@ def _forecast(
 def _confirmed(
     connection: Connection, org: Org, objects: Sequence[ReadableObject], forecasts: Sequence[ObjectForecast]
 ) -> list[ObjectForecast]:
-    """Each forecast with what the org says to a job for one row of the object, with all its fields.
+    """Return each forecast with the org's refusal, if any, of a job for one row with all fields.
 
-    Only what the user could mend about this object is an answer; raises ``SalesforceError`` for anything else.
+    Only a failure of this object that the user can fix counts as a refusal; raises ``SalesforceError`` for others.
     """
 
     def refusal(readable: ReadableObject) -> str | None:
@@ -242,7 +242,7 @@ def _confirmed(
 
 
 def as_json(plan: ExportPlan) -> dict[str, Any]:
-    """The plan as JSON; what nobody knows is ``"unknown"``."""
+    """Return the plan as JSON; unknown values are ``"unknown"``."""
     return {
         "verdict": str(plan.verdict),
         "objects": [
@@ -275,7 +275,7 @@ def as_json(plan: ExportPlan) -> dict[str, Any]:
 
 
 def as_text(plan: ExportPlan) -> str:
-    """The plan as tables."""
+    """Return the plan as tables."""
     headings = ["object", "key", "cursor", ">windows", ">rows", ">pages", ">MB, about", "verdict"]
     rows = [
         [
@@ -295,7 +295,7 @@ def as_text(plan: ExportPlan) -> str:
     lines += ["", _use_of_limits(plan)]
     if plan.calls is None and plan.calls_without_polls is not None:
         calls_known = f"{plan.calls_without_polls:,}"
-        lines.append(f"API calls: {calls_known} and the polls, whose number depends on Salesforce's speed.")
+        lines.append(f"API calls: {calls_known} plus the polls, whose number depends on Salesforce's speed.")
     return "\n".join([*lines, "", f"This export {plan.verdict}."])
 
 

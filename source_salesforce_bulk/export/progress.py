@@ -1,4 +1,4 @@
-"""How an export gets on, for a person: bars on a terminal, a line a minute elsewhere, and a table at the end."""
+"""Show the progress of an export: bars on a terminal, a line a minute elsewhere, and a table at the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger("salesforce_bulk.export")
 
 LINE_EVERY = 60.0
-"""Seconds between two lines about the run, and between two about a job that is waited for."""
+"""Seconds between two lines about the run, and between two lines about a running job."""
 
 RATE_OVER = 300.0
 """Seconds over which the rate is measured."""
@@ -31,7 +31,7 @@ _BARS_AT_ONCE = 20
 
 
 class Pulse:
-    """Takes the overview of a run now and then, and the rate from what it has taken. ``monotonic`` gives seconds."""
+    """Takes overviews of a run and derives the rate from them. ``monotonic`` returns seconds."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -40,12 +40,12 @@ class Pulse:
         self._seen: deque[tuple[float, int]] = deque()
 
     def begin(self, objects: Sequence[ObjectExport]) -> None:
-        """These objects will be exported."""
+        """Start with the objects to export."""
         self._objects = objects
         self._seen.append((self._monotonic(), 0))
 
     def take(self) -> Overview:
-        """The run as it is now."""
+        """Return the current overview."""
         now = self._monotonic()
         views: list[ObjectView] = [exported.view for exported in self._objects]
         rows = sum(view.rows for view in views)
@@ -59,7 +59,7 @@ class Pulse:
 
 
 class MinuteLines:
-    """One line a minute about the run, and one about each job that Salesforce has been working on for long."""
+    """Logs one line a minute about the run, and one about each long-running job."""
 
     def __init__(self, run_id: str, *, jobs_only: bool, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._run_id = run_id
@@ -90,7 +90,7 @@ class MinuteLines:
 
 
 class LiveBars:
-    """A line about the run and a bar for each object under way, on a terminal. ``show_above`` takes log lines."""
+    """Shows a line about the run and a bar for each running object. ``show_above`` prints log lines."""
 
     def __init__(self, console: Console, lines: MinuteLines) -> None:
         from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - only on a terminal
@@ -138,19 +138,19 @@ class LiveBars:
             )
 
     def end(self) -> None:
-        """Take the bars away."""
+        """Remove the bars."""
         self._progress.stop()
 
 
 def describe(view: ObjectView) -> str:
-    """What an object does, and how many rows it has brought."""
+    """Return the current activity of an object and its number of rows."""
     known = f" of {view.known_rows:,}" if view.known_rows is not None else ""
     rows = f", {view.rows:,}{known} rows" if view.rows or known else ""
     return f"{view.standing.value}{rows}"
 
 
 def summary(outcomes: Sequence[ObjectOutcome], metrics_of: Callable[[str], ObjectMetrics]) -> str:
-    """The final table: one line for each object. ``metrics_of`` gives an object's counts."""
+    """Return the final table, one line per object. ``metrics_of`` returns an object's counts."""
     headings = ["object", ">rows", ">files", ">jobs", ">API calls", ">retries", "status"]
     rows = []
     for outcome in outcomes:

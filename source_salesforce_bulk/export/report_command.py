@@ -1,4 +1,4 @@
-"""``salesforce-bulk report``: a run's ledger as a page to look at."""
+"""The command ``salesforce-bulk report``: turn a run's ledger into an HTML page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ReportOptions:
 
 
 def run_report(options: ReportOptions, stop: Stop) -> int:
-    """Run the command; its exit code."""
+    """Run the command and return its exit code."""
     session = Session(stop, new_run_id(datetime.now(UTC)))
     session.begin()
     return session.ended(lambda: _report(options))
@@ -42,7 +42,7 @@ def run_report(options: ReportOptions, stop: Stop) -> int:
 
 def _report(options: ReportOptions) -> int:
     if options.last == (options.run_id is not None):
-        raise ExportFailed(Consequence.CONFIG, "Say which run: --run RUN_ID, or --last.")
+        raise ExportFailed(Consequence.CONFIG, "Name a run: --run RUN_ID, or --last.")
     run_id, ledger = _ledger(options)
     page = report_page(read_story(run_id, ledger.splitlines()), style())
     path = Path(options.output or f"{run_id}.html").absolute()
@@ -52,35 +52,35 @@ def _report(options: ReportOptions) -> int:
 
 
 def style() -> str:
-    """The page's CSS."""
+    """Return the page's CSS."""
     return (files("source_salesforce_bulk.export") / "report.css").read_text(encoding="utf-8")
 
 
 def _ledger(options: ReportOptions) -> tuple[str, bytes]:
-    """The run's id and its ledger; raises ``ExportFailed``."""
+    """Return the run's id and its ledger; raises ``ExportFailed``."""
     folder = places.folder(options.state) if options.state else None
     if folder is not None:
         return _in_folder(folder / FOLDER, options.run_id)
     if options.destination is None:
-        text = "Say where the ledger is: --state for a folder, else the --destination of the run."
+        text = "Name the ledger's location: --state if it is a folder, else the --destination of the run."
         raise ExportFailed(Consequence.CONFIG, text)
     destination = places.destination(options.destination)
     run_id = options.run_id or destination.newest(LEDGERS)
     ledger = destination.read(f"{LEDGERS}/{run_id}.jsonl") if run_id else None
     if run_id is None or ledger is None:
-        raise ExportFailed(Consequence.CONFIG, f"{destination.url} holds no ledger of {run_id or 'any run'}.")
+        raise ExportFailed(Consequence.CONFIG, f"{destination.url} contains no ledger of {run_id or 'any run'}.")
     return run_id, ledger
 
 
 def _in_folder(folder: Path, run_id: str | None) -> tuple[str, bytes]:
     found = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise ExportFailed(Consequence.CONFIG, f"{folder} holds no ledger. An export leaves one there.")
+        raise ExportFailed(Consequence.CONFIG, f"{folder} contains no ledger. An export writes one there.")
     if run_id is None:
         return found[-1].stem, found[-1].read_bytes()
     path = next((path for path in found if path.stem == run_id), None)
     if path is None:
         near = nearest(run_id, [path.stem for path in found])
         hint = f" Did you mean {near}?" if near else f" The last is {found[-1].stem}."
-        raise ExportFailed(Consequence.CONFIG, f"{folder} holds no ledger of the run {run_id}.{hint}")
+        raise ExportFailed(Consequence.CONFIG, f"{folder} contains no ledger of the run {run_id}.{hint}")
     return run_id, path.read_bytes()

@@ -1,7 +1,7 @@
-"""The report of a run as one HTML page: no script, no network, light and dark, for a phone and for paper. Pure.
+"""Render the report of a run as one HTML page without scripts or external resources. Pure.
 
-The time line comes first: a lane for each object, in it a bar for each query job. Where jobs of one object overlap they
-lie in rows below each other.
+The timeline has a lane for each object, with a bar for each query job. Overlapping jobs of one object are drawn in rows
+below each other.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 
 _ENDINGS = {
     0: ("good", "complete"),
     1: ("bad", "a defect of salesforce-bulk"),
-    2: ("bad", "nothing was begun"),
-    3: ("bad", "some objects failed for good"),
+    2: ("bad", "nothing was started"),
+    3: ("bad", "some objects failed permanently"),
     75: ("warn", "to be run again"),
 }
 _STATUSES = {"complete": "good", "failed": "bad"}
 
 
 def report_page(story: RunStory, style: str) -> str:
-    """The page; ``style`` is its CSS."""
+    """Return the page; ``style`` is its CSS."""
     body = "\n".join(
         [
             _head(story),
@@ -52,7 +52,7 @@ def report_page(story: RunStory, style: str) -> str:
 
 
 def _head(story: RunStory) -> str:
-    tone, ending = ("warn", "it did not come to its end") if story.code is None else _ending(story.code)
+    tone, ending = ("warn", "it did not finish") if story.code is None else _ending(story.code)
     totals = [
         ("rows", f"{story.rows:,}"),
         ("objects", f"{len(story.objects):,}"),
@@ -81,7 +81,7 @@ def _ending(code: int) -> tuple[str, str]:
 
 
 def _quota(story: RunStory) -> Iterator[tuple[str, str]]:
-    """What the org had left of its daily API calls before and after."""
+    """Yield the remaining daily API calls of the org before and after the run."""
     left = [f"{int(quota['remaining']):,}" for quota in story.quotas if isinstance(quota.get("remaining"), int)]
     if left:
         yield "API calls left", left[0] if len(left) == 1 else f"{left[0]} \u2192 {left[-1]}"
@@ -112,7 +112,7 @@ def _time_line(story: RunStory) -> str:
 
 
 class _Scale:
-    """From instants to percent of the time line's width."""
+    """Converts instants to percent of the timeline's width."""
 
     def __init__(self, begun: datetime, last: datetime) -> None:
         self._begun = begun

@@ -1,8 +1,8 @@
-"""The attempts of one run: manifests that were written under the same run id. Pure.
+"""The attempts of one run: the manifests that were written under the same run id. Pure.
 
-A scheduler starts a run again under the id that it had. The first attempt writes ``<run id>.json``, the next ones
-``<run id>.2.json``, ``<run id>.3.json`` and so on, each with the files that no manifest has named before. So the
-manifests of all runs together name each file once.
+A scheduler retries a run under its id. The first attempt writes ``<run id>.json``, the next ones ``<run id>.2.json``,
+``<run id>.3.json`` and so on, each with the files that no manifest has named before. So the manifests of all runs
+together name each file once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Manifest = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """What earlier attempts of a run have written. ``next_name`` is the first name without a manifest."""
+    """The manifests of earlier attempts. ``next_name`` is the first unused name."""
 
     next_name: str
     manifests: tuple[Manifest, ...] = ()
@@ -35,16 +35,16 @@ class Attempts:
         )
 
     def highest_window(self, run: str, object_name: str) -> int:
-        """The highest window number among an object's files of this label; -1 where there is none."""
+        """Return the highest window number among an object's files with this label; -1 if there is none."""
         entries = [entry for manifest in self.manifests for entry in _entries(manifest)]
         files = [file for entry in entries if entry.get("object") == object_name for file in named_files(entry)]
         return highest_window(run, files)
 
 
 def read_attempts(run_id: str, manifest_of: Callable[[str], Manifest | None]) -> Attempts:
-    """The attempts of a run. ``manifest_of`` gives the manifest of a name, or None.
+    """Return the attempts of a run. ``manifest_of`` returns the manifest of a name, or None.
 
-    A manifest of another run, whose id happens to look like an attempt of this one, only takes its name.
+    A manifest of another run whose id looks like an attempt of this run only makes that name unavailable.
     """
     found: list[Manifest] = []
     for name in manifest_names(run_id):
@@ -57,7 +57,7 @@ def read_attempts(run_id: str, manifest_of: Callable[[str], Manifest | None]) ->
 
 
 def manifest_names(run_id: str) -> Iterator[str]:
-    """The names of a run's manifests, in order.
+    """Yield the names of a run's manifests, in order.
 
     >>> from itertools import islice
     >>> list(islice(manifest_names("monday"), 3))

@@ -1,7 +1,7 @@
-"""What a run's ledger tells: the run, its objects, its jobs along time, what went wrong. Pure.
+"""Read a run's ledger: the run, its objects, its jobs over time, and its errors. Pure.
 
-A ledger may end anywhere, because the run may have been killed, and it may hold several attempts. Lines that cannot be
-read are left out.
+A ledger may end anywhere, because the run may have been killed, and it may contain several attempts. Unreadable lines
+are skipped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _OF_JOBS = (
     "page",
     "window_complete",
 )
-# Event -> what the report calls it.
+# Event -> its name in the report.
 _INCIDENTS = {
     "retry": "retry",
     "job_failed": "warning",
@@ -35,7 +35,7 @@ _INCIDENTS = {
 
 @dataclass(slots=True)
 class JobSpan:
-    """One query job. Times are instants; None where the ledger does not tell. ``pages`` are (instant, rows)."""
+    """One query job. Times are instants; None if unknown. ``pages`` are (instant, rows)."""
 
     object: str
     job: str
@@ -51,14 +51,14 @@ class JobSpan:
 
     @property
     def last(self) -> datetime:
-        """The last instant at which anything is known of it."""
+        """The last known instant of the job."""
         known = [self.begun, self.complete, self.ended, *self.polls, *(at for at, _ in self.pages)]
         return max(at for at in known if at is not None)
 
 
 @dataclass(slots=True)
 class ObjectStory:
-    """What became of one object."""
+    """The outcome of one object."""
 
     name: str
     status: str = "not finished"
@@ -72,7 +72,7 @@ class ObjectStory:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Something that went wrong or was repeated, in a sentence."""
+    """An error or a retry, as a sentence."""
 
     at: datetime
     object: str
@@ -82,7 +82,7 @@ class Incident:
 
 @dataclass(slots=True)
 class RunStory:
-    """A run as its ledger tells it. ``code`` is None where the run did not come to its end."""
+    """A run according to its ledger. ``code`` is None if the run did not finish."""
 
     run_id: str
     begun: datetime | None = None
@@ -100,17 +100,17 @@ class RunStory:
 
     @property
     def seconds(self) -> float:
-        """From the first entry to the last."""
+        """The seconds from the first entry to the last."""
         return (self.last - self.begun).total_seconds() if self.begun and self.last else 0.0
 
     @property
     def rows(self) -> int:
-        """Rows that manifests name."""
+        """The rows that manifests name."""
         return sum(story.rows for story in self.objects.values())
 
 
 def read_story(run_id: str, lines: Iterable[bytes | str]) -> RunStory:
-    """The story that a ledger tells."""
+    """Parse a ledger."""
     story = RunStory(run_id)
     for line in lines:
         entry = _parsed(line)

@@ -1,9 +1,8 @@
-"""A few rows of an object, by a query job of its own, for somebody who wants to see what an export will bring.
+"""Read a few rows of an object with a separate query job, to preview an export.
 
-The job is created, waited for, read and deleted here. Its rows go through the same proof, and the same hashing, as
-those of an export.
+The job is created, polled, read and deleted here. Its rows are verified and hashed in the same way as in an export.
 
-Retries here: none beyond those of the transport and of pages.
+The only retries are those of the transport and of pages.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ from source_salesforce_bulk.salesforce.failures import Failure, Kind, Salesforce
 from source_salesforce_bulk.salesforce.soql import build_soql
 
 MOST_ROWS = 1000
-"""Rows that a sample may have: enough to look at, and one page."""
+"""Maximum number of rows in a sample, which fit into one page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """Takes samples of one org."""
+    """Reads samples from one org."""
 
     connection: Connection
     org: SalesforceOrg
 
     def rows(self, readable: ReadableObject, count: int) -> list[dict[str, Value]]:
-        """At most ``count`` rows, nulls left out; raises ``SalesforceError`` and ``Stopped``."""
+        """Return at most ``count`` rows, without nulls; raises ``SalesforceError`` and ``Stopped``."""
         config, name = self.connection.config, readable.sobject.name
         columns = select_fields(readable.sobject, None, ()).columns
         query = object_query(
@@ -56,7 +55,7 @@ class Sampler:
             (self.org.delete if finished else self.org.abort)(config.api_version, job.id, name)
 
     def _wait(self, job: JobInfo, name: str) -> None:
-        """Come back once the job is complete; raises ``SalesforceError`` where it ends otherwise, or not in time."""
+        """Wait until the job is complete; raises ``SalesforceError`` if it fails or takes too long."""
         config, clock = self.connection.config, self.connection.clock
         policy = JobPolicy(job_timeout=config.job_timeout.total_seconds())
         began = clock.monotonic()

@@ -1,6 +1,6 @@
-"""Registers each object's schema before it is read, and raises the alarm where it has changed.
+"""Register each object's schema before it is read, and send an alert if it has changed.
 
-An alert is one structured log event, a count in the metrics, and an event on an EventBridge bus where one is given.
+An alert is a structured log event, a count in the metrics, and an event on an EventBridge bus if one is configured.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CHANGES_IN_SENTENCE = 20
 
 @dataclass(frozen=True, slots=True)
 class DriftAlert:
-    """An object's schema is not what was registered. ``version`` is the one it is compared with."""
+    """An object's schema differs from the registered one. ``version`` is the version it was compared with."""
 
     run_id: str
     organization_id: str
@@ -44,11 +44,11 @@ class DriftAlert:
 
     @property
     def breaking(self) -> bool:
-        """Whether any change is."""
+        """True if any change is breaking."""
         return any(change.breaking for change in self.changes)
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in logs and events."""
+        """Return the form used in logs and events."""
         return {
             "run_id": self.run_id,
             "organization_id": self.organization_id,
@@ -72,12 +72,12 @@ class DriftAlert:
         shown = "; ".join(str(change) for change in self.changes[:_CHANGES_IN_SENTENCE])
         more = len(self.changes) - _CHANGES_IN_SENTENCE
         return f"schema of {self.object} changed since version {self.version}: {shown}" + (
-            f"; and {more} changes more" if more > 0 else ""
+            f"; and {more} more changes" if more > 0 else ""
         )
 
 
 class EventBus:
-    """Drift alerts as EventBridge events. An alert that cannot be sent is logged and ends nothing."""
+    """Sends drift alerts as EventBridge events. A failure is logged and does not end the run."""
 
     def __init__(self, client: EventBridgeClient, bus: str) -> None:
         self._client = client
@@ -104,7 +104,7 @@ class EventBus:
 
 
 class SchemaWatch:
-    """The schemas of one run. ``tell`` gets each alert beside the log."""
+    """The schemas of one run. The callbacks in ``tell`` receive each alert, in addition to the log."""
 
     def __init__(
         self,
@@ -120,10 +120,10 @@ class SchemaWatch:
         self.drifted: Counter[str] = Counter()
 
     def check(self, organization_id: str, sobject: SObject) -> Registered:
-        """The version of the object's schema, with its columns' ids; registered now where it is new or has changed.
+        """Return the version of the object's schema, with its columns' ids; register it if it is new or has changed.
 
-        Raises ``ExportFailed`` where a change is to stop the object. The changed schema is then not registered, so that
-        the object stays stopped until somebody runs it with ``--on-drift warn``.
+        Raises ``ExportFailed`` if a change has to stop the object. The changed schema is then not registered, so that
+        the object stays stopped until a run with ``--on-drift warn``.
         """
         schema = object_schema(sobject)
         try:
@@ -149,13 +149,13 @@ class SchemaWatch:
         added = [change.field for change in alert.changes if change.kind is ChangeKind.ADDED]
         if added:
             some = ", ".join(added[:_CHANGES_IN_SENTENCE])
-            text = "%s: rows that were read before have null in %s; `export --full %s` reads them again"
+            text = "%s: rows that were read earlier have null in %s; `export --full %s` reads them again"
             LOGGER.info(text, alert.object, some, alert.object, extra={"run_id": alert.run_id, "object": alert.object})
         for tell in self._tell:
             tell(alert)
         if self._on_drift == "fail":
             raise ExportFailed(
                 Consequence.CONFIG,
-                f"{alert.object}: not exported, because the {alert}. Look at the change, then accept it by one run "
+                f"{alert.object}: not exported, because the {alert}. Review the change, then accept it with one run "
                 "with --on-drift warn.",
             )

@@ -1,4 +1,4 @@
-"""What every command of ``salesforce-bulk`` needs round its work: logs, signals, the org, and a last sentence."""
+"""The common frame of the ``salesforce-bulk`` commands: logs, signals, the connection, and the final message."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ from source_salesforce_bulk.signals import Stop
 LOGGER = logging.getLogger("salesforce_bulk")
 
 GRACE = 8.0
-"""Seconds after a signal in which a run is expected to have come to its next page boundary."""
+"""Seconds after a signal within which a run should reach the end of its current page."""
 
 
 def new_run_id(now: datetime) -> str:
-    """A run id that sorts by time: ``20261125T080000Z-3f9a1c``."""
+    """Return a run id that sorts by time: ``20261125T080000Z-3f9a1c``."""
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
 @dataclass(slots=True)
 class Session:
-    """One command's run. ``mask`` lies over its logs, which go to stderr."""
+    """One run of a command. ``mask`` is applied to its logs, which are written to stderr."""
 
     stop: Stop
     run_id: str
@@ -56,25 +56,25 @@ class Session:
 
     @property
     def clock(self) -> Clock:
-        """The machine's clock, whose pauses end when a signal comes."""
+        """The machine's clock, whose pauses end when a signal arrives."""
         return SystemClock(self.stop.event)
 
     @property
     def live(self) -> bool:
-        """Whether a person watches stderr."""
+        """True if stderr is a terminal."""
         return sys.stderr.isatty()
 
     def begin(self) -> None:
-        """Set up logs: sentences on a terminal, JSON lines elsewhere, or as the user has chosen. Heed signals."""
+        """Set up logs (text on a terminal, JSON lines elsewhere, or the user's choice) and handle signals."""
         as_text = self.logs.log_format == "text" or (self.logs.log_format is None and self.live)
         formatter = Sentences(self.mask.redact) if as_text else JsonLog(self.run_id, self.mask.redact)
         set_up_logging(self.stderr, formatter, self.logs.level)
         self.stop.allow_grace(GRACE, threading.Lock())
 
     def connect(self, config: str, objects: Sequence[str], *, refuse_unknown_keys: bool = True) -> Connection:
-        """Return the org of the configuration that ``config`` names, to be asked for ``objects`` where any are given.
+        """Return a connection for the configuration that ``config`` names, limited to ``objects`` if any are given.
 
-        Raises ``ConfigError``, and what reading the source raises. Unknown keys that are not refused are warnings.
+        Raises ``ConfigError``, and the source's errors. Unknown keys that are not refused are warnings.
         """
         check_temporary_folder(os.environ)
         kept = WritableConfig(config_source(config, secrets_manager))
@@ -91,16 +91,16 @@ class Session:
         return Connection(replace(loaded, objects=tuple(objects)) if objects else loaded, environment)
 
     def ended(self, work: Callable[[], int], on_failure: Callable[[str], object] = lambda _: None) -> int:
-        """The exit code of ``work``, whatever it raises; a failure is logged in one sentence, and given to the hook."""
+        """Run ``work`` and return its exit code; any exception is logged as one message and passed to the hook."""
         try:
             return self.stop.exit_code or work()
         except Stopped:
             return self.stop.exit_code
-        except Exception as error:  # noqa: BLE001 - every failure of a command ends here, in a sentence
+        except Exception as error:  # noqa: BLE001 - every failure of a command ends here, with a message
             failed = _as_failed(error, self.program)
             on_failure(failed.message)
             if self.stop.signal is None:
-                LOGGER.error("%s", failed.message)  # noqa: TRY400 - the traceback is no help to a user
+                LOGGER.error("%s", failed.message)  # noqa: TRY400 - a traceback does not help the user
             return self.stop.exit_code or failure_code(failed)
 
 

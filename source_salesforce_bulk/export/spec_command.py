@@ -1,4 +1,4 @@
-"""``salesforce-bulk spec``: what may be written, as JSON Schema, for editors and for checks before a deployment."""
+"""The command ``salesforce-bulk spec``: print a JSON Schema, for editors and for checks before a deployment."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from source_salesforce_bulk.form import ConfigForm
 
 
 def run_spec(*, job: bool) -> int:
-    """Print the schema; the exit code."""
+    """Print the schema and return the exit code."""
     click.echo(json.dumps(job_schema() if job else ConfigForm.model_json_schema(), indent=2))
     return 0

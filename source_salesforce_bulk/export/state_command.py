@@ -1,4 +1,4 @@
-"""``salesforce-bulk state``: how far objects are, and letting one begin anew. Salesforce is asked for nothing."""
+"""The command ``salesforce-bulk state``: show the progress of objects, or reset it. Sends nothing to Salesforce."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Entry = tuple[str, str]
 
 
 def run_list(stop: Stop, *, state: str, as_json: bool) -> int:
-    """Print every object that the registry knows; the exit code."""
+    """Print every object in the registry and return the exit code."""
     return _with_registry(stop, state, lambda registry, _: _list(registry, as_json=as_json))
 
 
 def run_show(stop: Stop, *, state: str, name: str, organization: str | None) -> int:
-    """Print what is kept of one object; the exit code."""
+    """Print the stored progress of one object and return the exit code."""
 
     def show(registry: StateRegistry, _: str) -> int:
         organization_id, object_name = _entry(registry, name, organization)
@@ -40,7 +40,7 @@ def run_show(stop: Stop, *, state: str, name: str, organization: str | None) -> 
 
 
 def run_reset(stop: Stop, *, state: str, names: Sequence[str], organization: str | None) -> int:
-    """Forget objects, or none where one of the names is wrong; the exit code."""
+    """Reset objects, or none if a name is wrong, and return the exit code."""
 
     def reset(registry: StateRegistry, owner: str) -> int:
         for organization_id, object_name in [_entry(registry, name, organization) for name in names]:
@@ -48,7 +48,7 @@ def run_reset(stop: Stop, *, state: str, names: Sequence[str], organization: str
                 registry.reset(organization_id, object_name, owner)
             except LeaseHeld as error:
                 raise ExportFailed(Consequence.TRANSIENT, f"{error}. Wait for that run, or stop it.") from error
-            click.echo(f"{object_name} begins anew with the next export.")
+            click.echo(f"{object_name}: the next export reads it from its beginning.")
         return ExitCode.DONE
 
     return _with_registry(stop, state, reset)
@@ -61,7 +61,7 @@ def _with_registry(stop: Stop, state: str, work: Callable[[StateRegistry, str], 
 
 
 def _entry(registry: StateRegistry, name: str, organization: str | None) -> Entry:
-    """The organization and the spelling of an object; raises ``ExportFailed`` where there is none, or several."""
+    """Return an object's organization and spelling; raises ``ExportFailed`` if there is none, or several."""
     known = [entry for entry in registry.entries() if organization in (None, entry[0])]
     found = [entry for entry in known if entry[1].lower() == name.lower()]
     if len(found) == 1:
@@ -69,18 +69,18 @@ def _entry(registry: StateRegistry, name: str, organization: str | None) -> Entr
     if found:
         ids = ", ".join(organization_id for organization_id, _ in found)
         raise ExportFailed(
-            Consequence.CONFIG, f"{name} is kept for the organizations {ids}. Name one with --organization."
+            Consequence.CONFIG, f"{name} has a state for the organizations {ids}. Choose one with --organization."
         )
     near = nearest(name, [object_name for _, object_name in known])
     hint = f" Did you mean {near}?" if near else ""
-    raise ExportFailed(Consequence.CONFIG, f"The registry holds no state of {name}.{hint}")
+    raise ExportFailed(Consequence.CONFIG, f"The registry has no state of {name}.{hint}")
 
 
 def _read(registry: StateRegistry, organization_id: str, object_name: str) -> Progress:
     try:
         return registry.progress(organization_id, object_name)
     except UnreadableProgress as error:
-        text = f"{object_name}: {error} Restore it, or let the object begin anew with `state reset {object_name}`."
+        text = f"{object_name}: {error} Restore it, or reset the object with `state reset {object_name}`."
         raise ExportFailed(Consequence.CONFIG, text) from error
 
 
@@ -113,7 +113,7 @@ def _facts(registry: StateRegistry, organization_id: str, object_name: str) -> d
 
 
 def read_up_to(progress: Progress) -> str:
-    """The instant before which every row has been read, ``whole`` for an object that is read whole, else ``-``."""
+    """Return the instant up to which all rows were read, ``whole`` for an object that is read in full, else ``-``."""
     if progress.state == COMPLETE_MARKER:
         return "whole"
     known = [

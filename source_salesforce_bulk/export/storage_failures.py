@@ -1,8 +1,8 @@
-"""Failures outside Salesforce: the disk, AWS, a state, ourselves. One sentence each and who has to act. Pure.
+"""Classify failures outside Salesforce: the disk, AWS, a damaged state, our own defects. Pure.
 
-An exception of boto3, or of Arrow's S3, has one of three causes. AWS was asked and refused; it could not be reached,
-which passes; or nothing was ever sent, because this process does not know its region, its credentials, or names that
-AWS takes. Without a change the last kind fails for ever, however often a schedule runs it again.
+An exception of boto3, or of Arrow's S3 client, has one of three causes. AWS refused the request; AWS could not be
+reached, which is temporary; or nothing was sent, because region, credentials or names are missing or invalid. The last
+kind fails again on every run until the user changes something.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from botocore.exceptions import (
     CapacityNotAvailableError,
     ChecksumError,
     ClientError,
-    ConnectionError,  # noqa: A004 - botocore's name
+    ConnectionError,  # noqa: A004 - the name is botocore's
     CredentialRetrievalError,
     FlexibleChecksumError,
     HTTPClientError,
@@ -42,27 +42,27 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def storage_failure(error: BaseException, about: str) -> ExportFailed | None:
-    """What an exception of AWS or of the file system means for ``about``; None where it is neither."""
+    """Return the failure of ``about`` for an exception of AWS or the file system; None for any other exception."""
     if isinstance(error, OSError):
         return arrow_failure(error, about) or _disk_failure(error, about)
     return aws_failure(error, about)
 
 
 def unusable_state(error: StateError | UnreadableProgress, object_name: str) -> ExportFailed:
-    """An object's entry in the registry is damaged or another stream's: nobody but the user can tell which state is."""
-    text = f"{object_name}: its state in the registry is of no use: {str(error).rstrip('.')}. "
+    """Return the failure for a registry entry that is damaged or belongs to another stream, which the user must fix."""
+    text = f"{object_name}: its state in the registry cannot be used: {str(error).rstrip('.')}. "
     return ExportFailed(Consequence.CONFIG, f"{text}Restore it, or remove it to start over.")
 
 
 def defect(error: BaseException, about: str) -> ExportFailed:
-    """A defect of ours: where it happened is told, the exception's own text is not, for it may hold record values."""
+    """Return the failure for our own defect: its location, but not its text, which may contain record values."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if _PACKAGE in Path(frame.filename).parents] or frames
     where = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
     return ExportFailed(
         Consequence.SYSTEM,
-        f"{about}: {type(error).__name__}{where}. This is a defect of salesforce-bulk: please report it. What was "
-        "exported until now is kept.",
+        f"{about}: {type(error).__name__}{where}. This is a defect of salesforce-bulk: please report it. "
+        "Everything exported so far is kept.",
     )
 
 
@@ -70,20 +70,20 @@ def _disk_failure(error: OSError, about: str) -> ExportFailed:
     kind = disk_kind(error)
     if kind is Kind.NO_DISK_SPACE:
         where = f" that holds {error.filename}" if error.filename else ""
-        text = f"{about}: no space is left on the disk{where}. Nothing is lost; make room, then run again."
+        text = f"{about}: no space is left on the disk{where}. Nothing is lost; free some space, then run again."
     elif kind is Kind.TOO_MANY_FILES:
         text = f"{about}: {MEANINGS[kind].what}. {MEANINGS[kind].guidance}"
     else:
-        text = f"{about}: {error.strerror or type(error).__name__}: {error.filename}. Check the path and its rights."
+        text = f"{about}: {error.strerror or type(error).__name__}: {error.filename}. Check path and permissions."
     return ExportFailed(MEANINGS[kind].consequence, text)
 
 
 _AGAIN = "Nothing is lost; run again later."
 _SET_UP = "Check the region (AWS_REGION), the profile (AWS_PROFILE) and the names on the command line."
 
-# Codes that name what somebody has to mend, and how. Every other one may pass.
+# Codes of errors that the user has to fix, and how. All other errors may be temporary.
 _LOOK_FOR = "Check its name, the account and the region."
-_PERMIT = "Give the role of this process the right to do that."
+_PERMIT = "Give the role of this process that permission."
 _CREDENTIALS = "Check the AWS credentials of this process, and its clock."
 _REQUEST = "Check the name, the region, and how it was set up."
 _TO_MEND: Mapping[str, str] = {
@@ -106,7 +106,7 @@ _TO_MEND: Mapping[str, str] = {
     "UnrecognizedClientException": _CREDENTIALS,
     "ValidationException": _REQUEST,
 }
-# What may happen on the way to AWS, or to where credentials are served. Of all else that boto3 raises nothing is sent.
+# Network errors on the way to AWS or to a credentials service. For all other exceptions of boto3, nothing was sent.
 _ON_THE_WAY = (
     HTTPClientError, ConnectionError, IncompleteReadError, ChecksumError, FlexibleChecksumError,
     CapacityNotAvailableError, CredentialRetrievalError, MetadataRetrievalError, TokenRetrievalError,
@@ -117,7 +117,7 @@ _ARROW = re.compile(r"AWS Error (?P<code>[A-Z0-9_]+)")
 
 
 def aws_failure(error: BaseException, about: str) -> ExportFailed | None:
-    """What an exception of boto3 means for ``about``; None for any other, and where the fault can only be ours."""
+    """Return the failure of ``about`` for an exception of boto3; None for others, and for our own mistakes."""
     cause = error.__cause__ or error.__context__ or error if isinstance(error, Boto3Error) else error
     match cause:
         case ClientError():
@@ -126,9 +126,9 @@ def aws_failure(error: BaseException, about: str) -> ExportFailed | None:
             text = f"{about}: no AWS credentials were found. Give the task a role, or set AWS_PROFILE."
             return ExportFailed(Consequence.CONFIG, text)
         case ParamValidationError() if _WRONG_TYPE in str(cause):
-            return None  # no user can send a wrong type, and its text holds the value
+            return None  # not caused by the user, and its text contains the value
         case BotoCoreError() if not isinstance(cause, _ON_THE_WAY):
-            text = f"{about}: AWS cannot be asked from here: {_sentence(str(cause))} {_SET_UP}"
+            text = f"{about}: no request could be sent to AWS: {_sentence(str(cause))} {_SET_UP}"
             return ExportFailed(Consequence.CONFIG, text)
         case BotoCoreError() | Boto3Error():
             text = f"{about}: AWS could not be reached: {_sentence(str(cause))} {_AGAIN}"
@@ -138,9 +138,9 @@ def aws_failure(error: BaseException, about: str) -> ExportFailed | None:
 
 
 def arrow_failure(error: OSError, about: str) -> ExportFailed | None:
-    """What an error of Arrow's S3 means for ``about``; None for any other.
+    """Return the failure of ``about`` for an error of Arrow's S3 client; None for any other error.
 
-    It has no errno and no code but in its text, where the code is that of AWS in another spelling.
+    Such an error has no errno. Its text contains AWS's code in another spelling.
     """
     text = str(error)
     found = _ARROW.search(text)
@@ -167,6 +167,6 @@ def _refused(error: ClientError, about: str) -> ExportFailed:
 
 
 def _sentence(text: str) -> str:
-    """In one line, with an end."""
+    """Return the text in one line, with a full stop."""
     line = " ".join(text.split())
     return line if line.endswith((".", "!", "?")) else f"{line}."

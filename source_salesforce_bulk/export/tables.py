@@ -1,4 +1,4 @@
-"""Tables as plain text. Nothing is cut: what is written to a file or a pipe is meant to be searched. Pure."""
+"""Format tables as plain text. Nothing is truncated, so that output in a file can be searched. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _GAP = "  "
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The rows under their headings. A heading that begins with ``>`` sets its column flush right.
+    """Return the rows under their headings. A heading that begins with ``>`` right-aligns its column.
 
     >>> print(table(["object", ">rows"], [["Account", "1,200"], ["Lead", "7"]]))
     object    rows
@@ -28,7 +28,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def number(value: float | None, digits: int = 0) -> str:
-    """A number with separators; ``unknown`` where there is none.
+    """Return a number with separators; ``unknown`` for None.
 
     >>> number(1234567), number(0.5, 1), number(None)
     ('1,234,567', '0.5', 'unknown')

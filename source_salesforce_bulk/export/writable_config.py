@@ -1,8 +1,8 @@
-"""The configuration of a run without Airbyte, and its source for as long as the run lasts.
+"""The configuration of a run without Airbyte, and its source during the run.
 
-Secrets change while a long run is under way. So the source can be read again, and is given a refresh token that
-Salesforce has replaced, before that token is used. Before the first login the source has shown that it can be written.
-Where it then cannot, the token is kept in a file of its own, which the next run finds.
+Secrets can change during a long run. So the source can be read again, and a rotated refresh token is written to it
+before that token is used. Before the first login, the source is checked to be writable. If it cannot be written
+later, the token is saved in a separate file, which the next run finds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LOGGER = logging.getLogger("salesforce_bulk.config")
 
 
 class WritableConfig:
-    """The configuration of a run. ``kept`` holds refresh tokens that the source could not take."""
+    """The configuration of a run. ``kept`` stores refresh tokens that could not be written to the source."""
 
     def __init__(self, source: ConfigSource, kept: KeptTokens | None = None) -> None:
         self._source = source
@@ -32,9 +32,9 @@ class WritableConfig:
         self._configured: str | None = None
 
     def load(self, *, refuse_unknown_keys: bool = True) -> Config:
-        """Return the configuration; raises ``ConfigError``, and what the source raises.
+        """Return the configuration; raises ``ConfigError``, and the source's errors.
 
-        A refresh token may be replaced at the next login. So the source has to show that it could take another one.
+        Checks that the source is writable if the next login may replace a refresh token.
         """
         text = self._source.read()
         config = parse_config(self._kept.current(self._decoded(text)), refuse_unknown_keys=refuse_unknown_keys)
@@ -44,12 +44,12 @@ class WritableConfig:
             self._source.check_writable()
             self._configured = configured_token(self._decoded(text))
             if config.credentials.refresh_token != self._configured:
-                LOGGER.info("The refresh token is one that an earlier run could not write to %s", self._source.name)
+                LOGGER.info("Using a refresh token that an earlier run could not write to %s", self._source.name)
                 self._write(config.credentials.refresh_token)
         return config
 
     def newer_credentials(self) -> Credentials | None:
-        """The credentials as they stand now, for a login that was refused; None where they cannot be read."""
+        """Return the current credentials, after a refused login; None if they cannot be read."""
         try:
             return parse_config(self._kept.current(self._decoded(self._source.read()))).credentials
         except Exception as error:  # noqa: BLE001 - the refused login is what is reported
@@ -57,10 +57,10 @@ class WritableConfig:
             return None
 
     def keep_refresh_token(self, refresh_token: str) -> None:
-        """Put a replaced refresh token where the next run finds it; raises ``SalesforceError`` if nothing takes it."""
+        """Save a rotated refresh token for the next run; raises ``SalesforceError`` if that is impossible."""
         refusal = self._write(refresh_token)
         if refusal is None:
-            LOGGER.info("Salesforce has replaced the refresh token; %s holds the new one", self._source.name)
+            LOGGER.info("Salesforce has replaced the refresh token; the new one was written to %s", self._source.name)
             return
         try:
             path = self._kept.keep(self._configured or refresh_token, refresh_token)
@@ -68,8 +68,8 @@ class WritableConfig:
             detail = f"{self._source.name} cannot be written ({refusal}), nor can a file for it ({error.strerror})"
             raise SalesforceError(Failure.of(Kind.TOKEN_NOT_KEPT, detail=detail)) from error
         LOGGER.error(
-            "Salesforce has replaced the refresh token, and %s could not be given the new one (%s). It is in the file "
-            "%s, which only this user can read; the next run on this machine finds it there. Write it into the "
+            "Salesforce has replaced the refresh token, and the new one could not be written to %s (%s). It is in the "
+            "file %s, which only this user can read; the next run on this machine finds it there. Write it into the "
             "configuration as credentials.refresh_token: the old one no longer works.",
             self._source.name,
             refusal,
@@ -77,11 +77,11 @@ class WritableConfig:
         )
 
     def _write(self, refresh_token: str) -> str | None:
-        """Write the token into the source; the reason where that fails."""
+        """Write the token into the source; return the reason if that fails."""
         try:
             changed = with_refresh_token(self._decoded(self._source.read()), refresh_token)
             self._source.write(json.dumps(changed, indent=2))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the token must not be lost
+        except Exception as error:  # noqa: BLE001 - the token must not be lost
             return _reason(error)
         if self._configured is not None:
             self._kept.forget(self._configured)
@@ -99,7 +99,7 @@ class WritableConfig:
 
 
 def _reason(error: Exception) -> str:
-    """An exception in a few words that hold no secret."""
+    """Return a short description of an exception without secrets."""
     match error:
         case OSError(strerror=str(words)):
             return words
