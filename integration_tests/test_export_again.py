@@ -199,7 +199,7 @@ def test_a_bucket_is_a_destination_like_a_folder(org: SimulatedOrg, tmp_path: Pa
     for key in aws.all_keys():
         s3.delete_object(Bucket=BUCKET, Key=key)
     failed = exporter.failure(["Account"], destination=S3Destination(s3, BUCKET, "prod"))
-    assert "holds no file of the object any more" in failed.message
+    assert "which no longer has any file of the object" in failed.message
 
 
 def test_a_state_of_version_0_1_0_is_adopted_with_a_line(
@@ -216,7 +216,7 @@ def test_a_state_of_version_0_1_0_is_adopted_with_a_line(
 
     assert exporter.run(["Account"], destination=LocalDestination(tmp_path / "new")).code == 0
 
-    assert "its state does not say where its rows went" in caplog.text
+    assert "its state does not name a destination" in caplog.text
     assert exporter.state("Account")["destination"] == (tmp_path / "new").as_uri()
 
 

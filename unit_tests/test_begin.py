@@ -81,7 +81,7 @@ def test_a_state_of_an_earlier_version_is_adopted_with_a_line():
     kept, news = adopted("Account", progress(file_format=""), HERE)
     assert kept == progress()
     assert news is not None
-    assert "which format" in news
+    assert "does not name a format" in news
     assert adopted("Account", progress(), HERE) == (progress(), None)
     assert adopted("Account", Progress(), HERE) == (Progress({}, (), (), HERE.url, file_format="parquet"), None)
 

@@ -106,7 +106,7 @@ def failure(error: Exception) -> ExportFailed:
 @pytest.mark.parametrize(
     ("error", "consequence", "says"),
     [
-        (refusal("AccessDenied"), Consequence.CONFIG, "AccessDenied: why. Give the role of this process that permission"),
+        (refusal("AccessDenied"), Consequence.CONFIG, "AccessDenied: why. Give the role of this process"),
         (refusal("NoSuchBucket"), Consequence.CONFIG, "Check its name, the account and the region."),
         (refusal("ExpiredToken"), Consequence.CONFIG, "Check the AWS credentials"),
         (refusal("SlowDown"), Consequence.TRANSIENT, "SlowDown: why. Nothing is lost; run again later."),

@@ -152,7 +152,7 @@ class SparkWaves:
 
 
 def _given_up(wave: Wave, error: Py4JJavaError) -> Failure:
-    """A Spark job that failed permanently. Of its own words the first line is told; the others may hold values of rows."""
+    """Return the failure of a Spark job. Only the first line of its message is used; others may contain row values."""
     words = str(error.java_exception.getMessage() or error.java_exception.getClass().getName()).splitlines()[0]
     LOGGER.error("%s, wave %d: Spark gave it up: %s", wave.layout.name, wave.number, words)
     failure = Failure.of(Kind.UNEXPECTED, detail="Spark gave up reading its pages", guidance=_AGAIN)
