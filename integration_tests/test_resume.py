@@ -111,7 +111,7 @@ def test_a_stopped_read_goes_on_behind_its_last_page(org: SimulatedOrg, mode: st
     after = stopped.go_on()
 
     assert_same_rows([*stopped.output.rows[NAME], *after.rows[NAME]], GroundTruth(org).records(NAME))
-    assert says(after, "continuing an earlier run's job behind page", stopped.entry["job"])
+    assert says(after, "continuing an earlier run's job", stopped.entry["job"])
     stopped.assert_ended()
     assert all("SystemModstamp >= 2026-11-24T07:50:00" in query for query in stopped.created_since())
 

@@ -256,7 +256,7 @@ def test_a_proxy_that_is_not_there_is_named_with_the_host(make_http, monkeypatch
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         port = nobody.getsockname()[1]
     failure = through_proxy(make_http(), monkeypatch, f"http://user:S3CRET@127.0.0.1:{port}")
-    assert failure.kind is Kind.CONNECTION
+    assert (failure.kind, failure.action) == (Kind.PROXY_UNREACHABLE, Action.RETRY)
     assert f"(host acme.my.salesforce.com, proxy http://127.0.0.1:{port})" in failure.summary
     assert "S3CRET" not in str(failure)
 

@@ -57,7 +57,7 @@ RAISED = [
                 urllib3.exceptions.ProxyError("Cannot connect", OSError("Tunnel connection failed: 503")),
             )
         ),
-        EVERYWHERE(Kind.CONNECTION),
+        EVERYWHERE(Kind.PROXY_UNREACHABLE),
     ),
     Raised(
         "no such proxy",
@@ -68,7 +68,7 @@ RAISED = [
                 urllib3.exceptions.ProxyError("Cannot connect", socket.gaierror(socket.EAI_NONAME, "not known")),
             )
         ),
-        EVERYWHERE(Kind.CONNECTION),
+        EVERYWHERE(Kind.PROXY_UNREACHABLE),
     ),
     Raised(
         "no such host",

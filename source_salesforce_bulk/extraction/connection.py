@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -27,6 +26,7 @@ from source_salesforce_bulk.extraction.quota import Quota, compute_quota
 from source_salesforce_bulk.extraction.reader import PageBounds
 from source_salesforce_bulk.extraction.run_context import RunContext
 from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
+from source_salesforce_bulk.extraction.temporary_folder import new_folder_for_pages
 from source_salesforce_bulk.pages.fetch import Page, PageSource
 from source_salesforce_bulk.pages.listing import PageLister
 from source_salesforce_bulk.pages.page_encoders import PageEncoders
@@ -163,7 +163,7 @@ class Connection:
         """
         with self._opening:
             if self._directory is None:
-                self._directory = Path(tempfile.mkdtemp(prefix="salesforce-bulk-"))
+                self._directory = new_folder_for_pages(os.environ)
         return SalesforceOrg(
             self._transport,
             self._directory,

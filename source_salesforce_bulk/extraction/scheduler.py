@@ -122,12 +122,8 @@ class JobScheduler:
                 return
             read, window = chosen
             if window.unconfirmed and window.job.job_id is not None:
-                self.log(
-                    read,
-                    window,
-                    f"continuing an earlier run's job behind page {window.walk.page}",
-                    event="job_continued",
-                )
+                where = f"after page {window.walk.page}" if window.walk.page else "from its first page"
+                self.log(read, window, f"continuing an earlier run's job {where}", event="job_continued")
                 self.apply(read, window, Continue(window.job.job_id))
             elif read.is_too_large(window):
                 self.apply(read, window, TooLarge())

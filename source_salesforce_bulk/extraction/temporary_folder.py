@@ -9,8 +9,10 @@ from __future__ import annotations
 import errno
 import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
 from source_salesforce_bulk.config import ConfigError
+from source_salesforce_bulk.salesforce.failures import SalesforceError, page_not_kept
 from source_salesforce_bulk.salesforce.wire import printable
 
 _VARIABLES = ("TMPDIR", "TEMP", "TMP")
@@ -18,10 +20,27 @@ _VARIABLES = ("TMPDIR", "TEMP", "TMP")
 _NOT_THE_FOLDERS_FAULT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
 
 
+def new_folder_for_pages(environment: Mapping[str, str]) -> Path:
+    """Make a folder of its own for a run's pages, in the one that the environment names or else in the system's.
+
+    Raises ``SalesforceError`` where its disk is full: left to itself, Python would then take another disk.
+    """
+    named = _named_folder(environment)
+    try:
+        return Path(tempfile.mkdtemp(prefix="salesforce-bulk-", dir=named))
+    except OSError as error:
+        error.add_note(f"in {printable(named or tempfile.gettempdir())}")
+        raise SalesforceError(page_not_kept(error)) from error
+
+
+def _named_folder(environment: Mapping[str, str]) -> str | None:
+    return next((environment[name] for name in _VARIABLES if environment.get(name)), None)
+
+
 def check_temporary_folder(environment: Mapping[str, str]) -> None:
     """Raise ``ConfigError`` where the environment names a folder for temporary files in which none can be made."""
     name = next((name for name in _VARIABLES if environment.get(name)), None)
-    folder = environment[name] if name is not None else None
+    folder = _named_folder(environment)
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:

@@ -15,7 +15,7 @@ from source_salesforce_bulk.salesforce.wire import Operation, ProxyRefused, Unus
 _CERTIFICATE = frozenset({"SSLCertVerificationError", "CertificateError"})
 _BAD_ADDRESS = frozenset({"InvalidURL", "MissingSchema", "InvalidSchema", "LocationParseError"})
 _NEVER_SENT = frozenset(
-    {"ConnectTimeout", "ConnectTimeoutError", "NewConnectionError", "ProxyError", "ConnectionRefusedError", "gaierror"}
+    {"ConnectTimeout", "ConnectTimeoutError", "NewConnectionError", "ConnectionRefusedError", "gaierror"}
 )
 _BROKE_OFF = frozenset(
     {
@@ -55,7 +55,9 @@ def exception_kind(operation: Operation, error: BaseException) -> Kind:
         return Kind.WRONG_LOGIN_HOST if operation is Operation.TOKEN else Kind.UNEXPECTED
     if names & _CERTIFICATE:
         return Kind.CERTIFICATE_REFUSED
-    if operation is Operation.TOKEN and _unknown_host(chain) and "ProxyError" not in names:
+    if "ProxyError" in names:
+        return Kind.PROXY_UNREACHABLE
+    if operation is Operation.TOKEN and _unknown_host(chain):
         return Kind.HOST_NOT_FOUND
     if names & _NEVER_SENT:
         return Kind.CONNECTION

@@ -96,6 +96,7 @@ class Kind(Enum):
     CERTIFICATE_REFUSED = "certificate refused"
     NETWORK_SETTING = "network setting"
     PROXY_REFUSED = "proxy refused"
+    PROXY_UNREACHABLE = "proxy unreachable"
     REDIRECTED = "redirected"
     REQUEST_TOO_LARGE = "request too large"
     UNREADABLE_ANSWER = "unreadable answer"

@@ -272,7 +272,7 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.RETRY,
             _T,
             "The connection to Salesforce failed",
-            _AGAIN + " If it stays, check the network, its proxy and its firewall.",
+            _AGAIN + " If it stays, check the network and its firewall.",
         ),
         Kind.HOST_NOT_FOUND: Meaning(
             Action.RETRY,
@@ -292,6 +292,12 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             _C,
             "A network setting of the environment cannot be used",
             "Correct it where this program is started, or remove it.",
+        ),
+        Kind.PROXY_UNREACHABLE: Meaning(
+            Action.RETRY,
+            _T,
+            "The proxy cannot be reached",
+            _AGAIN + " If it stays, check that the proxy runs and that HTTPS_PROXY has its address.",
         ),
         Kind.PROXY_REFUSED: Meaning(
             Action.STOP_RUN,
