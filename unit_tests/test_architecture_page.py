@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from unit_tests.test_layers import FLOORS, PACKAGE, floor_of, read_modules
@@ -47,3 +49,23 @@ def test_every_file_that_is_named_exists():
     places = (ROOT, ROOT / PACKAGE)
     assert named
     assert [name for name in named if not any((place / name).exists() for place in places)] == []
+
+
+CALLS = re.findall(r"^\| (?:console script|\d) \| `([\w/.]+)`: `(\w+)` \| `([\w/.]+)`: `(\w+)` \|$", PAGE, re.MULTILINE)
+
+
+def names_in(path: str) -> set[str]:
+    """Every name that a module uses or defines."""
+    tree = ast.parse((ROOT / PACKAGE / path).read_text(encoding="utf-8"))
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    used |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return used | {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def test_both_programs_reach_the_loop_in_four_calls_each_made_where_the_page_says():
+    assert len(CALLS) == 1 + 4
+    for way in ([row[:2] for row in CALLS], [row[2:] for row in CALLS]):
+        assert way[-1] == ("extraction/run_loop.py", "messages")
+        for (caller, _), (callee, name) in pairwise(way):
+            assert name in names_in(caller), f"{caller} does not call {name}"
+            assert f"def {name}(" in (ROOT / PACKAGE / callee).read_text(encoding="utf-8")

@@ -230,5 +230,5 @@ def test_jobs_that_replace_others_count_too(rigs: Rigs):
 def test_polls_cost_what_the_docs_say():
     one, ten, minutes, hour = (polls_until(seconds, JobPolicy(job_timeout=14400.0)) for seconds in (1, 10, 600, 3600))
     told = (ROOT / "docs" / "api-calls.md").read_text(encoding="utf-8")
-    sentence = " ".join(told.partition("A job of one second takes")[2].partition("\n- ")[0].split())
-    assert sentence == f"{one} polls, of ten seconds {ten}, of ten minutes {minutes}, of an hour {hour}."
+    sentence = " ".join(told.partition("A job that takes one second costs")[2].partition("\n- ")[0].split())
+    assert sentence == f"{one} polls, ten seconds {ten}, ten minutes {minutes}, an hour {hour}."

@@ -8,6 +8,7 @@ released, finished jobs deleted.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -113,8 +114,7 @@ class ExportRun:
             survey = self._prepare(loop)
             self._miss(survey)
             self._begin(survey.objects, extraction)
-            for _ in loop.messages([Participant(one.name, self._turns(one)) for one in self.objects]):
-                self._watch()
+            deque(loop.messages([Participant(one.name, self._turns(one)) for one in self.objects]), maxlen=0)
             manifest = self._conclude(started)
             loop.finish()
         finally:

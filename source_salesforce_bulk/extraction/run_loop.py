@@ -82,6 +82,7 @@ class RunLoop:
                     look_around()
                 else:
                     yield turn
+            look_around()
 
         def look_around() -> None:
             extraction.others_wait = begun < len(participants)
