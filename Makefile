@@ -149,8 +149,8 @@ GLUE_HAS = boto3 botocore certifi charset-normalizer idna jmespath numpy pyarrow
 lock: $(STAMP) ## Write requirements/*.txt anew from pyproject.toml
 	@test -x $(BIN)/uv || { echo "make lock needs uv, which set-up could not install" >&2; exit 1; }
 	$(UV_COMPILE) pyproject.toml -o requirements/connector.txt
-	$(UV_COMPILE) pyproject.toml --extra export -c requirements/connector.txt -o requirements/export.txt
-	$(UV_COMPILE) pyproject.toml --extra export --extra dev -c requirements/export.txt -o requirements/dev.txt
+	$(UV_COMPILE) pyproject.toml --extra export --extra tables -c requirements/connector.txt -o requirements/export.txt
+	$(UV_COMPILE) pyproject.toml --extra export --extra tables --extra dev -c requirements/export.txt -o requirements/dev.txt
 	$(UV_COMPILE) requirements/setup.in -o requirements/setup.txt
 	$(UV_COMPILE) requirements/pyairbyte.in -o requirements/pyairbyte.txt
 	$(UV_COMPILE) requirements/fuzz.in -o requirements/fuzz.txt

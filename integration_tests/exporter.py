@@ -94,8 +94,18 @@ class Exporter:
         stop = stop or threading.Event()
         caller = Caller(RequestsHttp(32), ImpatientClock(), random.random)
         environment = Environment(caller, SecretHooks(_ignore, _ignore), run_id=run_id)
-        files, place = self.make_files(destination or LocalDestination(self.destination), run_id, format_name)
-        places = ExportPlaces(
+        places = self.places(destination or LocalDestination(self.destination), states, run_id, format_name, on_drift)
+        parsed = replace(parse_config({**self.config, **config}), objects=tuple(objects))
+        connection = self._connection(parsed, environment)
+        self.metrics = connection.metrics
+        return ExportRun(connection, places, stop.is_set, wish or Wish()).run()
+
+    def places(
+        self, destination: Destination, states: StateRegistry | None, run_id: str, format_name: str, on_drift: str
+    ) -> ExportPlaces:
+        """Where a run writes to."""
+        files, place = self.make_files(destination, run_id, format_name)
+        return ExportPlaces(
             destination=place,
             states=states or LocalStates(self.folder / "state"),
             schemas=SchemaWatch(LocalSchemas(self.folder / "schemas"), run_id, on_drift),
@@ -103,10 +113,6 @@ class Exporter:
             watcher=Unwatched(),
             on_clean_up=lambda: None,
         )
-        parsed = replace(parse_config({**self.config, **config}), objects=tuple(objects))
-        connection = self._connection(parsed, environment)
-        self.metrics = connection.metrics
-        return ExportRun(connection, places, stop.is_set, wish or Wish()).run()
 
     def make_files(self, destination: Destination, run_id: str, format_name: str) -> tuple[FileMaker, Destination]:
         """Who makes the files of a run, and how they get to their places."""

@@ -26,7 +26,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"pages", "deletions"}),
     frozenset({"extraction"}),
     frozenset({"registries"}),
-    frozenset({"airbyte", "export"}),
+    frozenset({"airbyte", "export", "tables"}),
     frozenset({"spark"}),
     frozenset({"run", "__main__", ""}),
 )
@@ -41,7 +41,7 @@ PURE: frozenset[str] = frozenset(
     extraction.cuts extraction.interleaving extraction.job_events extraction.plan
     extraction.query_job extraction.quota extraction.stream_state
     extraction.windows
-    registries.field_ids
+    registries.field_ids tables.steps tables.table_failures tables.winners
     pages.arrow_pages pages.arrays pages.cells pages.csv_blocks pages.csv_page pages.date_columns
     pages.encoded_page pages.json_cells pages.json_text pages.record_lines pages.records pages.walk
     salesforce salesforce.asked salesforce.failure_evidence salesforce.login_failures salesforce.programs
@@ -57,6 +57,7 @@ PURE: frozenset[str] = frozenset(
 RESERVED: Mapping[str, frozenset[str]] = {
     "airbyte_cdk": frozenset({"airbyte"}),
     "airbyte_protocol_models_dataclasses": frozenset(),
+    "pyiceberg": frozenset({"tables"}),
     "boto3": frozenset({"registries", "export", "spark"}),
     "botocore": frozenset({"registries", "export", "spark"}),
     "py4j": frozenset({"spark.glue"}),

@@ -16,6 +16,7 @@ TRIED_BY = {
     "export.check_command": "integration_tests/test_commands",
     "export.discover_command": "integration_tests/test_commands",
     "export.export_context": "integration_tests/test_export",
+    "export.ending": "integration_tests/test_export",
     "export.main": "unit_tests/test_packaging",
     "export.object_deletions": "integration_tests/test_deletions",
     "export.object_view": "integration_tests/test_export",
@@ -24,6 +25,7 @@ TRIED_BY = {
     "export.spec_command": "unit_tests/test_cli",
     "export.state_command": "integration_tests/test_commands",
     "extraction.deletion_watch": "integration_tests/test_deletions",
+    "export.stores": "integration_tests/test_iceberg",
     "extraction.job_lines": "integration_tests/test_logs",
     "extraction.run_context": "unit_tests/test_scheduler",
     "form": "unit_tests/test_spec",
@@ -31,6 +33,16 @@ TRIED_BY = {
     "pages.spooled": "unit_tests/test_encoders",
     "salesforce.login_failures": "unit_tests/test_failures",
     "spark.glue": "unit_tests/test_glue_job",
+    "tables.commits": "integration_tests/test_iceberg",
+    "tables.current": "integration_tests/test_iceberg",
+    "tables.data_files": "integration_tests/test_iceberg",
+    "tables.fold_ending": "integration_tests/test_iceberg",
+    "tables.log": "integration_tests/test_iceberg",
+    "tables.log_files": "integration_tests/test_iceberg",
+    "tables.parquet_rows": "integration_tests/test_iceberg",
+    "tables.table_destination": "integration_tests/test_iceberg",
+    "tables.table_schemas": "integration_tests/test_iceberg",
+    "tables.table_states": "integration_tests/test_iceberg",
 }
 PACKAGE_MODULES = read_modules(ROOT / PACKAGE)
 MODULES = [name for name, module in PACKAGE_MODULES.items() if module.path.stem not in ("__init__", "__main__")]

@@ -160,7 +160,7 @@ def test_a_lock_holds_packages_and_hashes_and_nothing_else(name):
 def test_the_locks_hold_what_pyproject_asks_for():
     extras = PROJECT["optional-dependencies"]
     assert set(locked("connector.txt")) >= names(PROJECT["dependencies"])
-    assert set(locked("export.txt")) >= names(PROJECT["dependencies"] + extras["export"])
+    assert set(locked("export.txt")) >= names(PROJECT["dependencies"] + extras["export"] + extras["tables"])
     assert set(locked("dev.txt")) >= names(PROJECT["dependencies"] + extras["export"] + extras["dev"])
     assert set(locked("setup.txt")) == {"uv", "poetry-core"}
 
@@ -182,7 +182,7 @@ def test_all_is_everything_but_spark():
 
 
 # Modules that only run where the extra `export` is installed, or what Glue has in its place.
-WITH_EXPORT = ("export", "spark", "registries", "pages.arrow", "pages.page_task")
+WITH_EXPORT = ("export", "spark", "tables", "registries", "pages.arrow", "pages.page_task")
 
 
 def test_every_import_is_of_a_declared_dependency():

@@ -149,8 +149,16 @@ def plan(stop: Stop, /, **options: Any) -> int:
     shared.object_option,
     shared.destination_option,
     option("--format", "format_name", type=Word(shared.FORMAT_NAMES), default="parquet", show_default=True),
-    shared.state_option(required=True),
+    shared.export_state_option,
     shared.schemas_option,
+    option(
+        "--tables",
+        type=Word(shared.TABLES),
+        default="both",
+        show_default=True,
+        help="Of Iceberg tables: every version of each row, the current rows, or both.",
+    ),
+    option("--keep-deleted", is_flag=True, help="Keep deleted rows in the current table, with IsDeleted."),
     option(
         "--on-drift",
         type=Word(shared.DRIFT_POLICIES),
@@ -174,7 +182,7 @@ def plan(stop: Stop, /, **options: Any) -> int:
     shared.json_option,
 )
 def export(stop: Stop, /, **options: Any) -> int:
-    """Export objects to Parquet or JSON lines, and continue where the last run stopped."""
+    """Export objects to files or Iceberg tables, and continue where the last run stopped."""
     from source_salesforce_bulk.export.export_command import ExportOptions, run_export  # noqa: PLC0415
 
     return run_export(ExportOptions(logs=_logs(options), **options), stop)

@@ -20,17 +20,17 @@ from source_salesforce_bulk.config_values import ConfigError, parse_start_date
 from source_salesforce_bulk.export import places
 from source_salesforce_bulk.export.aws_clients import aws_client
 from source_salesforce_bulk.export.begin import Wish
-from source_salesforce_bulk.export.destination import Destination
 from source_salesforce_bulk.export.ledger import kept_at_destination, kept_in_folder
 from source_salesforce_bulk.export.logs import LogOptions
 from source_salesforce_bulk.export.metrics_sink import RunReport, named_counts, publish
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
-from source_salesforce_bulk.export.page_files import FORMATS, FileMaker, PageFiles
 from source_salesforce_bulk.export.progress import LiveBars, MinuteLines, summary
 from source_salesforce_bulk.export.run import ExportPlaces, ExportResult, ExportRun, Watcher
 from source_salesforce_bulk.export.schema_watch import EventBus, SchemaWatch
 from source_salesforce_bulk.export.session import Session, new_run_id
+from source_salesforce_bulk.export.stores import MakeFiles, Stores, open_stores
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics, RunMetrics
+from source_salesforce_bulk.registries.schemas import SchemaRegistry
 from source_salesforce_bulk.registries.state import organization_key
 from source_salesforce_bulk.salesforce.failures import Consequence
 from source_salesforce_bulk.salesforce.programs import Program
@@ -50,8 +50,8 @@ class ExportOptions:
     objects: Sequence[str]
     destination: str
     format_name: str
-    state: str
-    schemas: str
+    state: str | None
+    schemas: str | None
     on_drift: Literal["warn", "fail"]
     event_bus: str | None
     run_id: str | None
@@ -60,12 +60,10 @@ class ExportOptions:
     continue_here: bool = False
     full: Sequence[str] = ()
     since: str | None = None
+    tables: str = "both"
+    keep_deleted: bool = False
     as_json: bool = False
     logs: LogOptions = field(default_factory=LogOptions)
-
-
-MakeFiles = Callable[[Destination, str], tuple[FileMaker, Destination]]
-"""Given a destination and a run id, return what makes the files and what moves them to their paths."""
 
 
 def run_export(options: ExportOptions, stop: Stop, make_files: MakeFiles | None = None) -> int:
@@ -76,8 +74,7 @@ def run_export(options: ExportOptions, stop: Stop, make_files: MakeFiles | None 
     run_id = options.run_id if options.run_id is not None else new_run_id(datetime.now(UTC))
     session = Session(stop, run_id, options.logs, Program.GLUE if make_files else Program.EXPORT)
     session.begin()
-    make = make_files or (lambda destination, _: (PageFiles(FORMATS[options.format_name]), destination))
-    return session.ended(lambda: _with_metrics(options, _Command(options, session, make)))
+    return session.ended(lambda: _with_metrics(options, _Command(options, session, make_files)))
 
 
 def _with_metrics(options: ExportOptions, command: _Command) -> int:
@@ -99,7 +96,7 @@ class _Command:
 
     options: ExportOptions
     session: Session
-    make_files: MakeFiles
+    make_files: MakeFiles | None
     run: ExportRun | None = None
     watch: SchemaWatch | None = None
 
@@ -110,20 +107,21 @@ class _Command:
             text = "--run-id takes letters, digits, dots, dashes and underscores, beginning with a letter or digit."
             raise ExportFailed(Consequence.CONFIG, text)
         wish = _wish(options)
-        self.watch = _schema_watch(options, session)
+        stores = open_stores(options, session.run_id, session.clock, self.make_files)
+        self.watch = _schema_watch(options, session, stores.schemas)
         watcher = _watcher(options, session)
-        page_files, destination = self.make_files(places.destination(options.destination), session.run_id)
         where = ExportPlaces(
-            destination=destination,
-            states=places.state_registry(options.state, session.clock),
+            destination=stores.destination,
+            states=stores.states,
             schemas=self.watch,
-            page_files=page_files,
+            page_files=stores.page_files,
+            ending=stores.ending,
             watcher=watcher,
             on_clean_up=session.stop.leaving,
         )
         connection = session.connect(options.config, options.objects)
         self.run = ExportRun(connection, where, session.stop.event.is_set, wish)
-        with self._ledger(destination):
+        with self._ledger(stores):
             try:
                 result = self.run.run()
             finally:
@@ -133,12 +131,12 @@ class _Command:
         _tell(options, result, self.run.connection.metrics.of)
         return session.stop.exit_code or result.code
 
-    def _ledger(self, destination: Destination) -> AbstractContextManager[object]:
+    def _ledger(self, stores: Stores) -> AbstractContextManager[object]:
         """Return the context in which events are written to the ledger."""
-        session, folder = self.session, places.folder(self.options.state)
-        if folder is None:
-            return kept_at_destination(destination, session.run_id, session.mask.redact)
-        return kept_in_folder(folder, session.run_id, session.mask.redact)
+        session = self.session
+        if stores.ledger is None:
+            return kept_at_destination(stores.destination, session.run_id, session.mask.redact)
+        return kept_in_folder(stores.ledger, session.run_id, session.mask.redact)
 
     def report(self, code: int, seconds: float) -> RunReport:
         """Return the report of the run, however far it came."""
@@ -211,8 +209,7 @@ def result_as_json(result: ExportResult, metrics_of: Callable[[str], ObjectMetri
     }
 
 
-def _schema_watch(options: ExportOptions, session: Session) -> SchemaWatch:
-    registry = places.schema_registry(options.schemas, session.clock)
+def _schema_watch(options: ExportOptions, session: Session, registry: SchemaRegistry) -> SchemaWatch:
     bus = options.event_bus
     tell = [EventBus(aws_client("events", f"the event bus {bus}"), bus)] if bus else []
     return SchemaWatch(registry, session.run_id, options.on_drift, tell)

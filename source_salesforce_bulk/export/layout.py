@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Self
 
+import pyarrow as pa
+
+from source_salesforce_bulk.extraction.catalog import ReadableObject
 from source_salesforce_bulk.pages.arrays import arrow_schema
 from source_salesforce_bulk.pages.fetch import PageAddress
 from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.registries.field_ids import ids_by_name
 from source_salesforce_bulk.salesforce.describe import SObject
+from source_salesforce_bulk.salesforce.drift import ObjectSchema
 from source_salesforce_bulk.salesforce.field_types import field_type
 
 FIELD_ID = "PARQUET:field_id"
@@ -17,11 +23,36 @@ FIELD_ID = "PARQUET:field_id"
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A column beside the object's fields, of pyarrow's ``type``; ``fill`` makes it for a table of rows."""
+
+    name: str
+    id: int
+    type: Any
+    fill: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
-    """The columns of an object's files; ``ids`` are the columns' ids by name."""
+    """An object as its files hold it.
+
+    ``ids`` are those of its columns by field. ``names`` are the columns' names where they are not the fields' own.
+    ``key`` and ``cursor`` are fields. ``upper_bound`` gives the org's clock.
+    """
 
     sobject: SObject
     ids: Mapping[str, int]
+    key: tuple[str, ...] = ()
+    cursor: str | None = None
+    upper_bound: Callable[[], datetime] | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    marks: tuple[Mark, ...] = ()
+
+    @classmethod
+    def of(cls, readable: ReadableObject, schema: ObjectSchema, upper_bound: Callable[[], datetime]) -> Self:
+        """The layout of an object as it is read, with the ids that its registered ``schema`` has."""
+        key, cursor = readable.primary_key, readable.cursor_field
+        return cls(readable.sobject, ids_by_name(schema), key, cursor, upper_bound)
 
     @property
     def name(self) -> str:
@@ -39,9 +70,9 @@ class Layout:
         return [Column(one.name, field_type(one.type).kind) for one in self.sobject.fields if one.added]
 
     @property
-    def whole(self) -> Any:
-        """The Arrow schema of every column."""
-        return self.schema([Column(one.name, field_type(one.type).kind) for one in self.sobject.fields])
+    def all_columns(self) -> list[Column]:
+        """The columns of all fields."""
+        return [Column(one.name, field_type(one.type).kind) for one in self.sobject.fields]
 
     def facts(self) -> Mapping[str, Mapping[str, str]]:
         """Return the metadata of each column, except its id."""
@@ -51,7 +82,16 @@ class Layout:
         }
 
     def schema(self, columns: Sequence[Column]) -> Any:
-        """Return the Arrow schema of ``columns``, all of them nullable."""
+        """Return the Arrow schema of a file whose pages have ``columns``, all of them nullable."""
         facts = self.facts()
         about = {column.name: {FIELD_ID: str(self.ids[column.name]), **facts[column.name]} for column in columns}
-        return arrow_schema(columns, about).with_metadata({"salesforce.object": self.name})
+        fields = [one.with_name(self.names.get(one.name, one.name)) for one in arrow_schema(columns, about)]
+        marks = [pa.field(one.name, one.type, metadata={FIELD_ID: str(one.id)}) for one in self.marks]
+        return pa.schema([*fields, *marks], {"salesforce.object": self.name})
+
+    def arranged(self, rows: Any, schema: Any) -> Any:
+        """``rows``, a pyarrow table of fields, as they stand in a file of ``schema``: null where they lack a column."""
+        there = {self.names.get(name, name): rows[name] for name in rows.column_names}
+        there |= {one.name: one.fill(rows) for one in self.marks}
+        columns = [there.get(one.name, pa.nulls(rows.num_rows, one.type)).cast(one.type) for one in schema]
+        return pa.table(columns, schema=schema)

@@ -41,7 +41,6 @@ from source_salesforce_bulk.extraction.stream_state import (
 )
 from source_salesforce_bulk.extraction.windows import same_dates
 from source_salesforce_bulk.pages.walk import End
-from source_salesforce_bulk.registries.field_ids import ids_by_name
 from source_salesforce_bulk.registries.state import (
     DataFile,
     Lease,
@@ -168,7 +167,7 @@ class ObjectExport:
         if beginning is None:
             self._done = True
             return
-        export.page_files.expect(Layout(self.readable.sobject, ids_by_name(registered.schema)))
+        export.page_files.expect(Layout.of(self.readable, registered.schema, export.upper_bound))
         try:
             yield from self._exported(beginning)
         except SalesforceError as error:
@@ -341,13 +340,16 @@ class ObjectExport:
 
     # Afterwards
 
+    def count_files(self) -> None:
+        """Let the outcome name the object's new files: those that were committed. Others would be read again."""
+        self.outcome.files = self._lease.progress.closed if self._lease is not None and self._nameable else ()
+        self.outcome.rows = sum(file.rows for file in self.outcome.files)
+
     def announce_manifest(self, name: str) -> bool:
         """Commit that the manifest ``name`` is about to name the object's files; False where it may not."""
         if self._lease is None or not self._nameable or not self._lease.progress.closed:
             return True
-        # Only what is committed: what is not would be read again, and named again.
-        self.outcome.files = self._lease.progress.closed
-        self.outcome.rows = sum(file.rows for file in self.outcome.files)
+        self.count_files()
         try:
             self._lease.commit(replace(self._lease.progress, closing=name))
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing of the object may be named now
@@ -358,6 +360,10 @@ class ObjectExport:
     def not_named(self, error: Exception) -> None:
         """No manifest of this run will name the object's files. A later run's will."""
         self.outcome.files, self.outcome.rows = (), 0
+        self.end_failed(error)
+
+    def end_failed(self, error: Exception) -> None:
+        """What was to be done once the object was read has raised ``error``."""
         if isinstance(error, LeaseLost):
             self._lost(error)
         else:

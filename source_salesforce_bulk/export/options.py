@@ -21,6 +21,8 @@ LOG_FORMATS = ("text", "json")
 DRIFT_POLICIES = ("warn", "fail")
 
 _FOLDER = "DIR|file:///DIR"
+_DESTINATIONS = f"{_FOLDER}|s3://BUCKET/PREFIX|iceberg://CATALOG/NAMESPACE|iceberg+file:///DIR"
+TABLES = ("log", "current", "both")
 
 
 class Word(click.Choice):  # type: ignore[type-arg]  # generic from click 8.2 on
@@ -92,17 +94,23 @@ def state_option(*, required: bool) -> Callable[[F], F]:
     return option("--state", required=required, metavar=f"{_FOLDER}|dynamodb://TABLE", help=text)
 
 
+def export_state_option(command: F) -> F:
+    """``--state`` of an export, which tables do not need."""
+    text = "Where progress is kept. Tables keep it themselves."
+    return option("--state", metavar=f"{_FOLDER}|dynamodb://TABLE", help=text)(command)
+
+
 def destination_option(command: F) -> F:
     """``--destination``."""
-    return option("--destination", required=True, metavar=f"{_FOLDER}|s3://BUCKET/PREFIX", help="Where the files go.")(
-        command
-    )
+    return option("--destination", required=True, metavar=_DESTINATIONS, help="Where the files or tables go.")(command)
 
 
 def schemas_option(command: F) -> F:
     """``--schemas``."""
     return option(
-        "--schemas", required=True, metavar=f"{_FOLDER}|glue://REGISTRY", help="Where schema versions are stored."
+        "--schemas",
+        metavar=f"{_FOLDER}|glue://REGISTRY",
+        help="Where versions of schemas are kept. Tables keep them themselves.",
     )(command)
 
 

@@ -17,6 +17,7 @@ from pyarrow import parquet
 from source_salesforce_bulk.export.layout import Layout
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.pages.arrays import arrow_schema
 from source_salesforce_bulk.pages.arrow_pages import ArrowPageReader, ArrowRows
 from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.pages.json_cells import json_value
@@ -69,9 +70,9 @@ class Parquet:
 
     def write(self, page: Page, layout: Layout, path: Path) -> PageFile:
         """See :class:`Format`."""
-        columns, added = layout.columns(page.address), layout.added
-        schema = layout.schema([*columns, *added])
-        reader = ArrowPageReader(columns, layout.schema(columns))
+        columns = layout.columns(page.address)
+        schema = layout.schema([*columns, *layout.added])
+        reader = ArrowPageReader(columns)
         unreadable: Counter[str] = Counter()
         inexact: Counter[str] = Counter()
         with parquet.ParquetWriter(path, schema, compression="zstd", write_statistics=True) as writer:
@@ -79,22 +80,21 @@ class Parquet:
                 for part in group:
                     unreadable.update(part.unreadable)
                     inexact.update(part.inexact)
-                table = pa.Table.from_batches([part.batch for part in group])
-                for column in added:
-                    column_schema = schema.field(column.name)
-                    table = table.append_column(column_schema, pa.nulls(table.num_rows, column_schema.type))
-                writer.write_table(table.cast(schema), row_group_size=ROW_GROUP)
+                table = layout.arranged(pa.Table.from_batches([part.batch for part in group]), schema)
+                writer.write_table(table, row_group_size=ROW_GROUP)
         return PageFile(path, page.rows, path.stat().st_size, unreadable, inexact)
 
     def write_rows(self, rows: Sequence[Row], layout: Layout, path: Path) -> PageFile:
         """See :class:`Format`."""
-        schema = layout.whole
-        instants = {one.name for one in schema if pa.types.is_timestamp(one.type)}
+        columns = layout.all_columns
+        fields = arrow_schema(columns)
+        instants = {one.name for one in fields if pa.types.is_timestamp(one.type)}
         named = [
             {name: parse_instant(str(value)) if name in instants else value for name, value in row.items()}
             for row in rows
         ]
-        parquet.write_table(pa.Table.from_pylist(named, schema=schema), path, compression="zstd")
+        table = layout.arranged(pa.Table.from_pylist(named, schema=fields), layout.schema(columns))
+        parquet.write_table(table, path, compression="zstd")
         return PageFile(path, len(rows), path.stat().st_size)
 
 

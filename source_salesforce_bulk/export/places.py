@@ -1,6 +1,6 @@
 """Parse the locations on the command line. boto3 clients are created only when needed.
 
---destination dir | file:///dir | s3://bucket/prefix
+--destination dir | file:///dir | s3://bucket/prefix | iceberg://catalog/namespace | iceberg+file:///dir
 --state       dir | file:///dir | dynamodb://table
 --schemas     dir | file:///dir | glue://registry
 --metrics     none | emf | json:PATH
@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from source_salesforce_bulk.export.aws_clients import aws_client
@@ -27,7 +28,11 @@ from source_salesforce_bulk.registries.schemas import LocalSchemas, SchemaRegist
 from source_salesforce_bulk.registries.state import StateRegistry
 from source_salesforce_bulk.salesforce.clock import Clock
 
+if TYPE_CHECKING:
+    from source_salesforce_bulk.tables.iceberg_catalog import Tables
+
 _NO_PARTS = ("", "", "")
+_CATALOG, _EMBEDDED = "iceberg://", "iceberg+file:"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -45,8 +50,45 @@ def destination(url: str) -> Destination:
     raise _unknown(url, "destination", "s3://bucket/prefix")
 
 
+def is_tables(url: str) -> bool:
+    """Whether a destination is one of tables, and not of files."""
+    return url.startswith((_CATALOG, _EMBEDDED))
+
+
+def tables(url: str) -> Tables:
+    """The tables that a destination names; raises :class:`UnknownPlace`, also where pyiceberg is not installed."""
+    try:
+        from source_salesforce_bulk.tables import iceberg_catalog as catalog  # noqa: PLC0415 - half a second, and an extra
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("source_salesforce_bulk"):
+            raise
+        text = f"{url} needs pyiceberg, which is not installed: pip install 'source-salesforce-bulk[export,tables]'"
+        raise UnknownPlace(text) from error
+    if url.startswith(_EMBEDDED):
+        path = folder(url.removeprefix("iceberg+"))
+        if path is None:
+            raise UnknownPlace(f"{url!r} is not a valid folder of tables. Write iceberg+file:///DIR.")
+        return catalog.embedded(path)
+    name, _, namespace = url.removeprefix(_CATALOG).rstrip("/").partition("/")
+    if not name or not namespace or "/" in namespace:
+        raise UnknownPlace(f"{url!r} is not a valid destination. Write iceberg://CATALOG/NAMESPACE.")
+    try:
+        return catalog.configured(name, namespace)
+    except ValueError as error:
+        text = (
+            f"{url}: pyiceberg has no catalog {name} that it can use ({error}). Describe it in ~/.pyiceberg.yaml, or "
+            f"in PYICEBERG_CATALOG__{name.upper()}__TYPE and the like."
+        )
+        raise UnknownPlace(text) from error
+
+
 def state_registry(url: str, clock: Clock) -> StateRegistry:
-    """Return the state registry of ``--state``; raises :class:`UnknownPlace`."""
+    """Return the state registry of ``--state``, which may be tables; raises :class:`UnknownPlace`."""
+    if is_tables(url):
+        found = tables(url)
+        from source_salesforce_bulk.tables.table_states import TableStates  # noqa: PLC0415
+
+        return TableStates(found, clock.monotonic)
     scheme, name, path = _parts(url)
     if scheme == "file":
         return LocalStates(Path(path))

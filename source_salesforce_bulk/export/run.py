@@ -16,9 +16,9 @@ from datetime import datetime
 from typing import Protocol
 
 from source_salesforce_bulk.export.begin import Wish, all_objections, unknown_full
-from source_salesforce_bulk.export.destination import Destination, ManifestExists
+from source_salesforce_bulk.export.destination import Destination
+from source_salesforce_bulk.export.ending import Ending, ManifestEnding, RunEnd
 from source_salesforce_bulk.export.export_context import Export, PageDone
-from source_salesforce_bulk.export.manifest import build_manifest
 from source_salesforce_bulk.export.object_export import ObjectExport
 from source_salesforce_bulk.export.opening import Opening
 from source_salesforce_bulk.export.outcomes import (
@@ -38,7 +38,7 @@ from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TurnOver
 from source_salesforce_bulk.extraction.plan import Planner
 from source_salesforce_bulk.extraction.run_loop import Participant, RunLoop
-from source_salesforce_bulk.registries.state import LeaseLost, StateRegistry, UnreadableProgress, organization_key
+from source_salesforce_bulk.registries.state import StateRegistry, UnreadableProgress, organization_key
 from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
 from source_salesforce_bulk.salesforce.row_counts import RowCounts
 
@@ -73,6 +73,7 @@ class ExportPlaces:
     page_files: FileMaker
     watcher: Watcher
     on_clean_up: Callable[[], None]
+    ending: Ending = field(default_factory=ManifestEnding)
 
 
 @dataclass(slots=True)
@@ -249,37 +250,20 @@ class ExportRun:
     # At the end
 
     def _conclude(self, started: datetime) -> str | None:
-        """Write the manifest and empty the file lists; None where there is nothing to write, or no right to."""
+        """Make what was read available; where a manifest says so, or None."""
         if self.stopped():
             for one in self.objects:
                 one.outcome.stopped = True
             return None
-        name = self._read_attempts().next_name
-        named = [one for one in self.objects if one.announce_manifest(name)]
-        destination, connection = self.places.destination, self.connection
-        if self._nothing_to_add():
-            LOGGER.info("The run %s was complete already; nothing was added to it", connection.run_id)
-            return None
-        manifest = build_manifest(connection.run_id, self.outcomes, destination.url, started, connection.clock.now())
-        try:
-            where = destination.create_manifest(name, manifest)
-        except ManifestExists:
-            taken_over = LeaseLost(f"another run has taken over from the run {connection.run_id}")
-            for one in named:
-                one.not_named(taken_over)
-            return None
-        except Exception as error:  # noqa: BLE001 - whether or not the manifest is there, the next run sees it
-            for one in named:
-                one.not_named(error)
-            return None
-        for one in named:
-            one.manifest_written()
-        LOGGER.info("Manifest written: %s", where)
-        return where
-
-    def _nothing_to_add(self) -> bool:
-        """Whether earlier attempts of this run have exported all of it, and this one has found no further row."""
-        outcomes = self.outcomes
-        if any(outcome.failure is not None or outcome.files for outcome in outcomes):
-            return False
-        return {outcome.object_name for outcome in outcomes} <= self._attempts.complete_objects
+        connection = self.connection
+        end = RunEnd(
+            run_id=connection.run_id,
+            objects=tuple(self.objects),
+            missed=tuple(self.missed),
+            began_with=self._attempts,
+            destination=self.places.destination,
+            started=started,
+            now=connection.clock.now,
+            stopped=self.stopped,
+        )
+        return self.places.ending.conclude(end)

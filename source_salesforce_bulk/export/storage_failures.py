@@ -37,14 +37,18 @@ from source_salesforce_bulk.registries.state import UnreadableProgress
 from source_salesforce_bulk.salesforce.failure_kinds import disk_kind
 from source_salesforce_bulk.salesforce.failure_meanings import MEANINGS
 from source_salesforce_bulk.salesforce.failures import Consequence, Kind
+from source_salesforce_bulk.tables.table_failures import table_failure
 
 _PACKAGE = Path(__file__).parents[1]
 
 
 def storage_failure(error: BaseException, about: str) -> ExportFailed | None:
-    """Return the failure of ``about`` for an exception of AWS or the file system; None for any other exception."""
+    """Return the failure of ``about`` for an exception of AWS, a catalog or the file system; None for any other."""
     if isinstance(error, OSError):
         return arrow_failure(error, about) or _disk_failure(error, about)
+    found = table_failure(error)
+    if found is not None:
+        return ExportFailed(found[0], f"{about}: {found[1]}")
     return aws_failure(error, about)
 
 

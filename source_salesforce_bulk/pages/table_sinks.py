@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,20 @@ ROW_GROUP = 16 << 20
 
 
 class ParquetFile:
-    """A ``Sink`` that writes a Parquet file, zstd, with row groups of about the same size in bytes."""
+    """A ``Sink`` that writes a Parquet file, zstd, with row groups of about the same size in bytes.
 
-    def __init__(self, workspace: Workspace, schema: Any, row_group: int = ROW_GROUP) -> None:
+    ``arrange`` makes a table of ``schema`` from one of a page's rows.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        schema: Any,
+        row_group: int = ROW_GROUP,
+        arrange: Callable[[Any, Any], Any] = pa.Table.cast,
+    ) -> None:
         self._schema = schema
+        self._arrange = arrange
         self._row_group = row_group
         self._waiting: list[Any] = []
         self._size = 0
@@ -52,7 +62,7 @@ class ParquetFile:
             self._path.unlink(missing_ok=True)
 
     def _write_group(self) -> None:
-        table = pa.Table.from_batches(self._waiting).cast(self._schema)
+        table = self._arrange(pa.Table.from_batches(self._waiting), self._schema)
         self._waiting, self._size = [], 0
         self._writer.write_table(table, row_group_size=table.num_rows)
 

@@ -1,0 +1,101 @@
+"""What an export writes to, from the places on its command line: files with a state beside them, or tables."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from source_salesforce_bulk.config_values import ConfigError
+from source_salesforce_bulk.export import places
+from source_salesforce_bulk.export.destination import Destination
+from source_salesforce_bulk.export.ending import Ending, ManifestEnding
+from source_salesforce_bulk.export.page_files import FORMATS, FileMaker, PageFiles
+from source_salesforce_bulk.registries.schemas import SchemaRegistry
+from source_salesforce_bulk.registries.state import StateRegistry
+from source_salesforce_bulk.salesforce.clock import Clock
+
+LOGGER = logging.getLogger("salesforce_bulk.export")
+
+MakeFiles = Callable[[Destination, str], tuple[FileMaker, Destination]]
+"""From a destination and a run id: who makes the files, and how they get to their places there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """See ``run.ExportPlaces``. ``ledger`` is the folder for the run's ledger; None: below the destination."""
+
+    destination: Destination
+    states: StateRegistry
+    schemas: SchemaRegistry
+    page_files: FileMaker
+    ending: Ending = field(default_factory=ManifestEnding)
+    ledger: Path | None = None
+
+
+class StoreOptions(Protocol):
+    """The options that name places; ``export_command.ExportOptions`` has them."""
+
+    @property
+    def destination(self) -> str: ...  # noqa: D102
+
+    @property
+    def format_name(self) -> str: ...  # noqa: D102
+
+    @property
+    def state(self) -> str | None: ...  # noqa: D102
+
+    @property
+    def schemas(self) -> str | None: ...  # noqa: D102
+
+    @property
+    def tables(self) -> str: ...  # noqa: D102
+
+    @property
+    def keep_deleted(self) -> bool: ...  # noqa: D102
+
+
+def open_stores(options: StoreOptions, run_id: str, clock: Clock, make_files: MakeFiles | None) -> Stores:
+    """Open what the options name; raises ``UnknownPlace`` and ``ConfigError``."""
+    if places.is_tables(options.destination):
+        return _tables(options, run_id, clock, make_files)
+    if options.state is None or options.schemas is None:
+        name = "--state" if options.state is None else "--schemas"
+        raise ConfigError(name, "is missing", "Files want --state and --schemas; tables keep both in themselves.")
+    destination = places.destination(options.destination)
+    make = make_files or (lambda place, _: (PageFiles(FORMATS[options.format_name]), place))
+    page_files, destination = make(destination, run_id)
+    return Stores(
+        destination=destination,
+        states=places.state_registry(options.state, clock),
+        schemas=places.schema_registry(options.schemas, clock),
+        page_files=page_files,
+        ledger=places.folder(options.state),
+    )
+
+
+def _tables(options: StoreOptions, run_id: str, clock: Clock, make_files: MakeFiles | None) -> Stores:
+    if make_files is not None:
+        raise ConfigError("--destination", "names tables", "On Spark, write to s3://BUCKET/PREFIX.")
+    if options.format_name != "parquet":
+        raise ConfigError("--format", f"is {options.format_name}", "Tables hold Parquet files: leave --format out.")
+    tables = places.tables(options.destination)
+    if options.state is not None or options.schemas is not None:
+        LOGGER.info("--state and --schemas are not read: the state and the schemas are in the tables")
+    from source_salesforce_bulk.tables.fold_ending import TablesEnding  # noqa: PLC0415
+    from source_salesforce_bulk.tables.log_files import TableFiles  # noqa: PLC0415
+    from source_salesforce_bulk.tables.table_destination import TableDestination  # noqa: PLC0415 - wants pyiceberg
+    from source_salesforce_bulk.tables.table_schemas import TableSchemas  # noqa: PLC0415
+    from source_salesforce_bulk.tables.table_states import TableStates  # noqa: PLC0415
+
+    states = TableStates(tables, clock.monotonic)
+    return Stores(
+        destination=TableDestination(tables, states),
+        states=states,
+        schemas=TableSchemas(tables, states),
+        page_files=TableFiles(states, run_id),
+        ending=TablesEnding(tables, fold=options.tables != "log", keep_deleted=options.keep_deleted),
+        ledger=places.folder(options.state) if options.state is not None else tables.folder,
+    )

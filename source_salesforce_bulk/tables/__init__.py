@@ -1,0 +1,1 @@
+"""Exports into Apache Iceberg tables: data and state in the same commit."""

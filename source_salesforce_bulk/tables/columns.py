@@ -1,0 +1,110 @@
+"""The columns of a log, and how they follow the object's schema. Pure, but for the types of pyiceberg.
+
+    a field that comes      a new optional column, null in the rows before
+    a field that goes       its column stays, and is null from then on
+    a field that comes back its old column again, where the type is the same
+    a field of another type a new column, ``Amount__string``; the old one stays
+    another label           the column's comment
+
+Nothing is ever dropped or changed in its type: half of the changes that Salesforce allows, no table format does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from pyiceberg.schema import Schema
+from pyiceberg.types import (
+    BooleanType,
+    DateType,
+    DoubleType,
+    LongType,
+    NestedField,
+    PrimitiveType,
+    StringType,
+    TimestamptzType,
+)
+
+from source_salesforce_bulk.salesforce.drift import FieldSchema, ObjectSchema, stored_as
+
+RUN_ID, READ_AT, DELETED = "_run_id", "_read_at", "_deleted"
+MARKS: Mapping[str, tuple[PrimitiveType, str]] = {
+    RUN_ID: (StringType(), "the run that read the row"),
+    READ_AT: (TimestamptzType(), "the org's clock when the run began to read"),
+    DELETED: (BooleanType(), "whether the row only says that its key is gone"),
+}
+"""The columns that a log has beside the object's fields."""
+
+TYPES: Mapping[str, PrimitiveType] = {
+    "string": StringType(),
+    "bool": BooleanType(),
+    "int64": LongType(),
+    "float64": DoubleType(),
+    "date32": DateType(),
+    "timestamp[us, tz=UTC]": TimestamptzType(),
+}
+_WORDS: Mapping[str, str] = {
+    "bool": "boolean",
+    "int64": "long",
+    "float64": "double",
+    "date32": "date",
+    "timestamp[us, tz=UTC]": "timestamp",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewColumn:
+    """A column to be added, in this order; ``id`` is what it will get."""
+
+    id: int
+    name: str
+    type: PrimitiveType
+
+
+def first_columns(schema: ObjectSchema) -> tuple[Schema, ObjectSchema]:
+    """Return the columns of a new log, and ``schema`` with their ids."""
+    fields = tuple(replace(one, id=at) for at, one in enumerate(schema.fields, start=1))
+    columns = [NestedField(one.id, one.name, type_of(one), required=False) for one in fields]
+    last = len(fields)
+    for name, (kind, comment) in MARKS.items():
+        last += 1
+        columns.append(NestedField(last, name, kind, required=False, doc=comment))
+    return Schema(*columns), ObjectSchema(schema.name, fields, last)
+
+
+def grown(table: Schema, last_id: int, before: ObjectSchema, now: ObjectSchema) -> tuple[list[NewColumn], ObjectSchema]:
+    """Return the columns that a log lacks for ``now``, and ``now`` with its columns' ids.
+
+    ``before`` is the schema that the log was last made for, ``last_id`` the highest id that its columns ever had.
+    """
+    taken = {one.name.lower(): one for one in table.fields}
+    known, added, fields = before.by_name, list[NewColumn](), []
+    for one in now.fields:
+        kept = known.get(one.name.lower())
+        if kept is not None and kept.id and stored_as(kept) == stored_as(one):
+            fields.append(replace(one, id=kept.id))
+            continue
+        name, column = _place(one, taken)
+        if column is None:
+            last_id += 1
+            added.append(NewColumn(last_id, name, type_of(one)))
+            column = taken[name.lower()] = NestedField(last_id, name, type_of(one), required=False)
+        fields.append(replace(one, id=column.field_id))
+    return added, ObjectSchema(now.name, tuple(fields), last_id)
+
+
+def _place(one: FieldSchema, taken: Mapping[str, NestedField]) -> tuple[str, NestedField | None]:
+    """The name of a field's column, and the column where there is one of the type under that name."""
+    word = _WORDS.get(stored_as(one), stored_as(one))
+    names = [one.name, f"{one.name}__{word}", *(f"{one.name}__{word}_{again}" for again in range(2, 1000))]
+    for name in names:
+        column = taken.get(name.lower())
+        if column is None or column.field_type == type_of(one):
+            return name, column
+    raise ValueError(f"{one.name} has too many columns")
+
+
+def type_of(one: FieldSchema) -> PrimitiveType:
+    """Return the type of a field's column."""
+    return TYPES[stored_as(one)]

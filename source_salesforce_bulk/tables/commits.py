@@ -1,0 +1,84 @@
+"""Commits to a table that a writer whose knowledge is stale cannot make.
+
+pyiceberg would try a refused commit again on top of what it then finds, four times. That is right for rows that belong
+to a table whatever else is in it, and wrong here: state that is older than the table's would land over newer state. So
+nothing is tried again, and each commit names the snapshots that it builds on, of every branch that matters. (pyiceberg
+keeps one such requirement a transaction, hence the private attribute.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.table import Table, Transaction
+from pyiceberg.table.snapshots import ancestors_of
+from pyiceberg.table.update import AssertRefSnapshotId, TableRequirement
+
+from source_salesforce_bulk.tables.table_failures import UnusableTable
+
+MAIN = "main"
+PROPERTIES: Mapping[str, str] = {
+    "format-version": "2",
+    "commit.retry.num-retries": "0",
+    "write.parquet.compression-codec": "zstd",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "50",
+}
+"""What every table is made with. Version 2, because Athena reads no newer one."""
+
+
+class Stale(Exception):
+    """Another writer has committed to the table since it was looked at. The message is a clause."""
+
+
+class FencedTransaction(Transaction):
+    """A transaction that is refused where one of ``refs``, snapshots by branch, is not what it was."""
+
+    def __init__(self, table: Table, refs: Mapping[str, int | None]) -> None:
+        super().__init__(table)
+        # A table without a snapshot has no branches, and pyiceberg will not hear of any other than main.
+        fenced = refs if refs.get(MAIN) is not None else {MAIN: None}
+        self._fence: Iterable[TableRequirement] = [
+            AssertRefSnapshotId(ref=name, snapshot_id=snapshot) for name, snapshot in fenced.items()
+        ]
+
+    def commit_transaction(self) -> Table:
+        """Commit everything that was staged, at once or not at all; raises :class:`Stale`."""
+        others = [one for one in self._requirements if not isinstance(one, AssertRefSnapshotId)]
+        self._requirements = (*others, *self._fence)
+        try:
+            return super().commit_transaction()
+        except CommitFailedException as error:
+            raise Stale(f"the table {'.'.join(self._table.name())} was changed by another writer") from error
+
+
+def refs_of(table: Table, *names: str) -> dict[str, int | None]:
+    """Return the snapshots of branches, None for a branch that is not there."""
+    refs = table.metadata.refs
+    return {name: refs[name].snapshot_id if name in refs else None for name in names}
+
+
+def told(table: Table, name: str, *branches: str) -> str | None:
+    """Return the newest word on ``name`` in the summaries of the first of ``branches`` that has one.
+
+    Snapshots of others, such as compactions, say nothing and are passed over.
+    """
+    for head in refs_of(table, *branches).values():
+        snapshot = None if head is None else table.metadata.snapshot_by_id(head)
+        for one in ancestors_of(snapshot, table.metadata):
+            facts = one.summary.additional_properties if one.summary is not None else {}
+            if name in facts:
+                return facts[name]
+    return None
+
+
+def checked(table: Table) -> Table:
+    """Return ``table``; raises :class:`UnusableTable` where another engine has upgraded it."""
+    if table.metadata.format_version != 2:
+        raise UnusableTable(
+            f"the table {'.'.join(table.name())} has format version {table.metadata.format_version}; this program "
+            "writes version 2. Another engine has upgraded it. Copy it into a table of version 2, or let this program "
+            "make a new one with --start-over under another namespace."
+        )
+    return table

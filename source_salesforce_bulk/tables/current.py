@@ -1,0 +1,229 @@
+"""The table of an object's current rows, folded from its log.
+
+    files of the log that are new since the last fold  ─┐   keys and order alone,
+                                                        ├── a range of keys at a time ──> which rows stay
+    files of the current table that hold those keys    ─┘
+    rows that stay, batch by batch ──> new files;  files without a change stay as they are;  one commit
+
+The commit names what it contains: the generation and the sequence number of the log. So a fold that was killed is
+done again, and one that has nothing to add makes no commit. Memory is bounded by the range of keys and a few batches
+of rows.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyiceberg.manifest import DataFile
+from pyiceberg.schema import Schema
+from pyiceberg.table import Table
+from pyiceberg.types import NestedField
+
+from source_salesforce_bulk.tables.columns import DELETED, READ_AT
+from source_salesforce_bulk.tables.commits import MAIN, PROPERTIES, FencedTransaction, checked, refs_of, told
+from source_salesforce_bulk.tables.data_files import Listed, listed
+from source_salesforce_bulk.tables.iceberg_catalog import Tables, current_name
+from source_salesforce_bulk.tables.log import OBJECT, ORGANIZATION, generation_of
+from source_salesforce_bulk.tables.parquet_rows import Rows, RowWriter
+from source_salesforce_bulk.tables.winners import VERSIONS, Places, between, boundaries, key_of, winners
+
+LOGGER = logging.getLogger("salesforce_bulk.tables")
+
+LOG_SNAPSHOT = "salesforce-bulk.log-snapshot"
+LOG_SEQUENCE = "salesforce-bulk.log-sequence"
+LOG_GENERATION = "salesforce-bulk.log-generation"
+"""In the summary of each fold: the snapshot of the log that the table contains, and where that stands in the log."""
+KEY = "salesforce-bulk.key"
+CURSOR = "salesforce-bulk.cursor"
+"""Among the properties of each log: the fields of the object's key, with commas, and its cursor."""
+
+VERSIONS_AT_ONCE = 1_500_000
+"""Versions of rows that are compared at once: about 300 MB."""
+
+_MODSTAMP = "SystemModstamp"
+_IS_DELETED = "IsDeleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a fold did: rows of the log that it looked at, rows that it wrote."""
+
+    looked_at: int = 0
+    written: int = 0
+
+
+@dataclass(slots=True)
+class Fold:
+    """One fold of one object's log."""
+
+    tables: Tables
+    log: Table
+    keep_deleted: bool
+    _stay: dict[int, list[Any]] = field(default_factory=dict)
+    _touched: dict[int, list[Any]] = field(default_factory=dict)
+
+    def run(self) -> Folded:
+        """Bring the current table up to the log; raises ``Stale`` where another fold came first."""
+        head = self.log.metadata.current_snapshot()
+        if head is None:
+            return Folded()
+        table = self._table()
+        known = refs_of(table, MAIN)
+        done = _contained(table)
+        generation = generation_of(self.log)
+        again = done is not None and done[0] == generation
+        files = list(listed(self.log, head.snapshot_id))
+        new = [one for one in files if not again or done is None or one.sequence > done[1]]
+        old = list(listed(table, known[MAIN]))
+        if again and not new:
+            return Folded()
+        rows = self._choose([Rows(self.log, one.file) for one in new], old if again else [], table)
+        kept, added, written = rows
+        removed = [one.file for one in old if one.file.file_path not in kept]
+        summary = {
+            LOG_SNAPSHOT: str(head.snapshot_id),
+            LOG_SEQUENCE: str(max((one.sequence for one in files), default=0)),
+            LOG_GENERATION: str(generation),
+        }
+        transaction = FencedTransaction(table, known)
+        change = transaction.update_snapshot(snapshot_properties=summary)
+        with change.overwrite() if removed else change.fast_append() as snapshot:
+            for entry in removed:
+                snapshot.delete_data_file(entry)
+            for entry in added:
+                snapshot.append_data_file(entry)
+        transaction.commit_transaction()
+        return Folded(sum(one.file.record_count for one in new), written)
+
+    # Which rows stay
+
+    def _choose(self, new: list[Rows], old: list[Listed], table: Table) -> tuple[set[str], list[DataFile], int]:
+        """The paths of old files that stay, the new files, and the rows in them."""
+        before = [Rows(table, one.file) for one in old]
+        key = [name for name in self.log.properties.get(KEY, "").split(",") if name]
+        sources = [*before, *new]  # in this order: of equal versions the later one wins
+        if key:
+            self._compare(sources, len(before), key)
+        touched = {at for at, rows in self._touched.items() if sum(map(len, rows))}
+        added: list[DataFile] = []
+        written = 0
+        with RowWriter(table, added.append) as to:
+            for at, source in enumerate(sources):
+                if at < len(before) and at not in touched:
+                    continue
+                for batch in self._rows_of(source, at, len(before), bool(key)):
+                    to.write(batch)
+                    written += batch.num_rows
+        kept = {one.file.file_path for at, one in enumerate(old) if at not in touched}
+        return kept, added, written
+
+    def _compare(self, sources: list[Rows], olds: int, key: list[str]) -> None:
+        new = range(olds, len(sources))
+        total = sum(sources[at].count for at in new)
+        cuts = self._cuts([sources[at] for at in new], key, 1 + total // VERSIONS_AT_ONCE)
+        for start, end in zip([None, *cuts], [*cuts, None], strict=True):
+            fresh = pa.concat_tables(
+                [VERSIONS.empty_table(), *(between(self._versions(sources[at], at, key), start, end) for at in new)]
+            )
+            keys = pc.unique(fresh["key"])
+            matched = []
+            for at in range(olds):
+                found = self._versions(sources[at], at, key)
+                found = found.filter(pc.is_in(found["key"], keys))
+                if found.num_rows:
+                    self._touched.setdefault(at, []).append(found["row"].combine_chunks())
+                    matched.append(found)
+            self._note(winners(pa.concat_tables([*matched, fresh]), keep_deleted=self.keep_deleted), len(sources))
+
+    def _note(self, places: Places, sources: int) -> None:
+        for at in range(sources):
+            rows = places.in_file(at)
+            if len(rows):
+                self._stay.setdefault(at, []).append(rows.combine_chunks())
+
+    def _cuts(self, new: list[Rows], key: list[str], parts: int) -> list[str]:
+        if parts < 2:
+            return []
+        samples = [key_of(one.columns(key)).combine_chunks()[::97] for one in new]
+        return boundaries(pa.concat_arrays(samples), parts)
+
+    def _versions(self, rows: Rows, at: int, key: list[str]) -> Any:
+        names = rows.names
+        cursor = next((one for one in (_MODSTAMP, self.log.properties.get(CURSOR, "")) if one in names), None)
+        count = rows.count
+        none = pa.nulls(count, pa.timestamp("us", "UTC"))
+        no = pa.repeat(pa.scalar(value=False), count)
+
+        def flag(name: str) -> Any:
+            return pc.fill_null(rows.column(name), fill_value=False) if name in names else no
+
+        return pa.table(
+            [
+                key_of(rows.columns(key)),
+                rows.column(cursor) if cursor is not None else none,
+                rows.column(READ_AT) if READ_AT in names else none,
+                flag(_IS_DELETED),
+                flag(DELETED),
+                pa.repeat(pa.scalar(at, pa.int32()), count),
+                pa.array(range(count), pa.int64()),
+            ],
+            schema=VERSIONS,
+        )
+
+    def _rows_of(self, source: Rows, at: int, olds: int, has_key: bool) -> Iterator[Any]:
+        """The rows of a source that stay, in batches."""
+        if not has_key:
+            yield from source.batches()
+            return
+        stay = _together(self._stay.get(at, []))
+        leave = None
+        if at < olds:
+            touched = _together(self._touched.get(at, []))
+            leave = touched.filter(pc.invert(pc.is_in(touched, stay)))
+        begun = 0
+        for batch in source.batches():
+            numbers = pa.array(range(begun, begun + batch.num_rows), pa.int64())
+            begun += batch.num_rows
+            mask = pc.is_in(numbers, stay) if leave is None else pc.invert(pc.is_in(numbers, leave))
+            yield batch.filter(mask)
+
+    # The table
+
+    def _table(self) -> Table:
+        """The current table, made or given the log's newer columns where it needs to be."""
+        name = current_name(self.log.properties[OBJECT])
+        table = self.tables.load(name)
+        wanted = [one for one in self.log.schema().fields if one.name != DELETED]
+        if table is None:
+            return self._make(name, wanted)
+        known = {one.name: one for one in checked(table).schema().fields}
+        missing = [one for one in wanted if one.name not in known]
+        other = [one for one in wanted if one.name in known and known[one.name].doc != one.doc]
+        if missing or other:
+            with table.update_schema() as update:
+                for one in missing:
+                    update.add_column(one.name, one.field_type, one.doc)
+                for one in other:
+                    update.update_column(one.name, doc=one.doc)
+        return table
+
+    def _make(self, name: str, wanted: list[NestedField]) -> Table:
+        facts = {one: self.log.properties[one] for one in (OBJECT, ORGANIZATION)}
+        return self.tables.catalog.create_table(
+            self.tables.identifier(name), Schema(*wanted), properties={**PROPERTIES, **facts}
+        )
+
+
+def _together(arrays: list[Any]) -> Any:
+    return pa.concat_arrays(arrays) if arrays else pa.array([], pa.int64())
+
+
+def _contained(table: Table) -> tuple[int, int] | None:
+    """The generation and the sequence number of the log that the table contains; None where nothing was folded."""
+    generation, sequence = told(table, LOG_GENERATION, MAIN), told(table, LOG_SEQUENCE, MAIN)
+    return None if generation is None or sequence is None else (int(generation), int(sequence))

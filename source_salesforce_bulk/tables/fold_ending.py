@@ -1,0 +1,51 @@
+"""The end of an export into tables: each object's log is folded into its current table."""
+
+from __future__ import annotations
+
+import logging
+
+from source_salesforce_bulk.export.ending import RunEnd
+from source_salesforce_bulk.export.object_export import ObjectExport
+from source_salesforce_bulk.registries.state import LeaseLost
+from source_salesforce_bulk.tables.commits import Stale
+from source_salesforce_bulk.tables.current import Fold, Folded
+from source_salesforce_bulk.tables.iceberg_catalog import Tables, log_name
+
+LOGGER = logging.getLogger("salesforce_bulk.tables")
+
+
+class TablesEnding:
+    """See ``Ending``. Data and state are in the logs already; without ``fold`` nothing is left to be done."""
+
+    def __init__(self, tables: Tables, *, fold: bool, keep_deleted: bool) -> None:
+        self._tables = tables
+        self._fold = fold
+        self._keep_deleted = keep_deleted
+
+    def conclude(self, end: RunEnd) -> None:
+        """See ``Ending``. A fold that fails, or is not reached, is made up for by the next run."""
+        for one in end.objects:
+            one.count_files()
+            if self._fold and one.is_read and not end.stopped():
+                self._conclude(one, end.run_id)
+
+    def _conclude(self, one: ObjectExport, run_id: str) -> None:
+        try:
+            done = self._folded(one.name)
+        except Stale as error:
+            one.end_failed(LeaseLost(str(error)))
+        except Exception as error:  # noqa: BLE001 - it ends this object and not the others
+            one.end_failed(error)
+        else:
+            extra = {"run_id": run_id, "object": one.name}
+            LOGGER.info(
+                "%s: %d rows of its log were folded, %d rows written",
+                one.name,
+                done.looked_at,
+                done.written,
+                extra=extra,
+            )
+
+    def _folded(self, name: str) -> Folded:
+        log = self._tables.load(log_name(name))
+        return Folded() if log is None else Fold(self._tables, log, self._keep_deleted).run()

@@ -1,0 +1,88 @@
+"""The catalog that holds an export's tables, as ``--destination`` names it.
+
+iceberg://CATALOG/NAMESPACE   a catalog of pyiceberg's own configuration: ``.pyiceberg.yaml``, ``PYICEBERG_CATALOG__…``
+iceberg+file:///DIR           a catalog (SQLite) and files in one folder of this machine
+
+Everything here needs pyiceberg, which is an extra; so only a run with such a destination imports this folder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError
+from pyiceberg.table import Table
+
+EMBEDDED_NAMESPACE = "salesforce"
+CATALOG_FILE = "catalog.db"
+_FILES = "source_salesforce_bulk.tables.local_files.SyncedFileIO"
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """A namespace of a catalog. ``url`` is the destination's; ``folder`` is that of embedded tables."""
+
+    url: str
+    catalog: Catalog
+    namespace: tuple[str, ...]
+    folder: Path | None = None
+
+    def load(self, name: str) -> Table | None:
+        """Return the table as it stands now; None where there is none."""
+        try:
+            return self.catalog.load_table((*self.namespace, name))
+        except NoSuchTableError:
+            return None
+
+    def identifier(self, name: str) -> tuple[str, ...]:
+        """Return the full name of a table."""
+        return (*self.namespace, name)
+
+    def names(self) -> list[str]:
+        """Return the names of all tables of the namespace, which is made where it is missing."""
+        self.make_namespace()
+        return sorted(found[-1] for found in self.catalog.list_tables(self.namespace))
+
+    def make_namespace(self) -> None:
+        """Make the namespace where it is missing."""
+        try:
+            self.catalog.create_namespace(self.namespace)
+        except NamespaceAlreadyExistsError:
+            return
+
+
+def embedded(folder: Path) -> Tables:
+    """Return the tables in a folder of this machine, which is made where it is missing."""
+    folder = folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    catalog = SqlCatalog(
+        "embedded",
+        **{
+            "uri": f"sqlite:///{folder / CATALOG_FILE}",
+            "warehouse": folder.as_uri(),
+            "py-io-impl": _FILES,
+        },
+    )
+    return Tables(f"iceberg+{folder.as_uri()}", catalog, (EMBEDDED_NAMESPACE,), folder)
+
+
+def configured(name: str, namespace: str) -> Tables:
+    """Return a namespace of the catalog that pyiceberg's configuration calls ``name``; raises what pyiceberg does."""
+    return Tables(f"iceberg://{name}/{namespace}", load_catalog(name), tuple(namespace.split(".")))
+
+
+def log_name(object_name: str) -> str:
+    """Return the name of the table with all versions of an object's rows.
+
+    >>> log_name("Account")
+    'account_log'
+    """
+    return f"{object_name.lower()}_log"
+
+
+def current_name(object_name: str) -> str:
+    """Return the name of the table with an object's current rows."""
+    return object_name.lower()

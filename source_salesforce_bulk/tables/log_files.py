@@ -1,0 +1,84 @@
+"""Pages as files of a log: its columns, their ids, and the columns that say when and by whom a row was read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyiceberg.table import Table
+
+from source_salesforce_bulk.deletions.tombstones import DELETED_AT
+from source_salesforce_bulk.export.layout import Layout, Mark
+from source_salesforce_bulk.export.page_files import FORMATS, PageFiles
+from source_salesforce_bulk.tables.columns import DELETED, READ_AT, RUN_ID
+from source_salesforce_bulk.tables.current import CURSOR, KEY
+from source_salesforce_bulk.tables.table_states import TableStates
+
+_INSTANT = pa.timestamp("us", "UTC")
+
+
+class TableFiles(PageFiles):
+    """Makes files of pages; each object's log tells how they have to look."""
+
+    def __init__(self, states: TableStates, run_id: str) -> None:
+        super().__init__(FORMATS["parquet"])
+        self._logs = states.logs
+        self._run_id = run_id
+
+    def expect(self, layout: Layout) -> None:
+        """See ``FileMaker``. The log learns the key, the cursor and the labels of the object."""
+        log = self._logs[layout.name]
+        if tell(log.table, layout):
+            log.refresh()
+        super().expect(laid_out(layout, log.table, self._run_id))
+
+
+def laid_out(layout: Layout, table: Table, run_id: str) -> Layout:
+    """Return the layout of files whose columns are those of the log ``table``."""
+    schema = table.schema()
+    read_at = layout.upper_bound() if layout.upper_bound is not None else None
+    fills: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+        RUN_ID: (pa.string(), partial(_same, pa.scalar(run_id))),
+        READ_AT: (_INSTANT, partial(_same, pa.scalar(read_at, _INSTANT))),
+        DELETED: (pa.bool_(), _are_tombstones),
+    }
+    marks = tuple(Mark(name, schema.find_field(name).field_id, *fill) for name, fill in fills.items())
+    names = {field: schema.find_field(id_).name for field, id_ in layout.ids.items()}
+    return replace(layout, names=names, marks=marks)
+
+
+def _same(value: Any, rows: Any) -> Any:
+    return pa.repeat(value, rows.num_rows)
+
+
+def _are_tombstones(rows: Any) -> Any:
+    """Only a tombstone says when its row was found to be gone."""
+    if DELETED_AT in rows.column_names:
+        return pc.is_valid(rows[DELETED_AT])
+    return pa.repeat(pa.scalar(value=False), rows.num_rows)
+
+
+def tell(table: Table, layout: Layout) -> bool:
+    """Write into a log what a fold and a person need to know of the object; True where that is news."""
+    facts = {KEY: ",".join(_column(table, layout, one) for one in layout.key)}
+    facts[CURSOR] = _column(table, layout, layout.cursor) if layout.cursor else ""
+    labels = {layout.ids[one.name]: one.label for one in layout.sobject.fields if one.label}
+    schema = table.schema()
+    stale = {one.name: labels[one.field_id] for one in schema.fields if labels.get(one.field_id, one.doc) != one.doc}
+    if not stale and all(table.properties.get(name) == value for name, value in facts.items()):
+        return False
+    with table.transaction() as transaction:
+        if stale:
+            with transaction.update_schema() as update:
+                for name, label in stale.items():
+                    update.update_column(name, doc=label)
+        transaction.set_properties(facts)
+    return True
+
+
+def _column(table: Table, layout: Layout, field: str) -> str:
+    return table.schema().find_field(layout.ids[field]).name

@@ -1,0 +1,98 @@
+"""The current version of each row among many. Pure, on Arrow tables.
+
+Of the versions of a key the one with the newest cursor wins, among equals the one that was read last. So rows that come
+again, because a window looks back or a job was read twice, never beat newer ones, and folding twice changes nothing. A
+tombstone says that the key was found to be gone when it was read: it beats every version that was read until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+KEY, CURSOR, READ_AT, GONE, TOMBSTONE, FILE, ROW = "key", "cursor", "read_at", "gone", "tombstone", "file", "row"
+
+VERSIONS = pa.schema(
+    [
+        (KEY, pa.string()),
+        (CURSOR, pa.timestamp("us", "UTC")),
+        (READ_AT, pa.timestamp("us", "UTC")),
+        (GONE, pa.bool_()),
+        (TOMBSTONE, pa.bool_()),
+        (FILE, pa.int32()),
+        (ROW, pa.int64()),
+    ]
+)
+"""The columns that decide. ``gone``: the version has ``IsDeleted``. ``file`` and ``row`` say where it stands."""
+
+_AT = "at"
+_BURIED = "buried"
+_BEFORE_ALL = -(1 << 63)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Rows by the file they stand in."""
+
+    table: Any
+
+    def in_file(self, file: int) -> Any:
+        """Return the row numbers in one file, as an Arrow array."""
+        return pc.filter(self.table[ROW], pc.equal(self.table[FILE], file))
+
+
+def key_of(columns: Sequence[Any]) -> Any:
+    """Return the key's columns as one column of text."""
+    texts = [column.cast(pa.string()) for column in columns]
+    if len(texts) == 1:
+        return texts[0]
+    return pc.binary_join_element_wise(*texts, "\x00", null_handling="replace", null_replacement="\x01")
+
+
+def winners(versions: Any, *, keep_deleted: bool) -> Places:
+    """Return where the current version of each key stands, of those that are to be kept; ``versions`` as VERSIONS."""
+    rows = versions.filter(pc.invert(versions[TOMBSTONE]))
+    moments = {name: pc.fill_null(rows[name].cast(pa.int64()), _BEFORE_ALL) for name in (CURSOR, READ_AT)}
+    order = pc.sort_indices(
+        pa.table({**moments, FILE: rows[FILE], ROW: rows[ROW]}),
+        sort_keys=[(CURSOR, "ascending"), (READ_AT, "ascending"), (FILE, "ascending"), (ROW, "ascending")],
+    )
+    ascending = rows.take(order).append_column(_AT, pa.array(range(rows.num_rows), pa.int64()))
+    newest = ascending.take(ascending.group_by(KEY).aggregate([(_AT, "max")])[f"{_AT}_max"])
+    newest = _unburied(newest, versions.filter(versions[TOMBSTONE]))
+    if not keep_deleted:
+        newest = newest.filter(pc.invert(newest[GONE]))
+    return Places(newest.select([FILE, ROW]))
+
+
+def _unburied(newest: Any, tombstones: Any) -> Any:
+    if not tombstones.num_rows:
+        return newest
+    last = tombstones.group_by(KEY).aggregate([(READ_AT, "max")]).rename_columns([KEY, _BURIED])
+    joined = newest.join(last, KEY, join_type="left outer")
+    stands = pc.fill_null(pc.less(joined[_BURIED], joined[READ_AT]), fill_value=True)
+    # A version without a time was read by something else; a tombstone is newer.
+    unknown = pc.and_(pc.is_null(joined[READ_AT]), pc.is_valid(joined[_BURIED]))
+    return joined.filter(pc.and_(stands, pc.invert(unknown)))
+
+
+def boundaries(keys: Any, parts: int) -> list[str]:
+    """Return the keys that cut ``keys`` into about equal parts, in ascending order: one fewer than parts, at most."""
+    if parts < 2 or not len(keys):
+        return []
+    ascending = keys.take(pc.sort_indices(keys))
+    cuts = {ascending[len(ascending) * part // parts].as_py() for part in range(1, parts)}
+    return sorted(cut for cut in cuts if cut is not None)
+
+
+def between(versions: Any, start: str | None, end: str | None) -> Any:
+    """Return the versions with ``start <= key < end``; None is open."""
+    if start is not None:
+        versions = versions.filter(pc.greater_equal(versions[KEY], start))
+    if end is not None:
+        versions = versions.filter(pc.less(versions[KEY], end))
+    return versions
