@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -76,7 +76,7 @@ _NO_LOOKBACK = (
 
 @dataclass(frozen=True, slots=True)
 class ObjectOverride:
-    """The key, cursor and filter that the user chose for one object; None means that describe decides."""
+    """The key, cursor, filter, fields and API that the user chose for one object; None means that describe decides."""
 
     object: str
     primary_key: tuple[str, ...] | None = None
@@ -85,6 +85,7 @@ class ObjectOverride:
     fields: tuple[str, ...] = ()
     exclude_fields: tuple[str, ...] = ()
     hash_fields: tuple[str, ...] = ()
+    api: Literal["auto", "bulk", "rest"] = "auto"
 
 
 class DetectDeletes(Enum):
@@ -236,6 +237,7 @@ def _override(key: str, form: OverrideForm) -> ObjectOverride:
         fields=parse_key_fields(f"{key}.fields", form.fields or []),
         exclude_fields=parse_key_fields(f"{key}.exclude_fields", form.exclude_fields or []),
         hash_fields=parse_key_fields(f"{key}.hash_fields", form.hash_fields or []),
+        api=form.api or "auto",
     )
 
 

@@ -200,6 +200,15 @@ class OverrideForm(BaseModel):
             examples=[["Email", "Phone"]],
         ),
     ] = None
+    api: Annotated[
+        Literal["auto", "bulk", "rest"] | None,
+        _field(
+            "API",
+            "Which API reads the object. auto: Bulk, and REST for what Bulk is known to refuse or has refused in an "
+            "earlier run.",
+            examples=["rest"],
+        ),
+    ] = None
 
 
 CredentialsForm = RefreshTokenForm | ClientCredentialsForm | JwtBearerForm

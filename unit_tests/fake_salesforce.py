@@ -35,7 +35,7 @@ INSTANCE = "https://acme.my.salesforce.com"
 _PATH = re.compile(r"https://[^/]+(?:/services/data/v\d+\.\d)?(/[^?]*)")
 _QUERY = re.compile(
     r"SELECT (?P<fields>.+?) FROM (?P<object>\w+)(?: WHERE (?P<where>.+?))?"
-    r"(?: ORDER BY (?P<order>\w+) (?P<way>ASC|DESC))?(?: LIMIT (?P<limit>\d+))?(?: OFFSET (?P<offset>\d+))?"
+    r"(?: ORDER BY (?P<order>\w+)(?: (?P<way>ASC|DESC))?)?(?: LIMIT (?P<limit>\d+))?(?: OFFSET (?P<offset>\d+))?"
 )
 _TOKEN = re.compile(r"\s*(\(|\)|AND\b|OR\b|(?:(\w+) (>=|<=|!=|=|<|>) ('[^']*'|[\w.:+-]+)))")
 
@@ -217,7 +217,9 @@ class FakeSalesforce:
             _, rows, _ = self._select(soql.replace("COUNT()", "Id"))
             return Answer(200, {"records": [], "totalSize": len(rows), "done": True})
         columns, rows, _ = self._select(soql)
-        return Answer(200, {"records": [dict(zip(columns, row, strict=True)) for row in rows], "done": True})
+        records = [dict(zip(columns, row, strict=True)) for row in rows]
+        total = len(records)
+        return Answer(200, {"records": records[:-1] if fate == "short" else records, "totalSize": total, "done": True})
 
     def _create(self, sent: HttpRequest, _: str, fate: str) -> Answer:
         assert isinstance(sent.json, dict)

@@ -126,9 +126,9 @@ def test_a_failure_of_every_object_ends_the_discovery():
 @pytest.mark.parametrize(
     ("name", "override"),
     [
-        ("ContentDocumentLink", {"where": "LinkedEntityId = '001A0000006Vm9r'"}),
+        ("FieldDefinition", {"where": "EntityDefinitionId = 'Account'"}),
         ("FeedItem", {"cursor_field": "SystemModstamp"}),
-        ("CaseStatus", {"primary_key": ["Id"]}),
+        ("DataType", {"primary_key": ["Id"]}),
     ],
 )
 def test_an_override_of_an_object_offers_it(name, override):

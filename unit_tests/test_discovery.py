@@ -84,14 +84,14 @@ def test_patterns_select_objects_and_exclude_wins(include, exclude, expected):
 
 def test_what_cannot_be_read_is_left_out_with_its_reason():
     entries = [
-        *listed("Account", "CaseStatus")["sobjects"],  # type: ignore[misc]
+        *listed("Account", "CaseStatus", "ActivityHistory")["sobjects"],  # type: ignore[misc]
         *listed("AccountChangeEvent", queryable=False)["sobjects"],  # type: ignore[misc]
         *listed("Old__c", deprecatedAndHidden=True)["sobjects"],  # type: ignore[misc]
     ]
     listing = discovery(ScriptedOrg(sobjects={"sobjects": entries})).list_objects(["*"], [])
-    assert selected(listing) == ["Account"]
+    assert selected(listing) == ["Account", "CaseStatus"]
     assert listing.left_out == (
-        LeftOutObject("CaseStatus", "the Bulk API does not support it"),
+        LeftOutObject("ActivityHistory", "Salesforce does not support querying it"),
         LeftOutObject("AccountChangeEvent", "describe says that it cannot be queried"),
         LeftOutObject("Old__c", "it is deprecated and hidden"),
     )
@@ -105,10 +105,10 @@ def test_what_the_patterns_do_not_name_is_not_even_left_out():
 
 
 def test_an_object_given_by_its_own_name_is_offered_in_spite_of_the_hints():
-    org = ScriptedOrg(sobjects=listed("Account", "CaseStatus", "TaskStatus"))
-    listing = discovery(org).list_objects(["*", "casestatus"], [])
-    assert selected(listing) == ["Account", "CaseStatus"]
-    assert [one.name for one in listing.left_out] == ["TaskStatus"]
+    org = ScriptedOrg(sobjects=listed("Account", "FeedItem", "Vote"))
+    listing = discovery(org).list_objects(["*", "feeditem"], [])
+    assert selected(listing) == ["Account", "FeedItem"]
+    assert [one.name for one in listing.left_out] == ["Vote"]
 
 
 @pytest.mark.parametrize(
@@ -135,12 +135,12 @@ def test_an_object_given_by_its_own_name_is_offered_or_left_out_with_the_reason(
     assert left_out == LeftOutObject(named, reason, True, meant, unknown="no object" in reason)
 
 
-@pytest.mark.parametrize("name", ["ContentDocumentLink", "feeditem", "Vote", "Announcement", "EntityDefinition"])
+@pytest.mark.parametrize("name", ["FieldDefinition", "feeditem", "Vote", "Announcement", "EntityDefinition"])
 def test_an_override_offers_an_object_that_the_patterns_cover(name):
     org = ScriptedOrg(
         sobjects={
             "sobjects": [
-                *listed("Account", "ContentDocumentLink", "FeedItem", "Vote", "Announcement")["sobjects"],  # type: ignore[misc]
+                *listed("Account", "FieldDefinition", "FeedItem", "Vote", "Announcement")["sobjects"],  # type: ignore[misc]
                 *listed("EntityDefinition", retrieveable=False)["sobjects"],  # type: ignore[misc]
             ]
         }

@@ -61,14 +61,27 @@ def test_a_window_in_which_nothing_changed_costs_one_call_and_is_closed(rigs: Ri
     assert len(rig.salesforce.sent) == rig.salesforce.count("query") == 1
 
 
-def test_a_window_in_which_something_changed_is_read_by_a_job(rigs: Rigs):
-    rig = rigs({"Account": rows(5, 0.5)})
+def test_a_window_whose_rows_fit_one_page_is_read_by_its_probe(rigs: Rigs):
+    rig = rigs({"Account": rows(5, 0.5, 0.25)})
     run = rig.add("Account", INCREMENTAL, STATE)
     rig.read_all()
     rig.close()
-    assert len(run.rows) == 1
+    assert [stamp for _, _, stamp in run.rows] == [format_instant(UPPER - DAY * age) for age in (0.5, 0.25)]
+    assert run.state["SystemModstamp"] == format_instant(UPPER)
+    assert "resume" not in run.state
+    assert len(rig.salesforce.sent) == rig.salesforce.count("query") == 1
+    assert rig.files() == []
+
+
+def test_a_window_with_more_rows_than_a_page_is_read_by_a_job(rigs: Rigs):
+    rig = rigs({"Account": rows(5, 0.5, 0.4, 0.3)})
+    run = rig.add("Account", INCREMENTAL, STATE)
+    rig.read_all()
+    rig.close()
+    assert len(run.rows) == 3
     assert run.state["SystemModstamp"] == format_instant(UPPER)
     assert (rig.salesforce.count("query"), rig.salesforce.count("create")) == (1, 1)
+    assert rig.files() == []
 
 
 @pytest.mark.parametrize("fate", ["unavailable", "no connection"])
@@ -104,7 +117,7 @@ def test_a_first_load_is_not_probed(rigs: Rigs):
 
 
 def test_an_empty_window_behind_one_that_is_being_read_is_closed_after_it(rigs: Rigs):
-    rig = rigs({"Account": rows(1.5)})
+    rig = rigs({"Account": rows(1.5, 1.6, 1.7)})
     older = Bounds(start=UPPER - 2 * DAY, end=BEFORE, id_from=None, id_to=None)
     newer = Bounds(start=BEFORE, end=UPPER, id_from=None, id_to=None)
     state = {**STATE, "SystemModstamp": format_instant(UPPER - 2 * DAY)}
@@ -113,7 +126,7 @@ def test_an_empty_window_behind_one_that_is_being_read_is_closed_after_it(rigs: 
     rig.read_all()
     rig.close()
     cursors = [state.get("SystemModstamp") for _, state in run.states]
-    assert len(run.rows) == 1
+    assert len(run.rows) == 3
     assert cursors == sorted(cursors)
     assert cursors[-1] == format_instant(UPPER)
     assert rig.salesforce.count("create") == 1

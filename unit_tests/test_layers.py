@@ -43,12 +43,14 @@ PURE: frozenset[str] = frozenset(
     extraction.windows
     registries.field_ids tables.steps tables.table_failures tables.winners
     pages.arrow_pages pages.arrays pages.cells pages.csv_blocks pages.csv_page pages.date_columns
-    pages.encoded_page pages.json_cells pages.json_text pages.record_lines pages.records pages.walk
+    pages.encoded_page pages.json_cells pages.json_text pages.record_lines pages.records pages.rest_rows
+    pages.walk
     salesforce salesforce.asked salesforce.failure_evidence salesforce.login_failures salesforce.programs
     salesforce.refusals salesforce.bulk_api salesforce.describe salesforce.drift salesforce.error_bodies
     salesforce.exception_kinds salesforce.failure_kinds salesforce.failure_meanings
     salesforce.failure_table salesforce.failures salesforce.field_types salesforce.ids salesforce.job_log
     salesforce.oauth salesforce.object_hints salesforce.object_patterns salesforce.org_clock salesforce.rest_api
+    salesforce.lanes salesforce.rest_query
     salesforce.retry salesforce.soql salesforce.wire
     """.split()
 )

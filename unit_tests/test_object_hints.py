@@ -6,6 +6,7 @@ import pytest
 
 from source_salesforce_bulk.salesforce.object_hints import (
     NEEDS_FILTER,
+    PARENTS,
     REFUSED,
     REFUSED_PATTERNS,
     filters_cursor,
@@ -14,9 +15,11 @@ from source_salesforce_bulk.salesforce.object_hints import (
     matches,
     names_in,
     nearest,
+    parent_field,
     patterns_without_match,
     sees_only_new_rows,
     why_left_out,
+    why_not_bulk,
 )
 from source_salesforce_bulk.salesforce.rest_api import ObjectListing
 
@@ -49,17 +52,43 @@ def test_what_nobody_warned_of_is_offered(name):
     assert why_left_out(listed(name)) is None
 
 
+ONLY_BULK_REFUSES = "the Bulk API does not support it"
+READ_BY_PARENTS = {name for name, hint in PARENTS.items() if hint.object is None}
+
+
 @pytest.mark.parametrize("name", sorted(REFUSED))
-def test_a_known_refusal(name):
-    assert why_left_out(listed(name)) == REFUSED[name]
-    assert why_left_out(listed(name.upper())) == REFUSED[name]
+def test_a_known_refusal_leaves_an_object_out_unless_rest_reads_it(name):
+    expected = None if REFUSED[name] == ONLY_BULK_REFUSES else REFUSED[name]
+    assert why_left_out(listed(name)) == why_left_out(listed(name.upper())) == expected
+    assert why_not_bulk(name) == REFUSED[name]
 
 
 @pytest.mark.parametrize("name", sorted(NEEDS_FILTER))
-def test_an_object_that_wants_a_filter(name):
+def test_an_object_that_wants_a_filter_is_left_out_unless_its_parents_are_known(name):
     reason = why_left_out(listed(name))
-    assert reason is not None
-    assert "filter" in reason
+    assert (reason is None) is (name in READ_BY_PARENTS)
+    assert "filter" in (reason or "filter")
+
+
+def test_parents_are_known_of_objects_that_want_a_filter_only():
+    assert set(PARENTS) <= set(NEEDS_FILTER)
+
+
+@pytest.mark.parametrize(
+    "name",
+    """
+    AcceptedEventRelation AssetTokenEvent Attachment AttachedContentNote CaseStatus ContractStatus KnowledgeArticle
+    KnowledgeArticleVersion KnowledgeArticleVersionHistory KnowledgeArticleViewStat KnowledgeArticleVoteStat OrderStatus
+    PartnerRole QuoteTemplateRichTextData RecentlyViewed ServiceAppointmentStatus ShiftStatus SolutionStatus
+    TaskPriority TaskStatus UndecidedEventRelation WorkOrderLineItemStatus WorkOrderStatus WorkStepStatus
+    DeclinedEventRelation EventWhoRelation TaskWhoRelation FieldSecurityClassification CaseTeamMember CaseTeamRole
+    CaseTeamTemplate CaseTeamTemplateMember CaseTeamTemplateRecord AccountFeed AssetFeed AccountBrandShare
+    ChannelProgramLevelShare ContentDocumentLink
+    """.split(),
+)
+def test_what_other_connectors_read_through_rest_is_offered(name):
+    assert why_left_out(listed(name)) is None
+    assert why_not_bulk(name) is not None or parent_field(name) is not None
 
 
 @pytest.mark.parametrize(
@@ -69,12 +98,16 @@ def test_an_object_that_wants_a_filter(name):
         ("Order__ChangeEvent", "change data capture"),
         ("Shipped__e", "platform event"),
         ("LoginEventStream", "event stream"),
-        ("Config__Tag", "Bulk API"),
         ("Invoice__x", "outside"),
     ],
 )
 def test_a_known_ending(name, word):
     assert word in (why_left_out(listed(name)) or "")
+
+
+def test_tags_are_offered_and_not_read_by_bulk():
+    assert why_left_out(listed("Config__Tag")) is None
+    assert why_not_bulk("Config__Tag") == ONLY_BULK_REFUSES
 
 
 def test_every_ending_is_tested():

@@ -20,6 +20,7 @@ from source_salesforce_bulk.extraction.job_events import (
     DeleteJob,
     Event,
     NotReady,
+    Opened,
     PagesLost,
     PagesRead,
     Polled,
@@ -102,10 +103,11 @@ IN_PHASE: dict[Phase, QueryJob] = {
 EVENTS: dict[type, Event] = {
     Start: Start(),
     Probe: Probe(),
-    Probed: Probed(empty=True),
+    Probed: Probed(0),
     TooLarge: TooLarge(),
     Continue: Continue(JOB),
     Created: CREATED,
+    Opened: Opened("rest"),
     CreateFailed: CreateFailed(REFUSED),
     Polled: RUNNING,
     PollFailed: PollFailed(UNREACHABLE),
@@ -123,6 +125,7 @@ LEGAL: dict[tuple[Phase, type], Phase] = {
     (Phase.PROBING, Probed): Phase.DONE,
     (Phase.PROBING, TimePassed): Phase.PROBING,
     (Phase.CREATING, Created): Phase.WAITING,
+    (Phase.CREATING, Opened): Phase.READY,
     (Phase.CREATING, CreateFailed): Phase.FAILED,
     (Phase.CREATING, TimePassed): Phase.CREATING,
     (Phase.WAITING, Polled): Phase.WAITING,
@@ -199,13 +202,23 @@ def test_the_way_of_a_sound_job():
 def test_an_empty_window_is_done_after_its_probe_without_a_job():
     job, commands = move(QueryJob(), Probe())
     assert (job.phase, job.started, commands) == (Phase.PROBING, T0, (ProbeWindow(),))
-    job, commands = move(job, Probed(empty=True), T0 + 1)
+    job, commands = move(job, Probed(0), T0 + 1)
     assert (job.phase, job.job_id, job.creates, job.records, commands) == (Phase.DONE, None, 0, 0, ())
 
 
 def test_a_window_that_may_hold_rows_gets_its_job_after_the_probe_like_any_other():
-    job, commands = move(after(Probe()), Probed(empty=False), T0 + 1)
+    job, commands = move(after(Probe()), Probed(None), T0 + 1)
     assert (job.phase, job.creates, job.started, commands) == (Phase.CREATING, 1, T0, (CreateJob(),))
+
+
+def test_a_window_whose_probe_brought_all_of_its_rows_is_ready_without_a_job():
+    job, commands = move(after(Probe()), Probed(7), T0 + 1)
+    assert (job.phase, job.job_id, job.creates, job.records, commands) == (Phase.READY, None, 0, 7, ())
+
+
+def test_a_window_that_is_read_through_rest_is_ready_as_soon_as_it_is_opened():
+    job, commands = move(after(Start()), Opened("rest"), T0 + 1)
+    assert (job.phase, job.job_id, job.next_poll, commands) == (Phase.READY, "rest", None, ())
 
 
 def test_a_job_named_in_the_state_is_polled_at_once_and_never_created():

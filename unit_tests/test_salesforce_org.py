@@ -212,41 +212,25 @@ def test_a_window_without_readable_stamps_has_no_bounds(rig, found):
     assert stamps(rig, *found).org.instants(QUERY, OPEN, VERSION) is None
 
 
-# Probes
+# Rows of a window
 
 WINDOW = Bounds(
     start=datetime(2026, 11, 22, tzinfo=UTC), end=datetime(2026, 11, 23, tzinfo=UTC), id_from=None, id_to=None
 )
-NOTHING = {"totalSize": 0, "done": True, "records": []}
 
 
-def test_a_window_is_empty_where_the_query_with_its_where_says_so(rig):
-    rig.http.expect("GET", f"/services/data/{VERSION}/queryAll", Answer(200, NOTHING))
-    assert rig.org.is_empty(QUERY, WINDOW, VERSION)
+def test_the_rows_of_a_window_are_counted_with_every_condition_of_its_query(rig):
+    query = replace(QUERY, where="Name != null")
+    rig.http.expect("GET", f"/services/data/{VERSION}/queryAll", Answer(200, {"totalSize": 7, "done": True}))
+    assert rig.org.rows_within(query, WINDOW, VERSION) == 7
     (asked,) = rig.asked()
-    job_soql = build_soql(QUERY, WINDOW)
-    assert asked == "SELECT Id FROM" + job_soql.partition(" FROM")[2] + " LIMIT 1"
+    assert asked == "SELECT COUNT() FROM" + build_soql(query, WINDOW).partition(" FROM")[2]
 
 
-def test_the_probe_of_a_query_job_does_not_see_deleted_rows_either(rig):
-    rig.http.expect("GET", f"/services/data/{VERSION}/query", Answer(200, NOTHING))
-    assert rig.org.is_empty(replace(QUERY, operation="query"), WINDOW, VERSION)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        {"totalSize": 1, "done": True, "records": [{"Id": LOW}]},
-        {"totalSize": 1, "done": True, "records": []},
-        {"totalSize": 0, "done": False, "records": []},
-        {"totalSize": 0, "records": []},
-        {"totalSize": 0, "done": True},
-        {},
-    ],
-)
-def test_any_other_answer_leaves_the_window_to_a_job(rig, answer):
-    rig.http.expect("GET", "/queryAll", Answer(200, answer))
-    assert not rig.org.is_empty(QUERY, WINDOW, VERSION)
+@pytest.mark.parametrize("answer", [{"totalSize": 7, "done": False}, {"totalSize": 7}, {"done": True}, {}])
+def test_a_count_that_is_not_said_is_not_known(rig, answer):
+    rig.http.expect("GET", f"/services/data/{VERSION}/query", Answer(200, answer))
+    assert rig.org.rows_within(replace(QUERY, operation="query"), WINDOW, VERSION) is None
 
 
 # What it hands through

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from source_salesforce_bulk.salesforce.soql import (
     Bounds,
     ObjectQuery,
-    build_probe,
     build_soql,
     check_name,
     check_where,
@@ -122,12 +121,6 @@ windows = st.builds(Bounds, optional, optional, st.sampled_from([None, LOW]), st
 def test_neither_order_nor_limit_ever_stands_in_a_jobs_query(query, bounds):
     words = build_soql(query, bounds).upper().split()
     assert not {"ORDER", "LIMIT", "GROUP", "OFFSET"} & set(words)
-
-
-@given(queries, windows)
-def test_a_probe_has_the_same_where_one_field_and_one_row(query, bounds):
-    soql = build_soql(query, bounds)
-    assert build_probe(query, bounds) == soql.replace("SELECT Id, Name FROM", "SELECT Id FROM", 1) + " LIMIT 1"
 
 
 # What a query is

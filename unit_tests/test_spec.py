@@ -121,6 +121,7 @@ def test_an_override_needs_only_its_object():
         "fields",
         "exclude_fields",
         "hash_fields",
+        "api",
     ]
     assert override["required"] == ["object"]
 

@@ -34,6 +34,7 @@ from source_salesforce_bulk.extraction.windows import PlannedWindow
 from source_salesforce_bulk.salesforce.describe import SObject
 from source_salesforce_bulk.salesforce.failures import Action, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import CellKind, field_type
+from source_salesforce_bulk.salesforce.lanes import BULK, Lane
 from source_salesforce_bulk.salesforce.rest_api import Limit
 
 CALLS_PER_JOB = 2
@@ -63,6 +64,7 @@ class ObjectForecast:
     """The forecast for one object. None means unknown.
 
     ``rows`` is Salesforce's estimate if the whole object is read; ``megabytes`` is a rough estimate from the fields.
+    ``spared`` windows hold so few rows that the query for them returns them all.
     """
 
     object: str
@@ -74,11 +76,13 @@ class ObjectForecast:
     pages: int | None
     megabytes: float | None
     refusal: str | None = None
+    lane: Lane = BULK
+    spared: int = 0
 
     @property
     def jobs(self) -> int:
-        """Query jobs that will be created or continued: one per window."""
-        return self.windows
+        """Query jobs that will be created or continued: one per window that is not read through REST."""
+        return 0 if self.lane.rest else self.windows - self.spared
 
 
 def forecast_object(
@@ -91,10 +95,14 @@ def forecast_object(
     planner = Planner(config, connection.log_in().organization_id)
     plan, incoming = planner.plan(ObjectRequest(readable, rows=rows), mode, blob)
     beginning = begin(plan, incoming, connection.upper_bound)
-    pieces = [piece for window in beginning.windows for piece in _pieces(org, plan, window)]
+    planned = [_pieces(org, plan, window) for window in beginning.windows]
+    pieces = [piece for pieces in planned for piece in pieces.all]
+    spared = [piece for pieces in planned if pieces.spared for piece in pieces.all]
     known = [piece.rows for piece in pieces if piece.rows is not None]
     total = sum(known) if len(known) == len(pieces) else None
-    pages = sum(_pages(piece, plan.page_size) for piece in pieces) if total is not None else None
+    fetched = [piece for piece in pieces if piece not in spared]
+    counted = total is not None and plan.lane.parents is None
+    pages = sum(_pages(piece, plan.page_size) for piece in fetched) if counted else None
     return ObjectForecast(
         object=readable.sobject.name,
         mode=mode,
@@ -104,7 +112,17 @@ def forecast_object(
         rows=total,
         pages=pages,
         megabytes=None if total is None else total * row_width(readable.sobject) / 1e6,
+        lane=plan.lane,
+        spared=len(spared),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """A window as it is read. ``spared``: it needs no job, because the query that asks for its rows brings them all."""
+
+    all: tuple[Piece, ...]
+    spared: bool = False
 
 
 def row_width(sobject: SObject) -> int:
@@ -112,23 +130,25 @@ def row_width(sobject: SObject) -> int:
     return sum(_CELL_WIDTHS[field_type(field.type).kind] + _QUOTES_AND_COMMA for field in sobject.fields)
 
 
-def _pieces(org: Org, plan: ObjectPlan, window: PlannedWindow) -> tuple[Piece, ...]:
+def _pieces(org: Org, plan: ObjectPlan, window: PlannedWindow) -> _Pieces:
     """Return the pieces in which a window is read; none if the window is empty in the org."""
     if window.resume is None and probe_pays(plan.state, window.bounds):
-        return () if _is_empty(org, plan, window) else (Piece(window.bounds),)
+        rows = _rows_within(org, plan, window)
+        few = rows is not None and rows < plan.rest_question(window.bounds).rows
+        return _Pieces((Piece(window.bounds, rows),) if rows != 0 else (), spared=few and not plan.lane.rest)
     if window.resume is None and may_be_large(plan, window.bounds):
-        return find_pieces(org, plan, window.bounds)
-    return (Piece(window.bounds, None if window.resume else expected_rows(plan, window.bounds)),)
+        return _Pieces(find_pieces(org, plan, window.bounds))
+    return _Pieces((Piece(window.bounds, None if window.resume else expected_rows(plan, window.bounds)),))
 
 
-def _is_empty(org: Org, plan: ObjectPlan, window: PlannedWindow) -> bool:
-    """Return whether a query shows that the window is empty. If the query fails, an export creates the job."""
+def _rows_within(org: Org, plan: ObjectPlan, window: PlannedWindow) -> int | None:
+    """Return the number of rows of a window. If the query fails, an export creates the job."""
     try:
-        return org.is_empty(plan.query, window.bounds, plan.api_version)
+        return org.rows_within(plan.query, window.bounds, plan.api_version)
     except SalesforceError as error:
         if error.failure.action is Action.STOP_RUN:
             raise
-        return False
+        return None
 
 
 def _pages(piece: Piece, page_size: int) -> int:

@@ -28,7 +28,7 @@ from source_salesforce_bulk.export.forecast import (
 )
 from source_salesforce_bulk.export.logs import LogOptions
 from source_salesforce_bulk.export.outcomes import ExportFailed, nothing_to_export
-from source_salesforce_bulk.export.sample import Sampler
+from source_salesforce_bulk.export.sample import Sampler, sample_through_rest
 from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.export.storage_failures import unusable_state
 from source_salesforce_bulk.export.tables import number, table
@@ -226,6 +226,9 @@ def _confirmed(
             include_deleted=config.include_deleted,
         )
         try:
+            if readable.lane.rest:
+                org.fetch(sample_through_rest(config, readable, query, 1), _unheeded, None).discard()
+                return None
             soql = f"{build_soql(query, WHOLE)} LIMIT 1"
             job = org.create(config.api_version, soql, query)
         except SalesforceError as error:
@@ -241,6 +244,10 @@ def _confirmed(
     return [replace(forecast, refusal=why) for forecast, why in zip(forecasts, refusals, strict=True)]
 
 
+def _unheeded(headers: object) -> None:
+    """A page that is asked for by itself is not followed by another one."""
+
+
 def as_json(plan: ExportPlan) -> dict[str, Any]:
     """Return the plan as JSON; unknown values are ``"unknown"``."""
     return {
@@ -254,6 +261,8 @@ def as_json(plan: ExportPlan) -> dict[str, Any]:
                 "primary_key": list(forecast.primary_key),
                 "cursor": forecast.cursor,
                 "mode": forecast.mode.value,
+                "api": "rest" if forecast.lane.rest else "bulk",
+                "api_reason": forecast.lane.reason,
                 "windows": forecast.windows,
                 "jobs": forecast.jobs,
                 "rows": _known(forecast.rows),
@@ -291,6 +300,7 @@ def as_text(plan: ExportPlan) -> str:
         for forecast, verdict in zip(plan.objects, plan.verdicts, strict=True)
     ]
     lines = [table(headings, rows)]
+    lines += [f"{one.object}: read through {one.lane}" for one in plan.objects if one.lane.rest or one.lane.chosen]
     lines += [f"Left out: {name}: {reason}" for name, reason in sorted(plan.left_out.items())]
     lines += ["", _use_of_limits(plan)]
     if plan.calls is None and plan.calls_without_polls is not None:

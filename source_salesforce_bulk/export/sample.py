@@ -7,8 +7,10 @@ The only retries are those of the transport and of pages.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from source_salesforce_bulk.config import Config
 from source_salesforce_bulk.extraction.catalog import ReadableObject
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.plan import object_query, select_fields
@@ -17,13 +19,25 @@ from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
 from source_salesforce_bulk.extraction.windows import WHOLE
 from source_salesforce_bulk.pages.cells import Value
 from source_salesforce_bulk.pages.fetch import PageAddress
-from source_salesforce_bulk.pages.records import RecordReader
+from source_salesforce_bulk.pages.records import Column, RecordReader
+from source_salesforce_bulk.pages.rest_pages import RestAddress
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
-from source_salesforce_bulk.salesforce.soql import build_soql
+from source_salesforce_bulk.salesforce.rest_query import RestQuestion
+from source_salesforce_bulk.salesforce.soql import ObjectQuery, build_soql
 
 MOST_ROWS = 1000
 """Maximum number of rows in a sample, which fit into one page."""
+
+
+def sample_through_rest(config: Config, readable: ReadableObject, query: ObjectQuery, count: int) -> PageAddress:
+    """The page that brings some rows of an object of the REST lane: ``count``, or those of the first parents."""
+    columns = select_fields(readable.sobject, None, ()).columns
+    question = RestQuestion(query, WHOLE, count, readable.lane.keyed, readable.lane.parents)
+    rest = RestAddress(question, columns, None, config.api_version)
+    return PageAddress(
+        query.object_name, "", None, config.api_version, count, query.fields, hashing=readable.hashing, rest=rest
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +54,24 @@ class Sampler:
         query = object_query(
             readable.sobject, columns, readable.cursor, where=readable.where, include_deleted=config.include_deleted
         )
+        if readable.lane.rest:
+            return self._taken(sample_through_rest(config, readable, query, count), columns)[:count]
         job = self.org.create(config.api_version, f"{build_soql(query, WHOLE)} LIMIT {count}", query)
         finished = False
         try:
             self._wait(job, name)
             finished = True
             address = PageAddress(name, job.id, None, config.api_version, count, query.fields, hashing=readable.hashing)
-            page = self.org.fetch(address, lambda _: None)
-            try:
-                return [dict(record.data) for record in RecordReader(columns).records(page.read_rows())]
-            finally:
-                page.discard()
+            return self._taken(address, columns)
         finally:
             (self.org.delete if finished else self.org.abort)(config.api_version, job.id, name)
+
+    def _taken(self, address: PageAddress, columns: Sequence[Column]) -> list[dict[str, Value]]:
+        page = self.org.fetch(address, lambda _: None)
+        try:
+            return [dict(record.data) for record in RecordReader(columns).records(page.read_rows())]
+        finally:
+            page.discard()
 
     def _wait(self, job: JobInfo, name: str) -> None:
         """Wait until the job is complete; raises ``SalesforceError`` if it fails or takes too long."""

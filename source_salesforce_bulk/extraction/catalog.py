@@ -23,6 +23,7 @@ from source_salesforce_bulk.salesforce.describe import (
 from source_salesforce_bulk.salesforce.discovery import Discovery, LeftOutObject
 from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import CellKind, field_type
+from source_salesforce_bulk.salesforce.lanes import BULK, Api, Lane, choose_lane
 from source_salesforce_bulk.salesforce.object_hints import is_named, patterns_without_match
 
 LOGGER = logging.getLogger("salesforce_bulk.catalog")
@@ -46,6 +47,7 @@ class ReadableObject:
     where: str | None
     hashing: Hashing | None = None
     audited: tuple[Column, ...] = ()
+    lane: Lane = BULK
 
     @property
     def cursor_field(self) -> str | None:
@@ -55,14 +57,23 @@ class ReadableObject:
     @property
     def json_schema(self) -> Mapping[str, Any]:
         """The object's JSON Schema with its descriptions."""
-        return json_schema(self.sobject, self.cursor)
+        worth_saying = self.lane.rest or self.lane.chosen
+        return json_schema(self.sobject, self.cursor, str(self.lane) if worth_saying else None)
+
+    def lane_after(self, *, refused: bool) -> Lane:
+        """The lane, where an earlier run may have learnt that Bulk refuses the object (``refused``)."""
+        chosen = self.lane.rest or self.lane.chosen or not refused
+        return self.lane if chosen else choose_lane(self.sobject, where=self.where, refused=True)
 
 
 def readable_object(sobject: SObject, config: Config) -> ReadableObject:
     """The object as the configuration wants it read; raises ValueError with a sentence for an impossible override."""
     override = config.override_for(sobject.name) or ObjectOverride(sobject.name)
     primary_key = choose_primary_key(sobject, override.primary_key or ())
-    cursor = choose_cursor(sobject, override.cursor_field)
+    lane = choose_lane(sobject, Api(override.api), where=override.where)
+    if lane.parents is not None:
+        _check_no_cursor(override)
+    cursor = choose_cursor(sobject, override.cursor_field) if lane.parents is None else None
     choice = FieldChoice(override.fields, override.exclude_fields, override.hash_fields)
     audited = _audited(sobject, primary_key, cursor, choice) if config.detect_deletes is DetectDeletes.ALL else ()
     always = {*primary_key, *([cursor.field] if cursor else []), *(column.name for column in audited)}
@@ -74,6 +85,7 @@ def readable_object(sobject: SObject, config: Config) -> ReadableObject:
         where=override.where,
         hashing=Hashing(override.hash_fields, config.hash_key or "") if override.hash_fields else None,
         audited=audited,
+        lane=lane,
     )
 
 
@@ -93,6 +105,15 @@ def _audited(
         Column(primary_key[0], CellKind.STRING),
         *((Column(created.name, field_type(created.type).kind),) if created is not None and kept else ()),
     )
+
+
+def _check_no_cursor(override: ObjectOverride) -> None:
+    """Raise ValueError for a cursor of an object that is read by its parents: it takes no other filter."""
+    if override.cursor_field is not None:
+        raise ValueError(
+            f"cursor_field: {override.object} is read in full, by its parents, because Salesforce takes no other "
+            "filter. Leave cursor_field out, or give the object a where."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan
 from source_salesforce_bulk.extraction.reader import PageBounds, PageReader
 from source_salesforce_bulk.extraction.run_context import RunContext
 from source_salesforce_bulk.extraction.scheduler import JobScheduler
+from source_salesforce_bulk.extraction.stream_state import REST_JOB
 from source_salesforce_bulk.extraction.windows import PlannedWindow
 from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.pages.walk import End
@@ -102,7 +103,7 @@ class Extraction:
         facts = JobFacts(self._run_id, beginning.plan.object_name, None).attributes
         for warning in beginning.warnings:
             LOGGER.warning("%s", warning, extra=facts)
-        for point in beginning.abandoned:
+        for point in [point for point in beginning.abandoned if point.job != REST_JOB]:
             self._ledger.dispose(point.job, point.api_version, beginning.plan.object_name)
         return self.add(beginning.plan, beginning.windows)
 

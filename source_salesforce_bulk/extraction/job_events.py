@@ -18,14 +18,14 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The window's turn has come, and it may well be empty: ask before a job is created for it."""
+    """The window's turn has come, and it may well hold little: ask for its rows before a job is created for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """Whether the window holds no row. Where that could not be learnt it counts as not empty."""
+    """The window's rows are here, all ``rows`` of them; None where there may be more, or the org did not say."""
 
-    empty: bool
+    rows: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,13 @@ class Created:
     """Salesforce took the job."""
 
     info: JobInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The window is read through REST, without a job; ``job_id`` stands for one in the state."""
+
+    job_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,7 @@ class TimePassed:
     """Nothing happened; the deadline may have come."""
 
 
-_OfTheOrg = Probed | Created | CreateFailed | Polled | PollFailed | NotReady | PagesLost | PagesRead
+_OfTheOrg = Probed | Created | Opened | CreateFailed | Polled | PollFailed | NotReady | PagesLost | PagesRead
 Event = Start | Probe | TooLarge | Continue | _OfTheOrg | TimePassed
 
 
@@ -105,7 +112,7 @@ class CreateJob:
 
 @dataclass(frozen=True, slots=True)
 class ProbeWindow:
-    """Ask synchronously whether the window holds any row."""
+    """Ask for the window's rows synchronously."""
 
 
 @dataclass(frozen=True, slots=True)

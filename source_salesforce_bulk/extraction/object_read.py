@@ -14,13 +14,15 @@ from datetime import datetime, timedelta
 from source_salesforce_bulk.extraction.cuts import Piece
 from source_salesforce_bulk.extraction.plan import ObjectPlan, expected_rows, may_be_large, probe_pays
 from source_salesforce_bulk.extraction.query_job import Phase, QueryJob
-from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint
+from source_salesforce_bulk.extraction.stream_state import REST_JOB, Mode, ResumePoint
 from source_salesforce_bulk.extraction.windows import PlannedWindow, date_span, same_dates
-from source_salesforce_bulk.pages.fetch import Page
+from source_salesforce_bulk.pages.fetch import Page, PageAddress
+from source_salesforce_bulk.pages.rest_pages import RestAddress
 from source_salesforce_bulk.pages.walk import End, Onward, Walk
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
-from source_salesforce_bulk.salesforce.failures import Failure
-from source_salesforce_bulk.salesforce.soql import Bounds, build_soql, query_hash
+from source_salesforce_bulk.salesforce.failures import Failure, Kind
+from source_salesforce_bulk.salesforce.rest_query import RestQuestion
+from source_salesforce_bulk.salesforce.soql import Bounds, build_soql
 
 _WITHOUT_JOB = (Phase.PROBING, Phase.CREATING, Phase.SPLITTING)
 
@@ -47,6 +49,7 @@ class WindowRead:
     ``inherited``: its job is an earlier run's, and none of its pages was handed on yet; ``unconfirmed``: the job was
     not asked for either. ``probe``: the window is asked about before it gets a job. ``sizing``: the org is being asked
     where to cut it. ``expected``: the planner's guess of its rows. ``indivisible``: no way to cut it was found.
+    ``question``: its pages are asked for through REST, so it has no job in the org.
     """
 
     bounds: Bounds
@@ -65,6 +68,7 @@ class WindowRead:
     expected: int | None = None
     indivisible: bool = False
     refetches: int = 0
+    question: RestQuestion | None = None
 
     def drop_pages(self) -> None:
         """Forget the pages under way and give their disk space back."""
@@ -122,6 +126,23 @@ class ObjectRead:
     def front(self) -> WindowRead | None:
         """The window whose rows come next."""
         return self.windows[0] if self.windows else None
+
+    def address_of(self, window: WindowRead, locator: str | None) -> PageAddress:
+        """The page of a window that ``locator`` names; None: its first."""
+        question, rest = window.question, None
+        if question is not None:
+            rest = RestAddress(question, self.plan.columns, locator, window.api_version)
+        return PageAddress(
+            object_name=self.plan.object_name,
+            job_id=window.job.job_id or "",
+            locator=locator,
+            version=window.api_version,
+            page_size=window.page_size,
+            columns=self.plan.query.fields,
+            job_rows=window.walk.total,
+            hashing=self.plan.hashing,
+            rest=rest,
+        )
 
     def next_to_start(self) -> WindowRead | None:
         """The first window that has no job yet; later ones wait for it, so that jobs are created in order."""
@@ -216,10 +237,16 @@ class ObjectRead:
         return repeated
 
     def fail(self, failure: Failure, *, forget_jobs: bool = False) -> None:
-        """The object cannot be read on. ``forget_jobs``: no result of its jobs can be trusted; no state names them."""
+        """The object cannot be read on. ``forget_jobs``: no result of its jobs can be trusted; no state names them.
+
+        That Bulk refuses the object is remembered, so that the next run reads it through REST.
+        """
         self.failure = failure
         for window in self.windows:
             window.drop_pages()
+        if failure.kind is Kind.OBJECT_NOT_SUPPORTED and not self.plan.lane.rest and not self.plan.lane.chosen:
+            self.state = replace(self.state, refused=True)
+            self.version += 1
         if forget_jobs:
             self.windows.clear()
             self._set_state(())
@@ -247,7 +274,7 @@ class ObjectRead:
 
     def _set_state(self, points: tuple[ResumePoint, ...]) -> None:
         complete = self.finished and self.plan.mode is Mode.FULL_REFRESH
-        state = replace(self.plan.state, cursor=self._cursor, resume=points, complete=complete)
+        state = replace(self.state, cursor=self._cursor, resume=points, complete=complete)
         if state != self.state:
             self.state = state
             self.version += 1
@@ -256,14 +283,14 @@ class ObjectRead:
         window = self._fresh(planned.bounds)
         point = planned.resume
         if point is None:
-            window.probe = probe_pays(self.plan.state, planned.bounds)
+            window.probe = not self.plan.lane.rest and probe_pays(self.plan.state, planned.bounds)
             window.sizing = may_be_large(self.plan, planned.bounds)
             window.expected = expected_rows(self.plan, planned.bounds)
             return window
         window.api_version, window.page_size = point.api_version, point.page_size
         window.walk = Walk(total=None, locator=point.locator, page=point.page, rows=point.rows)
         window.job = QueryJob(job_id=point.job)
-        window.inherited = window.unconfirmed = True
+        window.inherited = window.unconfirmed = point.job != REST_JOB
         return window
 
     def _fresh(self, bounds: Bounds) -> WindowRead:
@@ -271,9 +298,10 @@ class ObjectRead:
         return WindowRead(
             bounds=bounds,
             soql=soql,
-            query=query_hash(soql, self.plan.query.operation),
+            query=self.plan.query_hash(bounds),
             api_version=self.plan.api_version,
             page_size=self.plan.page_size,
+            question=self.plan.rest_question(bounds) if self.plan.lane.rest else None,
         )
 
     def _point(self, window: WindowRead) -> ResumePoint:

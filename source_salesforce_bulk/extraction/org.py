@@ -45,8 +45,8 @@ class Org(Protocol):
         """One result page, proven whole, and encoded where there is an encoder."""
         ...
 
-    def is_empty(self, query: ObjectQuery, bounds: Bounds, version: str) -> bool:
-        """Whether the window holds no row, as Salesforce says now."""
+    def rows_within(self, query: ObjectQuery, bounds: Bounds, version: str) -> int | None:
+        """The number of rows that meet every condition of the window's query; None if the answer does not say."""
         ...
 
     def instants(self, query: ObjectQuery, bounds: Bounds, version: str) -> tuple[datetime, datetime] | None:

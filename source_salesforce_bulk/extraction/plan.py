@@ -26,6 +26,7 @@ from source_salesforce_bulk.extraction.stream_state import (
     ReadState,
     ResumePoint,
     StreamState,
+    is_refused,
     read_state,
     scope_hash,
 )
@@ -40,6 +41,8 @@ from source_salesforce_bulk.salesforce.describe import (
 )
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import field_type
+from source_salesforce_bulk.salesforce.lanes import BULK, Lane
+from source_salesforce_bulk.salesforce.rest_query import ROWS_IN_ONE_ANSWER, RestQuestion
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql, parse_instant, query_hash
 
 LOGGER = logging.getLogger("salesforce_bulk.plan")
@@ -99,6 +102,7 @@ class ObjectPlan:
     encoder: PageEncoder | None = None
     audit: AuditPolicy | None = None
     delivers: bool = True
+    lane: Lane = BULK
 
     @property
     def object_name(self) -> str:
@@ -109,6 +113,17 @@ class ObjectPlan:
     def cursor_field(self) -> str | None:
         """The field that windows are cut along; None in a stream without one."""
         return self.query.cursor_field
+
+    def rest_question(self, bounds: Bounds) -> RestQuestion:
+        """How a window is asked for through REST. An object without Ids is asked for as a whole in its own lane."""
+        limited = self.lane.keyed or not self.lane.rest
+        rows = min(self.page_size, ROWS_IN_ONE_ANSWER)
+        return RestQuestion(self.query, bounds, rows, self.lane.keyed, self.lane.parents, limited)
+
+    def query_hash(self, bounds: Bounds) -> str:
+        """What a window's query is known by in a state: the same only for the same query in the same lane."""
+        operation = f"rest {self.query.operation}" if self.lane.rest else self.query.operation
+        return query_hash(build_soql(self.query, bounds), operation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +234,7 @@ class Planner:
         if query.exclude_deleted:
             LOGGER.info("%s: IsDeleted is not selected, so deleted rows are left out", sobject.name)
         start = config.start_date if cursor else None
+        lane = readable.lane_after(refused=is_refused(blob))
         scope = partial(_scope, query.operation, readable, start, self.organization_id)
         incoming = read_state(_spelled(blob, readable.cursor_field, scope), mode, readable.cursor_field, scope())
         audit = None
@@ -235,11 +251,12 @@ class Planner:
             start=start,
             lookback=config.lookback_window,
             api_version=config.api_version,
-            page_size=config.page_size,
+            page_size=min(config.page_size, ROWS_IN_ONE_ANSWER) if lane.rest else config.page_size,
             primary_key=readable.primary_key,
             hashing=readable.hashing,
             audit=audit,
             rows=request.rows if readable.where is None else None,
+            lane=lane,
         )
         return plan, incoming
 
@@ -331,12 +348,11 @@ def begin(plan: ObjectPlan, incoming: ReadState, upper_bound: Callable[[], datet
 
 
 def _continues(plan: ObjectPlan, window: PlannedWindow) -> bool:
-    asked = query_hash(build_soql(plan.query, window.bounds), plan.query.operation)
-    return window.resume is not None and window.resume.query == asked
+    return window.resume is not None and window.resume.query == plan.query_hash(window.bounds)
 
 
 def probe_pays(state: StreamState, bounds: Bounds) -> bool:
-    """Whether to ask, before a job is created, if a window without one holds any row (docs/contracts.md, "Windows").
+    """Whether to ask for a window's rows synchronously before a job is created for it (docs/contracts.md, "Windows").
 
     Only where an earlier run has read up to the window: a first load is not likely to be empty.
     """
@@ -365,7 +381,7 @@ def expected_rows(plan: ObjectPlan, bounds: Bounds) -> int | None:
 
 def may_be_large(plan: ObjectPlan, bounds: Bounds) -> bool:
     """Whether a window without a job may hold so much that the org should be asked where to cut it."""
-    if plan.rows is None or probe_pays(plan.state, bounds):
+    if plan.lane.rest or plan.rows is None or probe_pays(plan.state, bounds):
         return False
     if plan.mode is Mode.FULL_REFRESH:
         return plan.rows > ROWS_IN_ONE_REFRESH and plan.start is None

@@ -14,8 +14,9 @@ asked for again; when that does not help, the window is split and its halves beg
 
 A create that is not answered within ``job_timeout`` counts as one whose answer was lost: it is sent once more.
 
-A window that may well be empty is PROBING first: a synchronous query with its exact WHERE. An empty answer is DONE,
-anything else goes on to CREATING (docs/contracts.md, "What may never happen", 12).
+A window that may well hold little is PROBING first: a synchronous query with its exact WHERE. An empty answer is DONE,
+one that holds all of its rows is READY, anything else goes on to CREATING (docs/contracts.md, "What may never happen",
+12). A window that is read through REST needs no job: it is READY as soon as it is opened.
 
 :func:`advance` decides and returns commands; it never acts, sleeps or reads a clock. Who retries what: this module owns
 *new jobs for the same query*. A single call's retries are ``transport``'s, a page's are ``pages``'.
@@ -43,6 +44,7 @@ from source_salesforce_bulk.extraction.job_events import (
     DeleteJob,
     Event,
     NotReady,
+    Opened,
     PagesLost,
     PagesRead,
     Polled,
@@ -232,7 +234,9 @@ def _probe(job: QueryJob, event: Probe, at: _Circumstances) -> Move:
 
 
 def _probed(job: QueryJob, event: Probed, at: _Circumstances) -> Move:
-    return (replace(job, phase=Phase.DONE, records=0), ()) if event.empty else _start(job, Start(), at)
+    if event.rows is None:
+        return _start(job, Start(), at)
+    return replace(job, phase=Phase.READY if event.rows else Phase.DONE, records=event.rows), ()
 
 
 def _continue(job: QueryJob, event: Continue, at: _Circumstances) -> Move:
@@ -253,6 +257,10 @@ def _created(job: QueryJob, event: Created, at: _Circumstances) -> Move:
         uncounted=0,
     )
     return waiting, ()
+
+
+def _opened(job: QueryJob, event: Opened, at: _Circumstances) -> Move:
+    return replace(job, phase=Phase.READY, job_id=event.job_id, created=at.now), ()
 
 
 def _create_failed(job: QueryJob, event: CreateFailed, at: _Circumstances) -> Move:
@@ -367,6 +375,7 @@ _MOVES: dict[tuple[Phase, type], Callable[..., Move]] = {
     (Phase.PROBING, Probed): _probed,
     (Phase.PROBING, TimePassed): _nothing,
     (Phase.CREATING, Created): _created,
+    (Phase.CREATING, Opened): _opened,
     (Phase.CREATING, CreateFailed): _create_failed,
     (Phase.CREATING, TimePassed): _unanswered,
     (Phase.WAITING, Polled): _polled,

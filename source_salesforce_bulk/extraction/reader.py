@@ -149,16 +149,7 @@ class PageReader:
 
     def _fetch(self, read: ObjectRead, window: WindowRead, slot: PageSlot) -> None:
         window.slots.append(slot)
-        address = PageAddress(
-            object_name=read.plan.object_name,
-            job_id=window.job.job_id or "",
-            locator=slot.locator,
-            version=window.api_version,
-            page_size=window.page_size,
-            columns=read.plan.query.fields,
-            job_rows=window.walk.total,
-            hashing=read.plan.hashing,
-        )
+        address = read.address_of(window, slot.locator)
         pause = REFETCH_BACKOFF.delay(window.refetches - 1, 0.0) if window.refetches else 0.0
         self._calls.submit(
             partial(self._fetch_page, address, slot, pause, read.plan.encoder),

@@ -22,7 +22,7 @@ from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import SalesforceError, unreadable_answer
 from source_salesforce_bulk.salesforce.ids import is_id
 from source_salesforce_bulk.salesforce.org_clock import Moment
-from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_probe, build_soql, parse_instant
+from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql, parse_instant
 from source_salesforce_bulk.salesforce.transport import Transport
 from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody, whole_number
 
@@ -50,7 +50,8 @@ class SalesforceOrg:
         self._transport = transport
         self._clock = clock
         self._jobs = BulkJobs(transport, run_id)
-        self._pages = pages or PageFetcher(transport, directory, clock, random01, run_id, encode)
+        self._fetcher = PageFetcher(transport, directory, clock, random01, run_id, encode)
+        self._pages = pages or self._fetcher
         self._user_id = user_id
         self._creator: str | None = None
         self._learning = threading.Lock()
@@ -97,15 +98,12 @@ class SalesforceOrg:
         encoder: PageEncoder | None = None,
     ) -> Page:
         """One result page, proven whole, and encoded where there is an encoder."""
-        return self._on_page(self._pages.fetch(address, on_headers, encoder))
+        source = self._pages if address.rest is None else self._fetcher
+        return self._on_page(source.fetch(address, on_headers, encoder))
 
-    def is_empty(self, query: ObjectQuery, bounds: Bounds, version: str) -> bool:
-        """Whether the window holds no row: a synchronous query with the WHERE of its job.
-
-        True only for an answer that says so in every way it can; anything else is for a job to find out.
-        """
-        answer = self._query(build_probe(query, bounds), query, version)
-        return answer.get("records") == [] and answer.get("totalSize", 0) == 0 and answer.get("done") is True
+    def rows_within(self, query: ObjectQuery, bounds: Bounds, version: str) -> int | None:
+        """The number of rows that meet every condition of the window's query; None if the answer does not say."""
+        return self._counted(build_soql(query, bounds), query, version)
 
     def instants(self, query: ObjectQuery, bounds: Bounds, version: str) -> tuple[datetime, datetime] | None:
         """The oldest and the newest cursor in the window, by two synchronous queries; None where it holds none."""
@@ -135,7 +133,10 @@ class SalesforceOrg:
 
     def count(self, query: ObjectQuery, bounds: Bounds, version: str) -> int | None:
         """The number of rows within the bounds, by a synchronous query without the user's filter; None if not said."""
-        from_clause = build_soql(_ids_only(query), bounds).partition(" FROM ")[2]
+        return self._counted(build_soql(_ids_only(query), bounds), query, version)
+
+    def _counted(self, soql: str, query: ObjectQuery, version: str) -> int | None:
+        from_clause = soql.partition(" FROM ")[2]
         answer = self._query(f"SELECT COUNT() FROM {from_clause}", query, version)  # noqa: S608 - built by build_soql
         return whole_number(answer.get("totalSize")) if answer.get("done") is True else None
 

@@ -26,7 +26,6 @@ from source_salesforce_bulk.extraction.job_events import (
     Polled,
     PollFailed,
     Probe,
-    Probed,
     ProbeWindow,
     SplitWindow,
     Start,
@@ -47,6 +46,7 @@ from source_salesforce_bulk.extraction.query_job import (
     pause_before_create,
 )
 from source_salesforce_bulk.extraction.quota import jobs_used_up
+from source_salesforce_bulk.extraction.rest_lane import RestLane, can_be_cut
 from source_salesforce_bulk.extraction.run_context import RunContext
 from source_salesforce_bulk.extraction.windows import Halves
 from source_salesforce_bulk.salesforce.asked import Asked
@@ -69,10 +69,10 @@ class JobScheduler:
         self._run = run
         self._ledger = ledger
         self.log = JobLines(run.run_id, run.clock.monotonic)
+        self._rest = RestLane(org, calls, run, self.apply, self.log)
         self._on_stop = on_stop
         self._last_create: int | None = None
         self._halted = False
-        self._probes_pay = True
         self._creates_held: list[tuple[ObjectRead, WindowRead]] = []
         self.creates = 0
 
@@ -128,7 +128,7 @@ class JobScheduler:
             elif read.is_too_large(window):
                 self.apply(read, window, TooLarge())
             else:
-                self.apply(read, window, Probe() if window.probe and self._probes_pay else Start())
+                self.apply(read, window, Probe() if window.probe and self._rest.probes_pay else Start())
 
     def apply(self, read: ObjectRead, window: WindowRead, event: Event) -> Phase:
         """Let ``event`` happen to a window's job and do what follows; the phase the job is in then."""
@@ -150,6 +150,9 @@ class JobScheduler:
             self._on_stop(failure)
         else:
             read.fail(replace(failure, job_id=window.job.job_id))
+            if read.state.refused:
+                what = "Bulk refuses the object; the next run that is given this run's state reads it through REST"
+                self.log(read, window, what, level=logging.WARNING, event="refused_by_bulk")
 
     def _log_trouble(self, read: ObjectRead, window: WindowRead, failure: Failure) -> None:
         """Why a job is asked for again or split. What ends the object is told by whoever reads it, and once."""
@@ -178,10 +181,14 @@ class JobScheduler:
 
     def _carry_out(self, read: ObjectRead, window: WindowRead, command: Command) -> None:
         match command:
+            case CreateJob() if window.question is not None:
+                self._rest.open(read, window)
             case CreateJob():
                 self._create(read, window)
             case ProbeWindow():
-                self._probe(read, window)
+                self._rest.probe(read, window)
+            case AbortJob() | DeleteJob() if window.question is not None:
+                pass
             case AbortJob(job_id) | DeleteJob(job_id) if window.unconfirmed:
                 self._ledger.dispose(job_id, window.api_version, read.plan.object_name)
             case AbortJob(job_id):
@@ -191,26 +198,6 @@ class JobScheduler:
                 self._ledger.discard(job_id)
             case SplitWindow():
                 self._split(read, window)
-
-    def _probe(self, read: ObjectRead, window: WindowRead) -> None:
-        self._calls.submit(
-            partial(self._org.is_empty, read.plan.query, window.bounds, window.api_version),
-            partial(self._probed, read, window),
-            partial(self._probe_failed, read, window),
-        )
-
-    def _probed(self, read: ObjectRead, window: WindowRead, empty: bool) -> None:
-        if self.apply(read, window, Probed(empty)) is Phase.DONE:
-            self.log(read, window, "nothing to read in the window, no query job is needed")
-            if window is read.front:
-                read.close_front(self._org.now())
-
-    def _probe_failed(self, read: ObjectRead, window: WindowRead, error: Exception) -> None:
-        """Whatever is in the way: the job will be answered with the same, and there it is dealt with."""
-        failure = failure_in(error)
-        if failure is not None:
-            self._probes_pay &= failure.action is not Action.RETRY  # else every window would wait out a call's retries
-            self.apply(read, window, Probed(empty=False))
 
     def _unfinished(self, reads: Sequence[ObjectRead]) -> int:
         """Jobs that are unfinished in the org or about to be created."""
@@ -347,6 +334,9 @@ class JobScheduler:
     def _split(self, read: ObjectRead, window: WindowRead) -> None:
         if window.job.failure is not None:
             read.note_too_large(window)
+        if window.question is not None and not can_be_cut(window.question, window.job.failure):
+            self._replace(read, window, None)
+            return
         self._calls.submit(
             partial(find_halves, self._org, read.plan, window.bounds, window.job.halvings),
             partial(self._replace, read, window),

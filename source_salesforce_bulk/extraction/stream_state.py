@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
@@ -23,6 +23,9 @@ from source_salesforce_bulk.salesforce.soql import Bounds, format_instant, parse
 COMPLETE_MARKER: Mapping[str, object] = {"__ab_full_refresh_sync_complete": True}
 """The whole state of a full refresh that has ended; the CDK's resumable reader ends on exactly this."""
 
+REST_JOB = "rest"
+"""Stands for a job in the point of a window that is read through REST; its locator is the last Id, or parent, read."""
+
 _NO_CURSOR_MARKER: Mapping[str, object] = {"__ab_no_cursor_state_message": True}
 _RESUME = "resume"
 _SCOPE = "scope"
@@ -30,6 +33,8 @@ DELETES = "deletes"
 """The key of what is remembered of delivered rows."""
 _MODE = "mode"
 _FULL_REFRESH = "full_refresh"
+_API = "api"
+_REST = "rest"
 _VERSION = re.compile(r"v\d{1,4}\.\d", re.ASCII)
 
 
@@ -66,6 +71,7 @@ class ResumePoint:
 class StreamState:
     """A stream's state. ``complete`` is only ever true of a full refresh.
 
+    ``refused``: Bulk API refuses the object.
     ``deletes`` is what is remembered of delivered rows, so that rows which vanish are noticed (``known_ids``).
     """
 
@@ -75,6 +81,7 @@ class StreamState:
     resume: tuple[ResumePoint, ...] = ()
     complete: bool = False
     deletes: Mapping[str, object] | None = None
+    refused: bool = False
 
     def to_json(self, cursor_field: str | None) -> dict[str, object]:
         """The state as it is emitted; ``resume`` is absent when no window is open."""
@@ -87,6 +94,8 @@ class StreamState:
             blob[cursor_field] = format_instant(self.cursor)
         if self.scope is not None:
             blob[_SCOPE] = self.scope
+        if self.refused:
+            blob[_API] = _REST
         if self.resume:
             blob[_RESUME] = [_point_to_json(point) for point in self.resume]
         if self.deletes is not None:
@@ -120,7 +129,7 @@ def read_state(blob: Mapping[str, object] | None, mode: Mode, cursor_field: str 
     A full refresh continues only what a full refresh wrote; anything else there is ignored with a warning. Raises
     :class:`StateError` where an incremental state is malformed or another stream's.
     """
-    fresh = StreamState(mode=mode, scope=scope)
+    fresh = StreamState(mode=mode, scope=scope, refused=is_refused(blob))
     if not blob or blob == _NO_CURSOR_MARKER:
         return ReadState(fresh)
     if not isinstance(blob, Mapping):
@@ -139,7 +148,12 @@ def read_state(blob: Mapping[str, object] | None, mode: Mode, cursor_field: str 
     deletes = blob.get(DELETES)
     if deletes is not None and not isinstance(deletes, Mapping):
         raise StateError("its deletes is not a JSON object")
-    return ReadState(StreamState(mode=mode, cursor=cursor, scope=scope, resume=points, deletes=deletes))
+    return ReadState(replace(fresh, cursor=cursor, resume=points, deletes=deletes))
+
+
+def is_refused(blob: Mapping[str, object] | None) -> bool:
+    """Whether a state remembers that Bulk refuses the object."""
+    return isinstance(blob, Mapping) and blob.get(_API) == _REST
 
 
 def jobs_named(blob: Mapping[str, object] | None) -> frozenset[str]:
@@ -166,7 +180,7 @@ _OTHER_SCOPE = (
 
 def _read_full_refresh(blob: Mapping[str, object], fresh: StreamState) -> ReadState:
     if blob == COMPLETE_MARKER:
-        return ReadState(StreamState(mode=Mode.FULL_REFRESH, scope=fresh.scope, complete=True))
+        return ReadState(replace(fresh, complete=True))
     if blob.get(_MODE) != _FULL_REFRESH:
         return ReadState(fresh, "The state was not written by a full refresh; it is ignored.")
     try:
@@ -175,7 +189,7 @@ def _read_full_refresh(blob: Mapping[str, object], fresh: StreamState) -> ReadSt
         return ReadState(fresh, f"The state of the earlier full refresh is ignored: {error}.")
     if blob.get(_SCOPE, fresh.scope) != fresh.scope:
         return ReadState(fresh, _OTHER_SCOPE, points)
-    return ReadState(StreamState(mode=Mode.FULL_REFRESH, scope=fresh.scope, resume=points))
+    return ReadState(replace(fresh, resume=points))
 
 
 def _cursor(blob: Mapping[str, object], cursor_field: str | None) -> datetime | None:

@@ -23,6 +23,7 @@ from typing import BinaryIO, Literal, Protocol
 from source_salesforce_bulk.pages.csv_page import PageRejected, PageShape, PageTooLarge, read_rows
 from source_salesforce_bulk.pages.encoded_page import LineBlock, PageEncoder
 from source_salesforce_bulk.pages.hashing import Hashing, hashed_text
+from source_salesforce_bulk.pages.rest_pages import RestAddress, RestPages
 from source_salesforce_bulk.pages.spool import (
     LARGEST_PAGE,
     EncodeFile,
@@ -50,7 +51,7 @@ class PageAddress:
     """Which page: the one of ``job_id`` that ``locator`` names (None: the first), with the SELECT's ``columns``.
 
     ``job_rows`` are the rows of the whole job, None where Salesforce did not say. ``hashing`` says which columns leave
-    as digests.
+    as digests. A page of the REST lane belongs to no job, and is asked for by ``rest``.
     """
 
     object_name: str
@@ -61,6 +62,7 @@ class PageAddress:
     columns: tuple[str, ...]
     job_rows: int | None = None
     hashing: Hashing | None = None
+    rest: RestAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,7 @@ class PageFetcher:
     ) -> None:
         self._run_id = run_id
         self._transport = transport
+        self._rest = RestPages(transport)
         self._directory = directory
         self._clock = clock
         self._random01 = random01
@@ -332,6 +335,11 @@ class PageFetcher:
     def _spool(
         self, address: PageAddress, path: Path, on_headers: Callable[[PageHeaders], None]
     ) -> tuple[PageHeaders, bool, int]:
+        if address.rest is not None:
+            with path.open("wb") as file:
+                found = self._rest.send(address.rest, file.write)
+            on_headers(found)
+            return found, False, path.stat().st_size
         request = bulk_api.results(
             address.version, address.job_id, address.locator, address.page_size, address.object_name
         )

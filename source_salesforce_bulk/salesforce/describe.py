@@ -22,7 +22,7 @@ PRIMARY_KEY = "Id"
 
 # Objects that have one of these may have the empty Id 000000000000000AAA in every row: event stores (LightningUriEvent)
 # and metadata views (EntityDefinition).
-_IDENTIFIERS = ("EventIdentifier", "DurableId")
+IDENTIFIERS = ("EventIdentifier", "DurableId")
 
 # In order of preference. The first two change with a row, the others only say when it was created.
 _CHANGE_STAMPS = ("SystemModstamp", "LastModifiedDate")
@@ -56,6 +56,7 @@ class Field:
     scale: int = 0
     compound_field_name: str | None = None
     added: bool = False
+    reference_to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class LeftOut:
 class SObject:
     """An object: every field that Bulk API can select, in describe's order, and the fields that it cannot.
 
+    ``retrieveable`` is false for virtual objects, whose rows Salesforce computes on request.
     ``unknown_types`` are the types of ``fields`` that are not in the table of field types; they are read as text.
     """
 
@@ -79,6 +81,7 @@ class SObject:
     fields: tuple[Field, ...]
     left_out: tuple[LeftOut, ...] = ()
     unknown_types: tuple[str, ...] = ()
+    retrieveable: bool = True
 
     def field(self, name: str) -> Field | None:
         """Return the field of this name; like SOQL, ignore case."""
@@ -125,6 +128,7 @@ def parse_describe(payload: object, asked_for: str | None = None) -> SObject:
         fields=fields,
         left_out=_left_out(described),
         unknown_types=tuple(dict.fromkeys(field.type for field in fields if not is_known(field.type))),
+        retrieveable=_flag(payload, "retrieveable", default=True),
     )
 
 
@@ -152,7 +156,7 @@ def choose_primary_key(sobject: SObject, override: Sequence[str] | None = None) 
     chosen = dict.fromkeys(_overriding_field(sobject, name, "primary_key").name for name in override or ())
     if chosen:
         return tuple(chosen)
-    fields = (sobject.field(name) for name in (*_IDENTIFIERS, PRIMARY_KEY))
+    fields = (sobject.field(name) for name in (*IDENTIFIERS, PRIMARY_KEY))
     return next(((field.name,) for field in fields if field is not None), ())
 
 
@@ -199,24 +203,28 @@ def _hashed(field: Field) -> Field:
     return replace(field, type="string", length=DIGEST_LENGTH, precision=0, scale=0, calculated=False)
 
 
-def json_schema(sobject: SObject, cursor: Cursor | None = None) -> dict[str, Any]:
+def json_schema(sobject: SObject, cursor: Cursor | None = None, lane: str | None = None) -> dict[str, Any]:
     """Return the JSON Schema (draft-07) of the object's records, every property nullable, in describe's order.
+
+    ``lane`` says which API reads the object and why; None if that is not worth saying.
 
     Additional properties are allowed, because Salesforce admins may add fields at any time.
     """
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "type": "object",
-        "description": stream_description(sobject, cursor),
+        "description": stream_description(sobject, cursor, lane),
         "additionalProperties": True,
         "properties": {field.name: _property(field) for field in sobject.fields},
     }
 
 
-def stream_description(sobject: SObject, cursor: Cursor | None) -> str:
-    """Describe the object for users: its label, what incremental syncs see, which fields are missing."""
+def stream_description(sobject: SObject, cursor: Cursor | None, lane: str | None = None) -> str:
+    """Describe the object for users: its label, what incremental syncs see, its lane, which fields are missing."""
     kind = "custom object" if sobject.custom else "standard object"
     sentences = [f"{' '.join(sobject.label.split())} ({kind}).", _cursor_sentence(cursor)]
+    if lane is not None:
+        sentences.append(f"Read through {lane}.")
     if sobject.left_out:
         missing = ", ".join(skipped.field for skipped in sobject.left_out)
         sentences.append(f"Not read, because Bulk queries cannot return it: {missing}.")
@@ -242,6 +250,7 @@ def _parse_field(entry: object) -> Field:
         precision=_number(entry, "precision"),
         scale=_number(entry, "scale"),
         compound_field_name=_text(entry, "compoundFieldName"),
+        reference_to=_names(entry.get("referenceTo")),
     )
 
 
@@ -264,6 +273,12 @@ def _name(entry: Mapping[str, object]) -> str:
         return check_name(name if isinstance(name, str) else "")
     except ValueError as error:
         raise UnreadableDescribe("The answer has an object or field without an API name.") from error
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """The API names in a list; whatever else stands there is none."""
+    entries = value if isinstance(value, list) else []
+    return tuple(word for word in (_word({"name": entry}, "name") for entry in entries) if word)
 
 
 def _text(entry: Mapping[str, object], key: str) -> str | None:

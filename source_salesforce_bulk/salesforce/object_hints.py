@@ -6,13 +6,14 @@ cannot be confused. An object that is named explicitly must exist, and the user 
 selects the objects that exist.
 
 The lists of objects below were collected from error messages that users of several connectors reported. They depend
-on the API version and the org, and describe does not show them. So they are hints: discovery does not offer these
-objects unless the user names them, and Salesforce's response decides when they are read.
+on the API version and the org, and describe does not show them. So they are hints: discovery does not offer objects
+that cannot be queried unless the user names them, and ``lanes`` chooses the API that reads the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -87,7 +88,33 @@ NEEDS_FILTER: Mapping[str, str] = MappingProxyType(
         """,
     )
 )
-"""Objects by lower-case name that can be read only with a ``where`` of the user."""
+"""Objects by lower-case name that Salesforce returns only with certain filters."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParentField:
+    """The field by whose values an object is read. Without ``object``, describe says which object it refers to."""
+
+    field: str
+    object: str | None = None
+    key: str = "Id"
+
+
+_BY_ENTITY = ParentField("EntityDefinitionId", "EntityDefinition", "DurableId")
+
+PARENTS: Mapping[str, ParentField] = MappingProxyType(
+    {
+        "contentdocumentlink": ParentField("ContentDocumentId"),
+        "contentfolderitem": ParentField("ParentContentFolderId"),
+        "contentfoldermember": ParentField("ParentContentFolderId"),
+        "ideacomment": ParentField("IdeaId"),
+        "fielddefinition": _BY_ENTITY,
+        "entityparticle": _BY_ENTITY,
+        "ownerchangeoptioninfo": _BY_ENTITY,
+        "searchlayout": _BY_ENTITY,
+    }
+)
+"""Objects of :data:`NEEDS_FILTER` whose filter accepts a list of parents, by lower-case name."""
 
 REFUSED_PATTERNS: Mapping[str, str] = MappingProxyType(
     {
@@ -176,7 +203,7 @@ def why_left_out(listing: ObjectListing, *, asked_for: bool = False) -> str | No
     """Return why discovery should not offer an object, or None.
 
     ``asked_for``: the user named the object explicitly, which overrides everything except ``queryable``. So an object
-    that needs a filter can be read with a ``where``, and an object that Bulk API now supports can be read at all.
+    that needs a filter can be read with a ``where``. An object that only Bulk API refuses is offered: REST reads it.
     """
     if not listing.queryable:
         return "describe says that it cannot be queried"
@@ -185,8 +212,24 @@ def why_left_out(listing: ObjectListing, *, asked_for: bool = False) -> str | No
     if listing.hidden:
         return "it is deprecated and hidden"
     name = listing.name.lower()
+    hint = PARENTS.get(name)
+    if hint is not None and hint.object is None:
+        return None
     known = REFUSED.get(name) or NEEDS_FILTER.get(name) or _refused_by_pattern(name)
+    if known == _NOT_BULK:
+        return None
     return known or (None if listing.retrieveable else _VIRTUAL)
+
+
+def why_not_bulk(name: str, *, retrieveable: bool = True) -> str | None:
+    """Why Bulk cannot be expected to read an object that REST may; None where nothing is known against Bulk."""
+    known = REFUSED.get(name.lower()) or _refused_by_pattern(name.lower())
+    return known or (None if retrieveable else _VIRTUAL)
+
+
+def parent_field(name: str) -> ParentField | None:
+    """The field by whose values an object is read; None for one that is read as a whole, or not at all."""
+    return PARENTS.get(name.lower())
 
 
 def filters_cursor(name: str) -> bool:

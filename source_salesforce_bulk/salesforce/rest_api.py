@@ -54,6 +54,11 @@ def query(version: str, soql: str, include_deleted: bool) -> ApiRequest:
     return ApiRequest(Operation.QUERY, "GET", f"{_ROOT}/{version}/{resource}", params={"q": soql})
 
 
+def query_more(path: str) -> ApiRequest:
+    """Ask for the batch behind another one, by the path that its answer names."""
+    return ApiRequest(Operation.QUERY, "GET", path)
+
+
 # Answers
 
 

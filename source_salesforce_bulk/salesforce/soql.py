@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -59,13 +60,23 @@ def build_soql(query: ObjectQuery, bounds: Bounds) -> str:
 
     If the cursor may be null, the window without a lower bound also selects the rows whose cursor is null.
     """
+    return select(query.fields, query.object_name, conditions_of(query, bounds))
+
+
+def conditions_of(query: ObjectQuery, bounds: Bounds) -> list[str]:
+    """What rows of a window meet, to be joined by AND."""
     conditions = [*_cursor_conditions(query, bounds), *_id_conditions(bounds)]
     if query.exclude_deleted:
         conditions.append("IsDeleted = false")
     if query.where:
         conditions.append(f"({query.where})")
+    return conditions
+
+
+def select(fields: Sequence[str], object_name: str, conditions: Sequence[str]) -> str:
+    """A SELECT of rows that meet every condition."""
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {', '.join(query.fields)} FROM {query.object_name}{where}"  # noqa: S608 - see above
+    return f"SELECT {', '.join(fields)} FROM {object_name}{where}"  # noqa: S608 - see above
 
 
 def abridged(soql: str) -> str:
@@ -79,12 +90,6 @@ def abridged(soql: str) -> str:
     more = len(fields) - _FIELDS_SHOWN
     shown = ", ".join(fields[:_FIELDS_SHOWN]) + (f" and {more} more fields" if more > 0 else "")
     return f"SELECT {shown}{from_}{rest}"
-
-
-def build_probe(query: ObjectQuery, bounds: Bounds) -> str:
-    """Build a synchronous query that is empty exactly if :func:`build_soql`'s is: same WHERE, one field, one row."""
-    from_clause = build_soql(query, bounds).partition(" FROM ")[2]
-    return f"SELECT {query.fields[0]} FROM {from_clause} LIMIT 1"  # noqa: S608 - see above
 
 
 def query_hash(soql: str, operation: str) -> str:

@@ -98,18 +98,28 @@ class ApiResponse:
 MAX_JSON_VALUES = 2_000_000
 """The approximate maximum number of values in a response: each takes about a hundred bytes of memory."""
 
+
+def _no_number(word: str) -> str:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _as_digits(body: bytes) -> object:
+    return json.loads(body, parse_float=str, parse_int=str, parse_constant=_no_number)
+
+
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def parse_json(body: bytes) -> object:
+def parse_json(body: bytes, *, digits: bool = False) -> object:
     """Parse the body as JSON; raises :class:`UnreadableBody`, also for a body that would take too much memory.
 
-    Half a surrogate pair, which cannot be encoded, becomes U+FFFD.
+    Half a surrogate pair, which cannot be encoded, becomes U+FFFD. With ``digits``, a number becomes the text of its
+    digits, so that none of them is lost.
     """
     if body.count(b",") + body.count(b"[") + body.count(b"{") > MAX_JSON_VALUES:
         raise UnreadableBody(f"the answer holds more than {MAX_JSON_VALUES:,} values")
     try:
-        payload: object = json.loads(body)
+        payload: object = _as_digits(body) if digits else json.loads(body)
         return _without_surrogates(payload) if _SURROGATE.search(body) else payload
     except (ValueError, RecursionError) as error:
         raise UnreadableBody("the answer is not JSON") from error

@@ -1,0 +1,128 @@
+"""Windows that are read through REST: small ones from their probe, and all those of an object that Bulk refuses.
+
+Neither has a job in the org. Their pages come from ``pages.rest_pages`` and go the way of all pages: what they prove,
+the state that covers them and what is made of them is the same.
+
+A window with few rows is its probe: where the answer holds all of them, they are the window's only page. Anything else,
+a refusal too, leaves the window to a job, which will be answered with the same; there it is dealt with.
+
+Retries here: none. A page that is lost is asked for again as ``query_job`` decides, from the Id behind which it begins.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Protocol
+
+from source_salesforce_bulk.extraction.calls import Calls, failure_in
+from source_salesforce_bulk.extraction.job_events import Event, Opened, Probed
+from source_salesforce_bulk.extraction.job_lines import JobLines
+from source_salesforce_bulk.extraction.object_read import ObjectRead, PageSlot, WindowRead
+from source_salesforce_bulk.extraction.org import Org
+from source_salesforce_bulk.extraction.query_job import Phase, QueryJob, pause_before_create
+from source_salesforce_bulk.extraction.run_context import RunContext
+from source_salesforce_bulk.extraction.stream_state import REST_JOB
+from source_salesforce_bulk.pages.fetch import Page
+from source_salesforce_bulk.pages.walk import Walk
+from source_salesforce_bulk.salesforce.failures import Action, Failure
+from source_salesforce_bulk.salesforce.rest_query import RestQuestion
+
+
+class Apply(Protocol):
+    """Lets an event happen to a window; the phase it is in then. It is the scheduler's."""
+
+    def __call__(self, read: ObjectRead, window: WindowRead, event: Event) -> Phase:
+        """Do it."""
+        ...
+
+
+class RestLane:
+    """Owned by the scheduler's thread; its calls run on ``calls``.
+
+    ``probes_pay`` is false once a probe had to be given up after all of a call's retries: others would wait as long.
+    """
+
+    def __init__(
+        self,
+        org: Org,
+        calls: Calls,
+        run: RunContext,
+        apply: Apply,
+        log: JobLines,
+    ) -> None:
+        self._org = org
+        self._calls = calls
+        self._run = run
+        self._apply = apply
+        self._log = log
+        self.probes_pay = True
+
+    def probe(self, read: ObjectRead, window: WindowRead) -> None:
+        """Ask for a window's rows, as many as an answer holds."""
+        window.question = read.plan.rest_question(window.bounds)
+        self._calls.submit(
+            partial(self._org.fetch, read.address_of(window, None), _unheeded, read.plan.encoder),
+            partial(self._probed, read, window),
+            partial(self._probe_failed, read, window),
+        )
+
+    def open(self, read: ObjectRead, window: WindowRead) -> None:
+        """Read a window through REST, after a pause where it was tried before. It goes on behind the last page."""
+        if window.job.creates > 1:
+            self._run.metrics.count(read.plan.object_name, retries=1)
+        window.drop_pages()
+        asked = window.job
+        self._calls.submit(
+            partial(self._run.clock.sleep, pause_before_create(asked, self._run.random01())),
+            lambda _: self._opened(read, window, asked),
+            _interrupted,
+        )
+
+    def _probed(self, read: ObjectRead, window: WindowRead, page: Page) -> None:
+        if read.failure is not None:
+            page.discard()
+        elif not page.headers.last:
+            page.discard()
+            self._leave_to_job(read, window)
+        elif self._apply(read, window, Probed(page.rows)) is Phase.READY:
+            window.walk = Walk(total=page.rows)
+            window.slots.append(PageSlot(None, page.headers, page))
+            self._log(read, window, "read through REST, no query job is needed", rows=page.rows, event="probed")
+        else:
+            page.discard()
+            self._log(read, window, "nothing to read in the window, no query job is needed")
+            if window is read.front:
+                read.close_front(self._org.now())
+
+    def _probe_failed(self, read: ObjectRead, window: WindowRead, error: Exception) -> None:
+        failure = failure_in(error)
+        if failure is not None:
+            self.probes_pay &= failure.action is not Action.RETRY
+            self._leave_to_job(read, window)
+
+    def _leave_to_job(self, read: ObjectRead, window: WindowRead) -> None:
+        window.question = None
+        self._apply(read, window, Probed(None))
+
+    def _opened(self, read: ObjectRead, window: WindowRead, asked: QueryJob) -> None:
+        if window.job is asked and read.failure is None:
+            self._apply(read, window, Opened(REST_JOB))
+            self._log(read, window, f"reading through REST: {read.plan.lane.reason}", event="rest_lane")
+
+
+def can_be_cut(question: RestQuestion, failure: Failure | None) -> bool:
+    """Whether halves of a window may be read where it cannot: they take less time, and are no less damaged.
+
+    Rows without Ids, and those found by their parents, have no order by which to cut.
+    """
+    ordered = question.keyed and question.parents is None
+    return ordered and failure is not None and failure.action is Action.SPLIT
+
+
+def _interrupted(error: Exception) -> None:
+    """A pause ends early where the run is being stopped."""
+    failure_in(error)
+
+
+def _unheeded(headers: object) -> None:
+    """A page that is fetched for itself is not followed by another one."""

@@ -1,0 +1,151 @@
+"""A page of the REST lane as questions: which synchronous queries bring its rows, and what their answers prove. Pure.
+
+A page is a stretch of Ids: at most ``rows`` rows behind the last Id of the page before it, in the order of their Ids.
+So the way through an object needs no cursor of the org's, which would end after two days: the Id of the last row is
+all that has to be remembered. An answer of several batches is followed by its ``nextRecordsUrl`` to its end.
+
+Objects whose rows have no Id of their own are one page, and so is what belongs to a batch of parents (``Parents``).
+
+A query stands in the address of its request, which may have 16,384 bytes. Where an object has too many fields for
+that, they are asked for in portions, and a row is put together from the answers by its Id; key and cursor come with
+every portion, so that a row that changed between two of them is noticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote_plus
+
+from source_salesforce_bulk.salesforce.ids import is_id
+from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, conditions_of, select
+from source_salesforce_bulk.salesforce.wire import UnreadableBody, whole_number
+
+ROWS_IN_ONE_ANSWER = 2_000
+"""The most rows of one batch (REST API Developer Guide, "Query Options Header")."""
+
+PARENTS_IN_ONE_QUERY = 200
+"""Parents whose children are asked for in one query: their Ids take 5,000 characters of its address."""
+
+_ADDRESS_LENGTH = 12_000
+"""Characters of a query as it stands in an address; the rest of the 16,384 bytes is for the token and other headers."""
+
+_ID = "Id"
+
+
+@dataclass(frozen=True, slots=True)
+class Parents:
+    """Where the rows of an object are found that Salesforce returns by their parents only.
+
+    ``field`` of the child holds the ``key`` of a row of one of ``objects``.
+    """
+
+    field: str
+    objects: tuple[str, ...]
+    key: str = _ID
+
+
+@dataclass(frozen=True, slots=True)
+class RestQuestion:
+    """What the pages of a window are asked by. ``keyed``: the rows have Ids, and follow each other in their order.
+
+    ``parents``: the rows are asked for by their parents, a batch at a time. ``rows`` is the most that a page has.
+    """
+
+    query: ObjectQuery
+    bounds: Bounds
+    rows: int
+    keyed: bool = True
+    parents: Parents | None = None
+    limited: bool = True
+
+    def soql(self, after: str | None) -> tuple[str, ...]:
+        """The queries of the page behind the Id ``after``; more than one where its fields do not fit into one."""
+        conditions = conditions_of(self.query, self.bounds)
+        if self.keyed and after is not None:
+            conditions.append(f"Id > '{after}'")
+        return tuple(self._query(fields, conditions) for fields in self._portions(conditions))
+
+    def children(self, keys: Sequence[str]) -> str:
+        """The query for the children of these parents. No other condition is added: most such objects take none."""
+        assert self.parents is not None
+        listed = ", ".join(map(_literal, keys))
+        return select(self._with_id(self.query.fields), self.query.object_name, [f"{self.parents.field} IN ({listed})"])
+
+    def parents_after(self, name: str, after: str | None) -> str:
+        """The query for the keys of the next parents of one object."""
+        assert self.parents is not None
+        key = self.parents.key
+        behind = [f"{key} > {_literal(after)}"] if after is not None else []
+        return f"{select([key], name, behind)} ORDER BY {key} LIMIT {ROWS_IN_ONE_ANSWER}"
+
+    def _query(self, fields: Sequence[str], conditions: Sequence[str]) -> str:
+        order = " ORDER BY Id" if self.keyed else ""
+        limit = f" LIMIT {self.rows}" if self.limited else ""
+        return select(fields, self.query.object_name, conditions) + order + limit
+
+    def _portions(self, conditions: Sequence[str]) -> Iterator[tuple[str, ...]]:
+        always = self._with_id((self.query.cursor_field,) if self.query.cursor_field else ())
+        fixed = _length(self._query(always, conditions))
+        portion, length = list(always), fixed
+        known = {name.lower() for name in always}
+        for name in self.query.fields:
+            if name.lower() in known:
+                continue
+            longer = _length(f", {name}")
+            if self.keyed and length + longer > _ADDRESS_LENGTH and len(portion) > len(always):
+                yield tuple(portion)
+                portion, length = list(always), fixed
+            portion.append(name)
+            length += longer
+        yield tuple(portion)
+
+    def _with_id(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The fields with the Id, by which rows are told apart, where they have one."""
+        if not self.keyed or any(name.lower() == _ID.lower() for name in names):
+            return tuple(names)
+        return (_ID, *names)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One answer of a query. ``further`` is the path that brings the next batch; None in the last."""
+
+    records: tuple[Mapping[str, object], ...]
+    total: int
+    further: str | None
+
+    @classmethod
+    def from_json(cls, payload: object) -> Batch:
+        """Read an answer; raises :class:`UnreadableBody` where it does not say how much it holds and if that is all."""
+        if not isinstance(payload, Mapping):
+            raise UnreadableBody("the answer is not that of a query")
+        records, done, further = payload.get("records"), payload.get("done"), payload.get("nextRecordsUrl")
+        total = whole_number(payload.get("totalSize"))
+        if not isinstance(records, list) or total is None or not isinstance(done, bool):
+            raise UnreadableBody("the answer is not that of a query")
+        if not all(isinstance(record, Mapping) for record in records):
+            raise UnreadableBody("a record of the answer is none")
+        if not done and not (isinstance(further, str) and further.startswith("/services/data/")):
+            raise UnreadableBody("the answer is not the last one and names no next one")
+        return cls(tuple(records), total, None if done else str(further))
+
+
+def record_id(record: Mapping[str, object]) -> str | None:
+    """The Id of a record; None where it has none.
+
+    >>> record_id({"Id": "001A0000006Vm9rIAC"}), record_id({"Name": "x"})
+    ('001A0000006Vm9rIAC', None)
+    """
+    value = record.get(_ID, record.get(_ID.lower()))
+    return value if isinstance(value, str) and is_id(value) else None
+
+
+def _literal(text: str) -> str:
+    """A text as SOQL writes it."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _length(text: str) -> int:
+    return len(quote_plus(text))
