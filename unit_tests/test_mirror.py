@@ -24,6 +24,8 @@ TRIED_BY = {
     "export.sample": "integration_tests/test_commands",
     "export.spec_command": "unit_tests/test_cli",
     "export.state_command": "integration_tests/test_commands",
+    "export.verify": "integration_tests/test_verify",
+    "export.verify_command": "integration_tests/test_verify",
     "extraction.deletion_watch": "integration_tests/test_deletions",
     "export.stores": "integration_tests/test_iceberg",
     "extraction.job_lines": "integration_tests/test_logs",

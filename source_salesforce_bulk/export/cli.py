@@ -188,6 +188,26 @@ def export(stop: Stop, /, **options: Any) -> int:
     return run_export(ExportOptions(logs=_logs(options), **options), stop)
 
 
+@_command(
+    shared.config_option,
+    shared.object_option,
+    option("--destination", metavar="DIR|s3://BUCKET/PREFIX", help="Where the export's files are."),
+    option("--schemas", metavar="DIR|glue://REGISTRY", help="The export's schemas, for --repair."),
+    click.option(
+        "--against",
+        metavar="FILE",
+        help="Compare with a query's result instead: Parquet, CSV or JSON lines with Id and SystemModstamp.",
+    ),
+    click.option("--repair", is_flag=True, help="Read what is missing or stale again, and mark what is extra."),
+    shared.json_option,
+)
+def verify(stop: Stop, /, **options: Any) -> int:
+    """Compare every Id and stamp of the org with the files of an export: exit code 0 equal, 3 different."""
+    from source_salesforce_bulk.export.verify_command import VerifyOptions, run_verify  # noqa: PLC0415
+
+    return run_verify(VerifyOptions(logs=_logs(options), **options), stop)
+
+
 @commands.group()
 def state() -> None:
     """Show how far each object has been read, or reset objects."""

@@ -73,6 +73,10 @@ class Destination(Protocol):
         """Return the manifest of this name; None if there is none."""
         ...
 
+    def manifests(self) -> list[Mapping[str, Any]]:
+        """Every manifest that is there, by name."""
+        ...
+
 
 class LocalDestination:
     """A local folder."""
@@ -122,6 +126,11 @@ class LocalDestination:
         """See :class:`Destination`."""
         text = self.read(f"{MANIFESTS}/{name}.json")
         return None if text is None else _parsed(text, str(self._manifest_path(name)))
+
+    def manifests(self) -> list[Mapping[str, Any]]:
+        """See :class:`Destination`."""
+        paths = sorted((self._folder / MANIFESTS).glob("*.json"))
+        return [_parsed(path.read_bytes(), str(path)) for path in paths]
 
     def _manifest_path(self, name: str) -> Path:
         return self._folder / MANIFESTS / f"{name}.json"
@@ -184,6 +193,14 @@ class S3Destination:
         key = self._manifest_key(name)
         text = self._stored(key)
         return None if text is None else _parsed(text, f"s3://{self._bucket}/{key}")
+
+    def manifests(self) -> list[Mapping[str, Any]]:
+        """See :class:`Destination`."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=f"{self._prefix}{MANIFESTS}/"
+        )
+        keys = sorted(entry["Key"] for page in pages for entry in page.get("Contents", ()))
+        return [_parsed(self._stored(key) or b"", f"s3://{self._bucket}/{key}") for key in keys]
 
     def _stored(self, key: str) -> bytes | None:
         try:

@@ -67,6 +67,10 @@ class StagedDestination:
         """See ``Destination``."""
         return self._destination.manifest(name)
 
+    def manifests(self) -> list[Mapping[str, Any]]:
+        """See ``Destination``."""
+        return self._destination.manifests()
+
 
 class Staging:
     """The staging folder of a run, below a destination ``file:///folder`` or ``s3://bucket/prefix``."""

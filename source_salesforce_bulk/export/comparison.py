@@ -1,0 +1,97 @@
+"""Two lists of Ids and stamps, compared on disk: memory does not grow with rows.
+
+Of what is kept, each key's newest row counts; where that row says that the key is gone, the key is not kept.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Self
+
+
+class Stamped(NamedTuple):
+    """A row: its Id, its stamp in milliseconds since 1970, and whether it says that the key is gone."""
+
+    id: str
+    stamp: int
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Ids that only the org has, that only the kept rows have, and that both have with another stamp; all sorted.
+
+    ``in_org`` and ``kept`` count the rows of both sides.
+    """
+
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+    stale: tuple[str, ...]
+    in_org: int
+    kept: int
+
+    @property
+    def equal(self) -> bool:
+        """Whether there is none."""
+        return not (self.missing or self.extra or self.stale)
+
+
+_TABLES = """
+CREATE TABLE org (id TEXT PRIMARY KEY, stamp INTEGER) WITHOUT ROWID;
+CREATE TABLE kept (id TEXT PRIMARY KEY, stamp INTEGER, gone INTEGER) WITHOUT ROWID;
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+"""
+_ADD_ORG = "INSERT OR REPLACE INTO org VALUES (?, ?)"
+_ADD_KEPT = """
+INSERT INTO kept VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET stamp = excluded.stamp, gone = excluded.gone
+WHERE excluded.stamp > kept.stamp OR (excluded.stamp = kept.stamp AND excluded.gone >= kept.gone)
+"""
+_MISSING = "SELECT id FROM org WHERE id NOT IN (SELECT id FROM kept WHERE NOT gone) ORDER BY id"
+_EXTRA = "SELECT id FROM kept WHERE NOT gone AND id NOT IN (SELECT id FROM org) ORDER BY id"
+_STALE = "SELECT id FROM org JOIN kept USING (id) WHERE NOT gone AND kept.stamp {} org.stamp ORDER BY id"
+
+
+class Comparison:
+    """The rows of one object, in a database at ``path`` that the caller removes."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(path)
+        self._database.executescript(_TABLES)
+
+    def add_org(self, rows: Iterable[Stamped]) -> None:
+        """Rows of the org; a row that comes again counts once."""
+        self._database.executemany(_ADD_ORG, ((row.id, row.stamp) for row in rows))
+
+    def add_kept(self, rows: Iterable[Stamped]) -> None:
+        """Rows that are kept, in any order."""
+        self._database.executemany(_ADD_KEPT, ((row.id, row.stamp, row.gone) for row in rows))
+
+    def differences(self, *, newer_is_equal: bool = False) -> Differences:
+        """What differs. ``newer_is_equal``: a kept row that is newer than the org's was read since."""
+        return Differences(
+            missing=self._ids(_MISSING),
+            extra=self._ids(_EXTRA),
+            stale=self._ids(_STALE.format("<" if newer_is_equal else "<>")),
+            in_org=self._count("SELECT COUNT(*) FROM org"),
+            kept=self._count("SELECT COUNT(*) FROM kept WHERE NOT gone"),
+        )
+
+    def close(self) -> None:
+        """Give the database up."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ids(self, query: str) -> tuple[str, ...]:
+        return tuple(str(row[0]) for row in self._database.execute(query))
+
+    def _count(self, query: str) -> int:
+        return int(self._database.execute(query).fetchone()[0])

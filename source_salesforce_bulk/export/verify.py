@@ -1,0 +1,209 @@
+"""The org against what is kept of it: every Id and stamp of an object, by one query job; and the repair of differences.
+
+A repair reads exactly the rows that are missing or stale, by their Ids, and writes a tombstone for each that is extra.
+It adds files and a manifest, and changes no state: what it adds wins by its stamps, whatever else is exported.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from source_salesforce_bulk.deletions.audit import is_too_much
+from source_salesforce_bulk.deletions.tombstones import tombstone, with_tombstone_fields
+from source_salesforce_bulk.export.comparison import Comparison, Differences, Stamped
+from source_salesforce_bulk.export.destination import Destination
+from source_salesforce_bulk.export.kept_rows import Columns, milliseconds, named_files, rows_of_file
+from source_salesforce_bulk.export.layout import Layout
+from source_salesforce_bulk.export.manifest import build_manifest, page_path
+from source_salesforce_bulk.export.object_deletions import JOB
+from source_salesforce_bulk.export.outcomes import ObjectOutcome
+from source_salesforce_bulk.export.page_files import FORMATS, PageFile, PageFiles
+from source_salesforce_bulk.export.schema_watch import SchemaWatch
+from source_salesforce_bulk.extraction.catalog import ReadableObject
+from source_salesforce_bulk.extraction.connection import Connection
+from source_salesforce_bulk.extraction.extraction import CLEAN_UP, IDLE, Extraction
+from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
+from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan, ObjectRequest, Planner
+from source_salesforce_bulk.extraction.stream_state import Mode
+from source_salesforce_bulk.extraction.windows import plan_full_refresh
+from source_salesforce_bulk.registries.field_ids import ids_by_name
+from source_salesforce_bulk.registries.state import DataFile, organization_key
+from source_salesforce_bulk.salesforce.describe import SObject
+
+LOGGER = logging.getLogger("salesforce_bulk.verify")
+
+IDS_AT_ONCE = 2_000
+"""Ids that one query names: 45,000 characters of the 100,000 that a query may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """One object. ``problem`` says why it could not be compared; ``believed`` is false where it cannot be told.
+
+    ``left`` are the differences after a repair, else those that were found.
+    """
+
+    name: str
+    found: Differences | None = None
+    left: Differences | None = None
+    problem: str = ""
+    believed: bool = True
+
+    @property
+    def equal(self) -> bool:
+        """Whether org and kept rows are the same now."""
+        return self.left is not None and self.left.equal
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What a repair needs beside the destination; ``page_files`` makes the files as the destination has them."""
+
+    schemas: SchemaWatch
+    page_files: PageFiles = field(default_factory=lambda: PageFiles(FORMATS["parquet"]))
+
+
+class Verifier:
+    """Compares objects of one org with what a destination, or a file in its place, keeps of them."""
+
+    def __init__(self, connection: Connection, destination: Destination | None, against: Path | None) -> None:
+        self._connection = connection
+        self._destination = destination
+        self._against = against
+        self._planner = Planner(connection.config, connection.log_in().organization_id)
+        self._manifests = destination.manifests() if destination is not None else []
+        self._outcomes: list[ObjectOutcome] = []
+        self._window = 0
+
+    def verify(self, readable: ReadableObject, repair: Repair | None) -> Verified:
+        """Compare one object, and repair it where that is wanted; raises as reading the org and files does."""
+        name, cursor = readable.sobject.name, readable.cursor
+        if cursor is None or [key.lower() for key in readable.primary_key] != ["id"]:
+            return Verified(name, problem="it is read in full each time, or Id is not its key")
+        plan, _ = self._planner.plan(ObjectRequest(readable), Mode.FULL_REFRESH, {})
+        columns = Columns(readable.primary_key[0], cursor.field)
+        with tempfile.TemporaryDirectory(prefix="verify-") as folder, Comparison(Path(folder) / "rows") as comparison:
+            comparison.add_kept(self._kept(name, columns))
+            self._read_org(plan, columns, comparison)
+            found = comparison.differences()
+            if is_too_much(len(found.extra), found.kept, self._connection.config.max_deletes):
+                return Verified(name, found, found, _FEWER, believed=False)
+            if repair is None or found.equal:
+                return Verified(name, found, found)
+            self._repair(plan, readable, found, self._as_kept(name, repair), comparison)
+            return Verified(name, found, comparison.differences(newer_is_equal=True))
+
+    def conclude(self, started: datetime) -> str | None:
+        """Write the manifest of what was repaired, and say where it is; None where nothing was."""
+        if self._destination is None or not self._outcomes:
+            return None
+        now, run_id = self._connection.clock.now(), self._connection.run_id
+        manifest = build_manifest(run_id, self._outcomes, self._destination.url, started, now)
+        return self._destination.create_manifest(run_id, manifest)
+
+    def _kept(self, name: str, columns: Columns) -> Iterator[Stamped]:
+        if self._against is not None:
+            yield from rows_of_file(self._against.name, self._against.read_bytes(), columns)
+        elif self._destination is not None:
+            for path in named_files(self._manifests, name):
+                yield from rows_of_file(path, self._destination.read(path) or b"", columns)
+
+    def _read_org(self, plan: ObjectPlan, columns: Columns, comparison: Comparison) -> None:
+        names = {columns.key.lower(), columns.stamp.lower()}
+        narrow = tuple(column for column in plan.columns if column.name.lower() in names)
+        fields = tuple(column.name for column in narrow)
+        asked = replace(plan, query=replace(plan.query, fields=fields), columns=narrow, hashing=None)
+        key, stamp = fields.index(columns.key), fields.index(columns.stamp)
+        for ready in self._pages(self._connection.extraction(), asked):
+            rows = ready.page.read_rows()
+            comparison.add_org(Stamped(cells[key], milliseconds(cells[stamp] or _NEVER)) for cells in rows)
+
+    def _pages(self, extraction: Extraction, plan: ObjectPlan) -> Iterator[ReadyPage]:
+        """The pages of a plan, each handed on when the next is asked for; the jobs are gone afterwards."""
+        read: ObjectRead = extraction.begin(Beginning(plan, plan_full_refresh(plan.state, start=plan.start)))
+        try:
+            while not read.finished:
+                ready = extraction.next_page(read)
+                if ready is not None:
+                    yield ready
+                    extraction.handed_on(read, ready)
+                elif read.windows:
+                    extraction.wait(IDLE)
+        finally:
+            extraction.drop(read)
+            extraction.close((), CLEAN_UP)
+
+    # Repair
+
+    def _as_kept(self, name: str, repair: Repair) -> Repair:
+        """A repair in the format of the object's files."""
+        formats = {path.rpartition(".")[2] for path in named_files(self._manifests, name)} & set(FORMATS)
+        return replace(repair, page_files=PageFiles(FORMATS[min(formats)])) if formats else repair
+
+    def _repair(
+        self, plan: ObjectPlan, readable: ReadableObject, found: Differences, repair: Repair, comparison: Comparison
+    ) -> None:
+        organization = organization_key(self._connection.log_in().organization_id)
+        registered = repair.schemas.check(organization, readable.sobject)
+        repair.page_files.expect(_layout(readable.sobject, ids_by_name(registered.schema)))
+        columns = Columns(readable.primary_key[0], plan.cursor_field or (readable.cursor_field or ""))
+        files = [*self._read_again(plan, sorted((*found.missing, *found.stale)), repair, columns, comparison)]
+        if found.extra:
+            files.append(self._told(plan, columns, found.extra, repair, comparison))
+        rows = sum(file.rows for file in files)
+        outcome = ObjectOutcome(plan.object_name, files=tuple(files), rows=rows, schema_version=registered.version)
+        self._outcomes.append(outcome)
+        LOGGER.info("%s: %d rows were read again, %d are told as gone", plan.object_name, rows, len(found.extra))
+
+    def _read_again(
+        self, plan: ObjectPlan, ids: Sequence[str], repair: Repair, columns: Columns, comparison: Comparison
+    ) -> Iterator[DataFile]:
+        for begin in range(0, len(ids), IDS_AT_ONCE):
+            listed = ", ".join(f"'{one}'" for one in ids[begin : begin + IDS_AT_ONCE])
+            asked = replace(plan, query=replace(plan.query, where=f"Id IN ({listed})"), rows=None)
+            for ready in self._pages(repair.page_files.extraction(self._connection), asked):
+                page, made = ready.page, repair.page_files.take(ready.page)
+                if page.rows:
+                    comparison.add_kept(rows_of_file(_named(made, repair), made.path.read_bytes(), columns))
+                    yield self._put(plan.object_name, made, page.address.job_id, repair)
+
+    def _told(
+        self, plan: ObjectPlan, columns: Columns, extra: Sequence[str], repair: Repair, comparison: Comparison
+    ) -> DataFile:
+        seen = self._connection.upper_bound()
+        rows = [tombstone(one, seen, key=columns.key, cursor=columns.stamp) for one in extra]
+        comparison.add_kept(Stamped(one, milliseconds(seen), gone=True) for one in extra)
+        with tempfile.TemporaryDirectory(prefix="tombstones-") as folder:
+            made = repair.page_files.write_rows(plan.object_name, rows, Path(folder) / "rows")
+            return self._put(plan.object_name, made, JOB, repair)
+
+    def _put(self, name: str, made: PageFile, job: str, repair: Repair) -> DataFile:
+        path = page_path(name, self._connection.run_id, self._window, 0, repair.page_files.extension)
+        self._window += 1
+        assert self._destination is not None
+        self._destination.put(made.path, path)
+        return DataFile(path, made.rows, made.size, job, None)
+
+
+_FIRST_ID = 1_000_000  # of columns that no schema has numbered
+_NEVER = "1970-01-01T00:00:00+00:00"
+_FEWER = (
+    "the user of the login sees far fewer rows than are kept. See whether it can still see all rows (sharing rules, "
+    "View All, the permission set), or raise max_deletes if they were really deleted"
+)
+
+
+def _layout(sobject: SObject, ids: Mapping[str, int]) -> Layout:
+    """The layout of an object's files, with the columns of tombstones, which its exports may not have."""
+    told = sobject if any(one.added for one in sobject.fields) else with_tombstone_fields(sobject)
+    unknown = [one.name for one in told.fields if one.name not in ids]
+    return Layout(told, {**ids, **{name: _FIRST_ID + at for at, name in enumerate(unknown)}})
+
+
+def _named(made: PageFile, repair: Repair) -> str:
+    return f"{made.path.name}.{repair.page_files.extension}"

@@ -1,0 +1,147 @@
+"""``salesforce-bulk verify``: whether the files of an export, or a table, hold what the org holds; and their repair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from source_salesforce_bulk.export import places
+from source_salesforce_bulk.export.comparison import Differences
+from source_salesforce_bulk.export.logs import LogOptions
+from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed, nothing_to_export
+from source_salesforce_bulk.export.schema_watch import SchemaWatch
+from source_salesforce_bulk.export.session import Session, new_run_id
+from source_salesforce_bulk.export.tables import number, table
+from source_salesforce_bulk.export.verify import Repair, Verified, Verifier
+from source_salesforce_bulk.extraction.catalog import survey_objects
+from source_salesforce_bulk.extraction.connection import Connection
+from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
+from source_salesforce_bulk.signals import Stop
+
+_SHOWN = 5
+_KINDS = ("missing", "extra", "stale")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """The command line, as it was written."""
+
+    config: str
+    objects: Sequence[str]
+    destination: str | None
+    schemas: str | None
+    against: str | None
+    repair: bool
+    as_json: bool
+    logs: LogOptions = field(default_factory=LogOptions)
+
+
+def run_verify(options: VerifyOptions, stop: Stop) -> int:
+    """Run the command; its exit code: 0 equal, 3 not, 75 where it cannot be told."""
+    session = Session(stop, new_run_id(datetime.now(UTC)), options.logs)
+    session.begin()
+    return session.ended(lambda: _verify(options, session))
+
+
+def _verify(options: VerifyOptions, session: Session) -> int:
+    _check(options)
+    started = session.clock.now()
+    with session.connect(options.config, options.objects) as connection:
+        results = verified(connection, options, started)
+    if options.as_json:
+        told = {"objects": [as_json(one) for one in results]}
+        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+    else:
+        click.echo(as_text(results))
+    return exit_code(results)
+
+
+def verified(connection: Connection, options: VerifyOptions, started: datetime) -> list[Verified]:
+    """Compare every object that the configuration shows; raises what keeps all of them from being compared."""
+    survey = survey_objects(connection.discovery, connection.config)
+    if not survey.objects:
+        raise nothing_to_export(survey, connection.config.objects)
+    if options.against is not None and len(survey.objects) > 1:
+        raise ExportFailed(Consequence.CONFIG, "--against has the rows of one object: name it with --object.")
+    here = options.destination if options.against is None else None
+    destination = places.destination(here) if here is not None else None
+    repair = None
+    if options.repair and options.schemas is not None:
+        registry = places.schema_registry(options.schemas, connection.clock)
+        repair = Repair(SchemaWatch(registry, connection.run_id, "warn"))
+    against = Path(options.against) if options.against is not None else None
+    verifier = Verifier(connection, destination, against)
+    results = [Verified(one.name, problem=one.reason.rstrip("."), believed=False) for one in survey.missed]
+    try:
+        for readable in survey.objects:
+            try:
+                results.append(verifier.verify(readable, repair))
+            except SalesforceError as error:
+                said = error.failure.message_for(connection.program).rstrip(".")
+                results.append(Verified(readable.sobject.name, problem=said, believed=False))
+    finally:
+        verifier.conclude(started)
+    return results
+
+
+def exit_code(results: Sequence[Verified]) -> int:
+    """The code of a command with these results."""
+    compared = [one for one in results if one.left is not None]
+    if not compared or not all(one.believed for one in results):
+        return ExitCode.RUN_AGAIN
+    return ExitCode.DONE if all(one.equal for one in compared) else ExitCode.SOME_FAILED
+
+
+def as_json(one: Verified) -> dict[str, Any]:
+    """One object as the command prints it with ``--json``; the Ids are of what was found."""
+    if one.found is None:
+        return {"object": one.name, "status": _status(one), "reason": one.problem}
+    ids = {kind: list(getattr(one.found, kind)) for kind in _KINDS}
+    return {
+        "object": one.name,
+        "status": _status(one),
+        **({"reason": one.problem} if one.problem else {}),
+        **ids,
+        "counts": {kind: len(found) for kind, found in ids.items()},
+        "rows_in_org": one.found.in_org,
+        "rows_kept": one.found.kept,
+    }
+
+
+def as_text(results: Sequence[Verified]) -> str:
+    """The results as a table, and the first Ids of each difference."""
+    headings = ["object", ">in org", ">kept", ">missing", ">extra", ">stale", "result"]
+    rows, lines = [], []
+    for one in results:
+        found = one.found or Differences((), (), (), 0, 0)
+        counts = [found.in_org, found.kept, len(found.missing), len(found.extra), len(found.stale)]
+        rows.append([one.name, *(number(count) if one.found else "" for count in counts), _status(one)])
+        for kind in _KINDS:
+            ids = getattr(found, kind)
+            more = f" and {len(ids) - _SHOWN:,} more" if len(ids) > _SHOWN else ""
+            lines += [f"{one.name}, {kind}: {', '.join(ids[:_SHOWN])}{more}"] if ids else []
+        lines += [f"{one.name}: {one.problem}."] if one.problem else []
+    return "\n".join([table(headings, rows), *lines])
+
+
+def _status(one: Verified) -> str:
+    if not one.believed:
+        return "cannot tell"
+    if one.found is None:
+        return "not compared"
+    if one.found.equal:
+        return "equal"
+    return "repaired" if one.equal else "different"
+
+
+def _check(options: VerifyOptions) -> None:
+    if options.destination is None and options.against is None:
+        raise ExportFailed(Consequence.CONFIG, "Give --destination, or --against with the rows of one object.")
+    if options.repair and (options.against is not None or options.schemas is None):
+        raise ExportFailed(Consequence.CONFIG, "--repair needs --destination and --schemas, as the export has them.")
