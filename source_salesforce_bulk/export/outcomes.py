@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-from source_salesforce_bulk.extraction.catalog import Survey
 from source_salesforce_bulk.registries.state import DataFile
 from source_salesforce_bulk.salesforce.discovery import LeftOutObject
 from source_salesforce_bulk.salesforce.failures import Consequence
 from source_salesforce_bulk.salesforce.object_hints import is_pattern, matches, nearest
+
+if TYPE_CHECKING:  # help is shown by what imports this, and needs none of it
+    from source_salesforce_bulk.extraction.catalog import Survey
 
 
 class ExitCode(IntEnum):
