@@ -45,3 +45,7 @@ class TableDestination:
     def manifest(self, name: str) -> Mapping[str, Any] | None:  # noqa: ARG002
         """See ``Destination``."""
         return None
+
+    def manifests(self) -> list[Mapping[str, Any]]:
+        """See ``Destination``."""
+        return []
