@@ -12,16 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from integration_tests.documents import runnable
 from integration_tests.simulated_org import SimulatedOrg
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BY_HAND = (
-    README,
-    *((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("first-export.md", "airbyte-protocol.md")),
-)
-HAND_RUN = [run for page in BY_HAND for run in re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)]
+BY_HAND = ("README.md", "docs/first-export.md", "docs/airbyte-protocol.md")
+HAND_RUN = [text for page in BY_HAND for text in runnable(page, "sh") if "docker run" not in text]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from integration_tests.exporter import Exporter
@@ -14,6 +15,32 @@ from integration_tests.simulated_org import OrgSettings, SimulatedOrg
 
 PAGE = (Path(__file__).parents[1] / "docs" / "tables.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+class SparkByDuckDb:
+    """What the snippet for Spark uses of a session. Its SQL is run by DuckDB, which reads it alike."""
+
+    def __init__(self) -> None:
+        self._files: list[str] = []
+        self.read = self
+
+    def option(self, name: str, value: str) -> SparkByDuckDb:
+        assert (name, value) == ("mergeSchema", "true")
+        return self
+
+    def parquet(self, *files: str) -> SparkByDuckDb:
+        self._files = list(files)
+        return self
+
+    def createOrReplaceTempView(self, name: str) -> None:  # noqa: N802 - Spark's name
+        duckdb.read_parquet(self._files, union_by_name=True).create_view(name, replace=True)
+
+    def sql(self, text: str) -> SparkByDuckDb:
+        self._rows = duckdb.sql(text)
+        return self
+
+    def drop(self, column: str) -> duckdb.DuckDBPyRelation:
+        return self._rows.select(f"* EXCLUDE ({column})")
 
 
 @pytest.fixture
@@ -39,12 +66,16 @@ def test_the_snippets_keep_the_newest_row_of_each_id_and_drop_the_deleted(
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
 
-    duckdb, pandas = SNIPPETS
-    exec(duckdb, names)
+    by_duckdb, by_pandas, by_spark = SNIPPETS
+    exec(by_duckdb, names)
     current = names["current"].fetchall()
-    exec(pandas, names)
+    exec(by_pandas, names)
 
     assert len(current) == len({row[0] for row in current}) == len(alive)
     frame = names["current"]
     assert set(frame["Id"]) == alive
     assert (frame[frame["Id"].isin(ids[:7])]["LastName"] == "Changed").all()
+
+    names["spark"] = SparkByDuckDb()
+    exec(by_spark, names)
+    assert {row[0] for row in names["current"].fetchall()} == alive
