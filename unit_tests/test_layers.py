@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -135,6 +136,7 @@ def floor_of(name: str) -> int | None:
     return None
 
 
+@cache
 def read_modules(package: Path) -> dict[str, Module]:
     """Every Python file of the package by its dotted name."""
     modules = {}

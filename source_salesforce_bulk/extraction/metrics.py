@@ -6,11 +6,14 @@ import logging
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from source_salesforce_bulk.extraction.quota import RecentUsage
-from source_salesforce_bulk.pages.page_task import PageCost
 from source_salesforce_bulk.salesforce.failures import Failure
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage, Operation
+
+if TYPE_CHECKING:  # it brings Arrow along
+    from source_salesforce_bulk.pages.page_task import PageCost
 
 LOGGER = logging.getLogger("salesforce_bulk.transport")
 
