@@ -120,7 +120,7 @@ def test_a_lost_spark_job_is_trouble_that_passes(org: SimulatedOrg, job: SparkJo
     stdout, _ = running[0].communicate(timeout=500)
 
     assert_failed(subprocess.CompletedProcess([], running[0].returncode, stdout), "Trouble that passes")
-    assert "Spark gave it up" in stdout
+    assert "failed on Spark" in stdout
     assert not (job.destination / "_staging" / "jr_0001").exists()
 
 

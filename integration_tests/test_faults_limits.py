@@ -51,7 +51,7 @@ REFUSALS = {
     ),
     "limits_not_for_this_user": Trial(
         [Fault(kind="api_error", on="limits", error="INSUFFICIENT_ACCESS", times=None)],
-        Complete(warning="no reserve can be kept"),
+        Complete(warning="no reserve is kept"),
     ),
     "no_api_access": Trial(
         [Fault(kind="api_error", on="limits", error="API_DISABLED_FOR_ORG", times=None)],

@@ -184,7 +184,7 @@ def test_an_org_without_limits_has_none(rig):
 def test_an_org_whose_limits_cannot_be_had_is_read_all_the_same(rig, caplog, answer, times):
     rig.limits(answer, times)
     assert rig.connection.quota() == Quota()
-    assert any("no reserve can be kept" in record.getMessage() for record in caplog.records)
+    assert any("no reserve is kept" in record.getMessage() for record in caplog.records)
 
 
 @pytest.mark.parametrize("code", ["API_DISABLED_FOR_ORG", "REQUEST_LIMIT_EXCEEDED"])

@@ -136,7 +136,7 @@ def test_a_selection_whose_fields_have_all_vanished_is_no_query_and_says_what_to
         Consequence.CONFIG,
         Action.FAIL_STREAM,
     )
-    assert "(Hidden__c, Old__c) the object has none any more." in failure.summary
+    assert "the object no longer has any of the selected fields (Hidden__c, Old__c)." in failure.summary
     assert failure.guidance.startswith("{Look_again} and select fields that the object has")
 
 

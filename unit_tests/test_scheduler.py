@@ -347,7 +347,7 @@ def test_an_earlier_runs_job_that_may_not_be_seen_costs_its_window(rig, caplog, 
     assert (run.failure, names(run)) == (None, all_of())
     assert [sent.method for sent in rig.salesforce.sent if job.id in sent.url] == ["GET"]
     assert "750old" not in str(run.state)
-    assert any("may not be seen" in record.getMessage() for record in caplog.records)
+    assert any("is not visible to this user" in record.getMessage() for record in caplog.records)
 
 
 @pytest.mark.parametrize("refusal", REFUSALS[:4])

@@ -1,1 +1,1 @@
-"""The Airbyte connector: the protocol on top of the extraction."""
+"""The Airbyte connector: the Airbyte protocol for the extraction."""

@@ -1,9 +1,9 @@
-"""The connector's own entrypoint: signals, a stdout that takes nothing more, and exit codes round the CDK's.
+"""The connector's entrypoint, which adds signals, a failing stdout and exit codes to the CDK's.
 
-A signal only sets a flag. The run then ends at its next turn: states out, jobs that no state names aborted. ``signals``
-ends a process whose next turn does not come. A stdout whose reader is gone or whose disk is full ends the run the same
-way. The files that a command names are read before anything else, so that a bad one is a sentence: the CDK would end
-with a stack trace and "something went wrong".
+A signal only sets a flag. The run then ends at its next turn: it emits its states and aborts the jobs that no state
+names. If the next turn does not come, ``signals`` ends the process. A stdout whose reader is gone or whose disk is full
+ends the run in the same way. The files on the command line are read first, so that an invalid one leads to a clear
+message: the CDK would end with a stack trace and "something went wrong".
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ from source_salesforce_bulk.signals import Overdue, Stop
 FAILURE = 1
 
 GRACE = 4.0
-"""Seconds after a signal in which a read is expected to have said its last word."""
+"""Seconds after a signal within which a read should have written its last output."""
 GRACE_WITHOUT_STATE = 1.0
 """The same for commands that have nothing to save."""
 
 
 BATCHES_PER_MEMORY_CHECK = 20
-"""Messages between two looks at the container's memory: a batch is a megabyte. The CDK's 5,000 suit single records."""
+"""Messages between two memory checks. A batch has a megabyte; the CDK's 5,000 are meant for single records."""
 
 
 class Entrypoint(AirbyteEntrypoint):
-    """The CDK's entrypoint with this connector's own sentences about a configuration, and with batches of records.
+    """The CDK's entrypoint with our own configuration errors and with batches of records.
 
-    A batch is counted here and written as it is, between the lines that the CDK prints.
+    A batch is counted here and written unchanged, between the lines that the CDK prints.
     """
 
     def run(self, parsed_args: Namespace) -> Iterator[str]:
-        """See the CDK's; a file that cannot be read is a config error, and so is a folder that cannot be used."""
+        """See the CDK's; an unreadable file or unusable folder is a config error."""
         problem = unreadable_file(parsed_args)
         if problem:
             raise traced_config_error(problem)
@@ -66,7 +66,7 @@ class Entrypoint(AirbyteEntrypoint):
     def read(
         self, source_spec: ConnectorSpecification, config: Any, catalog: Any, state: list[Any]
     ) -> Iterator[AirbyteMessage]:
-        """See the CDK's; batches are written here and not handed on."""
+        """See the CDK's; batches are written here and not passed on."""
         self._memory_monitor = MemoryMonitor(BATCHES_PER_MEMORY_CHECK)
         for message in super().read(source_spec, config, catalog, state):
             if isinstance(message, RecordBatch):
@@ -86,20 +86,20 @@ class Entrypoint(AirbyteEntrypoint):
 
     @staticmethod
     def validate_connection(source_spec: Any, config: Any) -> None:
-        """Nothing: the source checks its configuration itself, with clearer sentences than a schema validator's."""
+        """Do nothing: the source checks its configuration itself, with clearer messages than a schema validator."""
 
 
 def launch(args: Sequence[str], stop: Stop) -> NoReturn:
     """Run one protocol command and end the process with the exit code of docs/contracts.md, "Exit codes".
 
-    The process ends without waiting for its threads: one of them may hang on an answer for minutes.
+    The process ends without waiting for its threads, which may wait minutes for a response.
     """
-    # A log line that stdout does not take is no reason for a traceback: the next message ends the run.
+    # A log line that cannot be written must not print a traceback; the next message ends the run.
     logging.raiseExceptions = False
     command = Entrypoint.parse_args(list(args) or ["--help"])
     entrypoint = Entrypoint(SourceSalesforceBulk(stop=stop.event, on_clean_up=stop.leaving, batches=True))
     if getattr(command, "debug", False):
-        # What --debug shows has a form of the CDK's own, unless the platform asks for it: then it is the protocol's.
+        # With --debug alone, the CDK logs in a format of its own; with LOG_LEVEL, in the protocol's format.
         os.environ["LOG_LEVEL"] = "debug"
     stop.allow_grace(GRACE if command.command == "read" else GRACE_WITHOUT_STATE, PRINT_BUFFER.lock)
     try:
@@ -110,32 +110,32 @@ def launch(args: Sequence[str], stop: Stop) -> NoReturn:
 
 
 def _write_block(lines: bytes) -> None:
-    """Write whole lines to stdout, behind everything printed so far. Nothing is written after a write that failed."""
+    """Write whole lines to stdout, after everything printed so far. Nothing is written after a failed write."""
     with PRINT_BUFFER.lock, _output_lost_if_refused():
         PRINT_BUFFER.flush()
-        # Not by the buffered writer: it forgets the rest of a large block when a signal cuts its write short.
+        # Not with the buffered writer, which loses the rest of a large block if a signal interrupts its write.
         stdout, rest = cast(TextIO, sys.__stdout__).fileno(), memoryview(lines)
         while rest:
             rest = rest[os.write(stdout, rest) :]
 
 
 def _emit(lines: Iterable[str], stop: Stop) -> int:
-    """Print every line; the exit code. Closing the lines lets the run clean up, however it ended."""
+    """Print every line and return the exit code. Closing the lines lets the run clean up, however it ended."""
     try:
         with PRINT_BUFFER, closing(cast(Generator[str, None, None], lines)):
             _print(lines)
             stop.leaving()
     except OutputLost as lost:
-        # A terminal that hung up takes nothing more either, and its signal says why.
+        # After a hang-up stdout cannot be written either; the signal is the actual reason.
         return stop.exit_code or report_lost(lost)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported in one message
+    except Exception as error:  # noqa: BLE001 - reported in one message
         if not stop.event.is_set():
             return _report(error)
     return stop.exit_code
 
 
 def _report(error: Exception) -> int:
-    """Print the trace of what ended the run, and nothing else about it; the exit code."""
+    """Print only the trace of what ended the run, and return the exit code."""
     trace = error if isinstance(error, AirbyteTracedException) else traced_defect(error)
     message = Entrypoint.airbyte_message_to_string(trace.as_sanitized_airbyte_message())
     try:
@@ -156,7 +156,7 @@ def _print(lines: Iterable[str]) -> None:
 
 @contextmanager
 def _output_lost_if_refused() -> Iterator[None]:
-    """Turn stdout away where it takes nothing more, and raise ``OutputLost``."""
+    """If stdout cannot be written, discard further output and raise ``OutputLost``."""
     try:
         yield
     except OSError as error:
@@ -164,12 +164,12 @@ def _output_lost_if_refused() -> Iterator[None]:
         raise OutputLost(error) from error
 
 
-# Each file and whether it is a JSON object; what a state has to be, the CDK says.
+# Each file and whether it must be a JSON object; the CDK checks the form of a state.
 _FILES = {"config": True, "catalog": True, "state": False}
 
 
 def unreadable_file(command: Namespace) -> str | None:
-    """What is wrong with a file on the command line and what to do, or None. Quotes nothing of what is in it."""
+    """Return what is wrong with a file on the command line and what to do, or None. Does not quote its content."""
     for option, is_object in _FILES.items():
         name = getattr(command, option, None)
         if name:

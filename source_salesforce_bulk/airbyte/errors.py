@@ -1,9 +1,9 @@
-"""Our failures in Airbyte's words: the one place where a consequence becomes a ``FailureType``.
+"""Convert failures to Airbyte's traces. This is the only place where a consequence becomes a ``FailureType``.
 
-A message says what happened, to which object and job, and what to do. Each cause is told once: by the trace of the
-stream that met it first. Where it ends the whole run, the other streams' traces refer to that one, and the last trace
-of a run only names the streams. No trace shows another exception's text: that of a library may hold record values or
-addresses, ours is in the message already.
+A message says what happened, to which object and job, and what to do. Each cause is reported once, by the trace of the
+stream that met it first. If it ends the whole run, the other streams' traces refer to that one, and the last trace of
+the run only names the streams. No trace shows the text of another exception: a library's text may contain record values
+or URLs, and ours is already in the message.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind
 from source_salesforce_bulk.salesforce.programs import Program
 
-# Who needs the user comes first: nobody else can help. A defect comes before trouble that passes by itself.
+# Failures that need the user come first, then our own defects, then temporary failures.
 _DECISIVE = (FailureType.config_error, FailureType.system_error, FailureType.transient_error)
 _NAMES_SHOWN = 10
 
 
 def failure_type(failure: Failure) -> FailureType:
-    """Airbyte's type of a failure."""
+    """Return Airbyte's type of a failure."""
     match failure.consequence:
         case Consequence.TRANSIENT:
             return FailureType.transient_error
@@ -37,7 +37,7 @@ def failure_type(failure: Failure) -> FailureType:
 
 
 def traced(failure: Failure, object_name: str | None = None) -> AirbyteTracedException:
-    """The trace of a failure, naming the object and the job it concerns."""
+    """Return the trace of a failure, which names the object and the job."""
     about = ", ".join(filter(None, (object_name, f"job {failure.job_id}" if failure.job_id else "")))
     text = failure.message_for(Program.AIRBYTE)
     return AirbyteTracedException(
@@ -50,7 +50,7 @@ def traced(failure: Failure, object_name: str | None = None) -> AirbyteTracedExc
 
 
 def traced_as(first: str, failure: Failure, object_name: str) -> AirbyteTracedException:
-    """The trace of a stream that a failure of the whole run ended, where the stream ``first`` has told of it."""
+    """Return the trace of a stream that was ended by a failure of the whole run, which ``first`` has reported."""
     return AirbyteTracedException(
         message=f"{object_name}: the run was stopped; the message about {first} says why and what to do.",
         internal_message=_facts(failure),
@@ -61,7 +61,7 @@ def traced_as(first: str, failure: Failure, object_name: str) -> AirbyteTracedEx
 
 
 def traced_config_error(message: str, object_name: str | None = None) -> AirbyteTracedException:
-    """The trace of something the user has to correct, in the words of ``message``."""
+    """Return the trace of a configuration error with this ``message``."""
     return AirbyteTracedException(
         message=message,
         internal_message=message,
@@ -71,7 +71,7 @@ def traced_config_error(message: str, object_name: str | None = None) -> Airbyte
 
 
 def traced_defect(error: BaseException, object_name: str | None = None) -> AirbyteTracedException:
-    """The trace of a defect of ours: where it happened is shown, the exception's own text is not."""
+    """Return the trace of our own defect, with its location but without the exception's text."""
     name = type(error).__name__
     trace = traced(Failure.of(Kind.UNEXPECTED, detail=name), object_name)
     return AirbyteTracedException(
@@ -84,7 +84,7 @@ def traced_defect(error: BaseException, object_name: str | None = None) -> Airby
 
 
 def final_trace(failures: Mapping[str, AirbyteTracedException]) -> AirbyteTracedException:
-    """The last word of a run in which at least one stream failed: the names, and the type of the failure that decides.
+    """Return the last trace of a run with failed streams: their names, and the decisive failure type.
 
     Config if any stream needs the user, else system, else transient; of several of one type, the first.
     """
@@ -98,7 +98,7 @@ def final_trace(failures: Mapping[str, AirbyteTracedException]) -> AirbyteTraced
 
 
 class _Cause(Exception):
-    """Stands in a trace for an exception whose text may not be shown, or is the trace's message already."""
+    """Replaces an exception in a trace whose text must not be shown, or is already the trace's message."""
 
 
 def _named(failures: Mapping[str, AirbyteTracedException]) -> str:

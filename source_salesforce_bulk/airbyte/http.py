@@ -1,10 +1,10 @@
-"""The CDK's ``HttpClient`` as the ``Http`` of this package: on the Airbyte path every request goes through one of them.
+"""Use the CDK's ``HttpClient`` as this package's ``Http``: the Airbyte connector sends every request through it.
 
-Its own judgement is switched off. Retries belong to ``salesforce.transport`` and ``salesforce.token``, so every answer
-counts as a success here and every exception of requests comes out as it went in. Its debug log, which would show
-tokens, forms and answers, is never written, whatever level the platform asks for.
+Its error handling is switched off. Retries belong to ``salesforce.transport`` and ``salesforce.token``, so every
+response counts as a success here, and every exception of requests is passed on unchanged. Its debug log, which would
+contain tokens, forms and responses, is never written, regardless of the log level.
 
-Retries here: none.
+Does not retry.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SUCCESS = ErrorResolution(ResponseAction.SUCCESS)
 
 
 class CdkHttp:
-    """One ``HttpClient`` for all threads, with up to ``connections`` kept-alive connections per host."""
+    """One ``HttpClient`` for all threads, with up to ``connections`` persistent connections per host."""
 
     def __init__(self, connections: int, monotonic: Monotonic = time.monotonic) -> None:
         session = LimiterSession(api_budget=APIBudget(policies=[]))
@@ -59,10 +59,10 @@ class CdkHttp:
 
 
 class _Raised(ErrorHandler):
-    """Calls everything a success, and keeps an exception for the thread that caused it.
+    """Treats everything as a success, and stores an exception for the thread that caused it.
 
-    An exception raised from here, or a resolution that fails, would run through the CDK's backoff and logging, and
-    leave the request with its token in the client's table of attempts. The client calls this in the sending thread.
+    Raising an exception here, or a failing resolution, would trigger the CDK's backoff and logging, and would keep the
+    request with its token in the client's table of attempts. The client calls this in the sending thread.
     """
 
     def __init__(self) -> None:
@@ -70,12 +70,12 @@ class _Raised(ErrorHandler):
 
     @property
     def max_retries(self) -> int:
-        """None is ever made."""
+        """No retries."""
         return 0
 
     @property
     def max_time(self) -> int:
-        """Never waited for."""
+        """No waiting."""
         return 0
 
     def interpret_response(self, response: requests.Response | Exception | None) -> ErrorResolution:
@@ -89,7 +89,7 @@ class _Raised(ErrorHandler):
         self._local.error = None
 
     def take(self) -> Exception | None:
-        """This thread's exception, once; None where the request was answered."""
+        """Return this thread's exception and forget it; None if there was a response."""
         error: Exception | None = self._local.error
         self._local.error = None
         return error
@@ -102,6 +102,6 @@ class _QuietLogger(logging.Logger):
         super().__init__(name)
         self.parent = logging.getLogger("airbyte")
 
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 (the library's name)
-        """Whether something of this level is logged: warnings and errors only."""
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 (the name is the library's)
+        """Return whether this level is logged: only warnings and errors."""
         return level >= logging.WARNING and super().isEnabledFor(level)

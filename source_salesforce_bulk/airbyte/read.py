@@ -1,7 +1,7 @@
-"""One ``read``: the streams of a configured catalog, begun as job slots allow, each emitted as it is ready.
+"""The command ``read``: start the streams of a configured catalog as job slots allow, and emit each when it is ready.
 
 The CDK reads each stream and keeps its state (``Stream.read``). This module makes each stream a participant of the run
-loop, reports how it ended, and remembers which jobs the emitted states name.
+loop, reports how it ended, and tracks the jobs that emitted states name.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from source_salesforce_bulk.salesforce.row_counts import RowCounts
 LOGGER = logging.getLogger("salesforce_bulk.read")
 
 STATE_AGAIN = 300.0
-"""Seconds after which a waiting stream's last STATE is emitted again; the platform is promised ten minutes."""
+"""Seconds after which a waiting stream's last STATE is emitted again; the contract is ten minutes."""
 LOG_AGAIN = 60.0
 """Seconds between two log lines while a stream waits."""
 
@@ -59,9 +59,9 @@ _NO_LIMITS = split_config({})[1]
 
 @dataclass(slots=True)
 class _Progress:
-    """What the platform knows of one stream. ``last_state`` is at first what it gave us.
+    """What the platform knows about one stream. ``last_state`` is initially the incoming state.
 
-    ``unflushed`` are the jobs named by states since stdout last took everything: any of these may be the one it has.
+    ``unflushed`` are the jobs named by states since the last flush of stdout, any of which the platform may have.
     """
 
     last_state: Mapping[str, Any] | None = None
@@ -73,8 +73,8 @@ class _Progress:
 class CatalogRead:
     """One run over a catalog.
 
-    ``stopped`` says whether a signal has come; ``flush`` empties every output buffer; ``on_clean_up`` is told when the
-    last word is out; ``batches`` says whether whoever takes the messages takes ``RecordBatch``, too.
+    ``stopped`` returns whether a signal has arrived; ``flush`` empties every output buffer; ``on_clean_up`` is called
+    after the last output; ``batches`` allows ``RecordBatch`` messages.
     """
 
     connection: Connection
@@ -92,7 +92,7 @@ class CatalogRead:
     _counts: RowCounts | None = None
 
     def messages(self) -> Iterator[AirbyteMessage]:
-        """Every message of the run. Raises ``AirbyteTracedException`` at the end where any stream failed."""
+        """Yield every message of the run. Raises ``AirbyteTracedException`` at the end if any stream failed."""
         extraction = self.connection.extraction()
         loop = RunLoop(self.connection, extraction, self.stopped, partial(self._log_waiting, extraction))
         try:
@@ -112,7 +112,7 @@ class CatalogRead:
     # Before the first stream
 
     def _prepare(self, loop: RunLoop, extraction: Extraction) -> None:
-        """Begin the run and describe what is configured. A failure here stops every stream."""
+        """Begin the run and start describing the configured objects. A failure here stops every stream."""
         try:
             loop.begin()
         except SalesforceError as error:
@@ -141,12 +141,12 @@ class CatalogRead:
         return self._counts.of(name) if self._counts is not None else None
 
     def _is_ready(self, name: str) -> bool:
-        """Whether the stream's first job could be created without waiting for its describe or its row count."""
+        """Return whether the stream's first job can be created without waiting for its describe or row count."""
         known = self._describes is not None and self._describes.ready(name)
         return known and self._counts is not None and self._counts.ready
 
     def _incoming(self, name: str) -> MutableMapping[str, Any]:
-        """A stream's incoming state, looked up as the CDK does: by name alone, whatever namespace the catalog shows."""
+        """Return a stream's incoming state, found by name only, like in the CDK, regardless of the namespace."""
         return self.states.get_stream_state(name, None)
 
     # One stream
@@ -160,7 +160,7 @@ class CatalogRead:
         configured: ConfiguredAirbyteStream,
         extraction: Extraction,
     ) -> Iterator[AirbyteMessage | TurnOver]:
-        """A stream from STARTED to its last status. Never raises for a failure of the stream."""
+        """Yield the messages of a stream, from STARTED to its last status. Never raises for a failure of the stream."""
         name = configured.stream.name
         progress = self._progress.setdefault(name, _Progress())
         progress.last_state = self._incoming(name) or None
@@ -181,7 +181,7 @@ class CatalogRead:
                 yield message
             yield status_message(configured.stream, AirbyteStreamStatus.COMPLETE)
             LOGGER.info("%s complete: %s", name, self._summary(name))
-        except Exception as error:  # noqa: BLE001 - every failure of a stream ends here, typed, and the others go on
+        except Exception as error:  # noqa: BLE001 - every failure of a stream ends here, and the other streams continue
             yield from self._failed(configured, error, extraction.stop_failure)
 
     def _read(self, stream: BulkStream, configured: ConfiguredAirbyteStream) -> Iterator[AirbyteMessage | TurnOver]:
@@ -198,7 +198,7 @@ class CatalogRead:
         LOGGER.info("Read %d records from %s stream", rows, name)
 
     def _described(self, name: str, extraction: Extraction) -> SObject | SalesforceError:
-        """The object, waited for; a failure that concerns every object stops the run."""
+        """Wait for the object's describe; a failure that affects every object stops the run."""
         if extraction.stop_failure is None and self._describes is not None:
             try:
                 return self._describes.result(name)
@@ -228,7 +228,7 @@ class CatalogRead:
         )
 
     def _as_it_can_be_read(self, configured: ConfiguredAirbyteStream, stream: BulkStream) -> ConfiguredAirbyteStream:
-        """The configured stream, in full refresh where it has no cursor; clients ask every stream for incremental."""
+        """Return the configured stream, as full refresh if it has no cursor: clients may always ask for incremental."""
         if configured.sync_mode is not SyncMode.incremental or stream.supports_incremental:
             return configured
         LOGGER.info("%s has no cursor field, so every sync reads it in full", configured.stream.name)
@@ -252,7 +252,7 @@ class CatalogRead:
         )
 
     def _not_begun(self, configured: ConfiguredAirbyteStream, failure: Failure) -> Iterator[AirbyteMessage]:
-        """The run stopped before this stream's turn: its incoming state is handed back as it came."""
+        """Yield the messages of a stream that was never started: its incoming state, unchanged, and its status."""
         incoming = self._incoming(configured.stream.name)
         if incoming:
             yield state_message(configured.stream.name, incoming)
@@ -261,12 +261,12 @@ class CatalogRead:
     def _failed(
         self, configured: ConfiguredAirbyteStream, error: Exception, of_run: Failure | None
     ) -> Iterator[AirbyteMessage]:
-        """The stream's end; a failure that is ``of_run`` is told by the first stream that ends with it."""
+        """Yield the end of a failed stream; a failure ``of_run`` is reported by the first stream that ends with it."""
         name = configured.stream.name
         trace = self._trace(name, error, of_run)
         self._failures[name] = trace
         if not self.connection.metrics.of(name).errors:
-            self.connection.metrics.count(name, errors=1)  # what failed before there was a job was counted by nobody
+            self.connection.metrics.count(name, errors=1)  # a failure before the first job has not been counted yet
         LOGGER.info("%s failed: %s", name, self._summary(name))  # the trace says why
         yield status_message(configured.stream, AirbyteStreamStatus.INCOMPLETE)
         yield trace.as_sanitized_airbyte_message(stream_descriptor=StreamDescriptor(name=name))
@@ -288,7 +288,7 @@ class CatalogRead:
         return traced_defect(error, object_name=name)
 
     def _note(self, progress: _Progress, message: AirbyteMessage) -> None:
-        """Remember the last state that was emitted: it decides which jobs outlive the run."""
+        """Remember the last emitted state, which determines the jobs that are kept after the run."""
         if message.type is Type.STATE and message.state is not None and message.state.stream is not None:
             blob = message.state.stream.stream_state
             progress.last_state = copy.deepcopy(dict(blob.__dict__)) if blob is not None else {}
@@ -296,7 +296,7 @@ class CatalogRead:
             progress.last_state_at = self.connection.clock.monotonic()
 
     def _again(self, name: str, progress: _Progress) -> Iterator[AirbyteMessage]:
-        """A waiting stream's last state once more, so that the platform sees it alive and holds on to it."""
+        """Yield a waiting stream's last state again, so that the platform does not consider the sync stuck."""
         now = self.connection.clock.monotonic()
         if progress.last_state is not None and now - progress.last_state_at >= STATE_AGAIN:
             progress.last_state_at = now
@@ -305,20 +305,20 @@ class CatalogRead:
     # The whole run
 
     def _flush(self) -> None:
-        """Let stdout take everything; which states the platform has is certain then."""
+        """Flush stdout, so that it is known which states the platform has."""
         self.flush()
         for progress in self._progress.values():
             progress.unflushed.clear()
 
     def _log_waiting(self, extraction: Extraction) -> None:
-        """Log every minute what the run waits for."""
+        """Log once a minute what the run is waiting for."""
         now = self.connection.clock.monotonic()
         if now - self._logged_at >= LOG_AGAIN:
             self._logged_at = now
             LOGGER.info("Still reading: %s", extraction.describe_waiting())
 
     def _jobs_to_keep(self) -> set[str]:
-        """The jobs that a state names which the platform may have: the next run continues or removes them."""
+        """Return the jobs named by states that the platform may have: the next run continues or deletes them."""
         keep: set[str] = set()
         for progress in self._progress.values():
             keep |= progress.unflushed | jobs_named(progress.last_state)
@@ -326,7 +326,7 @@ class CatalogRead:
 
 
 def _warn_of_schema_changes(name: str, configured: Mapping[str, Any], described: SObject) -> None:
-    """Warn where the object is no longer what the catalog was configured from."""
+    """Warn if the object has changed since the catalog was configured."""
     changes = compare_catalog(configured, described)
     retyped = [str(change) for change in changes if change.breaking]
     if retyped:

@@ -1,7 +1,6 @@
-"""Many RECORD lines as one message of the CDK: what makes a read cost per page instead of per row.
+"""A CDK message that contains many RECORD lines, so that the cost of a read is per page instead of per row.
 
-Only this connector's own entrypoint knows it. The source yields it where that entrypoint asked for it; any other gets
-one message per record.
+The source yields it only to this connector's own entrypoint; other entrypoints get one message per record.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, Type
 class RecordBatch(AirbyteMessage):
     """``rows`` records of one stream as finished lines.
 
-    To the CDK's reading of a stream it is a RECORD message: it makes the stream RUNNING and is passed on.
+    The CDK treats it as a RECORD message: it sets the stream to RUNNING and passes the message on.
     """
 
     def __init__(self, stream: str, lines: bytes, rows: int) -> None:

@@ -1,4 +1,4 @@
-"""Refresh tokens that Salesforce replaces at a login: handed to the platform, which stores the configuration."""
+"""Pass rotated refresh tokens to the platform, which stores the configuration."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ LOGGER = logging.getLogger("salesforce_bulk.rotation")
 
 
 class Rotation:
-    """Hands a new refresh token on as a CONTROL message with the whole configuration.
+    """Emits a new refresh token in a CONTROL message with the whole configuration.
 
-    Where stdout does not take it, the token is kept in a file, and ``OutputLost`` is raised all the same.
+    If stdout cannot be written, the token is saved in a file, and ``OutputLost`` is raised nevertheless.
     """
 
     def __init__(self, config: Mapping[str, Any], kept: KeptTokens) -> None:
@@ -29,31 +29,31 @@ class Rotation:
         self._kept = kept
 
     def __call__(self, refresh_token: str) -> None:
-        """Print the message and push it out: the old refresh token no longer works."""
+        """Print the message and flush it at once, because the old refresh token no longer works."""
         try:
             _print(with_refresh_token(self._config, refresh_token))
         except OSError as error:
             self._keep(refresh_token)
             raise OutputLost(error) from error
         LOGGER.info(
-            "Salesforce has replaced the refresh token. The CONTROL message holds the new one, and the platform stores "
-            "it. After a run by hand, write it into the configuration."
+            "Salesforce has replaced the refresh token. The new one is in the CONTROL message, and the platform stores "
+            "it. After a manual run, write it into the configuration."
         )
 
     def _keep(self, refresh_token: str) -> None:
-        """Keep the token beside the configuration, and say so on stderr: stdout is gone."""
+        """Save the token beside the configuration, and report it on stderr, because stdout is gone."""
         try:
             path = self._kept.keep(configured_token(self._config) or refresh_token, refresh_token)
         except OSError as error:
-            said = f"and neither stdout nor a file ({error.strerror}) took the new one. Authenticate again."
+            said = f"and the new one could not be written to stdout or a file ({error.strerror}). Authenticate again."
         else:
-            said = f"and stdout did not take the new one. It is in {path}, where the next run on this machine finds it."
+            said = f"and the new one could not be written to stdout. The next run on this machine finds it in {path}."
         with suppress(OSError, ValueError, AttributeError):
             print(f"Salesforce has replaced the refresh token, {said}", file=sys.__stderr__, flush=True)
 
 
 def _print(config: Mapping[str, Any]) -> None:
-    """One write of a whole line, because threads log at the same time."""
+    """Print the message with a single write, because threads log at the same time."""
     line = AirbyteEntrypoint.airbyte_message_to_string(create_connector_config_control_message(dict(config)))
     with PRINT_BUFFER.lock:
-        print(f"{line}\n", end="", flush=True)  # noqa: T201 - the protocol's own channel
+        print(f"{line}\n", end="", flush=True)  # noqa: T201 - the protocol uses stdout

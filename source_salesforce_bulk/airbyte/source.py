@@ -1,4 +1,4 @@
-"""The Airbyte source: check, discover, and a read in which the waiting of all streams overlaps."""
+"""The Airbyte source: check, discover, and a read in which all streams wait concurrently."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ from source_salesforce_bulk.salesforce.programs import Program
 from source_salesforce_bulk.salesforce.token import SecretHooks
 
 MAX_STREAMS, MAX_FIELDS = 1_000, 20_000
-"""What the platform accepts in one connection."""
+"""The platform's limits for one connection."""
 
 LOGGER = logging.getLogger("salesforce_bulk.source")
 
 
 class SourceSalesforceBulk(AbstractSource):
-    """Salesforce through Bulk API 2.0 query jobs. Works under any CDK entrypoint.
+    """The Salesforce source. Works with any CDK entrypoint.
 
-    ``stop`` is set by whoever handles signals: the run then ends at its next turn, resumable. ``on_clean_up`` is told
-    when a read has said its last word. ``batches`` says that whoever runs it takes ``RecordBatch`` messages. ``caller``
-    and ``calls`` are there for tests.
+    ``stop`` is set by the signal handling: the run then ends at its next turn in a resumable state. ``on_clean_up`` is
+    called after the last output of a read. ``batches`` allows ``RecordBatch`` messages. ``caller`` and ``calls`` are
+    for tests.
     """
 
-    # ``config`` gives clearer sentences than a JSON Schema validator does.
+    # ``config`` has clearer messages than a JSON Schema validator.
     check_config_against_spec = False
 
     def __init__(
@@ -69,7 +69,7 @@ class SourceSalesforceBulk(AbstractSource):
         batches: bool = False,
     ) -> None:
         super().__init__()
-        # Airbyte's programs set the level of the logger "airbyte", --debug at any time; our loggers follow it.
+        # Airbyte's programs set the level of the logger "airbyte", even later (--debug); our loggers inherit it.
         logging.getLogger("salesforce_bulk").parent = logging.getLogger("airbyte")
         self._batches = batches
         self._kept = KeptTokens([])
@@ -80,26 +80,26 @@ class SourceSalesforceBulk(AbstractSource):
 
     @property
     def name(self) -> str:
-        """As the console script is called."""
+        """The name of the console script."""
         return "source-salesforce-bulk"
 
     @property
     def raise_exception_on_missing_stream(self) -> bool:
-        """A configured stream that the org does not have is an error, never a silent success."""
+        """True: a configured stream that does not exist in the org is an error."""
         return True
 
     def read_config(self, config_path: str) -> MutableMapping[str, Any]:  # type: ignore[override]  # of an instance
-        """The configuration file's content. Its folder is where a refresh token is kept that stdout does not take."""
+        """Return the configuration, and remember its folder for refresh tokens that cannot be written to stdout."""
         self._kept = KeptTokens.beside(Path(config_path).resolve().parent)
         return super().read_config(config_path)
 
     def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
-        """The configuration as it is. The CDK's own would leave a copy, with its secrets, in a temporary folder."""
+        """Return the configuration unchanged. The CDK's method would write its secrets to a temporary folder."""
         return config
 
     @classmethod
     def read_state(cls, state_path: str) -> list[AirbyteStateMessage]:
-        """The state file's messages; whatever is wrong with the file, the user must put it right."""
+        """Return the state file's messages; any problem with the file is a config error."""
         try:
             return super().read_state(state_path)
         except Exception as error:
@@ -109,11 +109,11 @@ class SourceSalesforceBulk(AbstractSource):
             ) from error
 
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:
-        """The connector's specification, from the configuration's model."""
+        """Return the connector's specification, derived from the configuration form."""
         return ConnectorSpecificationSerializer.load(connector_specification())
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
-        """Whether the org can be read, and as whom; FAILED carries a sentence that says what to do."""
+        """Check whether the org can be read, and by which user; FAILED has a message that says what to do."""
         try:
             with self._connected(config, refuse_unknown_keys=True) as connection:
                 return AirbyteConnectionStatus(status=Status.SUCCEEDED, message=check_connection(connection))
@@ -123,12 +123,12 @@ class SourceSalesforceBulk(AbstractSource):
             return AirbyteConnectionStatus(status=Status.FAILED, message=f"object_overrides: {error}")
 
     def check_connection(self, logger: logging.Logger, config: Mapping[str, Any]) -> tuple[bool, Any]:
-        """:meth:`check` in the CDK's older form."""
+        """Return the result of :meth:`check` in the CDK's older form."""
         status = self.check(logger, config)
         return status.status is Status.SUCCEEDED, status.message
 
     def streams(self, config: Mapping[str, Any]) -> list[Stream]:
-        """Every object that discovery offers, to be shown, not to be read: :meth:`read` describes what it reads."""
+        """Return every object that discovery offers, for display only: :meth:`read` describes the objects itself."""
         with self._connected(config) as connection:
             try:
                 objects = discover_objects(connection.discovery, connection.config)
@@ -151,7 +151,7 @@ class SourceSalesforceBulk(AbstractSource):
         catalog: ConfiguredAirbyteCatalog,
         state: list[AirbyteStateMessage] | None = None,
     ) -> Iterator[AirbyteMessage]:
-        """Read the configured streams, whoever is ready first; see ``catalog_read``."""
+        """Read the configured streams, in the order in which they are ready (see ``airbyte.read``)."""
         states = ConnectorStateManager(state=state)
         with self._connected(config) as connection:
             LOGGER.info("Run id %s, %d streams", connection.run_id, len(catalog.streams))

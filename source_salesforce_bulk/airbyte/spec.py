@@ -1,17 +1,17 @@
 """The Airbyte specification: the form, and the Authenticate button.
 
-``python -m source_salesforce_bulk.airbyte.spec`` writes ``spec.json`` beside this file, so that ``spec`` can be
-answered without importing pydantic; a test holds the two equal.
+``python -m source_salesforce_bulk.airbyte.spec`` writes ``spec.json`` beside this file, so that ``spec`` needs no
+import of pydantic; a test checks that both are equal.
 
-The button is the authorization code flow. The platform opens ``consent_url``, posts ``access_token_params`` to
+The button uses the authorization code flow. The platform opens ``consent_url``, posts ``access_token_params`` to
 ``access_token_url`` and stores the refresh token in the configuration; the connector itself is not involved. The
-platform renders each text with Jinjava under narrow rules:
+platform renders each text with Jinjava, with these restrictions:
 
 - The only filters are ``urlencode``, ``replace``, ``b64encode`` and ``codechallengeS256``, in exactly this case. Any
-  other word after a ``|`` is a fatal error, and no browser window opens.
+  other word after ``|`` is a fatal error, and no browser window opens.
 - An expression ends at the first ``}}``, so expressions cannot be nested.
 - ``NAME_param`` is ``name=value`` and ``NAME_value`` the value alone. Only the redirect URI and the scope are encoded
-  in their ``_param``. An unknown word renders as nothing.
+  in their ``_param``. An unknown name renders as an empty string.
 - Parameters are sent as JSON unless ``Content-Type`` says otherwise; the platform encodes the values of a form.
 """
 
@@ -27,7 +27,7 @@ from source_salesforce_bulk.form import ConfigForm
 DOCUMENTATION_URL = "https://docs.airbyte.com/integrations/sources/salesforce-bulk"
 SPEC_FILE = Path(__file__).with_name("spec.json")
 
-# The form's headings, and what stands below each.
+# The form's headings and their fields.
 _GROUPS: Mapping[str, tuple[str, frozenset[str]]] = {
     "connection": ("Connection", frozenset({"credentials", "login_url"})),
     "selection": (
@@ -61,18 +61,18 @@ _GROUPS: Mapping[str, tuple[str, frozenset[str]]] = {
     ),
 }
 
-# What users paste often ends in a slash.
+# Pasted URLs often end in a slash.
 _LOGIN_HOST = "{{ login_url | replace('.com/', '.com') }}"
-# base64url without padding (RFC 7636, appendix A). Older platforms' filter leaves out the last three steps.
+# base64url without padding (RFC 7636, appendix A). The filter of older platforms lacks the last three steps.
 _S256 = "codechallengeS256 | replace('+', '-') | replace('/', '_') | replace('=', '')"
-# The state is all that the platform keeps from one step to the next. Its hash is as hard to guess, is not in any
-# address that a browser shows, and has the length that a verifier needs however long the state is.
+# The state is the only value that the platform keeps between the steps. Its hash is as hard to guess, is not part of
+# any URL in a browser, and always has a valid length for a verifier.
 _CODE_VERIFIER = f"{{{{ state_value | {_S256} }}}}"
 _CODE_CHALLENGE = f"{{{{ state_value | {_S256} | {_S256} }}}}"
 
 
 def connection_specification() -> dict[str, Any]:
-    """The form as a draft-07 JSON schema, without references; a new dict at every call."""
+    """Return the form as a draft-07 JSON schema, without references; a new dict at every call."""
     schema = ConfigForm.model_json_schema()
     definitions = schema.pop("$defs")
     plain: dict[str, Any] = _plain(schema, definitions)
@@ -84,7 +84,7 @@ def connection_specification() -> dict[str, Any]:
 
 
 def connector_specification() -> dict[str, Any]:
-    """All that ``spec`` answers, with the keys and values of the message that the CDK would print."""
+    """Return the output of ``spec``, with the keys and values of the message that the CDK would print."""
     return {
         "documentationUrl": DOCUMENTATION_URL,
         "connectionSpecification": connection_specification(),
@@ -96,7 +96,7 @@ def connector_specification() -> dict[str, Any]:
 
 
 def advanced_auth() -> dict[str, Any]:
-    """The Authenticate button; a new dict at every call."""
+    """Return the specification of the Authenticate button; a new dict at every call."""
     return {
         "auth_flow_type": "oauth2.0",
         "predicate_key": ["credentials", "auth_type"],
@@ -119,7 +119,7 @@ def spec_text() -> str:
 
 
 def _plain(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema without references, null branches and pydantic's extras; its properties numbered in their order."""
+    """Return a schema without references, null branches and pydantic's extras, with numbered properties."""
     schema = _resolved(schema, definitions)
     plain = {
         key: value for key, value in schema.items() if key != "discriminator" and (key, value) != ("default", None)
@@ -151,7 +151,7 @@ def _resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict
 
 
 def _oauth_requests() -> dict[str, Any]:
-    """The two requests of the flow. Secrets are in the body: addresses end up in the logs of proxies and servers."""
+    """Return the two requests of the flow. Secrets are in the body, because URLs are logged by proxies and servers."""
     return {
         "consent_url": f"{_LOGIN_HOST}/services/oauth2/authorize?response_type=code&{{{{ client_id_param }}}}"
         "&{{ redirect_uri_param }}&{{ state_param }}&{{ scope_param }}"
@@ -176,7 +176,7 @@ def _oauth_requests() -> dict[str, Any]:
 
 
 def _texts(**paths: list[str] | None) -> dict[str, Any]:
-    """A schema of texts, each with its place in the configuration."""
+    """Return a schema of texts, each with its path in the configuration."""
     return {
         "type": "object",
         "additionalProperties": False,

@@ -1,9 +1,9 @@
 """Salesforce objects as CDK streams: schema, state and records, with no rules of their own.
 
-What is read, in which windows and when it may be emitted is ``extraction``'s matter; what a field looks like is
-``describe``'s. A stream turns pages into Airbyte messages and the extraction's state into STATE.
+``extraction`` decides what is read, in which windows, and when it may be emitted; ``describe`` defines the fields. A
+stream turns pages into Airbyte messages and the extraction's state into STATE.
 
-A stream that has nothing to emit yields ``TURN_OVER``, and another stream may speak; so it does after each page.
+A stream yields ``TURN_OVER`` after each page, and when it has nothing to emit, so that another stream can continue.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from airbyte_cdk.models import (
     TraceType,
     Type,
 )
-from airbyte_cdk.models.airbyte_protocol import (  # type: ignore[attr-defined]  # there by an untyped star import
+from airbyte_cdk.models.airbyte_protocol import (  # type: ignore[attr-defined]  # defined by an untyped star import
     AirbyteRecordMessageMeta,
     AirbyteRecordMessageMetaChange,
     Change,
@@ -57,7 +57,7 @@ from source_salesforce_bulk.salesforce.failures import Failure, Kind, Salesforce
 
 @dataclass(frozen=True, slots=True)
 class StreamShape:
-    """What discovery shows of an object."""
+    """The properties of an object that discovery shows."""
 
     name: str
     json_schema: Mapping[str, Any]
@@ -67,13 +67,13 @@ class StreamShape:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a stream needs to be read, once the catalog and the run are known.
+    """Everything that a stream needs to be read.
 
-    ``plan_for`` makes the plan of a mode from the incoming state, and raises where that state cannot be read.
-    ``upper_bound`` gives T, and is asked just before the first job is created. ``batches`` says whether whoever reads
-    takes :class:`RecordBatch` messages. ``ends_for_good`` says whether a full refresh that an earlier run has completed
-    is not to be repeated; it is repeated where the platform wanted an incremental sync. ``in_full`` begins an object
-    without its cursor; it gives None where the user wants that cursor.
+    ``plan_for`` makes the plan of a mode from the incoming state, and raises if that state cannot be read.
+    ``upper_bound`` returns T, and is called just before the first job is created. ``batches`` allows
+    :class:`RecordBatch` messages. ``ends_for_good``: a full refresh that an earlier run has completed is not repeated;
+    it is repeated if the platform requested an incremental sync. ``in_full`` begins an object without its cursor; it
+    returns None if the user configured that cursor.
     """
 
     extraction: Extraction
@@ -89,7 +89,7 @@ class Reading:
 class BulkStream(HttpStream):
     """One object without a cursor: full refresh, resumable inside its query job.
 
-    Built from a shape alone it can be discovered; with a ``reading`` it can be read, once.
+    Without a ``reading`` it can only be discovered; with one it can be read, once.
     """
 
     def __init__(self, shape: StreamShape, reading: Reading | None = None) -> None:
@@ -116,18 +116,18 @@ class BulkStream(HttpStream):
 
     @property
     def primary_key(self) -> list[str] | None:
-        """The fields that name a row; None where nothing does."""
+        """The fields that identify a row; None if there are none."""
         return list(self._shape.primary_key) or None
 
     def get_json_schema(self) -> Mapping[str, Any]:  # type: ignore[override]  # the CDK caches its own
-        """The object's JSON Schema, from describe."""
+        """Return the object's JSON Schema, from describe."""
         return self._shape.json_schema
 
     # State
 
     @property
     def state(self) -> MutableMapping[str, Any]:
-        """The state behind all that has been emitted. The CDK asks for it per item: it is only made when it changes."""
+        """The state after everything emitted so far; computed only when it changes, because the CDK reads it often."""
         read = self._read
         if read is None or read.version == 0:
             return dict(self._incoming)
@@ -150,7 +150,7 @@ class BulkStream(HttpStream):
         cursor_field: list[str] | None = None,
         stream_state: Mapping[str, Any] | None = None,
     ) -> Iterator[Mapping[str, Any]]:
-        """One empty slice, or none where there is nothing to read: windows are the extraction's own."""
+        """Yield one empty slice, or none if there is nothing to read; the extraction manages the windows."""
         if self._begin(Mode(sync_mode.value)):
             yield {}
 
@@ -161,10 +161,10 @@ class BulkStream(HttpStream):
         stream_slice: Mapping[str, Any] | None = None,
         stream_state: Mapping[str, Any] | None = None,
     ) -> Iterator[AirbyteMessage | TurnOver]:
-        """RECORD, STATE and ESTIMATE messages of the object, and ``TURN_OVER``; raises ``SalesforceError``.
+        """Yield the object's RECORD, STATE and ESTIMATE messages, and ``TURN_OVER``; raises ``SalesforceError``.
 
-        The state that covers a page follows the page's last record. The state behind the last page is left to the CDK,
-        which emits it at the end of the slice.
+        The state that covers a page follows the page's last record. The CDK emits the state after the last page, at the
+        end of the slice.
         """
         try:
             yield from self._messages()
@@ -183,7 +183,7 @@ class BulkStream(HttpStream):
             self._begun(self._over_again())
 
     def _rows_and_deletions(self) -> Generator[AirbyteMessage | TurnOver, None, bool]:
-        """What is read, and at its end the rows that have vanished; True where a window is to be read again first."""
+        """Yield the rows, then the deleted rows; return True if a window has to be read again first."""
         reading, read = self._being_read()
         try:
             while not read.finished:
@@ -209,7 +209,7 @@ class BulkStream(HttpStream):
             reading.extraction.drop(read)
 
     def _begin(self, mode: Mode) -> bool:
-        """Plan the windows and let their jobs be created; whether there is anything to read."""
+        """Plan the windows and start their jobs; return whether there is anything to read."""
         reading = self._reading
         if reading is None:
             raise RuntimeError(f"{self.name} was built to be discovered; read it through SourceSalesforceBulk.read")
@@ -242,7 +242,7 @@ class BulkStream(HttpStream):
         return bool(beginning.windows)
 
     def _audited(self) -> Iterator[AirbyteMessage | TurnOver]:
-        """Compare all Ids, and emit the rows that have vanished; turns meanwhile."""
+        """Compare all Ids and emit the deleted rows; yields turns in the meantime."""
         reading, watch = self._reading, self._watch
         assert reading is not None
         assert watch is not None
@@ -254,7 +254,7 @@ class BulkStream(HttpStream):
                 yield record_message(self.name, record, int(reading.now().timestamp() * 1000))
 
     def _over_again(self) -> Beginning:
-        """The windows that are left, from their beginning and without any job of before."""
+        """Return the remaining windows, from their start and without earlier jobs."""
         reading, read = self._being_read()
         state = replace(read.state, resume=())
         self._incoming = state.to_json(self._shape.cursor_field)
@@ -269,7 +269,7 @@ class BulkStream(HttpStream):
             self._watch.note(rows, read.front.bounds.end)
 
     def _goes_on_in_full(self, failure: Failure) -> bool:
-        """Begin anew without the cursor, where it is what Salesforce refuses and the user has not asked for it."""
+        """Begin again without the cursor, if Salesforce refuses it and the user has not configured it."""
         in_full = self._reading.in_full() if self._reading and failure.kind is Kind.CURSOR_NOT_FILTERABLE else None
         if in_full is None:
             return False
@@ -307,7 +307,7 @@ class BulkStream(HttpStream):
             metrics.unreadable[name] += count
 
     def _changed_state(self, read: ObjectRead) -> Iterator[AirbyteMessage]:
-        """The state as a message, where it has changed since it was last emitted."""
+        """Yield the state as a message if it has changed since it was last emitted."""
         if read.version != self._emitted_version:
             self._emitted_version = read.version
             yield state_message(self.name, self.state)
@@ -323,11 +323,11 @@ class BulkStream(HttpStream):
             )
             yield AirbyteMessage(type=Type.TRACE, trace=trace)
 
-    # What HttpStream asks of a stream whose pages it walks itself; here the extraction walks them
+    # Required by HttpStream for streams whose pages it requests itself; here the extraction requests them
 
     @property
     def url_base(self) -> str:
-        """Not used: every request goes to the ``instance_url`` that the login named."""
+        """Not used: every request is sent to the login's ``instance_url``."""
         return ""
 
     def path(self, **_: Any) -> str:
@@ -339,7 +339,7 @@ class BulkStream(HttpStream):
         return None
 
     def parse_response(self, response: requests.Response, **_: Any) -> Iterable[Mapping[str, Any]]:
-        """Refused: a response is an unproven page, and rows leave only from proven ones."""
+        """Raise: a response is an unverified page, and only rows of verified pages are emitted."""
         raise NotImplementedError("result pages are read by the extraction")
 
 
@@ -348,17 +348,17 @@ class IncrementalBulkStream(BulkStream):
 
     @property
     def cursor_field(self) -> str:
-        """The field that windows are cut along."""
+        """The field that windows filter by."""
         return self._shape.cursor_field or ""
 
 
 def build_stream(shape: StreamShape, reading: Reading | None = None) -> BulkStream:
-    """The stream class that fits an object."""
+    """Create a stream of the class that fits the object."""
     return (IncrementalBulkStream if shape.cursor_field else BulkStream)(shape, reading)
 
 
 def record_message(stream: str, record: Record, emitted_at: int) -> AirbyteMessage:
-    """A RECORD message, whose values orjson writes digit for digit; ``emitted_at`` is in milliseconds."""
+    """Return a RECORD message whose values orjson writes exactly; ``emitted_at`` is in milliseconds."""
     data = {name: json_value(value) for name, value in record.data.items()}
     message = AirbyteRecordMessage(stream=stream, data=data, emitted_at=emitted_at)
     if record.unreadable:
@@ -367,7 +367,7 @@ def record_message(stream: str, record: Record, emitted_at: int) -> AirbyteMessa
 
 
 def state_message(name: str, state: Mapping[str, Any]) -> AirbyteMessage:
-    """A STATE message of one stream."""
+    """Return a STATE message of one stream."""
     descriptor = StreamDescriptor(name=name)
     stream_state = AirbyteStreamState(stream_descriptor=descriptor, stream_state=AirbyteStateBlob(dict(state)))
     return AirbyteMessage(type=Type.STATE, state=AirbyteStateMessage(type=AirbyteStateType.STREAM, stream=stream_state))

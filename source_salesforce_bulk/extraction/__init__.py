@@ -1,1 +1,1 @@
-"""The one reading path shared by every runner."""
+"""Reading objects with query jobs. All runners share this code."""

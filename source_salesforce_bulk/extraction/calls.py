@@ -1,8 +1,7 @@
-"""Calls that run beside the reader, and whose answers come back to its thread.
+"""Run calls on a thread pool, and deliver their results to the deciding thread.
 
-The whole extraction is decided in one thread. What must wait for Salesforce is handed to a pool here; when it has
-answered, its callback runs in the deciding thread, from :meth:`Calls.drain`. So no state of the extraction needs a
-lock.
+One thread makes all decisions of the extraction. Calls that wait for Salesforce run on a pool; their callbacks run in
+the deciding thread, from :meth:`Calls.drain`. So no state of the extraction needs a lock.
 """
 
 from __future__ import annotations
@@ -24,22 +23,22 @@ Callback = Callable[[], None]
 
 
 class Calls(Protocol):
-    """Where calls run. Nothing here retries; an exception of a call is handed to ``failed``."""
+    """Runs calls. Does not retry; an exception of a call is passed to ``failed``."""
 
     def submit(self, call: Callable[[], T], done: Callable[[T], None], failed: Callable[[Exception], None]) -> None:
-        """Run ``call`` beside this thread; later, :meth:`drain` runs ``done`` or ``failed`` with what became of it."""
+        """Run ``call`` on another thread; later, :meth:`drain` calls ``done`` or ``failed`` with its result."""
         ...
 
     def post(self, callback: Callback) -> None:
-        """Let :meth:`drain` run ``callback``; may be called from any thread."""
+        """Let :meth:`drain` run ``callback``. Thread-safe."""
         ...
 
     def drain(self, timeout: float) -> bool:
-        """Run the callbacks that are due, waiting up to ``timeout`` seconds for the first; whether any ran."""
+        """Run the due callbacks, after waiting up to ``timeout`` seconds for the first; return whether any ran."""
         ...
 
     def close(self) -> None:
-        """Take no further call, and do not wait for those on their way."""
+        """Accept no further calls, and do not wait for running ones."""
         ...
 
 
@@ -56,7 +55,7 @@ class ThreadedCalls:
         def run() -> None:
             try:
                 result = call()
-            except Exception as error:  # noqa: BLE001 - handed over whole: the deciding thread knows what it means
+            except Exception as error:  # noqa: BLE001 - passed on to the deciding thread
                 failure = error
                 self._due.put(lambda: failed(failure))
             else:
@@ -85,9 +84,9 @@ class ThreadedCalls:
 
 
 def failure_in(error: Exception) -> Failure | None:
-    """What a call's exception means for the object it was made for; None where the run is being stopped anyway.
+    """Return the failure of the object that a call was made for; None if the run is being stopped anyway.
 
-    A defect of ours fails that object and no other. Its own text is not shown: it may hold a value of a row.
+    Our own defects fail only that object. Their text is not shown, because it may contain row values.
     """
     if isinstance(error, SalesforceError):
         return error.failure

@@ -1,4 +1,4 @@
-"""From what the org describes to what Airbyte is shown, and from a configured catalog back to what is read."""
+"""Find the objects that can be read, with their keys, cursors and schemas."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ LOGGER = logging.getLogger("salesforce_bulk.catalog")
 _ID = "id"
 _CREATED = "CreatedDate"
 _NOT_OFFERED = "Not offered: %s: %s"
-_EXCLUDE = "If that lasts, leave the object out with exclude_objects."
+_EXCLUDE = "If this continues, leave the object out with exclude_objects."
 
 
 @dataclass(frozen=True, slots=True)
 class ReadableObject:
-    """An object with the key and the cursor that it is read by. Building one raises ValueError for a bad override.
+    """An object with its primary key and cursor.
 
     ``audited`` are the columns by which rows that vanish are noticed; empty where none are to be, or can be.
     """
@@ -51,7 +51,7 @@ class ReadableObject:
 
     @property
     def cursor_field(self) -> str | None:
-        """The cursor's name; None in a full-refresh-only object."""
+        """The cursor's name; None if the object supports full refresh only."""
         return self.cursor.field if self.cursor else None
 
     @property
@@ -67,7 +67,7 @@ class ReadableObject:
 
 
 def readable_object(sobject: SObject, config: Config) -> ReadableObject:
-    """The object as the configuration wants it read; raises ValueError with a sentence for an impossible override."""
+    """Apply the configuration to an object; raises ValueError with a sentence for an invalid override."""
     override = config.override_for(sobject.name) or ObjectOverride(sobject.name)
     primary_key = choose_primary_key(sobject, override.primary_key or ())
     lane = choose_lane(sobject, Api(override.api), where=override.where)
@@ -92,9 +92,9 @@ def readable_object(sobject: SObject, config: Config) -> ReadableObject:
 def _audited(
     sobject: SObject, primary_key: tuple[str, ...], cursor: Cursor | None, choice: FieldChoice
 ) -> tuple[Column, ...]:
-    """Id and creation date; nothing where the object is read in full each time, or its key is not its Id.
+    """Return Id and creation date; empty if the object is always read in full, or its key is not its Id.
 
-    The creation date is left out where the user has excluded or hashed it.
+    The creation date is left out if the user has excluded or hashed it.
     """
     if cursor is None or [name.lower() for name in primary_key] != [_ID]:
         return ()
@@ -118,9 +118,9 @@ def _check_no_cursor(override: ObjectOverride) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The objects that the configuration's patterns show: those to be read, by name, and those that cannot be.
+    """The objects that match the configuration's patterns: those that can be read, by name, and the others.
 
-    ``known`` are the names of all objects that the org shows this user.
+    ``known`` are the names of all objects that the user can see.
     """
 
     objects: tuple[ReadableObject, ...]
@@ -129,15 +129,15 @@ class Survey:
 
     @property
     def missed(self) -> tuple[LeftOutObject, ...]:
-        """What the user has named and cannot have."""
+        """The objects that the user named and that cannot be read."""
         return tuple(skipped for skipped in self.left_out if skipped.wanted)
 
 
 def discover_objects(discovery: Discovery, config: Config) -> list[ReadableObject]:
-    """Every object that the configuration's patterns show and that Bulk can be expected to read, by name.
+    """Return every object that matches the configuration's patterns and that Bulk API should be able to read, by name.
 
-    What is left out is logged with its reason. Raises ``SalesforceError`` where the org cannot be described at all, and
-    ValueError for a bad override.
+    Objects that are left out are logged with the reason. Raises ``SalesforceError`` if the org cannot be described at
+    all, and ValueError for an invalid override.
     """
     survey = find_objects(discovery, config)
     for missing in survey.missed:
@@ -146,9 +146,9 @@ def discover_objects(discovery: Discovery, config: Config) -> list[ReadableObjec
 
 
 def survey_objects(discovery: Discovery, config: Config) -> Survey:
-    """:func:`discover_objects` for commands that act on what they find: what is missed is theirs to report.
+    """Like :func:`discover_objects`, for commands that read the objects and report missing ones themselves.
 
-    Raises ValueError as :func:`check_overrides` does, too.
+    Also raises the ValueError of :func:`check_overrides`.
     """
     survey = find_objects(discovery, config)
     check_overrides(config, survey.missed)
@@ -156,9 +156,9 @@ def survey_objects(discovery: Discovery, config: Config) -> Survey:
 
 
 def check_overrides(config: Config, missed: Iterable[LeftOutObject]) -> None:
-    """Raise ValueError for an override of an object that the org does not have, where another one was probably meant.
+    """Raise ValueError for an override of a misspelt object, whose name resembles an existing one.
 
-    Without its override, that other object would be read whole.
+    Otherwise the existing object would be read without its override.
     """
     for missing in missed:
         if missing.meant and config.override_for(missing.name):
@@ -166,7 +166,7 @@ def check_overrides(config: Config, missed: Iterable[LeftOutObject]) -> None:
 
 
 def find_objects(discovery: Discovery, config: Config) -> Survey:
-    """:func:`survey_objects` for commands that only show what they find: misspelt overrides are only missed."""
+    """Like :func:`survey_objects`, for commands that only list objects: misspelt overrides are not an error."""
     overridden = [override.object for override in config.overrides.values()]
     listing = discovery.list_objects(config.objects, config.exclude_objects, overridden)
     named = [*config.objects, *overridden]
@@ -200,10 +200,10 @@ def find_objects(discovery: Discovery, config: Config) -> Survey:
 
 
 def _described(discovery: Discovery, names: Sequence[str]) -> Mapping[str, SObject | SalesforceError]:
-    """Every describe; what is still a failure concerns its object alone.
+    """Describe the objects; a failure in the result concerns only its object.
 
-    An outage must not look like an org with fewer objects. So describes that failed are asked for once more, and one
-    that was answered with them: it has to be answered again. Raises the first failure otherwise.
+    An outage must not look like an org with fewer objects. So failed describes are requested once more, together with
+    one that succeeded. If that one fails now, the first failure is raised.
     """
     described = discovery.describe(names)
     failed = {name: error for name, error in described.items() if _unanswered(error)}

@@ -1,7 +1,7 @@
-"""One org for one run, from a configuration: logged in, counted, and ready to be read.
+"""The connection of a run to its org, created from a configuration.
 
-Every runner begins here. What differs between them comes in as arguments: the HTTP client, the clock, what to do with a
-rotated refresh token.
+Every runner uses it. The differences between runners are arguments: the HTTP client, the clock, and the callbacks for
+secrets.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ from source_salesforce_bulk.salesforce.transport import Transport
 LOGGER = logging.getLogger("salesforce_bulk.connection")
 
 DESCRIBES_AT_ONCE = 25
-"""Concurrent describes. Salesforce bounds only calls that last 20 seconds or more, and allows 25 of those."""
+"""Concurrent describes. Salesforce limits only calls that take 20 seconds or more, to 25 of them."""
 
 CONNECTIONS = 64
-"""Pooled HTTP connections: as many threads as ever call at once."""
+"""Pooled HTTP connections: the maximum number of threads that call at the same time."""
 
 _EXTRA_WORKERS = 16
-"""Threads beside those that create jobs: page downloads, polls, clean-up."""
+"""Threads in addition to those that create jobs: for page downloads, polls and clean-up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What a run lives in. ``program`` is the one that the user has started.
+    """The environment of a run. ``program`` is the program that the user has started.
 
-    ``calls`` makes the place where an extraction's calls run, from a number of threads and a name for them.
+    ``calls`` creates what runs an extraction's calls, from a number of threads and a name for them.
     """
 
     caller: Caller
@@ -68,7 +68,7 @@ class Environment:
 
 
 def run_id(environment: Mapping[str, str]) -> str:
-    """The platform's name for this attempt, or a new one: one id in all log lines of a run."""
+    """Return the platform's id of this attempt, or a new id. All log lines of a run contain it."""
     job, attempt = environment.get("WORKER_JOB_ID"), environment.get("WORKER_JOB_ATTEMPT")
     if job:
         return f"{job}-{attempt or 0}"
@@ -76,7 +76,7 @@ def run_id(environment: Mapping[str, str]) -> str:
 
 
 class Connection:
-    """An org and everything that talks to it. ``close`` removes the directory that pages are spooled to."""
+    """An org and the objects that access it. ``close`` removes the directory for spooled pages."""
 
     def __init__(self, config: Config, environment: Environment) -> None:
         self.config = config
@@ -95,14 +95,14 @@ class Connection:
         self._opening = threading.Lock()
 
     def log_in(self) -> Session:
-        """The session, from a login at the first call; raises ``SalesforceError``."""
+        """Return the session; the first call logs in. Raises ``SalesforceError``."""
         return self._tokens.session()
 
     def upper_bound(self) -> datetime:
-        """T: the org's own clock, cut to the second, as its slowest answers and the login show it (``org_clock``).
+        """Return T: the org's clock in whole seconds, from its slowest responses and the login (see ``org_clock``).
 
-        Never this machine's clock, which may be wrong. Raises ``SalesforceError`` where the org shows no clock at all,
-        or clocks that are more than an hour apart.
+        This machine's clock is never used, because it may be wrong. Raises ``SalesforceError`` if the org's time is not
+        known, or if its clocks differ by more than an hour.
         """
         session = self.log_in()
         failure = self.clock_failure()
@@ -121,45 +121,45 @@ class Connection:
         return known
 
     def clock_failure(self) -> Failure | None:
-        """The failure that ends the run, where answers have shown times that are more than an hour apart."""
+        """Return the failure that ends the run if the times of responses differ by more than an hour."""
         found = self._transport.org_clock.disagreement
         if found is None or found.gap <= BELIEVED_WITHIN:
             return None
         return Failure.of(Kind.CLOCKS_DISAGREE, detail=str(found))
 
     def quota(self) -> Quota:
-        """What the org's limits leave to this run; no bound where they cannot be seen. Raises as :meth:`limits`."""
+        """Return what this run may use of the org's limits, unbounded if unknown; raises the same as :meth:`limits`."""
         limits = self.limits()
         return compute_quota(limits, self.config.daily_limit_reserve_percent) if limits is not None else Quota()
 
     def limits(self) -> Limits | None:
-        """The org's daily limits as they stand; None, with a warning, where they cannot be seen.
+        """Return the org's current daily limits; None, with a warning, if they cannot be read.
 
-        Reading them needs View Setup and Configuration, which reading data does not, and an org may be without them for
-        other reasons. Raises ``SalesforceError`` for what is known to stand in the way of everything else, too.
+        Reading them needs View Setup and Configuration, unlike reading data, and an org may lack them for other
+        reasons. Raises ``SalesforceError`` for failures that would affect everything else as well.
         """
         try:
             return self.discovery.limits()
         except SalesforceError as error:
             if error.failure.action is Action.STOP_RUN:
                 raise
-            LOGGER.warning("The org's limits cannot be read, so no reserve can be kept: %s", error.failure.summary)
+            LOGGER.warning("The org's limits cannot be read, so no reserve is kept: %s", error.failure.summary)
             return None
 
     def renew(self, stale_access_token: str) -> Session:
-        """A session newer than the one this token belongs to; raises ``SalesforceError``."""
+        """Return a newer session than the one of this token; raises ``SalesforceError``."""
         return self._tokens.refresh(stale_access_token)
 
     def page_lister(self) -> PageLister:
-        """What lists the pages of a job before they are read."""
+        """Return what lists the pages of a job before they are read."""
         return PageLister(self._transport)
 
     def org(
         self, on_page: Callable[[Page], Page] = lambda page: page, pages: PageSource | None = None
     ) -> SalesforceOrg:
-        """The calls of an extraction; pages are spooled under the system's temporary directory (TMPDIR).
+        """Return the API calls of an extraction. Pages are spooled in the system's temporary directory (TMPDIR).
 
-        Where ``pages`` is given, they are read there.
+        If ``pages`` is given, it reads the pages instead.
         """
         with self._opening:
             if self._directory is None:
@@ -182,20 +182,20 @@ class Connection:
         pages: PageSource | None = None,
         page_bounds: PageBounds | None = None,
     ) -> Extraction:
-        """A new extraction, with threads of its own; ``on_page`` is the org's, see :class:`SalesforceOrg`.
+        """Create an extraction with its own threads; ``on_page`` is passed to :class:`SalesforceOrg`.
 
-        ``pages`` that are read elsewhere come with the bounds that suit that place.
+        If ``pages`` reads the pages elsewhere, ``page_bounds`` are its limits.
         """
         jobs = self.config.max_concurrent_jobs
         policy = JobPolicy(job_timeout=self.config.job_timeout.total_seconds())
         run = RunContext(self.run_id, self.clock, self._random01, jobs, policy, self.metrics)
-        elsewhere = page_bounds.of_all if page_bounds else 0  # each of them waits on a thread here
+        elsewhere = page_bounds.of_all if page_bounds else 0  # each page waits on a thread here
         calls = self._calls(min(jobs, 20) + _EXTRA_WORKERS + elsewhere, "salesforce")
         org = self.org(on_page, pages)
         return Extraction(org, calls, run, page_bounds)
 
     def close(self) -> None:
-        """End the processes it started and give the disk space back; may be called twice."""
+        """End the processes that it started and free the disk space; may be called twice."""
         self._encoders.close()
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)

@@ -1,6 +1,6 @@
-"""``check``: log in, see that the API and Bulk API 2.0 may be used and that limits are left, and say as whom.
+"""``check``: log in, verify that the API and Bulk API 2.0 can be used and that limits are left, and show the user.
 
-Retries here: one. A create whose answer was lost is sent once more, as a read does it.
+One retry: a create whose response was lost is sent once more, as in a read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from source_salesforce_bulk.salesforce.soql import ObjectQuery, build_soql
 
 LOGGER = logging.getLogger("salesforce_bulk.check")
 
-# Refusals of this one query: Bulk API 2.0 has compiled it, so it may be used.
+# Refusals of this query only: Bulk API 2.0 has compiled it, so it can be used.
 _BULK_ANSWERED = frozenset(
     {Kind.INVALID_SOQL, Kind.OBJECT_NOT_SUPPORTED, Kind.OBJECT_GONE, Kind.FILTER_REQUIRED, Kind.QUERY_REFUSED}
 )
@@ -27,11 +27,11 @@ _NOBODY = "005000000000000AAA"
 
 
 def check_connection(connection: Connection) -> str:
-    """Return a sentence that says who is connected to what. Raises ``SalesforceError`` for what stands in the way.
+    """Return a sentence with the user and the org of the connection; raises ``SalesforceError`` if a read would fail.
 
-    Raises ValueError for an override of a misspelt object. Costs five calls beside the login: versions, limits, and a
-    job that is created for at most one row, aborted and deleted; one more, the list of objects, where the configuration
-    names some.
+    Raises ValueError for an override of a misspelt object. Costs five calls in addition to the login: versions, limits,
+    and a job for at most one row that is created, aborted and deleted. If the configuration names objects, the list of
+    objects is one more.
     """
     session = connection.log_in()
     _check_version(connection)
@@ -51,7 +51,7 @@ def _check_version(connection: Connection) -> None:
     try:
         failure = connection.discovery.version_failure()
     except SalesforceError as error:
-        LOGGER.warning("The org does not say which API versions it has: %s", error.failure.summary)
+        LOGGER.warning("The org's API versions cannot be read: %s", error.failure.summary)
         return
     if failure is not None:
         raise SalesforceError(failure)
@@ -63,7 +63,7 @@ def _look_for_objects(connection: Connection) -> None:
         overridden = [override.object for override in config.overrides.values()]
         listing = connection.discovery.list_objects(config.objects, config.exclude_objects, overridden)
     except SalesforceError as error:
-        LOGGER.warning("The org does not say which objects it has: %s", error.failure.summary)
+        LOGGER.warning("The org's objects cannot be listed: %s", error.failure.summary)
         return
     missed = [skipped for skipped in listing.left_out if skipped.wanted]
     check_overrides(config, missed)
@@ -79,7 +79,7 @@ def _try_bulk(connection: Connection, session: Session) -> None:
     except SalesforceError as error:
         if error.failure.kind not in _BULK_ANSWERED:
             raise
-        LOGGER.info("Bulk API 2.0 answers, though not about User: %s", error.failure.summary)
+        LOGGER.info("Bulk API 2.0 works, but refuses the object User: %s", error.failure.summary)
         return
     org.abort(version, job.id, "User")
 
@@ -91,5 +91,5 @@ def _created(org: SalesforceOrg, version: str, query: ObjectQuery) -> JobInfo:
     except SalesforceError as error:
         if error.failure.action is not Action.SEND_ONCE_MORE:
             raise
-        LOGGER.warning("%s A job for at most one row may be left in the org; another is tried.", error.failure.summary)
+        LOGGER.warning("%s A job for at most one row may be left in the org; trying another.", error.failure.summary)
         return org.create(version, soql, query)

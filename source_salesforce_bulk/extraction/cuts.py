@@ -1,21 +1,21 @@
-"""Where a window is cut: before its first job because its object is large, or because Salesforce could not answer it.
+"""Find where to split a window, because its object is large or because its query was too large for Salesforce.
 
-Rows seldom lie evenly. Ids come from several generators with wide gaps between them: of 2,086 recorded accounts the
-halves of the Id range held 13 and 2,073. A cut beside the rows costs a job and helps nothing, so the org is asked where
-they lie. By date two questions find the oldest and the newest stamp. By Id the cuts are found like this:
+Rows are rarely distributed evenly. Ids come from several generators with wide gaps between them: of 2,086 recorded
+accounts, the halves of the Id range held 13 and 2,073. A split outside the rows costs a job and does not help, so the
+org is queried. For dates, two queries find the oldest and the newest timestamp. Ids are split as follows:
 
     count the rows
-    while the pieces are too uneven: cut the heaviest range in two, at an Id that exists
-        of few rows   at the Id with the middle rank (OFFSET reaches 2,000 rows)
-        else          at the first Id in the upper half between its ends; count what lies below
-        lopsided      2,000 rows from the end at which few rows were split off
-    join neighbouring ranges into as many pieces as are wanted, the heaviest as light as possible
+    while the pieces are too uneven: split the largest range in two, at an existing Id
+        few rows      at the Id with the middle rank (OFFSET reaches 2,000 rows)
+        else          at the first Id in the upper half of the range; count the rows below it
+        lopsided      2,000 rows from the end with few rows
+        join neighbouring ranges into the required number of pieces, with the largest one as small as possible
 
-Without counts, ranges are taken to be as heavy as they are wide. The number of questions is bounded by
-:func:`most_questions`. Dates come first while they help, because a window of dates moves the cursor when it closes; a
-full refresh, and rows of one instant, are cut by Id.
+Without counts, ranges are weighted by their width. The number of queries is bounded by :func:`most_questions`.
+Splitting by date is preferred, because a window of dates moves the cursor when it closes. A full refresh, and rows of
+one instant, are split by Id.
 
-Retries here: none. A question without an answer makes a cut worse, not impossible.
+Does not retry. A failed query makes a split less even, not impossible.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ from source_salesforce_bulk.salesforce.soql import Bounds
 LOGGER = logging.getLogger("salesforce_bulk.extraction")
 
 ROWS_PER_RANGE = 2_500_000
-"""Rows a range of Ids is meant for: less than a window, because Salesforce reads it without its own chunks."""
+"""Target size of a range of Ids: smaller than a window, because Salesforce reads it without PK chunking."""
 
 MOST_PIECES = 100
-"""No object is cut into more windows or ranges, however many rows it has."""
+"""The maximum number of windows or ranges of an object."""
 
 DATE_HALVINGS = 3
-"""Halvings by date before Ids are tried first: of six in all, enough are left for rows that share an instant."""
+"""Halvings by date before splitting by Id is preferred; of six in total, enough are left for rows of one instant."""
 
 LARGEST_OFFSET = 2_000
-"""Salesforce's own bound on OFFSET."""
+"""Salesforce's limit for OFFSET."""
 
 UNEVEN = 1.25
-"""How many times its share of the rows the heaviest piece may hold."""
+"""The maximum ratio of the largest piece to its equal share."""
 
-_SCALE = 1_000_000  # the weight of all pieces together
-_EXTRA_CUTS = 8  # beyond those that pieces of equal weight would take
+_SCALE = 1_000_000  # the total weight of all pieces
+_EXTRA_CUTS = 8  # in addition to those that pieces of equal weight need
 _LOPSIDED = 0.125
 
 _SECOND = timedelta(seconds=1)
@@ -61,7 +61,7 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A window, or a part of one, and the rows to expect in it; None: nothing is known of them."""
+    """A window, or a part of one, and its expected number of rows; None if unknown."""
 
     bounds: Bounds
     rows: int | None = None
@@ -69,14 +69,14 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class CountRows:
-    """A question: the number of rows within the bounds."""
+    """A query for the number of rows within the bounds."""
 
     bounds: Bounds
 
 
 @dataclass(frozen=True, slots=True)
 class IdAt:
-    """A question: the Id behind ``offset`` others within the bounds, counted from the lowest, or from the ``last``."""
+    """A query for the Id after ``offset`` others within the bounds, from the lowest or (``last``) the highest."""
 
     bounds: Bounds
     offset: int = 0
@@ -86,11 +86,11 @@ class IdAt:
 T = TypeVar("T")
 Question = CountRows | IdAt
 IdCuts = Generator[Question, int | str | None, tuple[Piece, ...]]
-"""A dialogue: yields questions, takes their answers (None where there is none), and returns the pieces."""
+"""A generator that yields queries, is sent their results (None if a query failed), and returns the pieces."""
 
 
 def most_questions(parts: int) -> int:
-    """The questions that :func:`cut_by_id` asks at most."""
+    """Return the maximum number of queries of :func:`cut_by_id`."""
     return 3 + 6 * (parts - 1 + _EXTRA_CUTS)
 
 
@@ -98,7 +98,7 @@ def most_questions(parts: int) -> int:
 
 
 def find_pieces(org: Org, plan: ObjectPlan, bounds: Bounds) -> tuple[Piece, ...]:
-    """The pieces in which a window of a large object is read, in order; the window itself where it is not cut.
+    """Return the pieces in which a window of a large object is read, in order; the window itself if it is not split.
 
     Blocks for a few short queries. Raises ``SalesforceError`` only for what stops the whole run.
     """
@@ -111,7 +111,7 @@ def find_pieces(org: Org, plan: ObjectPlan, bounds: Bounds) -> tuple[Piece, ...]
 
 
 def cut_by_date(bounds: Bounds, oldest: datetime, newest: datetime, rows: int) -> tuple[Piece, ...]:
-    """A window's pieces by date, where ``rows`` lie about evenly from the object's ``oldest`` to its ``newest`` stamp.
+    """Split a window by date, assuming that its ``rows`` are evenly distributed from ``oldest`` to ``newest``.
 
     Pieces meet at whole seconds; the outer ends are the window's own.
     """
@@ -128,7 +128,7 @@ def cut_by_date(bounds: Bounds, oldest: datetime, newest: datetime, rows: int) -
 
 
 def clip(pieces: Sequence[Piece], bounds: Bounds) -> tuple[Piece, ...]:
-    """What an interrupted refresh has left of the object's pieces: those within ``bounds``, whose ends stay."""
+    """Return the pieces within ``bounds``, which an interrupted refresh has not read; the outer ends do not change."""
     inside = [
         piece
         for piece in pieces
@@ -142,7 +142,7 @@ def clip(pieces: Sequence[Piece], bounds: Bounds) -> tuple[Piece, ...]:
 
 
 def count_ranges(rows: int) -> int:
-    """Into how many ranges of Ids a full refresh of ``rows`` rows is cut."""
+    """Return the number of Id ranges for a full refresh of ``rows`` rows."""
     return _parts(rows, ROWS_PER_RANGE) if rows > ROWS_IN_ONE_REFRESH else 1
 
 
@@ -158,7 +158,7 @@ def _parts(rows: int, each: int) -> int:
 
 
 def find_halves(org: Org, plan: ObjectPlan, bounds: Bounds, halvings: int) -> Halves | None:
-    """The two halves of a window that was halved ``halvings`` times before; None where nothing is left to cut.
+    """Return two halves of a window that was halved ``halvings`` times before; None if it cannot be split.
 
     Blocks for some short queries. Raises ``SalesforceError`` only for what stops the whole run.
     """
@@ -176,7 +176,7 @@ def _halves_by_date(org: Org, plan: ObjectPlan, bounds: Bounds) -> Halves | None
 
 
 def _halves_by_id(org: Org, plan: ObjectPlan, bounds: Bounds) -> Halves | None:
-    """Cut where the rows of the window lie; where that takes too long to find, where those of all dates do."""
+    """Split at the middle of the window's rows; if these queries take too long, at the middle of all rows."""
     if "id" not in {name.lower() for name in plan.query.fields}:
         return None
     for asked in dict.fromkeys((bounds, replace(bounds, start=None, end=None))):
@@ -194,10 +194,10 @@ def _halves_by_id(org: Org, plan: ObjectPlan, bounds: Bounds) -> Halves | None:
 
 
 def cut_by_id(bounds: Bounds, parts: int, reach: int = LARGEST_OFFSET) -> IdCuts:
-    """At most ``parts`` pieces of ``bounds``, none of them heavier than :data:`UNEVEN` times its share if possible.
+    """Split ``bounds`` into at most ``parts`` pieces, if possible none larger than :data:`UNEVEN` times its share.
 
-    Pieces meet at Ids that exist, and the outer ends are those of the window. Their rows are weights: shares of a
-    million, by counts where the org counts, else by the widths of ranges. ``reach`` is the largest OFFSET.
+    Pieces meet at existing Ids, and the outer ends are those of the window. Their rows are weights: shares of a
+    million, by counts if the org returns them, else by the width of ranges. ``reach`` is the largest OFFSET.
     """
     uncut = (Piece(bounds, _SCALE),)
     if parts < 2:
@@ -220,10 +220,9 @@ def cut_by_id(bounds: Bounds, parts: int, reach: int = LARGEST_OFFSET) -> IdCuts
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """A stretch of Ids. ``counted``: its weight is its number of rows. ``first`` and ``last`` exist, where known.
+    """A range of Ids. ``counted``: its weight is its number of rows. ``first`` and ``last`` are existing Ids, if known.
 
-    ``jump``: rows lie thin at one end (True: the last), and the cut is to be made behind them. ``whole``: it cannot be
-    cut.
+    ``jump``: one end has few rows (True: the last), and the split must be beyond them. ``whole``: it cannot be split.
     """
 
     bounds: Bounds
@@ -235,7 +234,7 @@ class _Range:
     whole: bool = False
 
     def cut(self, middle: str, below: float) -> tuple[_Range, _Range]:
-        """The two ranges that meet at ``middle``, of which the lower has the weight ``below``."""
+        """Return the two ranges that meet at ``middle``, the lower one with the weight ``below``."""
         low, high = halve_by_id(self.bounds, middle)
         above = max(0.0, self.weight - below)
         return (
@@ -256,7 +255,7 @@ def _cut_in_two(part: _Range, reach: int) -> _Cut:
 
 
 def _cut_by_rank(part: _Range, reach: int) -> _Cut:
-    """Cut behind a number of rows that OFFSET reaches; nothing where the org does not answer with an Id inside."""
+    """Split after a number of rows that OFFSET reaches; no split if the org returns no Id inside the range."""
     if part.weight <= 2 * reach:
         below, question = part.weight // 2, IdAt(part.bounds, offset=int(part.weight // 2))
     elif part.jump:
@@ -270,7 +269,7 @@ def _cut_by_rank(part: _Range, reach: int) -> _Cut:
 
 
 def _cut_by_width(part: _Range) -> _Cut:
-    """Cut at the first Id in the upper half of the range, and look at the ends of both: Ids come in clumps."""
+    """Split at the first Id in the upper half of the range, and query the ends of both parts: Ids are clustered."""
     first = part.first if part.first is not None else (yield IdAt(part.bounds))
     last = part.last if part.last is not None else (yield IdAt(part.bounds, last=True))
     ordered = _are_ids(first, last) and str(first) < str(last)
@@ -295,7 +294,7 @@ def _cut_by_width(part: _Range) -> _Cut:
 
 
 def _joined(ranges: Sequence[_Range], parts: int) -> tuple[Piece, ...]:
-    """Neighbouring ranges joined into at most ``parts`` pieces, the heaviest of them as light as can be."""
+    """Join neighbouring ranges into at most ``parts`` pieces, with the largest one as small as possible."""
     total = sum(part.weight for part in ranges) or 1.0
     low, high = max(part.weight for part in ranges), total
     for _ in range(50):
@@ -311,7 +310,7 @@ def _joined(ranges: Sequence[_Range], parts: int) -> tuple[Piece, ...]:
 
 
 def _packed(ranges: Sequence[_Range], capacity: float) -> list[list[_Range]]:
-    """Neighbours together, as long as they are no heavier than ``capacity``."""
+    """Join neighbours up to a total weight of ``capacity``."""
     groups: list[list[_Range]] = []
     held = 0.0
     for part in ranges:
@@ -329,7 +328,7 @@ def _are_ids(*answers: int | str | None) -> bool:
 
 
 def _is_inside(cut: str, part: _Range) -> bool:
-    """Whether an Id cuts a range: rows may come and go between two questions."""
+    """Return whether an Id splits a range; it may not, because rows can change between two queries."""
     low, high = part.first or part.bounds.id_from, part.bounds.id_to
     within = is_id(cut) and (low is None or id_15(cut) > id_15(low)) and _below(cut, high)
     return within and (part.last is None or id_15(cut) <= id_15(part.last))
@@ -339,9 +338,9 @@ def _is_inside(cut: str, part: _Range) -> bool:
 
 
 class _Asker:
-    """Leads dialogues with an org. ``failed``: some question found no answer, for instance because it takes too long.
+    """Runs the queries on an org. ``failed``: a query has failed, for example because it took too long.
 
-    Questions of that sort are not asked again.
+    Queries of that kind are not sent again.
     """
 
     def __init__(self, org: Org, plan: ObjectPlan) -> None:
@@ -350,7 +349,7 @@ class _Asker:
         self.failed = False
 
     def lead(self, cuts: IdCuts) -> tuple[Piece, ...]:
-        """The pieces that a dialogue comes to. Raises ``SalesforceError`` for what stops the whole run."""
+        """Return the pieces that a generator returns. Raises ``SalesforceError`` only for what stops the whole run."""
         try:
             question = next(cuts)
             while True:
@@ -360,7 +359,7 @@ class _Asker:
             return pieces
 
     def instants(self, bounds: Bounds) -> tuple[datetime, datetime] | None:
-        """The oldest and the newest stamp in a window; None where nobody says. Raises as :meth:`lead` does."""
+        """Return the oldest and the newest timestamp in a window; None if unknown. Raises the same as :meth:`lead`."""
         return self._answered(lambda: self._org.instants(self._plan.query, bounds, self._plan.api_version))
 
     def _answer(self, question: Question) -> int | str | None:
@@ -385,6 +384,6 @@ class _Asker:
         except SalesforceError as error:
             if error.failure.action is Action.STOP_RUN:
                 raise
-            LOGGER.info("%s: where to cut could not be asked: %s", self._plan.object_name, error.failure.summary)
+            LOGGER.info("%s: a query for where to split failed: %s", self._plan.object_name, error.failure.summary)
             self.failed = True
             return None

@@ -1,8 +1,8 @@
-"""Many message streams through one output, in turns.
+"""Interleave many message streams into one output.
 
-A message stream is a generator that yields its messages, and :data:`TURN_OVER` whenever another stream may continue. It
-is begun only when ``may_begin`` allows it, in the order given. When a whole round brought no message, ``idle`` waits
-for something to happen.
+A message stream is a generator that yields its messages, and :data:`TURN_OVER` when another stream may continue.
+Streams begin in the given order, as soon as ``may_begin`` allows it. After a whole round without a message, ``idle``
+waits for an event.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ M = TypeVar("M")
 
 
 class TurnOver:
-    """The next stream continues; nothing is emitted for this."""
+    """Yields control to the next stream; nothing is emitted for it."""
 
 
 TURN_OVER: Final = TurnOver()
@@ -27,10 +27,10 @@ def interleave(
     may_begin: Callable[[bool], bool],
     idle: Callable[[], None],
 ) -> Iterator[M]:
-    """The messages of all ``streams``; those of one stay in order.
+    """Yield the messages of all ``streams``; those of one stream stay in order.
 
-    ``may_begin`` is called before each stream begins, after every earlier one has had a turn. Its argument says whether
-    any other stream is under way. Every stream is closed, also when the consumer stops early.
+    ``may_begin`` is called before each stream begins, after every earlier one has had a turn. Its argument is true if
+    any other stream is running. Every stream is closed, even if the consumer stops early.
     """
     coming = deque(streams)
     under_way: list[Iterator[M | TurnOver]] = []
@@ -52,7 +52,7 @@ def interleave(
 
 
 def _turn(stream: Iterator[M | TurnOver], under_way: list[Iterator[M | TurnOver]]) -> Generator[M, None, bool]:
-    """Yield the messages of one turn; return whether there were any, or the stream has ended."""
+    """Yield the messages of one turn; return True if there were any, or if the stream has ended."""
     emitted = False
     for message in stream:
         if isinstance(message, TurnOver):

@@ -1,4 +1,4 @@
-"""What can happen to a window's query, and what ``query_job`` has done about it."""
+"""The events of a window's query, and the commands with which ``query_job`` responds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from source_salesforce_bulk.salesforce.failures import Failure
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The window's turn has come: ask for a job."""
+    """It is the window's turn: create a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +30,19 @@ class Probed:
 
 @dataclass(frozen=True, slots=True)
 class TooLarge:
-    """The window's turn has come, and others of its object that were no larger could not be read whole."""
+    """It is the window's turn, but windows of its object that were no larger have failed for their size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """The state of an earlier run names this job for exactly this query."""
+    """The state of an earlier run names a job with exactly this query."""
 
     job_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """Salesforce took the job."""
+    """Salesforce created the job."""
 
     info: JobInfo
 
@@ -56,14 +56,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class CreateFailed:
-    """The create was refused, or its answer was lost."""
+    """The create was refused, or its response was lost."""
 
     failure: Failure
 
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """Salesforce answered how the job stands; ``asked`` is the query that the job is for."""
+    """Salesforce returned the job's state; ``asked`` is the job's query."""
 
     info: JobInfo
     asked: Asked = NOT_KNOWN
@@ -71,14 +71,14 @@ class Polled:
 
 @dataclass(frozen=True, slots=True)
 class PollFailed:
-    """The poll could not be answered, transport's retries included."""
+    """The poll failed, even after transport's retries."""
 
     failure: Failure
 
 
 @dataclass(frozen=True, slots=True)
 class NotReady:
-    """The results route says the job is not complete after all."""
+    """The results resource reports that the job is not complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +90,12 @@ class PagesLost:
 
 @dataclass(frozen=True, slots=True)
 class PagesRead:
-    """Every row of the job has been handed on, and their number is right."""
+    """All rows of the job have been passed on, and their number is correct."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimePassed:
-    """Nothing happened; the deadline may have come."""
+    """No other event; the deadline may have passed."""
 
 
 _OfTheOrg = Probed | Created | Opened | CreateFailed | Polled | PollFailed | NotReady | PagesLost | PagesRead

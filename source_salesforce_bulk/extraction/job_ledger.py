@@ -1,8 +1,8 @@
-"""Every job this run answers for, so that none is left behind (docs/contracts.md, "What may never happen", 9).
+"""The jobs that a run owns, so that none is left behind (docs/contracts.md, "What may never happen", 9).
 
-A job enters when its id is learnt from Salesforce's answer, or when Salesforce has said that the one a state names is
-ours, and leaves when it is gone. What is still here when the run ends is deleted, or aborted first, unless the last
-emitted state names it. A job that never entered is never touched: it is somebody else's.
+A job is added when Salesforce returns its id, or when Salesforce confirms that a job named by a state is ours. It is
+removed when it is gone. Jobs that are left at the end of the run are aborted if necessary and deleted, unless the last
+emitted state names them. A job that was never added belongs to another client and is never touched.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class _Entry:
 
 
 class JobLedger:
-    """The jobs a run answers for. Owned by the extraction's thread."""
+    """The jobs that a run owns. Used only by the extraction's thread."""
 
     def __init__(self, org: Org, calls: Calls, clock: Clock) -> None:
         self._org = org
@@ -38,32 +38,32 @@ class JobLedger:
 
     @property
     def aborting(self) -> int:
-        """Jobs that are being aborted: until Salesforce has answered they are unfinished."""
+        """The number of jobs that are being aborted; they count as unfinished until Salesforce has answered."""
         return self._aborting
 
     def expect(self) -> None:
-        """A create is on its way; :meth:`answered` follows, whatever becomes of it."""
+        """Note that a create was sent; :meth:`answered` always follows."""
         self._arriving += 1
 
     def answered(self) -> None:
-        """The create on its way has been answered, or its answer is lost."""
+        """Note that a create was answered, or that its response was lost."""
         self._arriving -= 1
 
     def note(self, job_id: str, version: str, object_name: str) -> None:
-        """This job exists and is ours."""
+        """Add a job that exists and is ours."""
         self._jobs.setdefault(job_id, _Entry(version, object_name))
 
     def completed(self, job_id: str) -> None:
-        """Salesforce works on it no more: deleting it needs no abort."""
+        """Note that the job has ended, so that it need not be aborted before it is deleted."""
         if job_id in self._jobs:
             self._jobs[job_id] = replace(self._jobs[job_id], finished=True)
 
     def forget(self, job_id: str) -> None:
-        """It is gone, or it turned out not to be ours."""
+        """Remove a job that is gone, or that is not ours."""
         self._jobs.pop(job_id, None)
 
     def discard(self, job_id: str) -> None:
-        """Nobody will read it: delete it now, beside everything else; abort it first if it may still run."""
+        """Delete a job that will not be read, in the background; abort it first if it may still be running."""
         entry = self._jobs.pop(job_id, None)
         if entry is None:
             return
@@ -77,9 +77,9 @@ class JobLedger:
             self._calls.submit(abort, self._aborted, self._aborted)
 
     def dispose(self, job_id: str, version: str, object_name: str) -> None:
-        """A state names this job and nothing will read it: discard it, once Salesforce says that it is ours.
+        """Discard a job that a state names and that will not be read, once Salesforce confirms that it is ours.
 
-        Its operation may be the other one: include_deleted may be what has changed since.
+        Its operation may differ, because include_deleted may have changed.
         """
 
         def judge(info: JobInfo | None) -> None:
@@ -95,9 +95,9 @@ class JobLedger:
         self._calls.submit(confirm, judge, self._left)
 
     def close(self, keep: Collection[str], seconds: float) -> None:
-        """Discard every job but those in ``keep``, and wait for that at most ``seconds``.
+        """Discard every job except those in ``keep``, and wait at most ``seconds`` for that.
 
-        That includes jobs whose create is only answered meanwhile: no state names them.
+        This includes jobs whose create is answered in the meantime, which no state names.
         """
         until = self._clock.monotonic() + seconds
         while True:
@@ -109,7 +109,7 @@ class JobLedger:
             self._calls.drain(left)
 
     def _left(self, _: object) -> None:
-        """Best effort: whether or not it worked, the run goes on."""
+        """Ignore the result: clean-up is best effort."""
         self._leaving -= 1
 
     def _aborted(self, answer: object) -> None:

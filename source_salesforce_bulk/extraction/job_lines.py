@@ -14,7 +14,7 @@ LOGGER = logging.getLogger("salesforce_bulk.extraction")
 
 @dataclass(frozen=True, slots=True)
 class JobLines:
-    """Writes the lines of one run. ``monotonic`` gives seconds."""
+    """Writes the log lines of one run. ``monotonic`` returns seconds."""
 
     run_id: str
     monotonic: Callable[[], float]
@@ -31,7 +31,7 @@ class JobLines:
         event: str | None = None,
         **more: object,
     ) -> None:
-        """One line about a window's job; its seconds run from the first create of the job's query.
+        """Log one line about a window's job; its seconds count from the first create of the job's query.
 
         ``event`` and ``more`` are for programs that read the log, such as a run's report.
         """

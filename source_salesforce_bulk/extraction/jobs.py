@@ -1,6 +1,6 @@
-"""Query jobs in the org: create, ask, abort, delete.
+"""Query jobs in the org: create, poll, abort, delete.
 
-Retries here: none. A call's own retries are ``transport``'s; new jobs for a query are ``query_job``'s decision.
+Does not retry. ``transport`` retries single calls; ``query_job`` decides on new jobs for a query.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ LOGGER = logging.getLogger("salesforce_bulk.jobs")
 
 
 class BulkJobs:
-    """The query jobs of one org. Every method may be called from any thread and raises ``SalesforceError``."""
+    """The query jobs of one org. Thread-safe; methods raise ``SalesforceError``."""
 
     def __init__(self, transport: Transport, run_id: str | None = None) -> None:
         self._transport = transport
         self._run_id = run_id
 
     def create(self, version: str, soql: str, query: ObjectQuery) -> JobInfo:
-        """Create a job. A lost answer raises with ``Action.SEND_ONCE_MORE``: a job without a known id may exist."""
+        """Create a job. A lost response raises with ``Action.SEND_ONCE_MORE``: a job with an unknown id may exist."""
         return self._job(bulk_api.create_job(version, soql, query))
 
     def info(self, version: str, job_id: str, object_name: str) -> JobInfo:
-        """How a job stands."""
+        """Return a job's state."""
         return self._job(bulk_api.job_info(version, job_id, object_name))
 
     def delete(self, version: str, job_id: str, object_name: str) -> bool:
-        """Delete a finished job; False, with a log line, where that did not work. Never raises for a failure.
+        """Delete a finished job; return False, with a log line, if that failed. Never raises for a failure.
 
-        Clean-up must not fail a sync whose rows are all safe, so this is best effort.
+        This is best effort, because clean-up must not fail a sync whose rows are complete.
         """
         return self._best_effort(bulk_api.delete_job(version, job_id, object_name), job_id)
 
     def abort(self, version: str, job_id: str, object_name: str) -> bool:
-        """Abort an unfinished job, then delete it, best effort as :meth:`delete`."""
+        """Abort an unfinished job, then delete it; best effort like :meth:`delete`."""
         self._best_effort(bulk_api.abort_job(version, job_id, object_name), job_id)
         return self.delete(version, job_id, object_name)
 
@@ -53,7 +53,7 @@ class BulkJobs:
             info = JobInfo.from_json(response.json())
         except UnreadableBody as error:
             raise SalesforceError(unreadable_answer(request.operation, response)) from error
-        # Salesforce's own words about a failure reach logs and traces; a secret in them must not.
+        # Salesforce's message appears in logs and traces, so secrets in it must be masked.
         return replace(info, error_message=self._transport.redact(info.error_message or "") or None)
 
     def _best_effort(self, request: ApiRequest, job_id: str) -> bool:

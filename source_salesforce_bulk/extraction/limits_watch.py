@@ -1,4 +1,4 @@
-"""What the org has left, watched for as long as a run lasts: at its start, every few jobs, and with every answer."""
+"""Watch the org's limits during a run: at its start, after every few jobs, and with every response."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from source_salesforce_bulk.salesforce.failures import Failure, SalesforceError
 LOGGER = logging.getLogger("salesforce_bulk.limits")
 
 LIMITS_AGAIN = 50
-"""Jobs created between two looks at the org's limits."""
+"""Number of created jobs after which the org's limits are read again."""
 
 
 class LimitsWatch:
-    """Stops an extraction where less than the reserve is left, and bounds the jobs that it may create."""
+    """Stops an extraction if less than the reserve is left, and limits the jobs that it may create."""
 
     def __init__(self, connection: Connection, extraction: Extraction) -> None:
         self._connection = connection
@@ -26,14 +26,14 @@ class LimitsWatch:
         self._creates_at_limits = 0
 
     def begin(self) -> Failure | None:
-        """Look at the limits before anything else; what stops the run now. Raises ``SalesforceError``, ``Stopped``."""
+        """Read the limits and return a failure that stops the run, or None; raises ``SalesforceError``, ``Stopped``."""
         quota = self._connection.quota()
         if quota.failure is None:
             self._extraction.allow_jobs(quota.jobs, counted_at=0)
         return quota.failure
 
     def look(self) -> None:
-        """To be called between two turns; asks the org beside the reading."""
+        """Check the limits; called between two turns. Requests to the org run in the background."""
         extraction = self._extraction
         failure = self._connection.clock_failure() or check_usage(
             self._connection.metrics.usage, self._connection.config.daily_limit_reserve_percent
@@ -51,7 +51,7 @@ class LimitsWatch:
 
 
 def _without_limits(error: Exception) -> None:
-    """What stands in the way of looking at the limits stands in the way of everything else, and is dealt with there."""
+    """Ignore a failure to read the limits: if it affects everything, it is handled elsewhere."""
     if isinstance(error, SalesforceError):
         LOGGER.warning("The org's limits could not be read: %s", error.failure.summary)
     elif not isinstance(error, Stopped):

@@ -1,4 +1,4 @@
-"""What a run counts, per object."""
+"""The counts of a run, per object."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ LOGGER = logging.getLogger("salesforce_bulk.transport")
 
 @dataclass(slots=True)
 class ObjectMetrics:
-    """One object's counts. ``batches`` are result pages handed on; ``waiting`` is seconds without a row to hand on.
+    """One object's counts. ``batches`` are delivered result pages; ``waiting`` is seconds without a row to deliver.
 
-    ``orphans`` are creates whose answer was lost: each may have left a job that nobody knows the id of.
+    ``orphans`` are creates whose response was lost: each may have left a job with unknown id.
     """
 
     records: int = 0
@@ -39,11 +39,11 @@ class ObjectMetrics:
 
     @property
     def polls(self) -> int:
-        """How often Salesforce was asked how a job stands."""
+        """The number of polls."""
         return self.calls[Operation.JOB_INFO]
 
     def summary(self) -> str:
-        """The one line that closes a stream's log."""
+        """Return the last log line of a stream."""
         orphans = f", jobs possibly left behind {self.orphans}" if self.orphans else ""
         return (
             f"records processed {self.records}, batches completed {self.batches}, errors {self.errors}, "
@@ -53,10 +53,10 @@ class ObjectMetrics:
 
 
 class RunMetrics:
-    """All objects' counts, and how many of its daily API calls the org has used. It observes the transport.
+    """The counts of all objects, and the org's used daily API calls. Observes the transport.
 
-    Transport tells it from many threads, so whoever counts does it by a method of this class. ``waiting``,
-    ``unreadable`` and ``inexact`` are not transport's: one thread adds to them, the one that decides.
+    The transport notifies it from many threads, so counting is done by methods of this class. ``waiting``,
+    ``unreadable`` and ``inexact`` are changed only by the deciding thread.
     """
 
     def __init__(self) -> None:
@@ -66,23 +66,23 @@ class RunMetrics:
 
     @property
     def usage(self) -> ApiUsage | None:
-        """The org's daily API calls as its recent answers agree on them; None before the first that says."""
+        """The org's daily API calls according to its recent responses; None before the first response with a count."""
         return self._usage.believed
 
     def of(self, object_name: str | None) -> ObjectMetrics:
-        """The counts of one object; None: of calls that belong to none."""
+        """Return the counts of one object; for None, of calls that belong to no object."""
         with self._lock:
             return self._objects.setdefault(object_name, ObjectMetrics())
 
     @property
     def calls(self) -> int:
-        """All requests sent, for whatever object."""
+        """The total number of requests."""
         with self._lock:
             return sum(counts.calls.total() for counts in self._objects.values())
 
     @property
     def jobs(self) -> int:
-        """Query jobs created, for whatever object."""
+        """The total number of created query jobs."""
         with self._lock:
             return sum(counts.jobs for counts in self._objects.values())
 
@@ -97,7 +97,7 @@ class RunMetrics:
         jobs: int = 0,
         orphans: int = 0,
     ) -> None:
-        """Add to one object's counts. A retry is no error by itself; whoever counts one says both."""
+        """Add to one object's counts. A retry does not count as an error unless both are given."""
         counts = self.of(object_name)
         with self._lock:
             counts.records += records
@@ -110,7 +110,7 @@ class RunMetrics:
     def on_answer(
         self, request: ApiRequest, status: int | None, seconds: float, size: int, usage: ApiUsage | None
     ) -> None:
-        """One request was sent; ``status`` is None where no answer came."""
+        """Count a request; ``status`` is None without a response."""
         counts = self.of(request.object_name)
         with self._lock:
             counts.calls[request.operation] += 1
@@ -118,14 +118,14 @@ class RunMetrics:
             self._usage = self._usage.seen(usage)
 
     def on_retry(self, request: ApiRequest, failure: Failure, pause: float) -> None:
-        """The same request goes out again after ``pause`` seconds."""
+        """Count a retry, which is sent after ``pause`` seconds."""
         what = f"{request.operation.value} is sent again in {pause:.1f} s: {failure.summary}"
         extra = {"object": request.object_name, "event": "retry", "facts": {"why": what}}
         LOGGER.debug("%s", what, extra=extra)
         self.count(request.object_name, errors=1, retries=1)
 
     def on_spent(self, object_name: str, operation: Operation, cost: PageCost) -> None:
-        """Another machine of this run has fetched a page."""
+        """Count the calls of a page that another machine of this run has fetched."""
         self.count(object_name, errors=cost.retries, retries=cost.retries)
         counts = self.of(object_name)
         with self._lock:

@@ -1,12 +1,13 @@
-"""What a run reads of one object: its fields, its query, its windows, and what each window is worth.
+"""Plan the read of one object: its fields, its query and its windows.
 
-A :class:`Planner` makes the plan, from describe, the configuration and the incoming state. :func:`begin` is the one
-place where a state becomes windows. The other functions say of a window whether to ask first if it holds anything, how
-many rows to expect, and whether to cut it. Pure but for its log: the org's answers come as arguments.
+A :class:`Planner` makes the plan from describe, the configuration and the incoming state. :func:`begin` is the only
+place where a state is turned into windows. The other functions decide whether to check first if a window is empty, how
+many rows to expect, and whether to split it. Pure except for logging: the org's responses are arguments.
 
-A window of dates keeps Salesforce's own chunking, a range of Ids switches it off (docs/adr/0007), so a full refresh is
-cut later than an incremental read. Neither ever has ORDER BY or LIMIT. The first window stays open below, because
-stamps may be older than any that was asked for; the first range stays open below and the last open above.
+A window of dates keeps Salesforce's PK chunking, a range of Ids switches it off (docs/adr/0007), so a full refresh is
+split at a larger size than an incremental read. Neither ever has ORDER BY or LIMIT. The first window has no lower
+bound, because timestamps may be older than the oldest one found; the first range has no lower and the last no upper
+bound.
 """
 
 from __future__ import annotations
@@ -48,16 +49,16 @@ from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_so
 LOGGER = logging.getLogger("salesforce_bulk.plan")
 
 ROWS_PER_WINDOW = 5_000_000
-"""Rows a window of dates is meant for: a job of some minutes, so that one which fails costs minutes, not a night."""
+"""Target size of a window of dates: a job of a few minutes, so that a failed job costs minutes, not a night."""
 
 ROWS_IN_ONE_REFRESH = 10_000_000
-"""Up to here a full refresh is one job, which Salesforce chunks by itself."""
+"""Up to this size a full refresh is one job, which Salesforce chunks itself."""
 
 PROBE_SPAN = timedelta(days=7)
 """The longest window that is probed.
 
-A probe costs one call, and spares a create, some polls, a page and a delete where the window is empty: it pays where at
-least one window in four is. Most objects of an org do not change within a few days; the longer the window, the fewer.
+A probe costs one call, and saves a create, some polls, a page and a delete if the window is empty. It pays off if at
+least one window in four is empty. Most objects of an org do not change within a few days, but fewer in longer windows.
 """
 
 _IS_DELETED = "IsDeleted"
@@ -66,7 +67,7 @@ _NAMES_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class AuditPolicy:
-    """How rows that vanish are noticed: by which columns (the Id first), how often, and how many at most at once."""
+    """How deleted rows are detected: the columns (the Id first), the interval, and the maximum number at once."""
 
     columns: tuple[Column, ...]
     every: timedelta
@@ -75,12 +76,12 @@ class AuditPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ObjectPlan:
-    """One object's read. ``columns`` are the SELECT's fields in order; ``state`` is the incoming one, checked.
+    """The plan for reading one object. ``columns`` are the SELECT's fields in order; ``state`` is the validated state.
 
-    ``primary_key`` names a row; it is empty where nothing does.
+    ``primary_key`` identifies a row; it is empty if there is none.
 
-    ``rows`` is Salesforce's estimate for the whole object; None where it is not known or says nothing, because a filter
-    of the user's leaves rows out.
+    ``rows`` is Salesforce's estimate for the whole object; None if it is unknown or does not apply, because the user's
+    filter excludes rows.
 
     ``audit`` says how rows that vanish are noticed; None where they are not. ``delivers`` is false of a read that is an
     audit itself, whose rows go nowhere.
@@ -106,12 +107,12 @@ class ObjectPlan:
 
     @property
     def object_name(self) -> str:
-        """The object, which is also the stream's name."""
+        """The object's name, which is also the stream's name."""
         return self.query.object_name
 
     @property
     def cursor_field(self) -> str | None:
-        """The field that windows are cut along; None in a stream without one."""
+        """The field that windows filter by; None if there is none."""
         return self.query.cursor_field
 
     def rest_question(self, bounds: Bounds) -> RestQuestion:
@@ -128,17 +129,17 @@ class ObjectPlan:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The fields of a SELECT in describe's order; ``vanished`` were asked for and the object no longer has them."""
+    """The fields of a SELECT in describe's order; ``vanished`` were requested but no longer exist in the object."""
 
     columns: tuple[Column, ...]
     vanished: tuple[str, ...]
 
 
 def select_fields(sobject: SObject, wanted: Collection[str] | None, always: Collection[str]) -> Selection:
-    """The wanted fields that the object has (None: all), with those that are ``always`` read: key and cursor.
+    """Return the wanted fields that the object has (None: all), plus the fields in ``always`` (key and cursor).
 
-    Names are compared as Salesforce does, ignoring case; a column bears the name by which it was asked for. Raises
-    ``SalesforceError`` where none is left: a SELECT of nothing is no query.
+    Names are compared ignoring case, like in Salesforce; a column has the name by which it was requested. Raises
+    ``SalesforceError`` if no field is left, because a query needs one.
     """
     spelled = sobject.spelled_as(wanted or ())
     asked_for = {name.lower() for name in (*(wanted or ()), *always)}
@@ -161,7 +162,7 @@ def _nothing_left(wanted: Collection[str] | None) -> Failure:
     more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
     return Failure.of(
         Kind.FIELD_GONE,
-        detail=f"of all that are selected ({shown}{more}) the object has none any more",
+        detail=f"the object no longer has any of the selected fields ({shown}{more})",
         guidance="{Look_again} and select fields that the object has, or grant the integration user Read "
         "Access under Setup > Object Manager > the object > Fields & Relationships > Set Field-Level Security.",
     )
@@ -170,9 +171,9 @@ def _nothing_left(wanted: Collection[str] | None) -> Failure:
 def object_query(
     sobject: SObject, columns: Collection[Column], cursor: Cursor | None, *, where: str | None, include_deleted: bool
 ) -> ObjectQuery:
-    """The query of an object. Where deleted rows come along but ``IsDeleted`` does not, they are filtered out.
+    """Build the query of an object. If deleted rows are read but ``IsDeleted`` is not selected, they are filtered out.
 
-    A deleted row never arrives looking alive.
+    So a deleted row never looks alive.
     """
     fields = tuple(column.name for column in columns)
     flag = sobject.field(_IS_DELETED)
@@ -189,16 +190,16 @@ def object_query(
 
 
 def selected_fields(configured_schema: Mapping[str, Any] | None) -> Collection[str] | None:
-    """The fields a configured catalog selects; None where it selects every one (missing or empty ``properties``)."""
+    """Return the fields that a configured catalog selects; None for all (missing or empty ``properties``)."""
     properties = (configured_schema or {}).get("properties")
     return set(properties) if isinstance(properties, Mapping) and properties else None
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectRequest:
-    """An object that is to be read. ``fields`` are those that the user selected; None: all.
+    """An object to read. ``fields`` are those that the user selected; None for all.
 
-    ``rows`` is Salesforce's estimate of the object's rows, where it was asked for.
+    ``rows`` is Salesforce's estimate of the object's rows, if it was requested.
     """
 
     readable: ReadableObject
@@ -208,15 +209,15 @@ class ObjectRequest:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Makes the plans of one run: of this configuration, in this org (None: the login did not say which)."""
+    """Makes the plans of one run. ``organization_id`` is None if the login did not report it."""
 
     config: Config
     organization_id: str | None
 
     def plan(self, request: ObjectRequest, mode: Mode, blob: Mapping[str, Any]) -> tuple[ObjectPlan, ReadState]:
-        """How an object is read from an incoming state; raises ``StateError`` where the state is not this stream's.
+        """Plan how an object is read from an incoming state; raises ``StateError`` if the state is not this stream's.
 
-        Raises ``SalesforceError`` where the object has none of the selected fields.
+        Raises ``SalesforceError`` if the object has none of the selected fields.
         """
         readable, config = request.readable, self.config
         sobject, cursor = readable.sobject, readable.cursor
@@ -261,9 +262,9 @@ class Planner:
         return plan, incoming
 
     def begin_in_full(self, request: ObjectRequest) -> Beginning | None:
-        """How an object is read whose cursor Salesforce refuses in a WHERE: whole, the cursor a field like any other.
+        """Plan a full read of an object whose cursor Salesforce refuses as a filter.
 
-        None where the user has chosen that cursor, or wants no rows before a start_date: then it takes another choice.
+        None if the user configured that cursor or a start_date, because then the user has to decide.
         """
         name, cursor = request.readable.sobject.name, request.readable.cursor
         override = self.config.override_for(name)
@@ -275,7 +276,7 @@ class Planner:
         plan, incoming = self.plan(in_full, Mode.FULL_REFRESH, {})
         windows = plan_full_refresh(incoming.state, start=None)
         warning = (
-            f"{name}: Salesforce does not let it be filtered by its cursor {cursor.field}, so every run reads it in "
+            f"{name}: Salesforce does not allow a filter on its cursor {cursor.field}, so every run reads it in "
             "full. To read it incrementally, name another datetime field as cursor_field in object_overrides."
         )
         return Beginning(plan, windows, (warning,))
@@ -298,7 +299,7 @@ def _scope(
 
 
 def _spelled(blob: Mapping[str, Any], cursor_field: str | None, scope: Callable[..., str]) -> Mapping[str, Any]:
-    """The state with its cursor under the field's present spelling, where only the letter case has changed since."""
+    """Return the state with the cursor's current spelling, if only the letter case of the field has changed."""
     if cursor_field is None or cursor_field in blob:
         return blob
     was = next((key for key in blob if key.lower() == cursor_field.lower()), None)
@@ -310,9 +311,9 @@ def _spelled(blob: Mapping[str, Any], cursor_field: str | None, scope: Callable[
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What a run reads of one object: ``windows``, ascending, by ``plan``, whose state is what the run goes on from.
+    """The start of an object's read: ascending ``windows``, read by ``plan``, whose state the run continues from.
 
-    ``warnings`` are sentences for the log, ``abandoned`` the jobs of earlier runs that nothing continues.
+    ``warnings`` are sentences for the log, ``abandoned`` the jobs of earlier runs that are not continued.
     """
 
     plan: ObjectPlan
@@ -322,10 +323,10 @@ class Beginning:
 
 
 def begin(plan: ObjectPlan, incoming: ReadState, upper_bound: Callable[[], datetime], *, remedy: str = "") -> Beginning:
-    """What is to be read from an ``incoming`` state; no window where an earlier run has read it all.
+    """Return the windows to read from an ``incoming`` state; none if an earlier run has read everything.
 
-    ``upper_bound`` gives T, and is asked where windows have one. ``remedy`` is what to do about a wrong cursor. An
-    earlier run's job is continued only where it was created for exactly the query that its window has now.
+    ``upper_bound`` returns T, and is called only if windows have an upper bound. ``remedy`` says what to do about a
+    wrong cursor. An earlier run's job is continued only if it was created for exactly the window's current query.
     """
     warnings = [f"{plan.object_name}: {incoming.warning}"] if incoming.warning else []
     abandoned = list(incoming.abandoned)
@@ -354,7 +355,7 @@ def _continues(plan: ObjectPlan, window: PlannedWindow) -> bool:
 def probe_pays(state: StreamState, bounds: Bounds) -> bool:
     """Whether to ask for a window's rows synchronously before a job is created for it (docs/contracts.md, "Windows").
 
-    Only where an earlier run has read up to the window: a first load is not likely to be empty.
+    Only if an earlier run has read up to the window, because a first load is unlikely to be empty.
     """
     if state.cursor is None or bounds.start is None or bounds.end is None or bounds.id_from or bounds.id_to:
         return False
@@ -362,9 +363,9 @@ def probe_pays(state: StreamState, bounds: Bounds) -> bool:
 
 
 def needs_count(blob: Mapping[str, object] | None, now: datetime) -> bool:
-    """Whether an object's row count may matter, as far as its incoming state shows before the object is described.
+    """Return whether an object's row count may be needed, according to its incoming state.
 
-    Not where an earlier run has read nearly up to ``now``: so a run with nothing to do asks for no count.
+    It is not needed if an earlier run has read nearly up to ``now``, so a run with nothing to do requests no counts.
     """
     if not blob or "resume" in blob:
         return True
@@ -374,13 +375,13 @@ def needs_count(blob: Mapping[str, object] | None, now: datetime) -> bool:
 
 
 def expected_rows(plan: ObjectPlan, bounds: Bounds) -> int | None:
-    """The rows of a window that is not cut, where it takes in the whole object; None elsewhere."""
+    """Return the rows of a window that covers the whole object; None for other windows."""
     whole = bounds.start is None and bounds.id_from is None and bounds.id_to is None
     return plan.rows if whole else None
 
 
 def may_be_large(plan: ObjectPlan, bounds: Bounds) -> bool:
-    """Whether a window without a job may hold so much that the org should be asked where to cut it."""
+    """Return whether a window without a job may be so large that it should be split."""
     if plan.lane.rest or plan.rows is None or probe_pays(plan.state, bounds):
         return False
     if plan.mode is Mode.FULL_REFRESH:

@@ -1,7 +1,7 @@
 r"""The life of one window's query, as a pure state machine.
 
-A window is read by one Salesforce job at a time. When a job fails, disappears or runs out of time, the same query is
-asked for again; when that does not help, the window is split and its halves begin lives of their own.
+A window is read by one Salesforce job at a time. If a job fails, disappears or times out, the same query is created
+again as a new job. If that does not help, the window is split, and each half has its own state machine.
 
             Start              Created              Polled(JobComplete)          PagesRead
     PLANNED ------> CREATING ------------> WAITING --------------------> READY ------------> DONE
@@ -12,20 +12,20 @@ asked for again; when that does not help, the window is split and its halves beg
                             |
                             +--> SPLITTING (6x)      +--> FAILED
 
-A create that is not answered within ``job_timeout`` counts as one whose answer was lost: it is sent once more.
+A create without a response within ``job_timeout`` is treated like a lost response: it is sent once more.
 
 A window that may well hold little is PROBING first: a synchronous query with its exact WHERE. An empty answer is DONE,
 one that holds all of its rows is READY, anything else goes on to CREATING (docs/contracts.md, "What may never happen",
 12). A window that is read through REST needs no job: it is READY as soon as it is opened.
 
-:func:`advance` decides and returns commands; it never acts, sleeps or reads a clock. Who retries what: this module owns
-*new jobs for the same query*. A single call's retries are ``transport``'s, a page's are ``pages``'.
+:func:`advance` decides and returns commands; it never acts, sleeps or reads a clock. This module owns one kind of
+retry: *new jobs for the same query*. ``transport`` retries single calls, ``pages`` retries pages.
 
-Bounds (docs/contracts.md, "Retries"): three creates of a window, then six halvings whose pieces get one create each,
-and three ``job_timeout`` in all. What a window took before it was split counts for its halves; the time a half waits
-for its turn does not, so that slow rows before it cost it nothing. A job that timed out is asked for again only while
-a split afterwards still has most of a ``job_timeout`` left: after one that timed out this is so, unless other trouble
-came before it.
+Limits (docs/contracts.md, "Retries"): three creates of a window, then six halvings whose pieces get one create each,
+and three ``job_timeout`` in total. The time that a window took before it was split counts for its halves. The time that
+a half waits for its turn does not count, because it depends on the rows before it. A job that timed out is created
+again only if most of a ``job_timeout`` would be left for a split afterwards, which is the case after a single time-out
+unless other failures came before it.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ from source_salesforce_bulk.salesforce.wire import Operation
 
 
 class Phase(Enum):
-    """Where a window's query stands."""
+    """The state of a window's query."""
 
     PLANNED = "planned"
     PROBING = "being probed"
@@ -77,13 +77,13 @@ class Phase(Enum):
 
     @property
     def unfinished_in_org(self) -> bool:
-        """Whether it occupies one of the org's job slots, or may at any moment."""
+        """True if it occupies one of the org's job slots, or may do so at any moment."""
         return self in (Phase.PROBING, Phase.CREATING, Phase.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
 class JobPolicy:
-    """Bounds on one window's query; times in seconds."""
+    """The limits for one window's query; times are in seconds."""
 
     job_timeout: float
     max_creates: int = 3
@@ -97,12 +97,12 @@ class JobPolicy:
 
     @property
     def budget(self) -> float:
-        """Seconds a window may take with all its jobs."""
+        """The seconds that all jobs of a window may take in total."""
         return 3 * self.job_timeout
 
     @property
     def two_more_jobs(self) -> float:
-        """Seconds that must be left for one more whole job and, should it time out too, for a split.
+        """The seconds required for one more complete job and, if it also times out, for a split.
 
         Less than two timeouts, because creating and polling the first job took time as well.
         """
@@ -111,11 +111,11 @@ class JobPolicy:
 
 @dataclass(frozen=True, slots=True)
 class QueryJob:
-    """One window's query. Times are monotonic seconds; ``next_poll`` is None while no poll is wanted.
+    """One window's query. Times are monotonic seconds; ``next_poll`` is None if no poll is due.
 
-    ``job_id`` is the newest job this run or its state was told of; it stays after that job has died, so that a state
-    written meanwhile still names the window. ``asked`` is when its present create was sent, ``spent`` are the seconds
-    that the windows it was cut from took.
+    ``job_id`` is the newest known job; it is kept after that job has failed, so that a state written in the meantime
+    still names the window. ``asked`` is the time of the current create, ``spent`` the seconds that the windows took
+    from which this one was split.
     """
 
     phase: Phase = Phase.PLANNED
@@ -139,7 +139,7 @@ Move = tuple[QueryJob, tuple[Command, ...]]
 
 
 class IllegalMove(RuntimeError):
-    """An event that cannot happen in this phase; nothing was changed. Always a defect of the caller."""
+    """An event that cannot occur in this phase; nothing was changed. Always a defect of the caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +150,17 @@ class _Circumstances:
 
 
 def half_job(parent: QueryJob, policy: JobPolicy) -> QueryJob:
-    """The life of one half of a window that was split: one create, and what is left of the parent's time."""
+    """Return the query of one half of a split window: one create, and the remaining time of its parent."""
     return QueryJob(creates=policy.max_creates - 1, halvings=parent.halvings + 1, spent=parent.spent)
 
 
 def is_refusal(failure: Failure) -> bool:
-    """Whether Salesforce answered, and will answer the same for good."""
+    """Return whether Salesforce refused the request permanently."""
     return failure.action is Action.FAIL_STREAM and failure.status is not None
 
 
 def pause_before_create(job: QueryJob, random01: float) -> float:
-    """Seconds before a job in ``CREATING`` is asked for: none for the first one, more after each that came to nothing.
+    """Return the seconds to wait before a create: none for the first one, more after each failed job.
 
     >>> pause_before_create(QueryJob(phase=Phase.CREATING, creates=1), random01=0.0)
     0.0
@@ -174,7 +174,7 @@ def pause_before_create(job: QueryJob, random01: float) -> float:
 
 
 def deadline(job: QueryJob, policy: JobPolicy) -> float:
-    """When the present job, or the create that is still unanswered, is given up, in monotonic seconds."""
+    """Return when the current job or the pending create is given up, in monotonic seconds."""
     if job.phase is Phase.CREATING and job.asked is not None:
         return job.asked + policy.job_timeout
     if job.started is None or job.created is None:
@@ -183,13 +183,13 @@ def deadline(job: QueryJob, policy: JobPolicy) -> float:
 
 
 def poll_interval(age: float, policy: JobPolicy, random01: float) -> float:
-    """Seconds until the next poll of a job ``age`` seconds old: a fifth of its age, jittered, at most a minute."""
+    """Return the seconds until the next poll of a job: a fifth of its ``age``, with jitter, at most a minute."""
     interval = min(max(policy.first_poll, age * policy.poll_growth), policy.longest_poll)
     return interval * (0.9 + 0.2 * random01)
 
 
 def polls_until(age: float, policy: JobPolicy) -> int:
-    """How often a job is polled that is complete ``age`` seconds after its creation: at least once. Without jitter."""
+    """Return the number of polls of a job that is complete after ``age`` seconds, at least one; without jitter."""
     polled, polls = poll_interval(0.0, policy, 0.5), 1
     while polled < age:
         polled += poll_interval(polled, policy, 0.5)
@@ -198,9 +198,10 @@ def polls_until(age: float, policy: JobPolicy) -> int:
 
 
 def advance(job: QueryJob, event: Event, now: float, policy: JobPolicy, random01: float) -> Move:
-    """The job after ``event`` at monotonic ``now``, and what is to be done.
+    """Return the job after ``event`` at monotonic time ``now``, and the commands to execute.
 
-    ``random01`` (0 to 1) jitters the next poll. Raises :class:`IllegalMove` for an event that this phase cannot meet.
+    ``random01`` (0 to 1) is the jitter of the next poll. Raises :class:`IllegalMove` for an event that is not valid in
+    the job's phase.
     """
     handler = _MOVES.get((job.phase, type(event)))
     if handler is None:
@@ -281,7 +282,7 @@ def _polled(job: QueryJob, event: Polled, at: _Circumstances) -> Move:
     polled = replace(job, failed_polls=0)
     if info.state is JobState.JOB_COMPLETE:
         if info.records_processed is None and job.uncounted < at.policy.max_uncounted:
-            # Without numberRecordsProcessed a short result cannot be told from a whole one: ask again for it.
+            # Without numberRecordsProcessed an incomplete result cannot be detected, so poll again.
             return _wait_on(replace(polled, uncounted=job.uncounted + 1), at)
         return replace(polled, phase=Phase.READY, records=info.records_processed, next_poll=None), ()
     failure = classify_job_state(info.state, info.error_message, event.asked)
@@ -306,7 +307,7 @@ def _time_passed(job: QueryJob, event: TimePassed, at: _Circumstances) -> Move:
 
 def _not_ready(job: QueryJob, event: NotReady, at: _Circumstances) -> Move:
     if job.not_ready >= at.policy.max_not_ready:
-        # Complete by its state and not by its results, for good: another job is the only way on.
+        # Its state is complete but its results permanently are not, so only another job can help.
         failure = Failure.of(Kind.JOB_NOT_COMPLETE, detail="although its state is JobComplete", action=Action.NEW_JOB)
         return _trouble(job, failure, at, DeleteJob(_id(job)))
     return _wait_on(replace(job, phase=Phase.WAITING, not_ready=job.not_ready + 1), at)
@@ -328,7 +329,7 @@ def _nothing(job: QueryJob, event: Event, at: _Circumstances) -> Move:
 
 
 def _wait_on(job: QueryJob, at: _Circumstances) -> Move:
-    """Poll again later, or give the job up when its time is over."""
+    """Poll again later, or give up the job after its deadline."""
     if at.now >= deadline(job, at.policy):
         return _timed_out(job, at)
     age = at.now - (job.created if job.created is not None else at.now)
@@ -342,7 +343,7 @@ def _timed_out(job: QueryJob, at: _Circumstances) -> Move:
 
 
 def _trouble(job: QueryJob, failure: Failure, at: _Circumstances, *clean_up: Command) -> Move:
-    """Ask again, split, or fail: decided by what the failure means and by what is left of the bounds."""
+    """Create again, split, or fail, depending on the failure and the remaining limits."""
     stopped = replace(job, next_poll=None, failure=failure)
     if failure.action in (Action.FAIL_STREAM, Action.STOP_RUN):
         return replace(stopped, phase=Phase.FAILED), clean_up if failure.action is Action.FAIL_STREAM else ()

@@ -1,10 +1,10 @@
-"""The org's daily allowances: what is left to this run above ``daily_limit_reserve_percent``, and what is used. Pure.
+"""The org's daily limits: what a run may use above ``daily_limit_reserve_percent``, and what is used. Pure.
 
-The limits are the whole org's, shared with every user and integration, over a rolling 24 hours.
+The limits apply to the whole org, including all other users and integrations, over a rolling 24 hours.
 
-Each answer brings a count of the calls used (``Sforce-Limit-Info``), some bring none, and the counts lag: of two
-answers, the later may say less. One may be far off. So the count that is believed is not the last one, but the second
-largest of the recent ones: a late small one does not lower it, and a wild large one does not raise it by itself.
+Most responses report the number of calls used (``Sforce-Limit-Info``). The counts lag, so a later response may report
+less, and a single one may be far off. So the second largest of the recent counts is used: a late small count does not
+lower it, and one large outlier does not raise it.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What a run may still use. ``failure`` stops it now; ``jobs`` more may be created (None: no bound is known)."""
+    """What a run may still use. ``failure`` stops it now; it may create ``jobs`` more jobs (None: unlimited)."""
 
     failure: Failure | None = None
     jobs: int | None = None
 
 
 def compute_quota(limits: Limits, reserve_percent: int) -> Quota:
-    """What the org's limits leave to a run that keeps the reserve."""
+    """Return what a run may use of the org's limits if it keeps the reserve."""
     jobs = limits.query_jobs
     return Quota(
         failure=check_limits(limits, reserve_percent),
@@ -40,16 +40,16 @@ def compute_quota(limits: Limits, reserve_percent: int) -> Quota:
 
 
 def jobs_used_up() -> Failure:
-    """The failure of an object that needs a job when the run has created all that the reserve left it.
+    """Return the failure of an object that needs a job after the run has created as many as the reserve allows.
 
-    Objects that have their jobs are read to their end: those jobs are paid for.
+    Objects that already have jobs are read to their end.
     """
-    detail = "this run has created as many as daily_limit_reserve_percent leaves it of DailyBulkV2QueryJobs"
+    detail = "this run has created as many as daily_limit_reserve_percent of DailyBulkV2QueryJobs allows"
     return Failure.of(Kind.QUERY_JOBS_EXHAUSTED, detail=detail, action=Action.FAIL_STREAM)
 
 
 def check_limits(limits: Limits, reserve_percent: int) -> Failure | None:
-    """The failure that stops a run, where less than the reserve is left of a limit that this connector uses."""
+    """Return the failure that stops a run if less than the reserve is left of a limit that this connector uses."""
     daily = (limits.api_requests, limits.query_jobs, limits.query_result_mb)
     for (kind, name), limit in zip(_KINDS, daily, strict=True):
         if limit is not None and _below(limit, reserve_percent):
@@ -58,7 +58,7 @@ def check_limits(limits: Limits, reserve_percent: int) -> Failure | None:
 
 
 def check_usage(usage: ApiUsage | None, reserve_percent: int) -> Failure | None:
-    """The same for the API calls, from the header that comes with every answer."""
+    """Do the same for API calls, using the header of every response."""
     if usage is None:
         return None
     limit = Limit(maximum=usage.maximum, remaining=max(0, usage.maximum - usage.used))
@@ -69,12 +69,12 @@ def check_usage(usage: ApiUsage | None, reserve_percent: int) -> Failure | None:
 
 
 def _below(limit: Limit, reserve_percent: int) -> bool:
-    """A limit of zero is an org that does not count; nothing can be kept back of it."""
+    """Return whether a limit is below its reserve. A limit of zero means that the org does not count."""
     return limit.maximum > 0 and limit.remaining * 100 < limit.maximum * max(reserve_percent, 0)
 
 
 def _reserve(limit: Limit, reserve_percent: int) -> int:
-    """The least that must be left, rounded up to whole units."""
+    """Return the minimum that must be left, rounded up to whole units."""
     return -(-limit.maximum * max(reserve_percent, 0) // 100)
 
 
@@ -87,21 +87,21 @@ def _failure(kind: Kind, name: str, limit: Limit, reserve_percent: int) -> Failu
 
 
 RECENT = 20
-"""Answers that count: with several calls at a time, as many seconds at most."""
+"""The number of recent responses that are considered: a few seconds with concurrent calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecentUsage:
-    """The counts of the last answers that had one, oldest first."""
+    """The counts of the most recent responses that had one, oldest first."""
 
     answers: tuple[ApiUsage, ...] = ()
 
     def seen(self, usage: ApiUsage | None) -> RecentUsage:
-        """With one more answer."""
+        """Add a response."""
         return self if usage is None else replace(self, answers=(*self.answers, usage)[-RECENT:])
 
     @property
     def believed(self) -> ApiUsage | None:
-        """The count to go by; None before the first. Of one or two answers it is the larger."""
+        """Return the count to use; None before the first. Of one or two counts it is the larger."""
         ordered = sorted(self.answers, key=lambda usage: usage.used, reverse=True)
         return ordered[1 if len(ordered) > 2 else 0] if ordered else None

@@ -1,4 +1,4 @@
-"""What every part of one run's extraction shares: its name, its clock, its bounds and its counts."""
+"""The context that all parts of an extraction share: run id, clock, limits and counts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from source_salesforce_bulk.salesforce.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """One run. At most ``max_concurrent_jobs`` are unfinished in the org at once, each within the bounds of ``jobs``.
+    """One run. At most ``max_concurrent_jobs`` are unfinished in the org at once, each within the limits of ``jobs``.
 
-    ``random01`` gives a number from 0 to 1, by which pauses vary.
+    ``random01`` returns a number from 0 to 1, for jitter.
     """
 
     run_id: str

@@ -1,11 +1,11 @@
 """The loop of a run: objects begin as job slots become free, take turns page by page, and stop together.
 
     loop.begin()                  log in and look at the limits
-    loop.messages(participants)   what the objects emit, each in its turn
-    loop.finish()                 everything was emitted
+    loop.messages(participants)   yield the objects' messages, in turns
+    loop.finish()                 note that everything was emitted
     loop.close(keep)              end the jobs that no emitted state names
 
-Airbyte's ``read`` and ``export`` both run on it. They bring the objects, and what to watch between two turns.
+Airbyte's ``read`` and ``export`` both use it. They provide the objects, and a callback between two turns.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ M = TypeVar("M")
 
 @dataclass(frozen=True, slots=True)
 class Participant(Generic[M]):
-    """One object of a run. ``turns`` yields its messages, and ``TURN_OVER`` whenever another object may continue.
+    """One object of a run. ``turns`` yields its messages, and ``TURN_OVER`` when another object may continue.
 
-    ``ready`` says whether everything that the object needs before its first job is known; it is asked before the
-    object begins, while others are under way.
+    ``ready`` returns whether everything that the object needs before its first job is known; it is called before the
+    object begins, while others are running.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Participant(Generic[M]):
 
 
 class RunLoop:
-    """One run over a connection. ``stopped`` says whether a signal has come; ``watch`` is called between two turns."""
+    """One run over a connection. ``stopped`` returns whether a signal has come; ``watch`` is called between turns."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class RunLoop:
     def messages(
         self, participants: Sequence[Participant[M]], before_waiting: Callable[[], None] = lambda: None
     ) -> Iterator[M]:
-        """What the participants emit, one after another in turns; those of one participant stay in order.
+        """Yield the participants' messages in turns; those of one participant stay in order.
 
         ``before_waiting`` is called before every wait, for instance to flush buffers.
         """
@@ -105,7 +105,7 @@ class RunLoop:
         yield from interleave([watched(one) for one in participants], may_begin=may_begin, idle=idle)
 
     def _timed(self, participant: Participant[M]) -> Iterator[M | TurnOver]:
-        """Count the time between two turns in a row that brought no message as time that the object waited."""
+        """Count the time between two consecutive turns without a message as waiting time of the object."""
         metrics, clock = self._connection.metrics.of(participant.name), self._connection.clock
         waiting_since: float | None = None
         for turn in participant.turns:
@@ -117,15 +117,14 @@ class RunLoop:
             yield turn
 
     def finish(self) -> None:
-        """Everything was emitted. Unless a signal has come, finished jobs may now be removed without haste."""
+        """Note that everything was emitted. Without a signal, there is now more time to delete finished jobs."""
         if not self._stopped():
             self._clean_up_seconds = CLEAN_UP
 
     def close(self, keep: Callable[[], Collection[str]], *first: Callable[[], object]) -> None:
-        """Run the steps of ``first``, end every job of the run that is not in ``keep``, and close the connection.
+        """Run the steps in ``first``, end every job of the run that is not in ``keep``, and close the connection.
 
-        Each step is taken whatever became of the others. A step that fails is logged; it must not hide how the run
-        ended.
+        Each step runs even if others fail. A failure is logged; it must not hide how the run ended.
         """
         for step in (*first, lambda: self._extraction.close(keep(), self._clean_up_seconds), self._connection.close):
             try:

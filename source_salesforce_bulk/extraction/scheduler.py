@@ -1,7 +1,7 @@
-"""Query jobs ahead of the reader: created as slots allow, in order and fairly, polled, recreated, split.
+"""Schedule query jobs ahead of the reader: create them as slots allow, in order and fairly, poll, recreate and split.
 
-Decisions about one window's job are ``query_job``'s; this module feeds it events and carries out its commands. It
-retries nothing of its own.
+``query_job`` decides about the job of each window; this module passes it events and executes its commands. It does not
+retry by itself.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ from source_salesforce_bulk.salesforce.soql import abridged
 
 
 class JobScheduler:
-    """The jobs of all objects of a run. Owned by one thread; its calls run on ``calls``.
+    """The jobs of all objects of a run. Used by one thread only; its calls run on ``calls``.
 
-    ``on_stop`` is told of a failure that concerns every object.
+    ``on_stop`` is called with a failure that affects every object.
     """
 
     def __init__(
@@ -77,19 +77,19 @@ class JobScheduler:
         self.creates = 0
 
     def allow_jobs(self, until: int | None) -> None:
-        """Send no create once :attr:`creates` has reached ``until``; None: no bound."""
+        """Send no create once :attr:`creates` has reached ``until``; None means no limit."""
         self._last_create = until
 
     def halt(self) -> None:
-        """Create no further job, whatever happens to those there are."""
+        """Create no further jobs."""
         self._halted = True
 
     def has_free_slot(self, reads: Sequence[ObjectRead]) -> bool:
-        """Whether one more job may be unfinished in the org."""
+        """Return whether one more unfinished job is allowed in the org."""
         return self._unfinished(reads) < self._run.max_concurrent_jobs
 
     def next_timer(self, reads: Sequence[ObjectRead]) -> float | None:
-        """When the next poll is due, in monotonic seconds; None while every job that waits is being asked for."""
+        """Return when the next poll is due, in monotonic seconds; None if a poll of every waiting job is running."""
         due = [
             window.job.next_poll
             for read in reads
@@ -99,7 +99,7 @@ class JobScheduler:
         return min(due, default=None)
 
     def keep_time(self, reads: Sequence[ObjectRead]) -> None:
-        """Poll the jobs whose time has come; give up those whose deadline has."""
+        """Poll the jobs that are due, and give up the jobs that are past their deadline."""
         now = self._run.clock.monotonic()
         for read in reads:
             for window in [window for window in read.windows if window.job.phase in (Phase.CREATING, Phase.WAITING)]:
@@ -110,9 +110,9 @@ class JobScheduler:
                     self._poll(read, window)
 
     def start_jobs(self, reads: Sequence[ObjectRead], *, others_wait: bool) -> None:
-        """Create jobs while slots are free. ``others_wait``: an object that is not among ``reads`` yet wants a slot.
+        """Create jobs while slots are free. ``others_wait``: an object that is not yet in ``reads`` needs a slot.
 
-        A job that takes the place of one that is being aborted is created when the abort is through.
+        A job that replaces one that is being aborted is created after the abort.
         """
         while self._creates_held and self._unfinished(reads) <= self._run.max_concurrent_jobs:
             self._send_create(*self._creates_held.pop(0))
@@ -131,7 +131,7 @@ class JobScheduler:
                 self.apply(read, window, Probe() if window.probe and self._rest.probes_pay else Start())
 
     def apply(self, read: ObjectRead, window: WindowRead, event: Event) -> Phase:
-        """Let ``event`` happen to a window's job and do what follows; the phase the job is in then."""
+        """Apply ``event`` to a window's job, execute the resulting commands, and return the job's phase."""
         before = window.job
         window.job, commands = advance(before, event, self._run.clock.monotonic(), self._run.jobs, self._run.random01())
         if window.job.failure is not None and window.job.failure is not before.failure:
@@ -145,7 +145,7 @@ class JobScheduler:
         return window.job.phase
 
     def give_up(self, read: ObjectRead, window: WindowRead, failure: Failure) -> None:
-        """End the window's object with ``failure``, or the whole run where that concerns every object."""
+        """End the window's object with ``failure``, or the whole run if it affects every object."""
         if failure.action is Action.STOP_RUN:
             self._on_stop(failure)
         else:
@@ -155,13 +155,13 @@ class JobScheduler:
                 self.log(read, window, what, level=logging.WARNING, event="refused_by_bulk")
 
     def _log_trouble(self, read: ObjectRead, window: WindowRead, failure: Failure) -> None:
-        """Why a job is asked for again or split. What ends the object is told by whoever reads it, and once."""
+        """Log why a job is created again or split. A failure that ends the object is reported once, by its reader."""
         ends = window.job.phase is Phase.FAILED
-        what = f"no further job is asked for ({failure.kind.value})" if ends else failure.summary
+        what = f"no further job is created ({failure.kind.value})" if ends else failure.summary
         self.log(read, window, what, level=logging.INFO if ends else logging.WARNING, event="job_failed")
 
     def _next_job(self, reads: Sequence[ObjectRead], others_wait: bool) -> tuple[ObjectRead, WindowRead] | None:
-        """The window whose job comes next: of the object with the fewest unfinished ones, then in catalog order.
+        """Return the window whose job is next: of the object with the fewest unfinished jobs, then in catalog order.
 
         While another object waits, one object holds at most half of the slots.
         """
@@ -200,7 +200,7 @@ class JobScheduler:
                 self._split(read, window)
 
     def _unfinished(self, reads: Sequence[ObjectRead]) -> int:
-        """Jobs that are unfinished in the org or about to be created."""
+        """Return the number of jobs that are unfinished in the org or about to be created."""
         return sum(read.jobs_unfinished() for read in reads) + self._ledger.aborting
 
     def _create(self, read: ObjectRead, window: WindowRead) -> None:
@@ -233,7 +233,7 @@ class JobScheduler:
         )
 
     def _create_job(self, read: ObjectRead, window: WindowRead, pause: float) -> JobInfo:
-        """Runs on a thread of the calls."""
+        """Create the job; runs on a pool thread."""
         self._run.clock.sleep(pause)
         return self._org.create(window.api_version, window.soql, read.plan.query)
 
@@ -242,7 +242,7 @@ class JobScheduler:
         self._ledger.note(info.id, window.api_version, read.plan.object_name)
         self._run.metrics.count(read.plan.object_name, jobs=1)
         if window.job is not asked:
-            # It was given up before its answer came, and another job has its place.
+            # It was given up before its response arrived, and another job replaces it.
             self._ledger.discard(info.id)
         elif read.failure is None:
             self.apply(read, window, Created(info))
@@ -256,7 +256,7 @@ class JobScheduler:
             return
         if failure.action is Action.SEND_ONCE_MORE:
             self._run.metrics.count(read.plan.object_name, orphans=1)
-            self.log(read, window, "a job that nobody will read may be left in the org", level=logging.WARNING)
+            self.log(read, window, "an unused job may be left in the org", level=logging.WARNING)
         if read.failure is None:
             self.apply(read, window, CreateFailed(failure))
 
@@ -297,9 +297,9 @@ class JobScheduler:
                 self._nothing_to_fetch(read, window)
 
     def _nothing_to_fetch(self, read: ObjectRead, window: WindowRead) -> None:
-        """The job has found no row, so none of its pages is asked for.
+        """Skip the pages of a job that found no row.
 
-        Not so a range of Ids: its page tells whoever hands rows on that the range, and perhaps its window, has ended.
+        The page of an Id range is still read, because it marks the end of the range, and perhaps of its window.
         """
         self.apply(read, window, PagesRead())
         if window is read.front:
@@ -311,14 +311,14 @@ class JobScheduler:
         if failure is None or window.job.phase is not Phase.WAITING or window.job.job_id != job_id:
             return
         if window.unconfirmed and is_refusal(failure):
-            self._leave_alone(read, window, f"the job that the state names may not be seen ({failure.summary})")
+            self._leave_alone(read, window, f"the state's job is not visible to this user ({failure.summary})")
             return
         if failure.kind is Kind.JOB_GONE:
             self._ledger.forget(job_id)
         self.apply(read, window, PollFailed(failure))
 
     def _leave_alone(self, read: ObjectRead, window: WindowRead, why: str) -> None:
-        """The state names a job that may be somebody else's: it is not touched, and a new job reads its window."""
+        """Read the window with a new job, and do not touch the state's job, which may belong to another client."""
         self.log(read, window, why, level=logging.WARNING)
         self._start_over(read, window)
         window.unconfirmed = False

@@ -1,9 +1,10 @@
-"""The state of one stream: what it means, and its one JSON form (docs/contracts.md, "State").
+"""The state of one stream: its meaning and its JSON form (docs/contracts.md, "State").
 
     {"SystemModstamp": "2026-11-23T02:00:00.000Z", "scope": "sha256:...", "resume": [{...}, ...]}
 
-The cursor means: every row with a cursor below it has been emitted. ``resume`` lists the unfinished windows that have a
-job, in the order in which they are read; only the first may have rows behind it. Any runner can continue any other's.
+The cursor means that every row with a smaller cursor has been emitted. ``resume`` lists the unfinished windows that
+have a job, in the order in which they are read; only the first may have emitted rows. Any runner can continue the state
+of any other.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from source_salesforce_bulk.salesforce.ids import is_id
 from source_salesforce_bulk.salesforce.soql import Bounds, format_instant, parse_instant
 
 COMPLETE_MARKER: Mapping[str, object] = {"__ab_full_refresh_sync_complete": True}
-"""The whole state of a full refresh that has ended; the CDK's resumable reader ends on exactly this."""
+"""The complete state of a finished full refresh, as the CDK's resumable reader expects it."""
 
 REST_JOB = "rest"
 """Stands for a job in the point of a window that is read through REST; its locator is the last Id, or parent, read."""
@@ -39,22 +40,22 @@ _VERSION = re.compile(r"v\d{1,4}\.\d", re.ASCII)
 
 
 class Mode(Enum):
-    """How a stream is read."""
+    """The sync mode of a stream."""
 
     INCREMENTAL = "incremental"
     FULL_REFRESH = "full_refresh"
 
 
 class StateError(ValueError):
-    """The state cannot be this stream's. The message is a sentence for the user."""
+    """The state is not a state of this stream. The message is a sentence for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
-    """An unfinished window and its job: ``page`` pages with ``rows`` rows lie behind ``locator`` (None: the start).
+    """An unfinished window and its job; ``page`` pages with ``rows`` rows were read before ``locator`` (None: start).
 
-    The job is gone on with by the ``api_version`` that it was created with. Should it have another one, Salesforce
-    refuses its results (409), and the window is read again with a new job.
+    The job is continued with the ``api_version`` with which it was created. With another version Salesforce refuses its
+    results (409), and the window is read again with a new job.
     """
 
     job: str
@@ -84,7 +85,7 @@ class StreamState:
     refused: bool = False
 
     def to_json(self, cursor_field: str | None) -> dict[str, object]:
-        """The state as it is emitted; ``resume`` is absent when no window is open."""
+        """Return the state as emitted; ``resume`` is absent if no window is open."""
         if self.complete:
             return dict(COMPLETE_MARKER)
         blob: dict[str, object] = {}
@@ -105,9 +106,9 @@ class StreamState:
 
 @dataclass(frozen=True, slots=True)
 class ReadState:
-    """An incoming state, and what the user should be told of it: a sentence, or None.
+    """An incoming state, and a warning for the user: a sentence, or None.
 
-    ``abandoned`` are jobs that the state names and that nothing will continue.
+    ``abandoned`` are jobs that the state names and that are not continued.
     """
 
     state: StreamState
@@ -118,16 +119,16 @@ class ReadState:
 def scope_hash(
     *, organization_id: str | None, operation: str, where: str | None, cursor_field: str | None, start: datetime | None
 ) -> str:
-    """What a cursor is worth: state written under another scope says nothing about which rows were emitted."""
+    """Return the hash of everything that a state depends on; a state with another scope cannot be used."""
     parts = [organization_id, operation, where, cursor_field, format_instant(start) if start else None]
     return "sha256:" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def read_state(blob: Mapping[str, object] | None, mode: Mode, cursor_field: str | None, scope: str) -> ReadState:
-    """The incoming ``blob`` as this stream's state.
+    """Parse the incoming ``blob`` as this stream's state.
 
-    A full refresh continues only what a full refresh wrote; anything else there is ignored with a warning. Raises
-    :class:`StateError` where an incremental state is malformed or another stream's.
+    A full refresh continues only a state that a full refresh wrote; any other state is ignored with a warning. Raises
+    :class:`StateError` if an incremental state is malformed or belongs to another stream.
     """
     fresh = StreamState(mode=mode, scope=scope, refused=is_refused(blob))
     if not blob or blob == _NO_CURSOR_MARKER:
@@ -157,7 +158,7 @@ def is_refused(blob: Mapping[str, object] | None) -> bool:
 
 
 def jobs_named(blob: Mapping[str, object] | None) -> frozenset[str]:
-    """The ids of the jobs that a state names, which may have been written by anybody."""
+    """Return the ids of the jobs that an unvalidated state names."""
     entries = (blob or {}).get(_RESUME)
     if not isinstance(entries, list):
         return frozenset()
@@ -165,7 +166,7 @@ def jobs_named(blob: Mapping[str, object] | None) -> frozenset[str]:
 
 
 def sound_points(blob: Mapping[str, object]) -> tuple[ResumePoint, ...]:
-    """The points of a state that counts for nothing else: only good for naming jobs that nobody will read."""
+    """Return the valid points of a state that is not used, to find the jobs that will not be read."""
     try:
         return _points(blob)
     except StateError:
@@ -256,7 +257,7 @@ def _text(entry: Mapping[str, object], key: str) -> str:
 
 
 def _checked(entry: Mapping[str, object], key: str, fits: Callable[[object], bool]) -> str:
-    """A name of Salesforce's that goes into an address; anything else must not."""
+    """Return a job id or locator, which becomes part of a URL, after validating it."""
     text = _text(entry, key)
     if not fits(text):
         raise StateError(f"the {key} of an entry of its resume is not one of Salesforce's")
@@ -268,7 +269,7 @@ def _optional_text(entry: Mapping[str, object], key: str) -> str | None:
 
 
 def _id(entry: Mapping[str, object], key: str) -> str | None:
-    """An Id; anything else must not get into a query."""
+    """Return an Id, which becomes part of a query, after validating it."""
     text = _optional_text(entry, key)
     if text is not None and not is_id(text):
         raise StateError(f"the {key} of an entry of its resume is not a Salesforce Id")
@@ -276,7 +277,7 @@ def _id(entry: Mapping[str, object], key: str) -> str | None:
 
 
 def _version(entry: Mapping[str, object], key: str) -> str:
-    """A version as it stands in paths; anything else must not get into one."""
+    """Return an API version, which becomes part of a path, after validating it."""
     text = _text(entry, key)
     if not _VERSION.fullmatch(text):
         raise StateError(f"the {key} of an entry of its resume is not a version like v66.0")

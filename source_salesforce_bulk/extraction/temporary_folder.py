@@ -1,7 +1,7 @@
-"""The folder for result pages while they are read: the one that TMPDIR names, or none.
+"""Check the folder for result pages: the one that TMPDIR names must be usable.
 
-Python takes another folder without a word where TMPDIR's cannot be used. That folder may be in memory, or on a disk
-that is too small for the pages.
+If TMPDIR's folder cannot be used, Python silently chooses another one, which may be in memory, or on a disk that is too
+small for the pages.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from source_salesforce_bulk.salesforce.failures import SalesforceError, page_not
 from source_salesforce_bulk.salesforce.wire import printable
 
 _VARIABLES = ("TMPDIR", "TEMP", "TMP")
-# A full disk passes, and a process without file handles has other trouble. Both are reported where they matter.
+# A full disk and a lack of file handles are not the folder's fault. Both are reported when they cause a failure.
 _NOT_THE_FOLDERS_FAULT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
 
 
@@ -38,7 +38,7 @@ def _named_folder(environment: Mapping[str, str]) -> str | None:
 
 
 def check_temporary_folder(environment: Mapping[str, str]) -> None:
-    """Raise ``ConfigError`` where the environment names a folder for temporary files in which none can be made."""
+    """Raise ``ConfigError`` if files cannot be created in the environment's folder for temporary files."""
     name = next((name for name in _VARIABLES if environment.get(name)), None)
     folder = _named_folder(environment)
     try:
@@ -47,5 +47,5 @@ def check_temporary_folder(environment: Mapping[str, str]) -> None:
         if error.errno in _NOT_THE_FOLDERS_FAULT:
             return
         subject = f"{name}, which is {printable(folder)}," if name and folder else "The folder for temporary files"
-        problem = f"is not a folder in which this user can make files ({error.strerror or 'none was found'})"
+        problem = f"is not a folder in which this user can create files ({error.strerror or 'none was found'})"
         raise ConfigError(subject, problem, "Let TMPDIR name a folder with room for result pages") from error

@@ -1,17 +1,17 @@
-"""Which windows a stream reads, in which order, and how one is halved.
+"""The windows of a stream, their order, and how a window is halved.
 
-An incremental run, on the time line of the cursor:
+An incremental run, on the timeline of the cursor:
 
     ... emitted by earlier runs ...|<- cursor                          T (the org's clock before the first create)
                         |<-lookback->|                                 |
                         [--------------- this run's window ------------)
 
-A window is closed-open, ``cursor >= from AND cursor < to``. One that begins where an earlier run's window ended begins
-``lookback`` before it, because rows stamped before that end may have become visible after it (airbyte #27146). Inside
-one run, windows meet without overlap.
+A window includes its lower bound and excludes its upper bound: ``cursor >= from AND cursor < to``. If it begins where
+an earlier run's window ended, it begins ``lookback`` before that end, because rows with earlier timestamps may have
+become visible later (airbyte #27146). Within one run, windows meet without overlap.
 
 A full refresh has no upper cursor bound, so that a row that changes while it is read cannot move out of its window; it
-is split by Id ranges, the first open below and the last open above.
+is split into Id ranges, the first without a lower and the last without an upper bound.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 
 FIRST_STAMP = datetime(1999, 1, 1, tzinfo=UTC)
-"""No date is cut earlier: Salesforce is no older, and stamps that are were set by an importer.
+"""No window is split before this date: Salesforce is no older, and older timestamps were set by an importer.
 
-That goes for CreatedDate and LastModifiedDate, not for SystemModstamp. Such rows are few, and none is lost: what lies
-below the first cut stays open below.
+Importers can set CreatedDate and LastModifiedDate, but not SystemModstamp. Such rows are few, and none is lost, because
+the first window has no lower bound.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedWindow:
-    """A window to be read, and the point at which an earlier run left it, if it did."""
+    """A window to read, and the point at which an earlier run left it, if it did."""
 
     bounds: Bounds
     resume: ResumePoint | None = None
@@ -51,12 +51,12 @@ class PlannedWindow:
 
 @dataclass(frozen=True, slots=True)
 class IncrementalPlan:
-    """What an incremental run reads, ascending, and what its state says of the time after T, the org's clock.
+    """The windows of an incremental run, ascending, and the parts of its state that are after T, the org's clock.
 
-    ``ahead`` are the points of windows that end after T: there when somebody changed the state, or set the org's clock
-    back. Closing such a window would move the cursor over rows that have yet to come, so ``state`` is without them, and
-    their rows are read as if never begun. ``cursor_ahead`` says that the cursor itself lies there, and nothing new is
-    read until T has passed it.
+    ``ahead`` are the points of windows that end after T, which happens if the state was edited or the org's clock was
+    set back. Closing such a window would move the cursor past future rows, so ``state`` does not contain them, and
+    their rows are read as if never begun. ``cursor_ahead``: the cursor itself is after T, and nothing new is read until
+    T has passed it.
     """
 
     windows: tuple[PlannedWindow, ...]
@@ -65,7 +65,7 @@ class IncrementalPlan:
     cursor_ahead: bool
 
     def warnings(self, name: str, upper: datetime, remedy: str) -> Iterator[str]:
-        """A sentence on each thing that lies in the future; ``remedy`` is what to do if a cursor is wrong."""
+        """Yield a sentence about each value in the future; ``remedy`` says what to do if a cursor is wrong."""
         clock = f"in the future of the org's clock ({format_instant(upper)})"
         if self.cursor_ahead:
             until = "nothing is read until the clock has passed it"
@@ -77,9 +77,9 @@ class IncrementalPlan:
 def plan_incremental(
     state: StreamState, *, upper: datetime, start: datetime | None, lookback: timedelta
 ) -> IncrementalPlan:
-    """The windows of an incremental run: what an earlier run left open, what it had not begun, what is new.
+    """Plan the windows of an incremental run: those that an earlier run left open or did not begin, and a new one.
 
-    ``upper`` is T. Where the cursor lies after T nothing new is planned, but what an earlier run left open.
+    ``upper`` is T. If the cursor is after T, only the windows that an earlier run left open are planned.
     """
     ahead = tuple(point for point in state.resume if point.bounds.end is not None and point.bounds.end > upper)
     believed = replace(state, resume=tuple(point for point in state.resume if point not in ahead))
@@ -111,17 +111,17 @@ def _incremental_windows(
 
 
 def plan_full_refresh(state: StreamState, *, start: datetime | None) -> tuple[PlannedWindow, ...]:
-    """The windows of a full refresh: everything, or what an interrupted one has left."""
+    """Plan the windows of a full refresh: everything, or the rest of an interrupted one."""
     if state.resume:
         return tuple(_with_id_gaps(sorted(state.resume, key=_by_window), in_front=True))
     return (PlannedWindow(replace(WHOLE, start=start)),)
 
 
 def halve_by_date(bounds: Bounds, first: datetime | None = None, last: datetime | None = None) -> Halves | None:
-    """Two windows that meet at a whole second; None where the window is not bounded above or cannot be cut so.
+    """Split a window at a whole second; None if it has no upper bound or cannot be split in this way.
 
-    ``first`` and ``last`` are the stamps of its oldest and its newest row, where known: both halves then hold rows, and
-    rows of one second cannot be told apart by date. Else the middle is that of the window itself.
+    ``first`` and ``last`` are the timestamps of its oldest and newest row, if known: then both halves have rows. Rows
+    of one second cannot be split by date. Without them, the window is split at its middle.
 
     >>> halve_by_date(WHOLE) is None
     True
@@ -139,19 +139,19 @@ def halve_by_date(bounds: Bounds, first: datetime | None = None, last: datetime 
 
 
 def date_span(bounds: Bounds) -> timedelta | None:
-    """How long a window is; None where it is a range of Ids or open."""
+    """Return the length of a window; None if it is a range of Ids or has no bound."""
     if bounds.start is None or bounds.end is None or bounds.id_from is not None or bounds.id_to is not None:
         return None
     return bounds.end - bounds.start
 
 
 def same_dates(first: Bounds, other: Bounds) -> bool:
-    """Whether both are ranges of one window, or the window itself: the cursor moves when the last of them is read."""
+    """Return whether both belong to the same window; the cursor moves after its last range was read."""
     return (first.start, first.end) == (other.start, other.end)
 
 
 def halve_by_id(bounds: Bounds, middle: str) -> Halves:
-    """The same window below ``middle`` and from it on; the outer ends stay as open as they were."""
+    """Split a window at the Id ``middle``; the outer bounds do not change."""
     return replace(bounds, id_to=middle), replace(bounds, id_from=middle)
 
 
@@ -172,10 +172,10 @@ def _lower(reached: datetime | None, start: datetime | None, lookback: timedelta
 
 
 def _with_id_gaps(points: Sequence[ResumePoint], *, in_front: bool) -> Iterator[PlannedWindow]:
-    """The points of one window, and between and behind them the Id ranges that had no job yet.
+    """Yield the points of one window, and the Id ranges between and after them that had no job yet.
 
-    Of the window ``in_front``, what lies before the first point was read: ranges are read in ascending order, and a
-    range that is being read is always in the state. Of a later window nothing was read.
+    In the window ``in_front``, everything before the first point was read: ranges are read in ascending order, and the
+    current range is always in the state. Nothing was read of a later window.
     """
     first = points[0].bounds
     if not in_front and first.id_from is not None:
@@ -192,6 +192,6 @@ def _with_id_gaps(points: Sequence[ResumePoint], *, in_front: bool) -> Iterator[
 
 
 def _by_window(point: ResumePoint) -> tuple[datetime, datetime, str]:
-    """By end, then start: a window whose look-back reaches behind an unfinished short one still comes after it."""
+    """Sort key: end, then start, so that a window whose look-back overlaps an unfinished one still comes after it."""
     bounds = point.bounds
     return bounds.end or _LATEST, bounds.start or _EARLIEST, bounds.id_from or ""

@@ -1,8 +1,8 @@
-"""Backfills on Spark, as AWS Glue runs it: ``salesforce-bulk export`` whose pages are read by executors.
+"""Backfills on Spark and AWS Glue: ``salesforce-bulk export`` whose pages are read by executors.
 
-The driver is the export, whole: leases, schemas, jobs, limits, state, manifest. It only reads no page itself. A page is
-one Spark partition; a task that Spark runs again downloads its page again and asks Salesforce no query, and of two that
-ran side by side one counts.
+The driver runs the whole export (leases, schemas, jobs, limits, state, manifest) except that it reads no pages. A page
+is one Spark partition. If Spark runs a task again, it downloads its page again and creates no query job; if two
+attempts run at the same time, only one output is used.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ from source_salesforce_bulk.spark.waves import Wave, WaveResult
 LOGGER = logging.getLogger("salesforce_bulk.glue")
 
 CLOSING = 60.0
-"""Seconds that cancelled Spark jobs have to end."""
+"""Seconds in which cancelled Spark jobs must end."""
 
 _AGAIN = (
-    "The log says what Spark said. Nothing is lost: {again}, and it continues where it stopped. If workers "
+    "The log has Spark's message. Nothing is lost: {again}, and it continues where it stopped. If workers "
     "run out of memory or disk, give it larger ones."
 )
 
-# Spark writes what the export writes: instants as microseconds in UTC, dates of every year as they are.
+# Spark must write the same values as the export: instants as microseconds in UTC, dates without calendar changes.
 _WRITER = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
@@ -62,7 +62,7 @@ _WRITER = {
     "spark.sql.files.maxRecordsPerFile": "0",
 }
 
-_FIELD_ID = "parquet.field.id"  # what Spark calls it
+_FIELD_ID = "parquet.field.id"  # Spark's name for it
 
 _TYPES: Mapping[CellKind, DataType] = {
     CellKind.STRING: StringType(),
@@ -76,16 +76,16 @@ _TYPES: Mapping[CellKind, DataType] = {
 
 
 def run_backfill(spark: SparkSession, options: ExportOptions, session_secret: str) -> int:
-    """Run an export whose pages are read by ``spark``; the exit code of ``salesforce-bulk export``.
+    """Run an export whose pages are read by ``spark``, and return its exit code.
 
-    Executors are handed the session through ``session_secret``, the name or ARN of a secret of AWS Secrets Manager.
-    What it leaves below ``_staging`` of the destination is removed at its end. The signals are Spark's own here.
+    Executors read the session from ``session_secret``, the name or ARN of a secret in AWS Secrets Manager. Files below
+    the destination's ``_staging`` are removed at the end. Signals are left to Spark.
     """
     made: list[SparkWaves] = []
 
     def make_files(destination: Destination, run_id: str) -> tuple[FileMaker, Destination]:
         staging = Staging(destination.url, run_id)
-        staging.clear()  # an earlier attempt of the run may have died here
+        staging.clear()  # an earlier attempt of the run may have left files
         waves = SparkWaves(spark, staging, SessionSecret(secrets_manager(session_secret), session_secret))
         made.append(waves)
         return SparkFiles(waves), StagedDestination(destination, staging)
@@ -111,11 +111,11 @@ class SparkWaves:
 
     @property
     def slots(self) -> int:
-        """Pages that are read at the same time: Spark's own idea of its cores."""
+        """The number of pages that are read at the same time: Spark's default parallelism."""
         return int(self._spark.sparkContext.defaultParallelism)
 
     def run(self, wave: Wave) -> WaveResult:
-        """See ``waves.WaveRunner``. What Spark raises is raised."""
+        """See ``waves.WaveRunner``. Spark's exceptions are passed on."""
         with self._under_way():
             context = self._spark.sparkContext
             columns = tuple(wave.layout.columns(wave.tasks[0].address))
@@ -132,11 +132,11 @@ class SparkWaves:
             return WaveResult(outcomes.value, self._staging.files(wave.layout.name, wave.number))
 
     def close(self) -> None:
-        """End the waves that nobody waits for any more, and remove what was staged."""
+        """Cancel the remaining waves, and remove the staged files."""
         self._spark.sparkContext.cancelAllJobs()
         with self._changed:
             if not self._changed.wait_for(lambda: self._running == 0, CLOSING):
-                LOGGER.warning("A Spark job does not end; files of it may be left below %s", STAGING)
+                LOGGER.warning("A Spark job does not end; some of its files may be left below %s", STAGING)
         self._staging.clear()
 
     @contextmanager
@@ -154,25 +154,25 @@ class SparkWaves:
 def _given_up(wave: Wave, error: Py4JJavaError) -> Failure:
     """Return the failure of a Spark job. Only the first line of its message is used; others may contain row values."""
     words = str(error.java_exception.getMessage() or error.java_exception.getClass().getName()).splitlines()[0]
-    LOGGER.error("%s, wave %d: Spark gave it up: %s", wave.layout.name, wave.number, words)
+    LOGGER.error("%s, wave %d failed on Spark: %s", wave.layout.name, wave.number, words)
     failure = Failure.of(Kind.UNEXPECTED, detail="Spark gave up reading its pages", guidance=_AGAIN)
     return replace(failure, consequence=Consequence.TRANSIENT)
 
 
 class _Outcomes(AccumulatorParam[dict[int, PageOutcome]]):  # type: ignore[misc]  # pyspark is not installed here
-    """Outcomes by task number; a task that ran twice is there once."""
+    """Accumulates outcomes by task number, so that a task that ran twice counts once."""
 
     def zero(self, value: dict[int, PageOutcome]) -> dict[int, PageOutcome]:
         return {}
 
-    def addInPlace(  # noqa: N802 (Spark's name)
+    def addInPlace(  # noqa: N802 (the name is Spark's)
         self, value1: dict[int, PageOutcome], value2: dict[int, PageOutcome]
     ) -> dict[int, PageOutcome]:
         return value1 | value2
 
 
 def spark_struct(columns: Sequence[Column], layout: Layout) -> StructType:
-    """The schema of the files: nullable throughout, with each column's id and its field's label and type."""
+    """Return the schema of the files: all columns nullable, with each column's id and its field's label and type."""
     facts, fields = layout.facts(), []
     for column in columns:
         about: dict[str, Any] = {_FIELD_ID: layout.ids[column.name], **facts[column.name]}

@@ -1,10 +1,10 @@
-"""The run's session, handed from the driver to executors through AWS Secrets Manager.
+"""Pass the run's session from the driver to executors through AWS Secrets Manager.
 
-A Spark broadcast is pickled, lies on the disks of all workers and crosses their network in clear, unless the cluster
-was set up otherwise. So it carries the name of a secret and of one of its versions; the access token itself goes to
-Secrets Manager and comes from there over TLS, and only to those whose role may read the secret.
+A Spark broadcast is pickled, stored on the disks of all workers and sent over their network, unencrypted unless the
+cluster is configured otherwise. So it contains only the name and version of a secret. The access token is written to
+and read from Secrets Manager over TLS, by roles that may access the secret.
 
-Retries here: none beyond boto3's own.
+The only retries are boto3's.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SharedSession:
-    """Where an executor finds the session that it reads pages with."""
+    """The location from which an executor reads its session."""
 
     secret: str
     version: str
 
     def session(self) -> Session:
-        """The session, fetched once for a process; raises what boto3 raises."""
+        """Return the session, which is fetched once per process; raises boto3's exceptions."""
         return _fetched(self.secret, self.version)
 
 
 class SessionSecret:
-    """Hands sessions on through one secret, each as a version of its own. May be used from any thread."""
+    """Stores sessions in one secret, each as a new version. Thread-safe."""
 
     def __init__(self, client: SecretsManagerClient, secret: str) -> None:
         self._client = client
@@ -44,9 +44,9 @@ class SessionSecret:
         self._last: tuple[str, SharedSession] | None = None
 
     def share(self, session: Session) -> SharedSession:
-        """Where executors find ``session``; raises what boto3 raises. A session that was shared is not stored again.
+        """Store ``session`` for executors, once, and return its location; raises boto3's exceptions.
 
-        Its refresh token is no executor's business and stays here.
+        Its refresh token is not stored, because executors do not need it.
         """
         with self._lock:
             if self._last is None or self._last[0] != session.access_token:
