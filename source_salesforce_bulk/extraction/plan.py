@@ -363,10 +363,7 @@ def probe_pays(state: StreamState, bounds: Bounds) -> bool:
 
 
 def needs_count(blob: Mapping[str, object] | None, now: datetime) -> bool:
-    """Return whether an object's row count may be needed, according to its incoming state.
-
-    It is not needed if an earlier run has read nearly up to ``now``, so a run with nothing to do requests no counts.
-    """
+    """Return whether an object's row count may be needed: not if an earlier run has read nearly up to ``now``."""
     if not blob or "resume" in blob:
         return True
     if blob == COMPLETE_MARKER:
