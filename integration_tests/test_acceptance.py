@@ -36,7 +36,7 @@ class Everything:
 
     def __init__(self, org: SimulatedOrg, jobs: int) -> None:
         self.connector = Connector(org, max_concurrent_jobs=jobs, page_size=500)
-        refused = {one["name"] for one in org.control.objects() if one["refused_by_bulk"]}
+        refused = {one["name"] for one in org.control.objects() if one["refused_by_bulk"] or one["filter_required"]}
         streams = self.connector.streams(exclude_objects=["Wide__c"])
         self.streams = {name: stream for name, stream in streams.items() if name not in refused}
         self.incremental = {

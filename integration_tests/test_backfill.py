@@ -215,3 +215,16 @@ def test_what_executors_asked_is_in_the_runs_own_count(org: SimulatedOrg, tmp_pa
     assert metrics.of("Contact").calls[Operation.RESULTS] == asked["results"] == 10
     assert metrics.of("Contact").retries == 1
     assert metrics.usage is not None
+
+
+def test_pages_of_the_rest_lane_become_files_beside_those_of_spark(org: SimulatedOrg, tmp_path: Path) -> None:
+    backfill = Backfill(org, tmp_path)
+    assert backfill.run(["CaseStatus", "Account"]).code == 0
+    assert backfill.waves
+    org.control.advance_clock(3_600)
+    org.control.insert("Account", [{"Name": "new"}])
+    org.control.advance_clock(3_600)
+    assert backfill.run(["CaseStatus", "Account"]).code == 0
+    assert backfill.waves == []
+    assert len(backfill.rows("CaseStatus")) == len(org.control.rows("CaseStatus"))
+    assert [row["Name"] for row in backfill.rows("Account")].count("new") == 1

@@ -136,7 +136,8 @@ def test_an_incremental_stream_without_a_cursor_is_read_in_full_with_one_line(
 def test_an_object_that_bulk_refuses_fails_its_stream_alone(
     org: SimulatedOrg, streams: dict[str, Any], jobs: int
 ) -> None:
-    connector = Connector(org, max_concurrent_jobs=jobs)
+    chosen = [{"object": "CaseStatus", "api": "bulk"}]
+    connector = Connector(org, max_concurrent_jobs=jobs, object_overrides=chosen)
     refused = connector.streams(objects=["CaseStatus"])
 
     output = connector.read(configure({**streams, **refused}, ["CaseStatus", "Contact"]))

@@ -167,7 +167,7 @@ def test_a_run_leaves_no_job_behind(org: SimulatedOrg, tmp_path: Path) -> None:
 
 def test_a_refused_object_fails_alone(org: SimulatedOrg, tmp_path: Path) -> None:
     refused = next(one["name"] for one in org.control.objects() if one["refused_by_bulk"])
-    exporter = Exporter(org, tmp_path)
+    exporter = Exporter(org, tmp_path, object_overrides=[{"object": refused, "api": "bulk"}])
 
     result = exporter.run([refused, "Account"])
 

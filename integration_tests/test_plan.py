@@ -78,8 +78,9 @@ def test_a_plan_from_a_state_knows_that_nothing_is_left_to_do(org: SimulatedOrg,
     planned = plan(exporter, ["Contact", "Account"], "--state", (tmp_path / "state").as_uri())
     jobs, calls = counted(exporter, ["Contact", "Account"])
 
-    assert {entry["object"]: entry["jobs"] for entry in planned["objects"]} == {"Contact": 1, "Account": 0}
-    assert planned["totals"]["jobs"] == jobs == 1
+    told = {entry["object"]: (entry["rows"], entry["jobs"]) for entry in planned["objects"]}
+    assert told == {"Contact": (7, 0), "Account": (0, 0)}
+    assert planned["totals"]["jobs"] == jobs == 0
     assert within_ten_percent(planned["totals"]["api_calls_without_polls"], calls)
 
 
@@ -112,12 +113,18 @@ def test_a_typing_error_in_the_configuration_is_refused(org: SimulatedOrg, tmp_p
 
 
 def test_the_org_itself_can_be_asked(org: SimulatedOrg, tmp_path: Path) -> None:
-    refused = next(one["name"] for one in org.control.objects() if one["refused_by_bulk"])
-
-    planned = plan(Exporter(org, tmp_path), [refused, "Account"], "--confirm", code=3)
+    refused = next(
+        one["name"] for one in org.control.objects() if one["refused_by_bulk"] and one["name"] != "CaseStatus"
+    )
+    exporter = Exporter(org, tmp_path, object_overrides=[{"object": refused, "api": "bulk"}])
+    planned = plan(exporter, [refused, "CaseStatus", "Account"], "--confirm", code=3)
 
     said = {entry["object"]: (entry["readable"], entry["reason"]) for entry in planned["objects"]}
-    assert said["Account"] == (True, None)
+    assert said["Account"] == said["CaseStatus"] == (True, None)
+    lanes = {entry["object"]: (entry["api"], entry["api_reason"]) for entry in planned["objects"]}
+    assert lanes["Account"] == ("bulk", "Bulk API 2.0 reads it")
+    assert lanes["CaseStatus"] == ("rest", "the Bulk API does not support it")
+    assert lanes[refused] == ("bulk", "object_overrides chooses it")
     assert said[refused][0] is False
     assert said[refused][1]
     assert all(job["deleted"] for job in org.control.jobs())

@@ -38,7 +38,7 @@ def test_every_readable_object_equals_its_ground_truth(org: SimulatedOrg, mode: 
     """By the console script, with pages small enough that most objects have several."""
     connector = Connector(org, max_concurrent_jobs=jobs, page_size=500)
     streams = connector.streams()
-    refused = {one["name"] for one in org.control.objects() if one["refused_by_bulk"]}
+    refused = {one["name"] for one in org.control.objects() if one["refused_by_bulk"] or one["filter_required"]}
     names = [name for name in streams if name not in refused and not name.startswith("Wide")]
 
     output = connector.read_by_script(configure(streams, names, mode))

@@ -40,7 +40,7 @@ def report(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> 
 def test_a_run_with_a_retry_and_a_refused_object_is_told_whole(org: SimulatedOrg, tmp_path: Path) -> None:
     refused = next(one["name"] for one in org.control.objects() if one["refused_by_bulk"])
     org.control.fault("http_error", on="results", object="Contact", status=503, times=1)
-    exporter = Exporter(org, tmp_path, page_size=700)
+    exporter = Exporter(org, tmp_path, page_size=700, object_overrides=[{"object": refused, "api": "bulk"}])
     assert exporter.script(["Account", "Contact", refused], "--run-id", "monday").returncode == 3
 
     done = report(tmp_path, "--state", "state", "--last")

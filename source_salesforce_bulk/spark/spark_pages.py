@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 from source_salesforce_bulk.export.layout import Layout
-from source_salesforce_bulk.export.page_files import PageFile, Row
+from source_salesforce_bulk.export.page_files import PageFile, PageFiles, Parquet, Row
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import RunMetrics
@@ -76,11 +76,13 @@ class SparkFiles:
 
     def __init__(self, runner: WaveRunner) -> None:
         self._runner = runner
+        self._here = PageFiles(Parquet())
         self._objects: dict[str, Layout] = {}
 
     def expect(self, layout: Layout) -> None:
         """See ``FileMaker``."""
         self._objects[layout.name] = layout
+        self._here.expect(layout)
 
     def extraction(self, connection: Connection) -> Extraction:
         """See ``FileMaker``. As many pages are asked for ahead as make two small waves."""
@@ -89,13 +91,16 @@ class SparkFiles:
             board.read, connection.renew, connection.page_lister(), _counted_in(connection.metrics)
         )
         ahead = max(_LEAST_AHEAD, 8 * self._runner.slots)
-        return connection.extraction(pages=SparkPages(reader), page_bounds=PageBounds(of_all=2 * ahead, of_one=ahead))
+        bounds = PageBounds(of_all=2 * ahead, of_one=ahead)
+        return connection.extraction(self.make, SparkPages(reader), bounds)
+
+    def make(self, page: Page) -> Page:
+        """The page with its file. A page of the REST lane belongs to no job for executors to read; it is made here."""
+        return page if isinstance(page.product, StagedPage) else self._here.make(page)
 
     def take(self, page: Page) -> PageFile:
         """See ``FileMaker``."""
-        if not isinstance(page.product, StagedPage):
-            raise TypeError("the page was not read by Spark")
-        return page.product.take()
+        return page.product.take() if isinstance(page.product, StagedPage) else self._here.take(page)
 
     def write_rows(self, name: str, rows: Sequence[Row], path: Path) -> PageFile:
         """See ``FileMaker``; not used, because pages do not show their rows here."""

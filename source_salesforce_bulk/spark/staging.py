@@ -56,8 +56,11 @@ class StagedDestination:
         return self._destination.newest(folder)
 
     def put(self, file: Path, path: str) -> None:
-        """See ``Destination``; ``file`` is the staged file's path."""
-        self._staging.put(file.as_posix(), path)
+        """See ``Destination``. The path of a staged file is relative to the destination; others are of this machine."""
+        if file.is_absolute():
+            self._destination.put(file, path)
+        else:
+            self._staging.put(file.as_posix(), path)
 
     def create_manifest(self, name: str, manifest: Mapping[str, Any]) -> str:
         """See ``Destination``."""
