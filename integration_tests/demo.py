@@ -2,6 +2,7 @@
 
     check -> discover -> read (everything) -> somebody changes rows in the org -> read again, from the saved state
     export: the same rows without Airbyte, as Parquet files, and the run's report as a page to look at
+    export into Iceberg tables, twice, with changes and a delete in between; a query over the current table
 
 Every command is the console script in a process of its own, with files for configuration, catalog and state, exactly as
 Airbyte runs it. What it wrote is left in ``build/demo`` to be looked at.
@@ -23,7 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import requests
+from pyiceberg.catalog.sql import SqlCatalog
 
 OUT = Path("build/demo")
 CONNECTOR = Path(sys.executable).with_name("source-salesforce-bulk")
@@ -104,6 +107,40 @@ def play(org: Mapping[str, Any]) -> None:
     step("export: the same rows without Airbyte, as Parquet files and a manifest")
     export(config, {name: result.rows + (2 if name == "Contact" else 0) for name, result in first.items()})
 
+    step("export into Iceberg tables; more changes and a delete in the org; export again; then ask DuckDB")
+    options = ["--config", str(config), "--object", "Account", "--object", "Opportunity"]
+    lake = OUT / "lake"
+    shutil.rmtree(lake, ignore_errors=True)
+    options += ["--destination", f"iceberg+{lake.absolute().as_uri()}"]
+    run_export(options)
+    work_in(org["control_url"])
+    run_export(options)
+    for name in ("Account", "Opportunity"):
+        ask(lake, name, control(org["control_url"], "rows", object=name, operation="query"))
+
+
+def ask(lake: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Query a current table, and see that it holds exactly the ``rows`` that the org has now."""
+    catalog = SqlCatalog("embedded", uri=f"sqlite:///{lake / 'catalog.db'}")
+    table = catalog.load_table(f"salesforce.{name.lower()}").scan().to_arrow()
+    query = f"SELECT count(*), min(Name), max(SystemModstamp) FROM {name.lower()}"
+    with duckdb.connect() as connection:
+        count, least, newest = connection.register(name.lower(), table).execute(query).fetchall()[0]
+    print(f"   {query}\n   -> {count:,}, {least}, {newest:%Y-%m-%dT%H:%M:%SZ}")
+    wanted = sorted((row["Id"], row["Name"]) for row in rows)
+    found = sorted((row["Id"], row["Name"]) for row in table.select(["Id", "Name"]).to_pylist())
+    require(found == wanted, f"the table {name.lower()} is not what the org holds")
+    print(f"   The table {name.lower()} equals the org: {len(wanted):,} rows, none deleted, none twice.")
+
+
+def run_export(options: Sequence[str]) -> None:
+    """Run ``salesforce-bulk export``; raises :class:`DemoFailed` where it ends with another code than 0."""
+    print(f"   $ {as_typed(EXPORT)} export {' '.join(options)}", flush=True)
+    # On a terminal stderr shows the progress live; elsewhere it is a log in JSON, which is kept.
+    log = None if sys.stderr.isatty() else (OUT / "export-log.jsonl").open("ab")
+    code = subprocess.run([EXPORT, "export", *options], stderr=log, check=False).returncode
+    require(code == 0, f"the export ended with {code}")
+
 
 def export(config: Path, expected: Mapping[str, int]) -> None:
     """Run ``salesforce-bulk export`` and see that its manifest names every row."""
@@ -116,11 +153,8 @@ def export(config: Path, expected: Mapping[str, int]) -> None:
     }
     options = ["--config", str(config), *(part for name in OBJECTS for part in ("--object", name))]
     options += [part for option in places.items() for part in option]
-    print(f"   $ {as_typed(EXPORT)} export {' '.join(options)}", flush=True)
-    # On a terminal stderr shows the progress live; elsewhere it is a log in JSON, which is kept.
-    log = None if sys.stderr.isatty() else (OUT / "export-log.jsonl").open("wb")
-    code = subprocess.run([EXPORT, "export", *options], stderr=log, check=False).returncode
-    require(code == 0, f"the export ended with {code}")
+    (OUT / "export-log.jsonl").unlink(missing_ok=True)
+    run_export(options)
     (manifest,) = sorted((folder / "data" / "_manifests").glob("*.json"))
     entries = json.loads(manifest.read_bytes())["objects"]
     rows = {entry["object"]: entry["rows"] for entry in entries}

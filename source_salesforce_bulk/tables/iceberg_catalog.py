@@ -8,6 +8,7 @@ Everything here needs pyiceberg, which is an extra; so only a run with such a de
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from pyiceberg.table import Table
 
 EMBEDDED_NAMESPACE = "salesforce"
 CATALOG_FILE = "catalog.db"
+# It tells of every FileIO that it loads: one line for each table.
+logging.getLogger("pyiceberg").setLevel(logging.WARNING)
+
 _FILES = "source_salesforce_bulk.tables.local_files.SyncedFileIO"
 
 
