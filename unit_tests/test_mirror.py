@@ -39,12 +39,10 @@ TRIED_BY = {
     "tables.current": "integration_tests/test_iceberg",
     "tables.data_files": "integration_tests/test_iceberg",
     "tables.fold_ending": "integration_tests/test_iceberg",
-    "tables.log": "integration_tests/test_iceberg",
     "tables.log_files": "integration_tests/test_iceberg",
     "tables.parquet_rows": "integration_tests/test_iceberg",
     "tables.table_destination": "integration_tests/test_iceberg",
     "tables.table_schemas": "integration_tests/test_iceberg",
-    "tables.table_states": "integration_tests/test_iceberg",
 }
 PACKAGE_MODULES = read_modules(ROOT / PACKAGE)
 MODULES = [name for name, module in PACKAGE_MODULES.items() if module.path.stem not in ("__init__", "__main__")]
