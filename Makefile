@@ -40,7 +40,7 @@ $(READY): $(STAMP) $(shell find core -maxdepth 1 -type f) $(wildcard core/src/*)
 setup: $(READY) ## Set up .venv (the other targets do it by themselves)
 
 .PHONY: demo
-demo: $(READY) ## Watch two reads of a simulated org, the second of changed rows alone
+demo: $(READY) ## Show two reads of a simulated org; the second reads only changed rows
 	@$(BIN)/python -m integration_tests.demo
 
 .PHONY: test
@@ -48,15 +48,15 @@ test: $(READY) ## Run all tests
 	@$(BIN)/python -m pytest -n $(PYTEST_JOBS) $(PYTEST_ARGS)
 
 .PHONY: test-pythons
-test-pythons: ## Run all tests on each supported Python that is on this machine (PYTHONS='3.12 3.13')
+test-pythons: ## Run all tests on each supported Python on this machine (PYTHONS='3.12 3.13')
 	@.ci/test-pythons $(PYTHONS)
 
 .PHONY: mutants
-mutants: $(READY) ## Break each important rule once and see the test fail that guards it (WORD=soql for some)
+mutants: $(READY) ## Break each important rule once and check that its test fails (WORD=soql for some)
 	@$(BIN)/python -m unit_tests.mutants $(WORD)
 
 .PHONY: fuzz
-fuzz: $(READY) ## Feed readers of pages, answers, states and registries any bytes (SECONDS=60)
+fuzz: $(READY) ## Feed random bytes to the parsers of pages, responses, states and registries (SECONDS=60)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
 	@$(BIN)/python -m unit_tests.fuzz --seconds $(SECONDS)
 
@@ -69,7 +69,7 @@ image: $(STAMP) ## Build the container image with docker or podman (PLATFORM=lin
 	@.ci/image
 
 .PHONY: image-test
-image-test: $(STAMP) image ## Try every protocol command through the container, and a stop in the middle
+image-test: $(STAMP) image ## Run every protocol command in the container, and stop a read
 	@$(BIN)/python -m pytest $(PYTEST_ARGS) integration_tests/image_checks.py
 
 .PHONY: pyairbyte-test
@@ -107,13 +107,13 @@ core: $(STAMP) ## Build the native page core and install it in .venv (needs carg
 	@touch $(READY)
 
 .PHONY: core-test
-core-test: ## Check the native page core: formatting, clippy, its own tests
+core-test: ## Check the native page core: formatting, clippy, tests
 	@cd core && cargo fmt --check && cargo fmt --check --manifest-path fuzz/Cargo.toml
 	@cd core && cargo clippy --quiet --locked --all-targets --features python -- -D warnings
 	@cd core && cargo test --quiet --locked
 
 .PHONY: core-mutants
-core-mutants: $(STAMP) ## Break each important rule of the native page core once and see the test fail (WORD=gzip for some)
+core-mutants: $(STAMP) ## The same as mutants for the native page core (WORD=gzip for some)
 	@$(BIN)/python -m unit_tests.mutants.core $(WORD)
 
 .PHONY: core-wheel
@@ -121,11 +121,11 @@ core-wheel: $(STAMP) ## Put a wheel of the native page core into dist/ (TARGET=a
 	@.ci/core wheel
 
 .PHONY: certify-fargate
-certify-fargate: $(READY) ## Show without AWS that exports run on Fargate (LEGS='template task' for some of it)
+certify-fargate: $(READY) ## Certify exports on Fargate without an AWS account (LEGS='template task' for some)
 	@$(BIN)/python -m integration_tests.certify_fargate $(LEGS)
 
 .PHONY: certify-glue
-certify-glue: $(READY) ## Show without AWS that backfills run on Glue 5.0, 5.1 and 6.0 (LEGS='template spark-6.0' for some of it)
+certify-glue: $(READY) ## Certify backfills on Glue 5.0, 5.1 and 6.0 without an AWS account (LEGS='template spark-6.0' for some)
 	@$(BIN)/python -m integration_tests.certify_glue $(LEGS)
 
 .PHONY: release-check
@@ -146,7 +146,7 @@ GLUE_HAS = boto3 botocore certifi charset-normalizer idna jmespath numpy pyarrow
 	tenacity tzdata urllib3
 
 .PHONY: lock
-lock: $(STAMP) ## Write requirements/*.txt anew from pyproject.toml
+lock: $(STAMP) ## Write requirements/*.txt from pyproject.toml
 	@test -x $(BIN)/uv || { echo "make lock needs uv, which set-up could not install" >&2; exit 1; }
 	$(UV_COMPILE) pyproject.toml -o requirements/connector.txt
 	$(UV_COMPILE) pyproject.toml --extra export --extra tables -c requirements/connector.txt -o requirements/export.txt
@@ -178,14 +178,14 @@ $(PEER)/.set-up:
 	@touch $@
 
 .PHONY: bench
-bench: $(READY) $(PEER)/.set-up ## Measure it against others on the same pages (ROWS=1000000; minutes)
+bench: $(READY) $(PEER)/.set-up ## Compare its speed with other connectors on the same pages (ROWS=1000000; minutes)
 	@$(BIN)/python -m benchmarks --rows $(ROWS) --peer-rows $(PEER_ROWS) --rounds $(ROUNDS) --keep
 
 .PHONY: bench-overlap
-bench-overlap: $(READY) ## Measure how well waiting overlaps: jobs, pages, describes, a stuck job
+bench-overlap: $(READY) ## Measure concurrency: jobs, pages, describes, a stuck job
 	@$(BIN)/python -m benchmarks.overlap
 
 .PHONY: clean
-clean: ## Remove everything that make made, .venv included
+clean: ## Remove everything that make created, including .venv
 	rm -rf $(VENV) $(VENV)-3.* $(PYAIRBYTE) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

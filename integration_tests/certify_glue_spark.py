@@ -119,7 +119,7 @@ def test_a_lost_spark_job_is_trouble_that_passes(org: SimulatedOrg, job: SparkJo
     running.append(job.submitted(["Account"]))
     stdout, _ = running[0].communicate(timeout=500)
 
-    assert_failed(subprocess.CompletedProcess([], running[0].returncode, stdout), "Trouble that passes")
+    assert_failed(subprocess.CompletedProcess([], running[0].returncode, stdout), "A temporary failure")
     assert "failed on Spark" in stdout
     assert not (job.destination / "_staging" / "jr_0001").exists()
 
@@ -132,7 +132,7 @@ def test_a_page_fails_once_and_then_for_good_and_the_next_run_goes_on(org: Simul
 
     done = job.submit(["Contact", "Account"])
 
-    assert_failed(done, "Trouble that passes. Nothing is lost: run the job again")
+    assert_failed(done, "A temporary failure. Nothing is lost: run the job again")
     org.control.remove_fault(lasting)
     assert_succeeded(job.submit(["Contact", "Account"]))
     assert_every_row_once(job.rows, org, "Contact", "Account")

@@ -121,7 +121,7 @@ def test_glues_own_arguments_are_not_taken_for_ours(monkeypatch):
 
 @pytest.mark.parametrize(
     ("code", "says"),
-    [(1, "defect"), (2, "mended"), (3, "Some objects failed"), (75, "run the job again"), (143, "143")],
+    [(1, "defect"), (2, "corrected"), (3, "Some objects failed"), (75, "run the job again"), (143, "143")],
 )
 def test_another_exit_code_fails_the_run_with_a_sentence_and_commits_nothing(monkeypatch, code, says):
     glue = Glue(code)

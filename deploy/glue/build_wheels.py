@@ -29,7 +29,7 @@ LOCK = Path(__file__).with_name("requirements.txt")
 CORE = ROOT / ".ci" / "core"
 
 PYTHONS = ("3.11", "3.13")
-"""Those of Glue 5.0 and 5.1, and of Glue 6.0. One zip serves them all: pip takes the wheels that fit."""
+"""The Python versions of Glue 5.0 and 5.1, and of Glue 6.0. One zip serves all: pip chooses the matching wheels."""
 
 # Amazon Linux 2023 (glibc 2.34).
 PLATFORMS = [
@@ -41,7 +41,7 @@ PLATFORMS = [
 
 
 def main() -> None:
-    """Build the zip and print where it is. It is the only one in its folder then."""
+    """Build the zip, remove older ones from its folder, and print its path."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=ROOT / "dist", help="the folder that the zip is written to")
     out: Path = parser.parse_args().out
@@ -59,12 +59,12 @@ def main() -> None:
 
 
 def archive_name(own: Path) -> str:
-    """The zip's name, by our wheel's: without ``+``, which some readers of an S3 address take for a blank."""
+    """Return the zip's name, derived from our wheel's, without ``+``, which may be decoded as a blank in S3 URLs."""
     return f"{own.name.partition('+')[0]}.gluewheels.zip"
 
 
 def build_own_wheel(source: Path, wheels: Path) -> Path:
-    """This project's wheel with the dependencies of ``requirements.in``, marked by the local version ``+glue``."""
+    """Build this project's wheel with the dependencies in ``requirements.in`` and the local version ``+glue``."""
     source.mkdir()
     shutil.copytree(ROOT / "source_salesforce_bulk", source / "source_salesforce_bulk")
     shutil.copy(ROOT / "LICENSE", source / "LICENSE")
@@ -79,7 +79,7 @@ def build_own_wheel(source: Path, wheels: Path) -> Path:
 
 
 def build_core_wheel(wheels: Path) -> list[Path]:
-    """The wheel of the native page core for Glue's platform; none, and a line on stderr, where it cannot be built."""
+    """Build the native page core's wheel for Glue's platform; if that fails, print a line to stderr."""
     environment = {**os.environ, "VENV": sys.prefix, "OUT": str(wheels), "TARGET": "x86_64-unknown-linux-gnu"}
     if shutil.which("cargo"):
         built = subprocess.run([CORE, "wheel"], env=environment, capture_output=True, text=True, check=False)
@@ -91,7 +91,7 @@ def build_core_wheel(wheels: Path) -> list[Path]:
 
 
 def glue_pyproject(text: str, wanted: Sequence[str]) -> str:
-    """``pyproject.toml`` as the Glue wheel wants it: other dependencies, and a version that tells it apart."""
+    """Return ``pyproject.toml`` with the dependencies and the version of the Glue wheel."""
     listed = "".join(f'  "{requirement}",\n' for requirement in wanted)
     text, replaced = re.subn(r"(?ms)^dependencies = \[.*?^\]$", lambda _: f"dependencies = [\n{listed}]", text, count=1)
     text, versioned = re.subn(r'(?m)^version = "(.+)"$', r'version = "\1+glue"', text, count=1)
@@ -101,13 +101,13 @@ def glue_pyproject(text: str, wanted: Sequence[str]) -> str:
 
 
 def wanted_packages() -> list[str]:
-    """The lines of ``requirements.in`` that name a package."""
+    """Return the lines of ``requirements.in`` that name a package."""
     lines = WANTED.read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("#")]
 
 
 def download_locked(wheels: Path) -> None:
-    """The locked packages' wheels for Glue's platform and Pythons, whatever machine this is."""
+    """Download the locked packages' wheels for Glue's platform and Python versions, on any machine."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--require-hashes"]
     for version in PYTHONS:
         compact = version.replace(".", "")
@@ -117,14 +117,14 @@ def download_locked(wheels: Path) -> None:
 
 
 def write_requirements(wheels: Path, *own: Path) -> None:
-    """What pip is told to install: our wheels; it finds the rest beside them, and on the machine."""
+    """Return the requirements for pip: our wheels; their dependencies are in the zip or on the machine."""
     named = [wheel.name.split("-")[:2] for wheel in own]
     lines = [f"{name.replace('_', '-')}=={version}\n" for name, version in named]
     (wheels / "requirements.txt").write_text("".join(lines), encoding="utf-8")
 
 
 def pack(wheels: Path, archive: Path) -> Path:
-    """The folder as a zip, the same bytes for the same wheels."""
+    """Zip the folder reproducibly: the same wheels give the same bytes."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
         for path in sorted(wheels.iterdir()):
             packed.writestr(zipfile.ZipInfo(f"wheels/{path.name}"), path.read_bytes())

@@ -31,21 +31,21 @@ from source_salesforce_bulk.spark.glue import run_backfill
 REQUIRED = ("JOB_NAME", "secret-id", "session-secret", "destination", "state", "schemas")
 OPTIONAL = ("objects", "on-drift", "event-bus", "metrics")
 
-# Exit codes of the export, as the last line of a failed run tells them.
+# The error message of a failed run, by the export's exit code.
 ENDINGS: Mapping[int, str] = {
     1: "A defect of salesforce-bulk: please report the log. Everything exported so far is kept.",
-    2: "The configuration, the job's arguments or the organization's permissions have to be mended first.",
+    2: "The configuration, the job's arguments or the org's permissions have to be corrected first.",
     3: "Some objects failed permanently, the others are complete.",
-    75: "Trouble that passes. Nothing is lost: run the job again, and it continues where it stopped.",
+    75: "A temporary failure. Nothing is lost: run the job again, and it continues where it stopped.",
 }
 
 
 class BackfillFailed(Exception):
-    """The run of the job has failed; Glue shows this sentence as its error message."""
+    """The job run has failed; Glue shows this text as its error message."""
 
 
 def read_options(argv: Sequence[str]) -> tuple[Mapping[str, str], ExportOptions]:
-    """The job's arguments, and what they mean for the export; raises what ``getResolvedOptions`` raises."""
+    """Return the job's arguments and the export's options; raises the errors of ``getResolvedOptions``."""
     given = [name for name in OPTIONAL if f"--{name}" in argv]
     arguments = getResolvedOptions(list(argv), [*REQUIRED, *given])
     drift = arguments.get("on_drift", "warn")

@@ -20,7 +20,7 @@ FEW = 100
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What an audit has found. ``vanished`` are the Ids that are gone, sorted; None where that cannot be told.
+    """The result of an audit. ``vanished`` are the deleted Ids, sorted; None if they cannot be determined.
 
     ``known`` is what is remembered from now on.
     """
@@ -57,7 +57,7 @@ class Audit:
                 self._remove(self._sketch, row.id)
 
     def findings(self) -> Findings:
-        """What has come out, once every row was taken."""
+        """Return the result after every row was added."""
         gone = self._ids | self._named
         if self._full:
             return Findings(None, self._now)
@@ -76,12 +76,12 @@ class Audit:
 
 
 def is_due(known: KnownIds, now: datetime, every: timedelta) -> bool:
-    """Whether the last audit is so old, by the org's clock, that another one is to be made."""
+    """Return whether another audit is due, by the org's clock."""
     return now - known.audited >= every
 
 
 def is_too_much(vanished: int, known: int, percent: int) -> bool:
-    """Whether so many of the ``known`` rows have vanished at once that it may be the login that sees fewer.
+    """Return whether so many of the ``known`` rows are missing that the login may have lost access to them.
 
     >>> is_too_much(101, 500, 20), is_too_much(100, 100, 20), is_too_much(101, 1000, 20)
     (True, False, False)

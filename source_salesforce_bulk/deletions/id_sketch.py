@@ -8,7 +8,7 @@ succeeds for up to about 9,400 differences (Goodrich and Mitzenmacher, "Invertib
 0.77 for four hashes). Where it does not, :meth:`IdSketch.difference` says so and names none.
 
 What the sketch cannot do: it holds a multiset. An Id that was added twice and removed once reads like one that was
-added once, so whoever adds must add each member exactly once (``known_ids`` says how that is kept).
+added once, so callers must add each member exactly once (``known_ids`` ensures this).
 
 A key is 64 bits: the number of the Id's first six characters in a dictionary (10 bits), and its last nine (54 bits).
 """
@@ -76,7 +76,7 @@ class IdSketch:
         return type(self)(self._heads, (self._counts[:], self._keys[:], self._checks[:]))
 
     def difference(self) -> Difference | None:
-        """What is in the sketch, where that is little enough to be read; None where it is not. Empties the sketch."""
+        """Return the members of the sketch if they are few enough to be decoded, else None. Empties the sketch."""
         added: set[int] = set()
         removed: set[int] = set()
         waiting = [cell for cell in range(CELLS) if self._counts[cell] in (1, _COUNTS - 1)]

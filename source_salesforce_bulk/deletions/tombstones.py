@@ -31,6 +31,6 @@ def with_tombstone_fields(sobject: SObject) -> SObject:
 
 
 def tombstone(record_id: str, seen: datetime, *, key: str, cursor: str) -> Mapping[str, str | bool]:
-    """The row that tells that ``record_id`` was gone when an audit began, at ``seen``."""
+    """Return the row which says that ``record_id`` was gone when an audit began, at ``seen``."""
     moment = format_instant(seen)
     return {key: record_id, IS_DELETED: True, cursor: moment, DELETED_AT: moment}

@@ -35,7 +35,7 @@ class Differences:
 
     @property
     def equal(self) -> bool:
-        """Whether there is none."""
+        """True if there is no difference."""
         return not (self.missing or self.extra or self.stale)
 
 
@@ -71,7 +71,7 @@ class Comparison:
         self._database.executemany(_ADD_KEPT, ((row.id, row.stamp, row.gone) for row in rows))
 
     def differences(self, *, newer_is_equal: bool = False) -> Differences:
-        """What differs. ``newer_is_equal``: a kept row that is newer than the org's was read since."""
+        """Return the differences. ``newer_is_equal``: an exported row that is newer than the org's was read later."""
         return Differences(
             missing=self._ids(_MISSING),
             extra=self._ids(_EXTRA),

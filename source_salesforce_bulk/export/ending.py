@@ -40,7 +40,7 @@ class RunEnd:
 
     @property
     def outcomes(self) -> tuple[ObjectOutcome, ...]:
-        """What has become of every object."""
+        """The outcomes of all objects."""
         return (*(one.outcome for one in self.objects), *self.missed)
 
 
@@ -81,7 +81,7 @@ class ManifestEnding:
 
 
 def _nothing_to_add(end: RunEnd) -> bool:
-    """Whether earlier attempts of this run have exported all of it, and this one has found no further row."""
+    """Return whether earlier attempts of this run have exported everything, and this one has found no further row."""
     if any(outcome.failure is not None or outcome.files for outcome in end.outcomes):
         return False
     return {outcome.object_name for outcome in end.outcomes} <= end.began_with.complete_objects

@@ -1,4 +1,4 @@
-"""What all objects of an export share, and what they report."""
+"""The context that all objects of an export share, and their messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PageDone:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What all objects of a run share. ``upper_bound`` gives T, and is asked just before an object's first job."""
+    """The context of a run's objects. ``upper_bound`` returns T, and is called just before an object's first job."""
 
     opening: Opening
     attempts: Attempts

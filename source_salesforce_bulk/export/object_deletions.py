@@ -26,7 +26,7 @@ from source_salesforce_bulk.registries.state import DataFile
 LOGGER = logging.getLogger("salesforce_bulk.export")
 
 JOB = "audit"
-"""What stands for the job in the entry of such a file."""
+"""The job in the entry of such a file."""
 
 _NOT_HERE = (
     "%s: rows that were purged are not found in a Glue job. For detect_deletes all, export with salesforce-bulk, on "
@@ -36,7 +36,7 @@ _NOT_HERE = (
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What an object's deletions need of its export. ``put`` makes a file durable and returns its path.
+    """The parts of an object's export that its deletions need. ``put`` makes a file durable and returns its path.
 
     ``listed`` gets each file of vanished rows, to be listed by the next commit.
     """
@@ -59,7 +59,7 @@ class ObjectDeletions:
             self._watch = DeletionWatch(beginning.plan, beginning.plan.audit, around.extraction, around.upper_bound)
 
     def first(self, beginning: Beginning) -> Iterator[TurnOver]:
-        """What has to be audited before the first row is read."""
+        """Yield the audit that has to be made before the first row is read, if any."""
         if self._watch is not None and beginning.windows and self._watch.comes_first(beginning):
             yield from self._audited(self._watch)
 
@@ -81,7 +81,7 @@ class ObjectDeletions:
             read.remember(self._watch.memory, at_once=True)
 
     def over_again(self, read: ObjectRead) -> bool:
-        """Whether the windows that are left have to be begun anew, as ``known_ids`` says: one of them is read again."""
+        """Return whether the remaining windows must begin again (see ``known_ids``) because one is read again."""
         return self._watch is not None and not read.finished and read.repeated_rows > 0
 
     def anew(self, read: ObjectRead) -> Beginning:
@@ -113,7 +113,7 @@ class ObjectDeletions:
 
 
 def auditable(plan: ObjectPlan, state: ReadState, page_files: FileMaker) -> tuple[ObjectPlan, ReadState]:
-    """The plan without audits where this process does not see the rows of the pages; told in one warning."""
+    """Return the plan without audits, with one warning, if this process cannot read the rows of the pages."""
     if plan.audit is None or page_files.shows_rows:
         return plan, state
     LOGGER.warning(_NOT_HERE, plan.object_name)

@@ -1,11 +1,11 @@
-"""One object of an export: its lease, its schema, its pages as files, and the state that covers them.
+"""The export of one object: its lease, its schema, its pages as files, and the state that covers them.
 
-The order of writes is what makes a killed run harmless:
+The order of writes makes a kill at any point harmless:
 
-    page proven -> file durable -> state and file list in one commit -> next page
+    page verified -> file durable -> state and file list in one commit -> next page
                                                              ... -> manifest -> file list emptied
 
-A file that no commit lists is garbage; a row that no commit covers is read again.
+A file that no commit lists can be deleted; a row that no commit covers is read again.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ _AGAIN = "Nothing is lost; run again later."
 
 
 class ObjectExport:
-    """One object from its lease to its release. :meth:`turns` is to be exhausted.
+    """One object, from taking its lease to releasing it. :meth:`turns` must be exhausted.
 
-    What follows once all objects are read: :meth:`announce_manifest`, then :meth:`manifest_written` or
-    :meth:`not_named`; and :meth:`release`, however the run ended.
+    After all objects have been read, call :meth:`announce_manifest`, then :meth:`manifest_written` or
+    :meth:`not_named`, and finally :meth:`release`, however the run ended.
     """
 
     def __init__(self, export: Export, readable: ReadableObject, metrics: ObjectMetrics, expected: int | None) -> None:
@@ -87,7 +87,7 @@ class ObjectExport:
 
     @property
     def view(self) -> ObjectView:
-        """The object as it stands now, for whoever shows progress."""
+        """The current progress of the object, for display."""
         front = self._read.front if self._read is not None else None
         waits = front is not None and front.job.phase is Phase.WAITING and front.job.started is not None
         return ObjectView(
@@ -107,16 +107,16 @@ class ObjectExport:
 
     @property
     def is_read(self) -> bool:
-        """Whether all its rows have been read and written."""
+        """True if all its rows have been read and written."""
         return self._done
 
     @property
     def jobs_named(self) -> frozenset[str]:
-        """The jobs in the last state that was committed: the next run continues or removes them."""
+        """Return the jobs in the last committed state, which the next run continues or deletes."""
         return jobs_named(self._lease.progress.state if self._lease is not None else None)
 
     def turns(self) -> Iterator[PageDone | TurnOver]:
-        """Export the object. Raises nothing: what goes wrong is the outcome's failure."""
+        """Export the object. Never raises: any failure is stored in the outcome."""
         try:
             yield from self._turns()
         except SalesforceError as error:
@@ -127,18 +127,18 @@ class ObjectExport:
             self._lost(error)
         except (StateError, UnreadableProgress) as error:
             self._fail(unusable_state(error, self.name))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it ends this object and not the others
+        except Exception as error:  # noqa: BLE001 - ends this object only
             self._fail(storage_failure(error, self.name) or defect(error, self.name))
         finally:
             if self._read is not None:
                 self._export.extraction.drop(self._read)
 
     def fail(self, failure: Failure) -> None:
-        """The object cannot be exported, or not now."""
+        """End the object with a failure."""
         self._fail(ExportFailed(failure.consequence, f"{self.name}: {failure.message_for(self._export.program)}"))
 
     def keep_lease(self) -> None:
-        """Renew the lease where it is about to end. A lost one is the object's failure, which its next turn meets."""
+        """Renew the lease if it is about to expire. If it is lost, the object fails at its next turn."""
         if self._lease is None or self.outcome.failure is not None:
             return
         try:
@@ -186,7 +186,7 @@ class ObjectExport:
             yield from gone.audited()
 
     def _read_on(self, beginning: Beginning) -> Generator[PageDone | TurnOver, None, ObjectRead | None]:
-        """Read what was begun; returns the reading where its windows have to be begun anew, and None at its end."""
+        """Read the windows; return the read if they have to be begun again, and None at the end."""
         read = self._read = self._export.extraction.begin(beginning)
         self._committed = 0
         gone = self._gone
@@ -199,14 +199,14 @@ class ObjectExport:
             if self.outcome.failure is None:
                 yield from gone.last(read)
         except SalesforceError:
-            # What the failure made of the state counts, too: a job whose total was wrong must not be read on.
+            # Also commit the state after a failure: a job with a wrong total must not be continued.
             self._commit(read)
             raise
         self._commit(read)
         return None
 
     def _give_up(self, state: StreamState) -> None:
-        """What is being read will be read from its beginning, under ``state`` and in other files."""
+        """Drop the current range: it will be read again from its start, under ``state`` and into other files."""
         if self._read is not None:
             self._export.extraction.drop(self._read)
             self._read = None
@@ -229,7 +229,7 @@ class ObjectExport:
         return ObjectDeletions(around, beginning)
 
     def _in_full(self, failure: Failure) -> Beginning | None:
-        """The object without its cursor, where Salesforce refuses to filter by it and the user has not asked for it."""
+        """Return the start of a full read if Salesforce refuses the cursor as a filter and the user did not set it."""
         if failure.kind is not Kind.CURSOR_NOT_FILTERABLE:
             return None
         export = self._export
@@ -256,9 +256,9 @@ class ObjectExport:
                 yield TURN_OVER
 
     def _plan(self, progress: Progress, given_up: Mapping[str, object]) -> Beginning | None:
-        """What is to be read; None where an earlier run has read it all and only its files are still to be named.
+        """Return what to read; None if an earlier run has read everything and only has to name its files.
 
-        The same applies to an object that an earlier attempt of this run has read whole.
+        The same applies to an object that an earlier attempt of this run has read in full.
         """
         export = self._export
         finished = progress.state == COMPLETE_MARKER
@@ -281,7 +281,7 @@ class ObjectExport:
     def _hand_on(self, read: ObjectRead, ready: ReadyPage) -> None:
         window = read.windows[0]
         if window.walk.page == 0 and self._coverage.front:
-            self._window += 1  # never the name of a file that a commit still lists
+            self._window += 1  # a new number, so that no file of a commit is overwritten
         self._commit(read)
         if window.walk.page == 0:
             self._coverage = self._coverage.started_over()
@@ -299,7 +299,7 @@ class ObjectExport:
         self._commit(read)
 
     def _write(self, ready: ReadyPage, number: int) -> DataFile | None:
-        """The page's file, durable at its place; None where the page holds no row."""
+        """Write the page's file durably and return it; None if the page has no row."""
         export, page = self._export, ready.page
         made = export.page_files.take(page)
         self._count(made.unreadable, self.metrics.unreadable, "a cell cannot be read as its type and is null")
@@ -321,9 +321,9 @@ class ObjectExport:
             totals[name] += count
 
     def _commit(self, read: ObjectRead) -> None:
-        """Make durable what has been read, wherever the state has moved.
+        """Commit the state and the file list, if the state has changed.
 
-        Where it has not, neither may the file list: the rows of new files would be read again.
+        If it has not, the file list must not change either, because the rows of new files would be read again.
         """
         if read.version == self._committed or self._lease is None:
             return
@@ -341,36 +341,36 @@ class ObjectExport:
     # Afterwards
 
     def count_files(self) -> None:
-        """Let the outcome name the object's new files: those that were committed. Others would be read again."""
+        """Set the outcome's files to those that were committed. The rows of others are read again."""
         self.outcome.files = self._lease.progress.closed if self._lease is not None and self._nameable else ()
         self.outcome.rows = sum(file.rows for file in self.outcome.files)
 
     def announce_manifest(self, name: str) -> bool:
-        """Commit that the manifest ``name`` is about to name the object's files; False where it may not."""
+        """Commit that the manifest ``name`` is about to name the object's files; return False if it must not."""
         if self._lease is None or not self._nameable or not self._lease.progress.closed:
             return True
         self.count_files()
         try:
             self._lease.commit(replace(self._lease.progress, closing=name))
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing of the object may be named now
+        except Exception as error:  # noqa: BLE001 - the object's files must not be named after any failure
             self.not_named(error)
             return False
         return True
 
     def not_named(self, error: Exception) -> None:
-        """No manifest of this run will name the object's files. A later run's will."""
+        """Note that no manifest of this run will name the object's files; a later run's will."""
         self.outcome.files, self.outcome.rows = (), 0
         self.end_failed(error)
 
     def end_failed(self, error: Exception) -> None:
-        """What was to be done once the object was read has raised ``error``."""
+        """End the object with an ``error`` that was raised after it had been read."""
         if isinstance(error, LeaseLost):
             self._lost(error)
         else:
             self._fail(storage_failure(error, self.name) or defect(error, self.name))
 
     def manifest_written(self) -> None:
-        """The manifest names the object's files; they are off the registry's hands, or will be for the next run."""
+        """Remove the files from the registry's list, now that a manifest names them."""
         if self._lease is None or self._lease.progress.closing is None:
             return
         try:
@@ -381,7 +381,7 @@ class ObjectExport:
             LOGGER.warning("%s: its file list was not emptied (%s)", self.name, type(error).__name__, extra=self._facts)
 
     def release(self) -> None:
-        """Let another run have the object."""
+        """Release the lease."""
         if self._lease is not None:
             self._lease.release()
 

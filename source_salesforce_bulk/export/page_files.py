@@ -1,4 +1,4 @@
-"""A result page as a file: Parquet, or JSON lines. Made beside the page, on the thread that downloaded it."""
+"""Convert a result page to a Parquet or JSON lines file, on the thread that downloaded it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from source_salesforce_bulk.registries.durable_files import naming
 from source_salesforce_bulk.salesforce.soql import parse_instant
 
 ROW_GROUP = 131_072
-"""Rows in a Parquet row group, at most: large enough to compress well, small enough to be held in memory."""
+"""Maximum number of rows in a Parquet row group: large enough to compress well, small enough for memory."""
 
 PAGES_AT_ONCE = min(4, os.cpu_count() or 1)
-"""Pages made into files at the same time: pyarrow uses every core for one anyway, and each takes its page's size."""
+"""Pages converted at the same time: pyarrow uses every core for one page, and each needs its page's size in memory."""
 
 
 Row = Mapping[str, str | bool]
@@ -37,7 +37,7 @@ Row = Mapping[str, str | bool]
 
 @dataclass(frozen=True, slots=True)
 class PageFile:
-    """A page's file, not durable yet. The counters are by field: cells that are null for it, values it rounds."""
+    """A page's file, not yet durable. The counters are by field: unreadable cells, and rounded values."""
 
     path: Path
     rows: int
@@ -51,20 +51,20 @@ class Format(Protocol):
 
     @property
     def extension(self) -> str:
-        """Behind the dot of a file's name."""
+        """The extension of its files, without the dot."""
         ...
 
     def write(self, page: Page, layout: Layout, path: Path) -> PageFile:
-        """The page's rows as a file at ``path``."""
+        """Write the page's rows to a file at ``path``."""
         ...
 
     def write_rows(self, rows: Sequence[Row], layout: Layout, path: Path, /) -> PageFile:
-        """Rows of our own as a file at ``path``; a field that a row does not have is null."""
+        """Write other rows to a file at ``path``; missing fields are null."""
         ...
 
 
 class Parquet:
-    """Parquet, zstd. The id of every column, and its field's label and type, stand in its metadata."""
+    """Parquet, compressed with zstd. A column's metadata has its id and its field's label and type."""
 
     extension = "parquet"
 
@@ -99,7 +99,7 @@ class Parquet:
 
 
 class JsonLines:
-    """One JSON object per line, as the Airbyte connector emits it: nulls left out, numbers with every digit."""
+    """One JSON object per line, as in the Airbyte connector's records: without nulls, numbers with every digit."""
 
     extension = "jsonl"
 
@@ -120,36 +120,36 @@ class JsonLines:
 
 
 FORMATS: Mapping[str, Format] = {"parquet": Parquet(), "jsonl": JsonLines()}
-"""By the name that ``--format`` takes."""
+"""The formats by their names in ``--format``."""
 
 
 class FileMaker(Protocol):
-    """Reads the pages of an export and makes files of them, in this process or elsewhere."""
+    """Reads the pages of an export and writes them to files, in this process or elsewhere."""
 
     @property
     def extension(self) -> str:
-        """Behind the dot of a file's name."""
+        """The extension of its files, without the dot."""
         ...
 
     def expect(self, layout: Layout) -> None:
-        """Pages of this object will come."""
+        """Prepare for pages of this object."""
         ...
 
     def extraction(self, connection: Connection) -> Extraction:
-        """The extraction whose pages become files here."""
+        """Create the extraction whose pages are written to files."""
         ...
 
     def take(self, page: Page) -> PageFile:
-        """The page's file, there until the page is discarded; raises what making it raised."""
+        """Return the page's file, which exists until the page is discarded; raises the exception of writing it."""
         ...
 
     @property
     def shows_rows(self) -> bool:
-        """Whether this process can read the rows of the pages; without them, rows that vanish are not found."""
+        """Whether this process can read the rows of the pages, which is necessary to find deleted rows."""
         ...
 
     def write_rows(self, name: str, rows: Sequence[Row], path: Path) -> PageFile:
-        """Rows of an object that are no page as a file at ``path``."""
+        """Write other rows of an object to a file at ``path``."""
         ...
 
 
@@ -172,7 +172,7 @@ class _MadeFile:
 
 
 class PageFiles:
-    """Makes the files of pages as they arrive. May be used from any thread."""
+    """Writes the files of pages as they arrive. Thread-safe."""
 
     def __init__(self, kind: Format) -> None:
         self._format = kind
@@ -182,11 +182,11 @@ class PageFiles:
 
     @property
     def extension(self) -> str:
-        """Behind the dot of a file's name."""
+        """The extension of its files, without the dot."""
         return self._format.extension
 
     def expect(self, layout: Layout) -> None:
-        """Pages of this object will come."""
+        """Prepare for pages of this object."""
         with self._lock:
             self._objects[layout.name] = layout
 
@@ -195,7 +195,7 @@ class PageFiles:
         return connection.extraction(self.make)
 
     def make(self, page: Page) -> Page:
-        """The page with its file. What goes wrong is told by :meth:`take`, where it concerns one object only."""
+        """Return the page with its file. Exceptions are raised by :meth:`take`, so that they fail one object only."""
         try:
             with self._turn, naming(page.derived):
                 made: PageFile | Exception = self._made_of(page)

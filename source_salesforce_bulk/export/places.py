@@ -51,7 +51,7 @@ def destination(url: str) -> Destination:
 
 
 def is_tables(url: str) -> bool:
-    """Whether a destination is one of tables, and not of files."""
+    """Return whether a destination contains tables, not files."""
     return url.startswith((_CATALOG, _EMBEDDED))
 
 

@@ -1,8 +1,8 @@
-"""One export: the objects of a configuration as files, and at the end the manifest.
+"""Run an export: write the objects of a configuration to files, and then the manifest.
 
-The reading path and the run loop are the Airbyte connector's. This module makes each object a participant, keeps
-leases, and ends the run in an order that a crash at any point leaves harmless: manifest, file lists emptied, leases
-released, finished jobs deleted.
+Extraction and run loop are shared with the Airbyte connector. This module makes each object a participant, keeps
+leases, and ends the run in an order in which a crash at any point is harmless: write the manifest, empty the file
+lists, release the leases, delete the finished jobs.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ _LOOKS_AT_ONCE = 16
 
 
 class Watcher(Protocol):
-    """Shows how an export gets on."""
+    """Shows the progress of an export."""
 
     def begin(self, objects: Sequence[ObjectExport]) -> None:
-        """These objects will be exported."""
+        """Start with the objects to export."""
         ...
 
     def look(self) -> None:
-        """Something may have moved; called at least every second or so."""
+        """Update the display; called about once a second or more often."""
         ...
 
     def end(self) -> None:
@@ -65,7 +65,7 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ExportPlaces:
-    """Where an export writes to. ``on_clean_up`` is told when the last word is out."""
+    """Where an export writes to. ``on_clean_up`` is called after the last output."""
 
     destination: Destination
     states: StateRegistry
@@ -78,7 +78,7 @@ class ExportPlaces:
 
 @dataclass(slots=True)
 class ExportResult:
-    """How an export ended. ``manifest`` says where it is; None where the run was stopped before it."""
+    """The result of an export. ``manifest`` is its location; None if the run was stopped before it was written."""
 
     code: int
     outcomes: tuple[ObjectOutcome, ...] = ()
@@ -87,10 +87,10 @@ class ExportResult:
 
 @dataclass(slots=True)
 class ExportRun:
-    """One run over a connection. ``stopped`` says whether a signal has come.
+    """One run over a connection. ``stopped`` returns whether a signal has come.
 
-    ``objects`` and ``organization_id`` are known once it runs; the latter is None where the login did not say.
-    ``missed`` are the objects that the user has named and that cannot be had: each failed before it could be begun.
+    ``objects`` and ``organization_id`` are set while it runs; the latter is None if the login did not report it.
+    ``missed`` are the objects that the user named and that cannot be exported.
     """
 
     connection: Connection
@@ -103,9 +103,9 @@ class ExportRun:
     _attempts: Attempts = field(default_factory=lambda: Attempts(""))
 
     def run(self) -> ExportResult:
-        """Export everything that the configuration names.
+        """Export all configured objects.
 
-        Raises ``ExportFailed``, or what destination and registry raise, where no object can be begun.
+        Raises ``ExportFailed``, or an error of destination or registry, if no object can be started.
         """
         connection = self.connection
         started = connection.clock.now()
@@ -126,7 +126,7 @@ class ExportRun:
 
     @property
     def outcomes(self) -> tuple[ObjectOutcome, ...]:
-        """What has become of every object that is to be exported."""
+        """The outcomes of all objects."""
         return (*(one.outcome for one in self.objects), *self.missed)
 
     def _jobs_to_keep(self) -> set[str]:
@@ -135,7 +135,7 @@ class ExportRun:
     # Before the first object
 
     def _prepare(self, loop: RunLoop) -> Survey:
-        """Log in, look at the limits and discover what is to be exported."""
+        """Log in, read the limits and discover the objects to export."""
         connection, config = self.connection, self.connection.config
         self._attempts = self._read_attempts()
         self.places.states.check()
@@ -174,7 +174,7 @@ class ExportRun:
             return True
 
     def _check_destination(self, names: Sequence[str]) -> None:
-        """Raise ``ExportFailed`` where an object's rows belong elsewhere, before any object is begun."""
+        """Raise ``ExportFailed`` if an object belongs to another destination, before any object is started."""
         opening, organization = self._opening, organization_key(self.organization_id)
 
         def objection(name: str) -> str | None:
@@ -242,7 +242,7 @@ class ExportRun:
             )
 
     def _watch(self) -> None:
-        """Renew the leases that are about to end, and show how far the objects are."""
+        """Renew the leases that are about to expire, and show the progress."""
         for one in self.objects:
             one.keep_lease()
         self.places.watcher.look()
@@ -250,7 +250,7 @@ class ExportRun:
     # At the end
 
     def _conclude(self, started: datetime) -> str | None:
-        """Make what was read available; where a manifest says so, or None."""
+        """Write the manifest and return its location, or None."""
         if self.stopped():
             for one in self.objects:
                 one.outcome.stopped = True

@@ -1,4 +1,4 @@
-"""What an export writes to, from the places on its command line: files with a state beside them, or tables."""
+"""The stores of an export, from the locations on its command line: files with a separate state, or tables."""
 
 from __future__ import annotations
 

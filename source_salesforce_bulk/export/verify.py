@@ -56,13 +56,13 @@ class Verified:
 
     @property
     def equal(self) -> bool:
-        """Whether org and kept rows are the same now."""
+        """True if the org's rows and the exported rows are equal now."""
         return self.left is not None and self.left.equal
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What a repair needs beside the destination; ``page_files`` makes the files as the destination has them."""
+    """The requirements of a repair besides the destination; ``page_files`` writes files in the destination's format."""
 
     schemas: SchemaWatch
     page_files: PageFiles = field(default_factory=lambda: PageFiles(FORMATS["parquet"]))

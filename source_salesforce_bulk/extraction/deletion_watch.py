@@ -1,7 +1,7 @@
-"""The rows of one object that have vanished: what is read for it and when. ``deletions`` says what follows from it.
+"""Detect the deleted rows of one object: when to read all Ids. ``deletions`` evaluates them.
 
-An audit is a query job of all Ids, read by the same extraction as everything else; it is not continued by a later run.
-A page that would be taken twice, because its job was lost, makes the audit begin again.
+An audit is a query job for all Ids, read by the same extraction as everything else; a later run does not continue it.
+If a page would be counted twice because its job was lost, the audit begins again.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _TRIES = 3
 
 
 class DeletionWatch:
-    """One object's memory of delivered rows during a run. ``org_now`` gives the org's time.
+    """One object's memory of delivered rows during a run. ``org_now`` returns the org's time.
 
-    Raises ``StateError`` where the plan's state has a memory that cannot be read.
+    Raises ``StateError`` if the memory in the plan's state cannot be read.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class DeletionWatch:
         self._known = _remembered(plan.state)
 
     def comes_first(self, beginning: Beginning) -> bool:
-        """Whether an audit has to be made before the first row is read.
+        """Return whether an audit has to be made before the first row is read.
 
-        So it is where there is no memory yet, and where a window whose pages an earlier run has handed on is read again
-        (``known_ids`` says why).
+        This is the case if there is no memory yet, or if a window whose pages an earlier run has delivered is read
+        again (``known_ids`` says why).
         """
         known, cursor = self._known, self._plan.state.cursor
         if known is None:
@@ -57,12 +57,12 @@ class DeletionWatch:
 
     @property
     def due(self) -> bool:
-        """Whether all rows of the run are to be followed by an audit."""
+        """Return whether an audit is due after all rows of the run."""
         return self._known is not None and is_due(self._known, self._org_now(), self._policy.every)
 
     @property
     def memory(self) -> dict[str, object] | None:
-        """The memory as it is to stand in the state."""
+        """Return the memory in the form used in the state."""
         return None if self._known is None else self._known.to_json()
 
     def note(self, rows: Iterable[SeenRow], window_end: datetime | None) -> None:
@@ -71,10 +71,10 @@ class DeletionWatch:
             self._known.note(rows, window_end, self._plan.lookback)
 
     def audited(self) -> Iterator[tuple[str, datetime] | None]:
-        """Read all Ids and yield each that has vanished with the time of the audit; None ends a turn.
+        """Read all Ids and yield each deleted one with the time of the audit; None ends a turn.
 
-        Raises ``SalesforceError`` where too many have vanished, or where it cannot be told which: then the memory stays
-        as it was, and nothing is yielded.
+        Raises ``SalesforceError`` if too many are missing, or if it is uncertain which: then the memory does not
+        change, and nothing is yielded.
         """
         before = self._known
         findings = yield from self._findings(before)
@@ -135,14 +135,14 @@ class DeletionWatch:
 
 
 def rows_of(page: Page, policy: AuditPolicy) -> Iterator[SeenRow]:
-    """The rows of a page as the memory takes them."""
+    """Yield the rows of a page in the form used by the memory."""
     places = [page.address.columns.index(column.name) for column in policy.columns]
     for cells in page.read_rows():
         yield seen_row(cells[places[0]], cells[places[1]] if len(places) > 1 else None)
 
 
 def seen_row(record_id: str, created: str | None) -> SeenRow:
-    """A row as the memory takes it; a creation date that is missing or cannot be read is none."""
+    """Return a row in the form used by the memory; a missing or unreadable creation date is None."""
     try:
         return SeenRow(record_id, parse_instant(created) if created else None)
     except ValueError:

@@ -1,4 +1,4 @@
-"""One run's reading of any number of objects: the way in for every runner.
+"""Read any number of objects in one run. This is the entry point for every runner.
 
     extraction.begin(beginning)   -> ObjectRead          for each object, when has_free_slot
     extraction.next_page(read)    -> page or None        emit its rows, then
@@ -6,8 +6,8 @@
     extraction.wait(seconds)                             when no object had a page
     extraction.close(keep=jobs named in emitted states)  after the last message was flushed
 
-One thread owns an :class:`Extraction`; calls to Salesforce run beside it on ``calls`` and answer into it. Whatever it
-learns, it decides in that thread, so nothing here is locked.
+One thread owns an :class:`Extraction`. Calls to Salesforce run on ``calls``, and their callbacks run in the owner's
+thread, so nothing here is locked.
 """
 
 from __future__ import annotations
@@ -38,27 +38,27 @@ from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE, JobFacts
 LOGGER = logging.getLogger("salesforce_bulk.extraction")
 
 READS_PER_SLOT = 4
-"""Objects under way for each job slot: enough that slots are not idle while rows are emitted.
+"""Running objects for each job slot: enough that slots are not idle while rows are emitted.
 
-More would only lengthen the list of complete jobs that wait for a reader, and that a run which is killed leaves behind.
+More would only increase the number of complete jobs that wait to be read, and that a killed run leaves behind.
 """
 
 IDLE = 1.0
-"""Longest single :meth:`Extraction.wait` of a run, in seconds; a signal is noticed after it."""
+"""Maximum time of a single :meth:`Extraction.wait` in seconds, after which a signal is noticed."""
 
 CLEAN_UP = 60.0
-"""Seconds the clean-up of finished jobs may take after a run's last word."""
+"""Maximum time for the clean-up of finished jobs after a run's last output, in seconds."""
 
 CLEAN_UP_STOPPED = 8.0
-"""The same where the run was cut short, by a signal or a reader that is gone: the process must be gone soon."""
+"""The same after a signal or a closed stdout, when the process has to end soon."""
 
 T = TypeVar("T")
 
 
 class Extraction:
-    """The object reads of one run. Not thread-safe, by design: one thread owns it.
+    """The object reads of one run. Not thread-safe by design: one thread owns it.
 
-    ``others_wait`` is the owner's to set: further objects are to be added, and want slots.
+    The owner sets ``others_wait`` while further objects are waiting for slots.
     """
 
     def __init__(self, org: Org, calls: Calls, run: RunContext, page_bounds: PageBounds | None = None) -> None:
@@ -80,26 +80,26 @@ class Extraction:
 
     @property
     def has_free_slot(self) -> bool:
-        """Whether a further object's first job could be created at once, and its rows be wanted soon."""
+        """Return whether another object can begin: its first job can be created at once, and its rows read soon."""
         if self.stop_failure is not None or len(self._reads) >= self._reads_at_once:
             return False
         return self._scheduler.has_free_slot(self._reads)
 
     def allow_jobs(self, jobs: int | None, *, counted_at: int) -> None:
-        """Create at most ``jobs`` more than the ``counted_at`` (:attr:`creates`) of when the org was asked."""
+        """Create at most ``jobs`` more jobs, counted from :attr:`creates` at the limit check, ``counted_at``."""
         self._scheduler.allow_jobs(None if jobs is None else counted_at + jobs)
 
     @property
     def creates(self) -> int:
-        """How many creates of query jobs were sent."""
+        """The number of create requests sent."""
         return self._scheduler.creates
 
     def wake(self) -> None:
-        """End a :meth:`wait` under way; may be called from any thread."""
+        """End a running :meth:`wait`. Thread-safe."""
         self._calls.post(_nothing)
 
     def begin(self, beginning: Beginning) -> ObjectRead:
-        """Log the warnings, end the jobs that nothing continues, and begin to read."""
+        """Log the warnings, discard the jobs that are not continued, and begin to read."""
         facts = JobFacts(self._run_id, beginning.plan.object_name, None).attributes
         for warning in beginning.warnings:
             LOGGER.warning("%s", warning, extra=facts)
@@ -108,7 +108,7 @@ class Extraction:
         return self.add(beginning.plan, beginning.windows)
 
     def add(self, plan: ObjectPlan, planned: Sequence[PlannedWindow]) -> ObjectRead:
-        """Begin to read an object. While :attr:`others_wait` is set, no object takes more than half of the slots."""
+        """Begin to read an object. While :attr:`others_wait` is set, no object uses more than half of the slots."""
         read = ObjectRead(plan, planned)
         self._reads.append(read)
         self._size(read)
@@ -116,10 +116,10 @@ class Extraction:
         return read
 
     def next_page(self, read: ObjectRead) -> ReadyPage | None:
-        """The next page whose rows may be handed on; None while there is none, or when the object is finished.
+        """Return the next page to emit; None if none is ready, or if the object is finished.
 
-        Raises ``SalesforceError`` when the object cannot be read on, also where the whole run stops; the object's state
-        then stands behind the last page handed on.
+        Raises ``SalesforceError`` if the object has failed or the whole run stops; the object's state then covers the
+        pages delivered so far.
         """
         self._pump()
         failure = self.stop_failure or read.failure
@@ -133,7 +133,7 @@ class Extraction:
         raise SalesforceError(failure)
 
     def handed_on(self, read: ObjectRead, ready: ReadyPage) -> None:
-        """The rows of ``ready`` have been emitted: what follows is covered by the object's state from now on."""
+        """Note that the rows of ``ready`` have been emitted; from now on the object's state covers them."""
         window = read.windows[0]
         again = ready.page.retries
         rows = ready.page.rows if read.plan.delivers else 0
@@ -151,18 +151,18 @@ class Extraction:
             read.close_front(self._org.now())
 
     def wait(self, seconds: float) -> None:
-        """Let calls answer and polls come due, for at most ``seconds``."""
+        """Process callbacks and due polls for at most ``seconds``."""
         due = self._scheduler.next_timer(self._reads)
         pause = seconds if due is None else min(seconds, max(0.0, due - self._clock.monotonic()))
         self._calls.drain(pause)
         self._pump()
 
     def ask(self, call: Callable[[], T], done: Callable[[T], None], failed: Callable[[Exception], None]) -> None:
-        """Run a call of the owner's beside the reading; ``done`` or ``failed`` follows in the owner's thread."""
+        """Run a call in the background; ``done`` or ``failed`` is called in the owner's thread."""
         self._calls.submit(call, done, failed)
 
     def describe_waiting(self) -> str:
-        """For a log line: which objects wait for which jobs, and for how long."""
+        """Return which objects wait for which jobs and for how long, for a log line."""
         now = self._clock.monotonic()
         waiting = [
             f"{read.plan.object_name} (job {window.job.job_id or 'being created'}, {window.job.phase.value}, "
@@ -174,22 +174,22 @@ class Extraction:
         return ", ".join(waiting) or "no object waits for a job"
 
     def drop(self, read: ObjectRead) -> None:
-        """This object is read no further, whether it is finished or has failed."""
+        """Remove an object that is finished or has failed."""
         for window in read.windows:
             window.drop_pages()
         self._reads.remove(read)
 
     def stop(self, failure: Failure) -> None:
-        """Create no further job: every object ends with ``failure`` at its next page boundary."""
+        """Create no further jobs; every object ends with ``failure`` at the end of its current page."""
         if self.stop_failure is None:
             self.stop_failure = failure
             self._scheduler.halt()
             LOGGER.info("Stopping the run (%s); no further job is created", failure.kind.value)
 
     def close(self, keep: Collection[str], seconds: float) -> None:
-        """End every job this run answers for, except those in ``keep``, within ``seconds``; then take no more calls.
+        """Within ``seconds``, end every job that this run owns except those in ``keep``; then accept no more calls.
 
-        Answers that come meanwhile create no further job.
+        Responses that arrive in the meantime create no further jobs.
         """
         self._scheduler.halt()
         for read in self._reads:
@@ -199,7 +199,7 @@ class Extraction:
         self._calls.close()
 
     def _warn_of_empty_key(self, read: ObjectRead, page: Page) -> None:
-        """Say once per object that its rows have no Id, where that is their key: a destination would keep one row."""
+        """Warn once per object whose key is an empty Id, because a destination would keep only one row."""
         name = read.plan.object_name
         keyed_by_id = [key.lower() for key in read.plan.primary_key] == ["id"]
         if keyed_by_id and is_empty_key(page.first_id) and name not in self._without_key:
@@ -212,7 +212,7 @@ class Extraction:
             )
 
     def _size(self, read: ObjectRead) -> None:
-        """Ask where to cut the windows that may be too large for one job; until then they get none."""
+        """Start the queries for where to split large windows, which get no job until then."""
         for window in [window for window in read.windows if window.sizing]:
             self._calls.submit(
                 partial(find_pieces, self._org, read.plan, window.bounds),
@@ -244,4 +244,4 @@ class Extraction:
 
 
 def _nothing() -> None:
-    """A callback that only wakes."""
+    """Do nothing; the callback only ends a wait."""

@@ -1,7 +1,7 @@
-"""One object being read: its windows in order, the pages of the first of them, and the state that covers both.
+"""The read of one object: its windows in order, the pages of the first window, and the state that covers them.
 
-Everything here is decided by whoever calls it and nothing here calls Salesforce: ``scheduler`` feeds it events and
-carries out what follows. Rows leave in this order only: window by window, page by page.
+This module makes no calls to Salesforce: ``scheduler`` passes it events and executes the commands. Rows are emitted in
+this order only: window by window, page by page.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _WITHOUT_JOB = (Phase.PROBING, Phase.CREATING, Phase.SPLITTING)
 
 @dataclass(slots=True, eq=False)
 class PageSlot:
-    """A page under way: asked for, announced by its headers, arrived, or failed."""
+    """A page in progress: requested, announced by its headers, arrived, or failed."""
 
     locator: str | None
     headers: PageHeaders | None = None
@@ -38,18 +38,18 @@ class PageSlot:
 
     @property
     def arrived(self) -> bool:
-        """Whether its fate is known."""
+        """True if it has arrived or failed."""
         return self.page is not None or self.failure is not None
 
 
 @dataclass(slots=True, eq=False)
 class WindowRead:
-    """A window under way. ``walk`` stands behind the last page whose rows were handed on.
+    """A window in progress. ``walk`` is the position after the last delivered page.
 
-    ``inherited``: its job is an earlier run's, and none of its pages was handed on yet; ``unconfirmed``: the job was
-    not asked for either. ``probe``: the window is asked about before it gets a job. ``sizing``: the org is being asked
-    where to cut it. ``expected``: the planner's guess of its rows. ``indivisible``: no way to cut it was found.
-    ``question``: its pages are asked for through REST, so it has no job in the org.
+    ``inherited``: its job is from an earlier run, and none of its pages was delivered yet; ``unconfirmed``: the job was
+    not polled yet either. ``probe``: check that the window is not empty before creating a job. ``sizing``: queries for
+    where to split it are running. ``expected``: the planner's estimate of its rows. ``indivisible``: it cannot be
+    split. ``question``: its pages are asked for through REST, so it has no job in the org.
     """
 
     bounds: Bounds
@@ -71,7 +71,7 @@ class WindowRead:
     question: RestQuestion | None = None
 
     def drop_pages(self) -> None:
-        """Forget the pages under way and give their disk space back."""
+        """Discard the running pages and free their disk space."""
         for slot in self.slots:
             if slot.page is not None:
                 slot.page.discard()
@@ -79,26 +79,26 @@ class WindowRead:
 
     @property
     def rows_to_come(self) -> int:
-        """Rows not handed on yet, as its job says, else as the planner guesses; 0 where nothing is known."""
+        """Return the number of remaining rows, from its job or else the planner's estimate; 0 if unknown."""
         total = self.job.records if self.job.records is not None else self.expected
         return max(0, (total or 0) - self.walk.rows)
 
     @property
     def ranged(self) -> bool:
-        """Whether it is one Id range of a window."""
+        """True if it is an Id range of a window."""
         return self.bounds.id_from is not None or self.bounds.id_to is not None
 
 
 @dataclass(frozen=True, slots=True)
 class ReadyPage:
-    """The next page whose rows may be handed on; ``after`` is where its object stands once they were."""
+    """The next page to deliver; ``after`` is the position after it."""
 
     page: Page
     after: Onward | End
 
 
 class ObjectRead:
-    """The windows of one object and how far they are. ``version`` of :attr:`state` grows with every change of it."""
+    """The windows of one object and their progress. ``version`` increases with every change of :attr:`state`."""
 
     def __init__(self, plan: ObjectPlan, planned: Sequence[PlannedWindow]) -> None:
         self.plan = plan
@@ -114,17 +114,17 @@ class ObjectRead:
 
     @property
     def finished(self) -> bool:
-        """Whether every row has been handed on."""
+        """True if every row has been delivered."""
         return not self.windows and self.failure is None
 
     @property
     def expected_rows(self) -> int:
-        """Rows emitted, those that complete jobs still hold, and the planner's guess of the others."""
+        """The emitted rows, the remaining rows of complete jobs, and the planner's estimate of the others."""
         return self.emitted_rows + sum(window.rows_to_come for window in self.windows)
 
     @property
     def front(self) -> WindowRead | None:
-        """The window whose rows come next."""
+        """The window whose rows are next."""
         return self.windows[0] if self.windows else None
 
     def address_of(self, window: WindowRead, locator: str | None) -> PageAddress:
@@ -145,7 +145,7 @@ class ObjectRead:
         )
 
     def next_to_start(self) -> WindowRead | None:
-        """The first window that has no job yet; later ones wait for it, so that jobs are created in order."""
+        """Return the first window without a job; later ones wait for it, so that jobs are created in order."""
         for window in self.windows:
             if window.sizing:
                 return None
@@ -156,15 +156,15 @@ class ObjectRead:
         return None
 
     def jobs_unfinished(self) -> int:
-        """Jobs that occupy the org, or will as soon as it has answered a question."""
+        """The number of jobs that occupy a slot in the org, or will after a running query."""
         return sum(window.job.phase.unfinished_in_org or window.sizing for window in self.windows)
 
     def jobs_ahead(self) -> int:
-        """Jobs whose rows have not all been handed on; the state names them all."""
+        """The number of jobs with undelivered rows; the state names them all."""
         return sum(window.job.phase not in (Phase.PLANNED, Phase.DONE) for window in self.windows)
 
     def hand_on(self, ready: ReadyPage) -> None:
-        """The page's rows have been emitted: move behind it."""
+        """Advance past a page whose rows have been emitted."""
         window = self.windows[0]
         window.slots.popleft()
         self.emitted_rows += ready.page.rows
@@ -177,11 +177,11 @@ class ObjectRead:
             self.publish()
 
     def close_front(self, org_now: datetime | None) -> None:
-        """The first window's rows have all been emitted and counted: its end is covered.
+        """Close the first window, whose rows have all been emitted and counted.
 
-        So are the ends of those behind it that are done already, because a probe found nothing in them. The cursor
-        never passes ``org_now``, the org's clock (None: unknown): a window may have been planned by a clock that was
-        ahead, and its last rows have yet to come.
+        Also close the following windows that are already done because a probe found them empty. The cursor never passes
+        ``org_now``, the org's clock (None: unknown), because a window may have been planned with a clock that was
+        ahead.
         """
         window = self.windows.pop(0)
         window.drop_pages()
@@ -194,7 +194,7 @@ class ObjectRead:
             self.close_front(org_now)
 
     def split(self, window: WindowRead, halves: Sequence[Bounds], life: QueryJob) -> None:
-        """Read ``halves`` in place of ``window``, each beginning with ``life``."""
+        """Replace ``window`` by ``halves``, each with the query ``life``."""
         index = self.windows.index(window)
         fresh = [self._fresh(bounds) for bounds in halves]
         for half in fresh:
@@ -203,7 +203,7 @@ class ObjectRead:
         self.publish()
 
     def cut(self, window: WindowRead, pieces: Sequence[Piece]) -> None:
-        """Read ``pieces`` in place of ``window``, for which no job was created yet."""
+        """Replace ``window``, which has no job yet, by ``pieces``."""
         index = self.windows.index(window)
         fresh = [self._fresh(piece.bounds) for piece in pieces]
         for part, piece in zip(fresh, pieces, strict=True):
@@ -212,14 +212,14 @@ class ObjectRead:
         self.publish()
 
     def note_too_large(self, window: WindowRead) -> None:
-        """The window could not be read whole: no other of its size needs to be tried during this run."""
+        """Remember the size of a window that was too large, so that this run tries no other window of that size."""
         self._too_coarse = max(self._too_coarse, window.job.halvings)
         span = date_span(window.bounds)
         if span is not None:
             self._too_long = span if self._too_long is None else min(span, self._too_long)
 
     def is_too_large(self, window: WindowRead) -> bool:
-        """Whether a window of this size, or cut as often as this one, has failed before."""
+        """Return whether a window of this size, or with as many splits, has failed before."""
         if window.indivisible:
             return False
         span = date_span(window.bounds)
@@ -227,7 +227,7 @@ class ObjectRead:
         return too_long or 0 < window.job.halvings <= self._too_coarse
 
     def restart(self, window: WindowRead) -> int:
-        """The window will be read by a new job from its start; returns how many emitted rows will come again."""
+        """Read the window again from its start with a new job; return how many emitted rows will be repeated."""
         repeated = window.walk.rows
         self.repeated_rows += repeated
         window.drop_pages()
@@ -261,10 +261,10 @@ class ObjectRead:
             self._set_state(self.state.resume)
 
     def publish(self) -> None:
-        """Let :attr:`state` cover what has been emitted, unless that would forget progress.
+        """Update :attr:`state` to cover what has been emitted, unless that would lose progress.
 
-        A range of Ids in front that has no job yet cannot be named in the state, and what the state does not name in
-        front counts as read. Until its job exists, the older state stands: it repeats rows at worst.
+        The state cannot name an Id range without a job, and a range before the first named one counts as read. So while
+        the first range has no job, the older state is kept, which at worst repeats rows.
         """
         front = self.front
         points = tuple(self._point(window) for window in self.windows if window.job.job_id is not None)
@@ -317,7 +317,7 @@ class ObjectRead:
         )
 
     def _drop_misled(self, window: WindowRead) -> None:
-        """Pages asked for early by a locator that the accepted page did not confirm are none of this result."""
+        """Discard pages that were requested early with a locator that the accepted page did not confirm."""
         if window.slots and window.slots[0].locator != window.walk.locator:
             window.drop_pages()
 

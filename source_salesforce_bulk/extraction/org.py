@@ -1,4 +1,4 @@
-"""What an extraction needs of an org, as one small interface."""
+"""The interface to an org that an extraction uses."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery
 
 
 class Org(Protocol):
-    """Calls into one org. Each blocks, may run on any thread, and raises ``SalesforceError`` or ``Stopped``."""
+    """API calls of one org. They block, are thread-safe, and raise ``SalesforceError`` or ``Stopped``."""
 
     def now(self) -> datetime | None:
-        """The org's time by the slowest of its clocks, without a call; None where no answer has shown it."""
+        """Return the org's time by its slowest clock, without a call; None if it is not known yet."""
         ...
 
     def create(self, version: str, soql: str, query: ObjectQuery) -> JobInfo:
-        """Create a query job; ``soql`` is ``query`` over some window."""
+        """Create a query job; ``soql`` is ``query`` for one window."""
         ...
 
     def info(self, version: str, job_id: str, object_name: str) -> JobInfo:
-        """How a query job stands."""
+        """Return a query job's state."""
         ...
 
     def abort(self, version: str, job_id: str, object_name: str) -> bool:
@@ -36,13 +36,13 @@ class Org(Protocol):
         ...
 
     def confirm(self, version: str, job_id: str, object_name: str, operations: Collection[str]) -> JobInfo | None:
-        """How a job stands that only a state names; None where it is of another object, operation or user."""
+        """Return a job that only a stream state names; None if it has another object, operation or user."""
         ...
 
     def fetch(
         self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder | None
     ) -> Page:
-        """One result page, proven whole, and encoded where there is an encoder."""
+        """Fetch a result page, verify it, and encode it if there is an encoder."""
         ...
 
     def rows_within(self, query: ObjectQuery, bounds: Bounds, version: str) -> int | None:
@@ -50,15 +50,15 @@ class Org(Protocol):
         ...
 
     def instants(self, query: ObjectQuery, bounds: Bounds, version: str) -> tuple[datetime, datetime] | None:
-        """The oldest and the newest cursor in the window; None where it holds none."""
+        """Return the oldest and the newest cursor in the window; None if it is empty."""
         ...
 
     def id_at(
         self, query: ObjectQuery, bounds: Bounds, version: str, *, offset: int = 0, last: bool = False
     ) -> str | None:
-        """The Id behind ``offset`` others within ``bounds``, from the lowest or the last; None where there is none."""
+        """Return the Id after ``offset`` others within ``bounds``, from the lowest or the ``last``, or None."""
         ...
 
     def count(self, query: ObjectQuery, bounds: Bounds, version: str) -> int | None:
-        """The number of rows within ``bounds``; None where the answer does not say."""
+        """Return the number of rows within ``bounds``; None if unknown."""
         ...

@@ -122,7 +122,7 @@ class ObjectPlan:
         return RestQuestion(self.query, bounds, rows, self.lane.keyed, self.lane.parents, limited)
 
     def query_hash(self, bounds: Bounds) -> str:
-        """What a window's query is known by in a state: the same only for the same query in the same lane."""
+        """Return the id of a window's query in a state: equal only for the same query in the same lane."""
         operation = f"rest {self.query.operation}" if self.lane.rest else self.query.operation
         return query_hash(build_soql(self.query, bounds), operation)
 

@@ -1,10 +1,10 @@
-"""The pages of a complete job: downloaded ahead in parallel, accepted in order, followed by their locators.
+"""Read the pages of complete jobs: download them ahead in parallel, accept them in order, and follow their locators.
 
-The locator of the next page stands in a page's response header, so its download starts as soon as those headers are in.
+The next page's locator is in a page's response headers, so its download starts as soon as these headers have arrived.
 
-Retries here: one case only. A page that was accepted but does not fit behind the pages before it (``page_walk.Lost``,
-``page_walk.WrongTotal``) is fetched again after a pause, because only here are those pages known. A damaged page is
-``pages``' to fetch again.
+Only one case is retried here: a valid page that does not continue the previous pages (``walk.Lost``,
+``walk.WrongTotal``) is fetched again after a pause, because only this module knows those pages. ``pages`` retries
+damaged pages.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ MAX_REFETCHES = 2
 
 @dataclass(frozen=True, slots=True)
 class PageBounds:
-    """Pages on their way or on disk at once: of all objects together, and of one; the page being emitted counts.
+    """The maximum number of pages in download or on disk, including the one being emitted: in total and per object.
 
-    Above ``bytes`` on disk, of pages that have arrived, none but an object's first is asked for. Salesforce allows 25
-    calls at once that take longer than 20 seconds, in the whole org: downloads of large pages must leave others their
-    share.
+    If arrived pages take more than ``bytes`` on disk, only an object's first page is requested. Salesforce allows 25
+    concurrent calls that take longer than 20 seconds in the whole org, so downloads of large pages must leave some of
+    them to others.
     """
 
     of_all: int = 10
@@ -48,18 +48,18 @@ class PageBounds:
 
 
 class Log(Protocol):
-    """A line about a window's job; ``batch`` is the page's locator."""
+    """Logs a line about a window's job; ``batch`` is the page's locator."""
 
     def __call__(self, read: ObjectRead, window: WindowRead, what: str, *, batch: str, level: int) -> None:
-        """Write it."""
+        """Log the line."""
         ...
 
 
 class PageReader:
-    """Fetches pages ahead of the emission and hands them over in order.
+    """Fetches pages ahead of their emission and returns them in order.
 
-    ``apply`` feeds an event to a window's job, and ``log`` writes a line about it; both are the scheduler's. ``sleep``
-    pauses a thread of ``calls``.
+    ``apply`` passes an event to a window's job, and ``log`` writes a line about it; both belong to the scheduler.
+    ``sleep`` pauses a thread of ``calls``.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class PageReader:
         self._log = log
 
     def fetch_ahead(self, reads: Sequence[ObjectRead]) -> None:
-        """Start the downloads that the bounds allow; the first page of every object before a further one of any."""
+        """Start the downloads that the limits allow; the first page of every object before further ones of any."""
         slots = [slot for read in reads for window in read.windows for slot in window.slots]
         under_way = len(slots)
         arrived = sum(slot.page.stored for slot in slots if slot.page is not None)
@@ -91,7 +91,7 @@ class PageReader:
                 under_way += self._fetch_next(read, depth)
 
     def front_page(self, read: ObjectRead) -> ReadyPage | None:
-        """The first page not yet handed on, if it has arrived and its header can be followed."""
+        """Return the next page, if it has arrived and its headers continue the pages before it."""
         window = read.front
         if window is None or read.failure is not None or not window.slots or not window.slots[0].arrived:
             return None
@@ -119,9 +119,9 @@ class PageReader:
         return None
 
     def _fetch_next(self, read: ObjectRead, depth: int) -> int:
-        """Ask for the next page of an object that has fewer than ``depth`` under way; how many were asked for.
+        """Request the next page of an object with fewer than ``depth`` running downloads; return how many.
 
-        The pages of a later window follow those of the one before it, as far as jobs are complete.
+        The pages of a window are followed by those of the next window, if its job is complete.
         """
         if read.failure is not None or sum(len(window.slots) for window in read.windows) >= depth:
             return 0
@@ -141,7 +141,7 @@ class PageReader:
         return 0
 
     def _fetch_behind(self, read: ObjectRead, window: WindowRead, locator: str) -> int:
-        """Ask for the page that a header names, unless it leads back; how many were asked for."""
+        """Request the page that a header names, unless it was already read; return the number of requests."""
         if locator in {slot.locator for slot in window.slots} | window.walk.used:
             return 0
         self._fetch(read, window, PageSlot(locator))
@@ -183,31 +183,31 @@ class PageReader:
         elif slot.failure.action is Action.NOT_READY:
             self._apply(read, window, NotReady())
         elif window.inherited and is_refusal(slot.failure):
-            # Who may not read an earlier run's result can still read its window, by a job of this run.
+            # If an earlier run's result cannot be read, its window can still be read with a new job.
             self._apply(read, window, PagesLost(replace(slot.failure, action=Action.NEW_JOB)))
         else:
             self._apply(read, window, PagesLost(slot.failure))
 
     def _end(self, read: ObjectRead, window: WindowRead) -> None:
-        """Every row that the job reports was handed on, though no page said that it was the last."""
+        """End the window after all rows that the job reports, although no page was marked as the last."""
         self._apply(read, window, PagesRead())
         read.close_front(self._org.now())
 
     def _fetched_again(self, read: ObjectRead, window: WindowRead, reason: str) -> bool:
-        """Drop the pages under way, so that the first of them is asked for anew; False where that was tried enough."""
+        """Drop the running pages and fetch the first one again; return False if no attempt is left."""
         window.drop_pages()
         window.refetches += 1
         again = window.refetches <= MAX_REFETCHES
         window.refetches = window.refetches if again else 0
         fate = "it is fetched again" if again else "no attempt is left"
-        what = f"the page does not fit behind the pages before it ({reason}); {fate}"
+        what = f"the page does not continue the pages before it ({reason}); {fate}"
         self._log(read, window, what, batch=window.walk.locator or FIRST_PAGE, level=logging.WARNING)
         return again
 
 
 def _nothing_is_left(window: WindowRead, failure: Failure) -> bool:
-    """Whether a page that cannot be had is no loss, because every row that the job reports was handed on.
+    """Return whether a missing page is no loss, because all rows that the job reports have been delivered.
 
-    A locator behind the last row leads to nothing.
+    A locator after the last row leads nowhere.
     """
     return window.walk.counted and window.walk.page > 0 and failure.action in (Action.NOT_READY, Action.NEW_JOB)

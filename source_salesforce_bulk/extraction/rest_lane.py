@@ -111,7 +111,7 @@ class RestLane:
 
 
 def can_be_cut(question: RestQuestion, failure: Failure | None) -> bool:
-    """Whether halves of a window may be read where it cannot: they take less time, and are no less damaged.
+    """Return whether halves of a window can be read if the window cannot: they take less time, but are as damaged.
 
     Rows without Ids, and those found by their parents, have no order by which to cut.
     """

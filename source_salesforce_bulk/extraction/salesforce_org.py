@@ -1,6 +1,6 @@
-"""One org for one run: every call that an extraction makes, behind one object.
+"""The API calls that an extraction makes to one org, as one object.
 
-Retries here: none.
+Does not retry.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody, wh
 
 
 class SalesforceOrg:
-    """Every method may be called from any thread, blocks, and raises ``SalesforceError`` or ``Stopped``.
+    """All methods are thread-safe, block, and raise ``SalesforceError`` or ``Stopped``.
 
     ``directory`` takes the pages; ``on_page`` sees each as soon as it is proven, on its download's thread, and gives it
     back, with its product where it makes one.
-    ``user_id`` tells our jobs from others'; None where the login did not say who we are. ``run_id`` is for log lines.
+    ``user_id`` identifies our jobs; None if the login did not report it. ``run_id`` is for log lines.
     """
 
     def __init__(
@@ -58,17 +58,17 @@ class SalesforceOrg:
         self._on_page = on_page
 
     def now(self) -> datetime | None:
-        """The org's time by the slowest of its clocks, without a call; None where no answer has shown it."""
+        """Return the org's time by its slowest clock, without a call; None if it is not known yet."""
         return self._transport.org_clock.time_at(Moment(self._clock.monotonic(), self._clock.now()))
 
     def create(self, version: str, soql: str, query: ObjectQuery) -> JobInfo:
-        """Create a query job; ``soql`` is ``query`` over some window."""
+        """Create a query job; ``soql`` is ``query`` for one window."""
         info = self._jobs.create(version, soql, query)
         self._creator = info.created_by or self._creator
         return info
 
     def info(self, version: str, job_id: str, object_name: str) -> JobInfo:
-        """How a query job stands."""
+        """Return a query job's state."""
         return self._jobs.info(version, job_id, object_name)
 
     def abort(self, version: str, job_id: str, object_name: str) -> bool:
@@ -80,9 +80,9 @@ class SalesforceOrg:
         return self._jobs.delete(version, job_id, object_name)
 
     def confirm(self, version: str, job_id: str, object_name: str, operations: Collection[str]) -> JobInfo | None:
-        """How a job stands that only a state names; None where it is of another object, operation or user.
+        """Return a job that only a stream state names; None if it has another object, operation or user.
 
-        A state is a file that people edit. What Salesforce does not say cannot speak against the job.
+        The check is necessary because users can edit states. A value that Salesforce does not report is not compared.
         """
         info = self._jobs.info(version, job_id, object_name)
         if info.object_name is not None and info.object_name.lower() != object_name.lower():
@@ -97,7 +97,7 @@ class SalesforceOrg:
         on_headers: Callable[[PageHeaders], None],
         encoder: PageEncoder | None = None,
     ) -> Page:
-        """One result page, proven whole, and encoded where there is an encoder."""
+        """Fetch a result page, verify it, and encode it if there is an encoder."""
         source = self._pages if address.rest is None else self._fetcher
         return self._on_page(source.fetch(address, on_headers, encoder))
 
@@ -106,7 +106,7 @@ class SalesforceOrg:
         return self._counted(build_soql(query, bounds), query, version)
 
     def instants(self, query: ObjectQuery, bounds: Bounds, version: str) -> tuple[datetime, datetime] | None:
-        """The oldest and the newest cursor in the window, by two synchronous queries; None where it holds none."""
+        """Return the oldest and the newest cursor in the window, by two synchronous queries; None if it is empty."""
         cursor = query.cursor_field
         if cursor is None:
             return None
@@ -122,9 +122,9 @@ class SalesforceOrg:
     def id_at(
         self, query: ObjectQuery, bounds: Bounds, version: str, *, offset: int = 0, last: bool = False
     ) -> str | None:
-        """The Id behind ``offset`` others, from the lowest or the last, by a synchronous query; None where none is.
+        """Return the Id after ``offset`` others, from the lowest or the ``last``, by a synchronous query, or None.
 
-        The user's own filter is left out, which may be slow where it is not selective.
+        The user's filter is left out, because it may be slow if it is not selective.
         """
         order = f"ORDER BY Id {'DESC' if last else 'ASC'} LIMIT 1"
         skipped = f" OFFSET {offset}" if offset else ""
@@ -132,7 +132,7 @@ class SalesforceOrg:
         return found if found is not None and is_id(found) else None
 
     def count(self, query: ObjectQuery, bounds: Bounds, version: str) -> int | None:
-        """The number of rows within the bounds, by a synchronous query without the user's filter; None if not said."""
+        """Return the number of rows within the bounds, by a synchronous query without the user's filter, or None."""
         return self._counted(build_soql(_ids_only(query), bounds), query, version)
 
     def _counted(self, soql: str, query: ObjectQuery, version: str) -> int | None:
@@ -148,9 +148,9 @@ class SalesforceOrg:
         return value if isinstance(value, str) else None
 
     def _created_by_us(self, version: str, user_id: str | None, object_name: str) -> bool:
-        """Whether jobs of ours bear this Id: the login's, or the one that the org writes on a job we create.
+        """Return whether our jobs have this creator: the login's user, or the one that the org reports for our jobs.
 
-        Where it is not the login's and no job of this run shows another, one is created for that, for at most one row.
+        If it is not the login's user, and no job of this run shows another, a job for at most one row is created.
         """
         ours = self._user_id()
         if user_id is None or ours is None or _same_id(user_id, ours):
@@ -166,7 +166,7 @@ class SalesforceOrg:
             return self._creator is not None and _same_id(user_id, self._creator)
 
     def _query(self, soql: str, query: ObjectQuery, version: str) -> Mapping[str, object]:
-        """The answer of a synchronous query that sees the rows that a job would see."""
+        """Run a synchronous query that sees the same rows as a job, and return the response."""
         request = rest_api.query(version, soql, include_deleted=query.operation == QUERY_ALL)
         response = self._transport.call(replace(request, object_name=query.object_name, asked=Asked(query, soql)))
         try:
@@ -181,5 +181,5 @@ def _ids_only(query: ObjectQuery) -> ObjectQuery:
 
 
 def _same_id(one: str, other: str) -> bool:
-    """The API writes 15 or 18 characters of an Id, of which 15 tell it apart."""
+    """Return whether two Ids are equal; the API writes 15 or 18 characters, of which the first 15 are significant."""
     return one[:15] == other[:15]

@@ -153,7 +153,7 @@ def read_state(blob: Mapping[str, object] | None, mode: Mode, cursor_field: str 
 
 
 def is_refused(blob: Mapping[str, object] | None) -> bool:
-    """Whether a state remembers that Bulk refuses the object."""
+    """Return whether a state records that Bulk API refuses the object."""
     return isinstance(blob, Mapping) and blob.get(_API) == _REST
 
 

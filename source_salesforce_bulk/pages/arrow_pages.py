@@ -129,7 +129,7 @@ class ArrowPageReader:
 
 
 class _Body(io.RawIOBase):
-    """What follows a page's header, for pyarrow; with ``hide_cr`` every CR is replaced by its stand-in.
+    """The part of a page after its header, for pyarrow; with ``hide_cr`` every CR is replaced by its stand-in.
 
     To pyarrow a bare CR ends a row. On a page of LF lines it is data, quoted or not.
     """
@@ -200,7 +200,7 @@ def _read(kind: CellKind, cells: Any) -> _Typed:
 
 
 def _times(cells: Any) -> _Typed:
-    """Times of day stay text, but one that is none becomes null."""
+    """Keep times of day as text; an invalid one becomes null."""
     usual = pc.match_substring_regex(cells, r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z$")
     return _Typed(cells) if _all(usual) else _cell_by_cell(CellKind.TIME, cells)
 
@@ -299,7 +299,7 @@ _FITS: Mapping[CellKind, Callable[[Value], tuple[object, bool]]] = {
 
 
 def _all(flags: Any) -> bool:
-    """Whether every flag that is not null is set."""
+    """Return whether every flag that is not null is set."""
     return pc.all(flags, min_count=0).as_py() is not False
 
 

@@ -24,7 +24,7 @@ from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.soql import parse_instant
 
 API: Final = 2
-"""What the core's own ``API`` has to be; an older or newer build of it is not used."""
+"""The required value of the core's ``API``; an older or newer build is not used."""
 
 try:
     import salesforce_bulk_core

@@ -52,7 +52,7 @@ class PageTooLarge(PageRejected):
 
 @dataclass(frozen=True, slots=True)
 class PageShape:
-    """What a whole page turned out to be; ``ended`` says whether LF closed it."""
+    """The result of inspecting a whole page; ``ended`` is true if LF ended it."""
 
     rows: int
     ended: bool
@@ -86,7 +86,7 @@ class Tap(io.RawIOBase):
 
     @property
     def ended(self) -> bool:
-        """Whether LF was the last byte so far; also before the first one."""
+        """True if LF was the last byte so far, or before the first byte."""
         return self._last in (b"", b"\n")
 
 
@@ -155,7 +155,7 @@ def _rows_of_text(text: io.TextIOWrapper, columns: Sequence[str], longest_row: i
 
 
 def _says_nothing_found(first: str, text: io.TextIOWrapper) -> bool:
-    """Whether a page that begins with ``first`` is the sentence and blanks; otherwise its header is damaged."""
+    """Return whether a page that begins with ``first`` is only the sentence and blanks, not a damaged header."""
     whole = first + text.read(_MOST_OF_NOTHING)
     return len(whole) <= _MOST_OF_NOTHING and whole.strip(_BLANKS).strip('"') == _NOTHING_FOUND
 

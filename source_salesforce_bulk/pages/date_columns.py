@@ -21,13 +21,13 @@ _SIXTY: Final = bytes(range(60))
 
 
 def are_dates(cells: Sequence[bytes]) -> bool:
-    """Whether all of ``cells``, which has one at least, are plainly dates ``YYYY-MM-DD``. False decides nothing."""
+    """Return True if all ``cells`` (at least one) are certainly dates ``YYYY-MM-DD``; False means uncertain."""
     joined = _alike(cells, _DATE_SHAPE)
     return joined is not None and _have_days(joined, len(_DATE_SHAPE) + 1)
 
 
 def are_instants(cells: Sequence[bytes]) -> bool:
-    """Whether all of ``cells``, which has one at least, are plainly instants in UTC. False decides nothing."""
+    """Return True if all ``cells`` (at least one) are certainly instants in UTC; False means uncertain."""
     shape = cells[0].translate(_SHAPE)
     joined = _alike(cells, shape) if shape in _INSTANT_SHAPES else None
     if joined is None:

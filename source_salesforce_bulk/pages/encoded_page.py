@@ -1,4 +1,4 @@
-"""What an encoded page is, whatever it was encoded as."""
+"""The result of encoding a page, for all encodings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LineBlock:
 
 @dataclass(frozen=True, slots=True)
 class EncodedPage:
-    """What a whole page turned out to be, and how its lines were written.
+    """The result of inspecting a whole page, and how its lines were written.
 
     ``exact`` counts the rows that had to be read one by one, ``unreadable`` the cells of each field made null.
     """

@@ -5,7 +5,7 @@
                             └── csv_page, from a file, row by row ─────────────────────┘
 
 Both ways accept the same pages and make the same of them. Where the core is installed it is used; the environment
-variable ``SALESFORCE_BULK_CORE=off`` keeps it out, for whoever suspects it.
+variable ``SALESFORCE_BULK_CORE=off`` disables it, for example to rule it out as the cause of a problem.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CHUNK = 1 << 18  # bytes of a file read at once
 
 
 def uses_core() -> bool:
-    """Whether pages are read by the native core."""
+    """Return whether the native core reads pages."""
     return HAS_CORE and os.environ.get("SALESFORCE_BULK_CORE", "").lower() != "off"
 
 
@@ -157,7 +157,7 @@ class HashingEncoder:
 
 
 class _Tally(Generic[C]):
-    """What the blocks of a page add up to."""
+    """The sums over the blocks of a page."""
 
     def __init__(self, sink: Sink[C]) -> None:
         self._sink = sink

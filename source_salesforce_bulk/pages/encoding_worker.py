@@ -56,7 +56,7 @@ class WorkerDefect(Exception):
 
 
 def answer_of(job: EncodingJob) -> Mapping[str, Any]:
-    """What became of a job, as it is sent back.
+    """The result of a job, as it is sent back.
 
     Of a defect only the name of its type: a traceback on stderr, or the exception's text, may hold values of rows.
     """
@@ -71,7 +71,7 @@ def answer_of(job: EncodingJob) -> Mapping[str, Any]:
 
 
 def page_of(answer: Mapping[str, Any]) -> EncodedPage:
-    """The page an answer tells of; raises what the job raised, or :class:`WorkerDefect`."""
+    """Return the page in a result; raises the job's exception, or :class:`WorkerDefect`."""
     if "defect" in answer:
         raise WorkerDefect(answer["defect"])
     if "rejected" in answer:
@@ -88,7 +88,7 @@ def page_of(answer: Mapping[str, Any]) -> EncodedPage:
 
 
 def main(jobs: BinaryIO, answers: BinaryIO) -> None:
-    """Answer every job, as long as somebody gives them; raises BrokenPipeError where nobody takes an answer."""
+    """Process jobs until the input ends; raises BrokenPipeError if the output has been closed."""
     for line in jobs:
         answers.write(json.dumps(answer_of(EncodingJob.from_line(line))).encode() + b"\n")
         answers.flush()

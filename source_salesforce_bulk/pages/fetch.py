@@ -94,7 +94,7 @@ class PageLines:
 
 
 class PageProduct(Protocol):
-    """What a runner has made of a page. It goes where the page goes, and nobody else keeps it."""
+    """The result of processing a page in a runner. It belongs to the page."""
 
     @property
     def stored(self) -> int:
@@ -166,7 +166,7 @@ class _Attempt:
 
     @property
     def proven(self) -> bool:
-        """Whether the page itself says it is whole: its last line ended, and its rows are as many as announced."""
+        """True if the page is complete by itself: its last line has ended, and it has the announced number of rows."""
         return self.shape.ended and self.headers.rows is not None
 
     def accepted(self, address: PageAddress, retries: int) -> Page:

@@ -87,7 +87,7 @@ class JsonColumn:
 
 
 class CellProver:
-    """What is known of a column's kind: ``quote`` is what stands around its values in JSON."""
+    """The properties of a column's kind: ``quote`` surrounds its values in JSON."""
 
     def __init__(self, kind: CellKind) -> None:
         self.quote = b"" if kind in _BARE else b'"'

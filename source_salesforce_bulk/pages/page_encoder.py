@@ -53,7 +53,7 @@ class PageContent:
 
 
 class PageProduct(Protocol):
-    """What a page became. It lives as long as its page."""
+    """The result of encoding a page. It exists as long as its page."""
 
     @property
     def stored(self) -> int:
@@ -115,7 +115,7 @@ class PageEncoder(Protocol):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """What the pages have to hold, in the order of the product."""
+        """The required columns of the pages, in the order of the product."""
         ...
 
     def begin(self, arrival: Arrival) -> PageEncoding:

@@ -86,7 +86,7 @@ class PageEncoders:
             raise
 
     def _asked(self, worker: _Worker, job: EncodingJob) -> EncodedPage | None:
-        """What a worker has made of a page; None where it has failed, and from then on no worker is asked.
+        """Return a worker's result for a page; None if it has failed, after which no worker is used.
 
         Raises what is wrong with the page or the disk.
         """
@@ -120,7 +120,7 @@ class _Worker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def ask(self, job: bytes) -> Mapping[str, Any]:
-        """The answer to a job; raises OSError or ValueError where there is none."""
+        """Return the result of a job; raises OSError or ValueError if there is none."""
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "source_salesforce_bulk.pages.encoding_worker"],

@@ -40,7 +40,7 @@ class PageTask:
 
 @dataclass(frozen=True, slots=True)
 class PageCost:
-    """What a page took: requests sent, those of them that were repeated, bytes received in all.
+    """The cost of a page: requests, retries, and received bytes in total.
 
     ``usage`` is the newest word on the org's daily API calls, None where no answer had one.
     """
@@ -53,7 +53,7 @@ class PageCost:
 
 @dataclass(frozen=True, slots=True)
 class PageOutcome:
-    """What became of a page. ``failure`` is None where all its rows were given; else none of them was.
+    """The outcome of a page. ``failure`` is None if all its rows were returned; otherwise none of them was.
 
     ``rows`` and ``size`` (bytes as received) are 0 for a failed page; ``cost`` says what it took all the same.
     ``first_id`` is the Id in its first row, None where it has none.
@@ -85,7 +85,7 @@ class GivenSession:
         return self._given
 
     def refresh(self, stale_access_token: str) -> Session:
-        """Raises :class:`SessionEnded`: whoever gave the session renews it."""
+        """Raise :class:`SessionEnded`; the driver renews the session."""
         raise SessionEnded(Failure.of(Kind.SESSION_EXPIRED))
 
     def redact(self, text: str) -> str:
@@ -94,7 +94,7 @@ class GivenSession:
 
 
 class _Counting:
-    """What the calls of a task cost."""
+    """The cost of a task's calls."""
 
     def __init__(self) -> None:
         self.so_far = PageCost()
@@ -120,7 +120,7 @@ class SessionSource(Protocol):
 
 
 class Given(Protocol):
-    """What every partition of a wave is given; a Spark broadcast is one."""
+    """The data that every partition of a wave receives, such as a Spark broadcast."""
 
     @property
     def value(self) -> tuple[SessionSource, tuple[Column, ...], tuple[PageTask, ...]]:

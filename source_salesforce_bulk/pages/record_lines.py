@@ -109,7 +109,7 @@ class _Strands:
             self._comma_loose = self._comma_loose or not self._comma_due
 
     def end_rows(self, end: bytes, metas: Mapping[int, bytes]) -> None:
-        """What comes behind the members of each row; ``metas`` come last, in their rows only."""
+        """End each row with ``end``; ``metas`` come last, in their rows only."""
         self._same += end
         if metas:
             self._add([metas.get(row, b"") for row in range(self._rows)])

@@ -1,4 +1,4 @@
-"""What rows become: the two ways to the same blocks, by the native core and by Python."""
+"""The output form of rows, and its two implementations: the native core and Python."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Block(Generic[C]):
 
 
 class Form(Protocol[C]):
-    """What the rows of an object become. Immutable and picklable."""
+    """The output form of an object's rows. Immutable and picklable."""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -51,7 +51,7 @@ class NativeForm(Protocol[C]):
     """Takes the blocks of one page out of the core."""
 
     def next(self, decoder: PageDecoder) -> Block[C] | None:
-        """The next rows that have come; None where there are none."""
+        """Return the next rows that have arrived; None if there are none."""
         ...
 
 

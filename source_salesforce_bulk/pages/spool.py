@@ -36,7 +36,7 @@ class EncodeFile(Protocol):
 
 
 def inspect_file(page: Path, gzipped: bool, columns: Sequence[str]) -> PageShape:
-    """What a page's file holds; raises ``PageRejected``, also for a damaged encoding."""
+    """Inspect a page's file; raises ``PageRejected``, also for a damaged encoding."""
     with _damage_rejected(), decoded(page, gzipped) as source:
         return inspect_page(source, columns)
 

@@ -71,7 +71,7 @@ class PageText(io.RawIOBase):
 
     @property
     def ended(self) -> bool:
-        """Whether a line feed was the last byte so far, or there was none."""
+        """True if a line feed was the last byte so far, or before the first byte."""
         return self._last == b"\n"
 
     @property

@@ -32,7 +32,7 @@ class Walk:
 
     @property
     def counted(self) -> bool:
-        """Whether every row that the job reports lies behind."""
+        """True if every row that the job reports has been passed."""
         return self.rows == self.total
 
 
@@ -73,7 +73,7 @@ Step = Onward | End | Lost | WrongTotal
 
 
 def step(walk: Walk, headers: PageHeaders, rows: int, first_id: str | None = None) -> Step:
-    """What follows a page of ``rows`` rows that answered ``walk.locator`` with ``headers``.
+    """Return the next step after a page of ``rows`` rows for ``walk.locator`` with ``headers``.
 
     A missing locator header is the end only when the rows so far equal the total. A locator used before cannot lead on,
     nor can rows that were there before: both would emit rows twice. ``first_id`` is the Id in the page's first row, by

@@ -44,7 +44,7 @@ class MemoryBudget:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """What the pages of a run share. ``turns`` bounds how many of them are encoded from a file at the same time."""
+    """The shared resources of a run's pages. ``turns`` limits how many are encoded from a file at the same time."""
 
     directory: Path
     memory: MemoryBudget = field(default_factory=MemoryBudget)

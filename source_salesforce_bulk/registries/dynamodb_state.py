@@ -135,7 +135,7 @@ class DynamoDbStates:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What a table holds of one object, by its key."""
+    """The items of one object in the table, by its key."""
 
     client: DynamoDBClient
     table: str

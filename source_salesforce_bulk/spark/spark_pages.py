@@ -57,7 +57,7 @@ class Lister(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SparkPageReader:
-    """Where a page's rows are read. ``renew`` logs in anew, unless somebody has since the stale token's login.
+    """Where a page's rows are read. ``renew`` logs in again, unless another thread has already done so.
 
     ``spent`` hears what each reading of a page has cost, by its object.
     """
@@ -154,7 +154,7 @@ class SparkPages:
         on_headers: Callable[[PageHeaders], None],
         encoder: PageEncoder | None = None,
     ) -> Page:
-        """The page, proven and written by Spark; ``on_headers`` hears at once which page comes next.
+        """Return the page, verified and written by Spark; ``on_headers`` is called at once with the next locator.
 
         Nothing is encoded here. Raises ``SalesforceError`` as ``PageFetcher.fetch`` does, and what the Spark job
         raised.
@@ -211,7 +211,7 @@ class SparkPages:
         raise SalesforceError(Failure.of(Kind.SESSION_REFUSED, Operation.RESULTS))
 
     def _listing(self, address: PageAddress) -> PageListing:
-        """The job's pages, listed by whoever asks first."""
+        """Return the job's pages; the first caller lists them."""
         with self._lock:
             future = self._listings.get(address.job_id)
             leads = future is None
@@ -222,7 +222,7 @@ class SparkPages:
                 job = JobResult(address.object_name, address.job_id, address.version, address.job_rows)
                 size = address.page_size or _PAGE_SIZE
                 future.set_result(self._reader.lister.list_pages(job, address.locator, size))
-            except BaseException as error:  # noqa: BLE001 - whatever it is, everybody who waits has to hear of it
+            except BaseException as error:  # noqa: BLE001 - passed on to all waiting threads
                 self._forget(address.job_id)
                 future.set_exception(error)
         return future.result()
@@ -233,7 +233,7 @@ class SparkPages:
 
 
 def _counted_in(metrics: RunMetrics) -> Callable[[str, PageCost], None]:
-    """What executors spend, among the counts of the run."""
+    """Return a function that adds the cost of executors to the run's counts."""
     return lambda name, cost: metrics.on_spent(name, Operation.RESULTS, cost)
 
 
@@ -250,14 +250,14 @@ def _place(listing: PageListing, locator: str | None) -> int:
 
 
 def _headers(listing: PageListing, place: int) -> PageHeaders:
-    """What the page's own headers say of the page behind it."""
+    """Return the headers of the page at ``place``, which name the next page."""
     if place + 1 < len(listing.locators):
         return PageHeaders(rows=None, locator=listing.locators[place + 1], last=False)
     return PageHeaders(rows=None, locator=None, last=listing.end_said)
 
 
 def _check(read: ReadPage) -> None:
-    """What Spark has written must be what was read from Salesforce."""
+    """Check that Spark has written exactly the rows that were read from Salesforce."""
     written = read.file.rows if read.file is not None else 0
     if written != read.outcome.rows:
         detail = f"{read.outcome.rows} rows were read and {written} written"

@@ -41,7 +41,7 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class WaveResult:
-    """What became of each page, and the files that the pages with rows became, both by task number."""
+    """The outcome of each page, and the files of the pages with rows, both by task number."""
 
     outcomes: Mapping[int, PageOutcome]
     files: Mapping[int, StagedFile]
@@ -84,7 +84,7 @@ class WaveSize:
         return max(self.slots, int(self.slots * SESSION_LIFE / 2 / max(self.seconds_per_page, 0.001)))
 
     def after(self, pages: int, seconds: float) -> WaveSize:
-        """What is known after a wave; the slowest one counts."""
+        """Return the size estimate after a wave; the slowest wave counts."""
         rounds = max(1, -(-pages // self.slots))
         return replace(self, seconds_per_page=max(self.seconds_per_page or 0.0, seconds / rounds))
 
@@ -99,7 +99,7 @@ class _Waiter:
 
 @dataclass(slots=True)
 class _Queue:
-    """Those who wait for a page of one object. ``led``: somebody gathers or runs a wave of it, and calls the next."""
+    """The threads that wait for pages of one object. ``led``: one of them is collecting or running a wave."""
 
     waiting: deque[_Waiter] = field(default_factory=deque)
     led: bool = False
@@ -143,7 +143,7 @@ class WaveBoard:
         return self._lead(waiter, queue) if page is None else page
 
     def _lead(self, leader: _Waiter, queue: _Queue) -> ReadPage:
-        """Run one wave and let the next be led, whatever happens: nobody else would call those who wait."""
+        """Run one wave, and in any case start the next one, for which other threads are waiting."""
         others: Sequence[_Waiter] = ()
         try:
             self._clock.sleep(GATHERING)

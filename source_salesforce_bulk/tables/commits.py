@@ -25,7 +25,7 @@ PROPERTIES: Mapping[str, str] = {
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "50",
 }
-"""What every table is made with. Version 2, because Athena reads no newer one."""
+"""The properties of every new table. Version 2, because Athena does not support newer versions."""
 
 
 class Stale(Exception):
@@ -37,7 +37,7 @@ class FencedTransaction(Transaction):
 
     def __init__(self, table: Table, refs: Mapping[str, int | None]) -> None:
         super().__init__(table)
-        # A table without a snapshot has no branches, and pyiceberg will not hear of any other than main.
+        # A table without a snapshot has no branches, and pyiceberg then accepts only main.
         fenced = refs if refs.get(MAIN) is not None else {MAIN: None}
         self._fence: Iterable[TableRequirement] = [
             AssertRefSnapshotId(ref=name, snapshot_id=snapshot) for name, snapshot in fenced.items()

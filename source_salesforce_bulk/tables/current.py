@@ -51,7 +51,7 @@ _IS_DELETED = "IsDeleted"
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What a fold did: rows of the log that it looked at, rows that it wrote."""
+    """The result of a fold: the number of log rows read, and of rows written."""
 
     looked_at: int = 0
     written: int = 0

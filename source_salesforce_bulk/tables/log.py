@@ -48,7 +48,7 @@ class Log:
 
     @property
     def exists(self) -> bool:
-        """Whether there is a table."""
+        """True if the table exists."""
         return self._table is not None
 
     @property
@@ -137,7 +137,7 @@ class Log:
             raise Stale(f"the file {missing} of an earlier run is not in the table any more") from missing
 
     def _path(self, location: str) -> str:
-        """What :meth:`put` was given as path, from where the file is."""
+        """Return the path that was passed to :meth:`put`, from the file's location."""
         return f"{self.object_name}/{location.removeprefix(data_location(self.table, ''))}"
 
 

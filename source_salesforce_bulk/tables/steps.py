@@ -44,7 +44,7 @@ class Step:
 
     @property
     def state_on_main(self) -> bool:
-        """Whether the state belongs to main, because nothing is open."""
+        """True if the state belongs to main, because nothing is open."""
         return not self.held
 
 
