@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -37,22 +38,24 @@ def report(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> 
     )
 
 
-def test_a_run_with_a_retry_and_a_refused_object_is_told_whole(org: SimulatedOrg, tmp_path: Path) -> None:
-    refused = next(one["name"] for one in org.control.objects() if one["refused_by_bulk"])
+def test_a_run_with_a_retry_and_a_job_that_failed_is_told_whole(org: SimulatedOrg, tmp_path: Path) -> None:
+    org.control.fault("job_failed", object="Lead", message="TXN_SECURITY_METERING_ERROR : no", times=None)
     org.control.fault("http_error", on="results", object="Contact", status=503, times=1)
-    exporter = Exporter(org, tmp_path, page_size=700, object_overrides=[{"object": refused, "api": "bulk"}])
-    assert exporter.script(["Account", "Contact", refused], "--run-id", "monday").returncode == 3
+    exporter = Exporter(org, tmp_path, page_size=700)
+    assert exporter.script(["Account", "Contact", "Lead"], "--run-id", "monday").returncode == 3
 
     done = report(tmp_path, "--state", "state", "--last")
 
     assert done.stdout == f"Report: {tmp_path / 'monday.html'}\n"
     text = (tmp_path / "monday.html").read_text()
     page = Page(text)
-    assert page.classes.count("lane") == 2
+    assert page.classes.count("lane") == 3
     assert page.classes.count("mark") == 5
     assert "some objects failed permanently" in text
     assert "results is sent again" in text
-    assert f"<td>{refused}</td>" in text
+    assert re.search(r'title="750[^"]*transaction security policies', text)
+    assert text.count(">error</td>") == 1
+    assert ">warning</td>" not in text
     assert "SELECT Id, " in text
     assert "API calls left" in text
     ledger = [json.loads(line) for line in (tmp_path / "state" / "ledger" / "monday.jsonl").read_text().splitlines()]

@@ -110,6 +110,14 @@ def test_a_run_that_did_not_end_says_so():
     assert "stopped by a signal" in report_page(made, "")
 
 
+def test_the_time_line_is_marked_in_whole_minutes_and_a_long_total_gets_room():
+    made = story(1)
+    made.quotas = [{"remaining": 4_999_994}, {"remaining": 4_999_978}]
+    text = report_page(made, style())
+    assert ">10 min</span>" in text
+    assert '<div class="long"><dt>API calls left</dt>' in text
+
+
 def test_a_run_without_jobs_has_no_time_line():
     assert "No query job was needed." in report_page(RunStory("monday"), "")
 

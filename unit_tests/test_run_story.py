@@ -69,6 +69,14 @@ def test_a_whole_ledger_is_a_whole_story():
     assert len(story.drifts) == len(story.files) == len(story.manifests) == 1
 
 
+def test_a_job_that_ends_its_object_has_the_sentence_and_the_object_tells_it_once():
+    gone = {"why": "The object is gone.", "ends": True}
+    story = read_story("r", [WHOLE[0], WHOLE[2], job(2, "job_failed", **gone), line(3, "error", message="Gone")])
+    (span,) = story.jobs.values()
+    assert (span.failure, span.ended) == ("The object is gone.", BEGAN + timedelta(seconds=2))
+    assert [one.text for one in story.incidents] == ["Gone"]
+
+
 def test_a_killed_run_has_a_story_up_to_its_last_whole_line():
     story = read_story("r", [*WHOLE[:5], WHOLE[5][:20]])
     assert story.code is None

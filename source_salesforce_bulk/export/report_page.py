@@ -63,7 +63,7 @@ def _head(story: RunStory) -> str:
         ("took", duration(story.seconds)),
         *_quota(story),
     ]
-    cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in totals)
+    cells = "".join(f"{_tile(value)}<dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in totals)
     began = f"{story.begun:%Y-%m-%d %H:%M:%S} UTC" if story.begun else "at an unknown time"
     tries = f", {story.attempts} attempts" if story.attempts > 1 else ""
     manifests = "".join(f'<p class="soft">Manifest: {escape(manifest)}</p>' for manifest in story.manifests)
@@ -74,6 +74,10 @@ def _head(story: RunStory) -> str:
         '<nav><a href="#time">Time line</a><a href="#objects">Objects</a><a href="#incidents">Errors and retries</a>'
         '<a href="#schema">Schema changes</a><a href="#jobs">Query jobs</a><a href="#files">Files</a></nav>'
     )
+
+
+def _tile(value: str) -> str:
+    return '<div class="long">' if len(value) > 12 else "<div>"
 
 
 def _ending(code: int) -> tuple[str, str]:
@@ -128,10 +132,14 @@ class _Scale:
             (self.at(self._begun + timedelta(seconds=step * number)), step * number) for number in range(count + 1)
         ]
         return "".join(
-            f'<span class="tick" style="left:{left:.2f}%">{escape(duration(seconds)) if seconds else "0"}</span>'
+            f'<span class="tick" style="left:{left:.2f}%">{escape(_short(seconds)) if seconds else "0"}</span>'
             for left, seconds in marks
-            if left < 96 or not seconds
+            if left < 92 or not seconds
         )
+
+
+def _short(seconds: float) -> str:
+    return duration(seconds).removesuffix(" 0 s").removesuffix(" 0 min")
 
 
 def _lane(name: str, spans: Sequence[JobSpan], scale: _Scale) -> str:

@@ -145,7 +145,7 @@ def _add(story: RunStory, at: datetime, entry: Entry) -> None:
         story.quotas.append(entry)
     elif event == "schema_drift" and isinstance(entry.get("drift"), Mapping):
         story.drifts.append(entry["drift"])
-    if event in _INCIDENTS:
+    if event in _INCIDENTS and not entry.get("ends"):  # the object's own error says it
         text = str(entry.get("message") or entry.get("why") or "")
         story.incidents.append(Incident(at, str(entry.get("object") or ""), text, _INCIDENTS[event]))
 
@@ -164,7 +164,7 @@ def _add_to_job(story: RunStory, at: datetime, event: str, entry: Entry) -> None
     elif event == "job_complete":
         span.complete, span.rows = at, _count(entry, "rows")
     elif event == "job_failed":
-        span.failure, span.ended = str(entry.get("message") or "failed"), at
+        span.failure, span.ended = str(entry.get("why") or entry.get("message") or "failed"), at
     elif event == "page":
         span.pages.append((at, _count(entry, "rows")))
     elif event == "window_complete":

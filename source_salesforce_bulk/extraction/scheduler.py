@@ -158,7 +158,8 @@ class JobScheduler:
         """Log why a job is created again or split. A failure that ends the object is reported once, by its reader."""
         ends = window.job.phase is Phase.FAILED
         what = f"no further job is created ({failure.kind.value})" if ends else failure.summary
-        self.log(read, window, what, level=logging.INFO if ends else logging.WARNING, event="job_failed")
+        level = logging.INFO if ends else logging.WARNING
+        self.log(read, window, what, level=level, event="job_failed", why=failure.summary, ends=ends)
 
     def _next_job(self, reads: Sequence[ObjectRead], others_wait: bool) -> tuple[ObjectRead, WindowRead] | None:
         """Return the window whose job is next: of the object with the fewest unfinished jobs, then in catalog order.
