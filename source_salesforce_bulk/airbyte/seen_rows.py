@@ -19,14 +19,14 @@ class SeenRows:
         self._patterns = [re.compile(rb'[{,]"%b":"([^"\\]*)"' % name.encode()) for name in self._names]
 
     def in_lines(self, lines: bytes) -> Iterator[SeenRow]:
-        """The rows of RECORD lines."""
+        """Yield the rows of RECORD lines."""
         for line in lines.splitlines():
             found = [match and match[1].decode() for match in (pattern.search(line) for pattern in self._patterns)]
             if found[0]:
                 yield seen_row(found[0], found[1] if len(found) > 1 else None)
 
     def in_record(self, record: Record) -> Iterator[SeenRow]:
-        """The row of a record."""
+        """Yield the row of a record."""
         found = [record.data.get(name) for name in self._names]
         if found[0]:
             yield seen_row(str(found[0]), str(found[1]) if len(found) > 1 and found[1] else None)

@@ -96,13 +96,13 @@ class IdSketch:
         return Difference(frozenset(map(self._id, added)), frozenset(map(self._id, removed)))
 
     def to_text(self) -> str:
-        """The cells as ASCII text that JSON writes as it is; :attr:`heads` are kept apart."""
+        """Return the cells as ASCII text that JSON writes as it is; :attr:`heads` are kept apart."""
         cells = _LAYOUT.pack(*self._counts, *self._keys, *self._checks)
         return base64.b85encode(cells).decode()
 
     @classmethod
     def from_text(cls, text: str, heads: Iterable[str]) -> Self:
-        """The inverse of :meth:`to_text`; raises ValueError for any other text."""
+        """Return the inverse of :meth:`to_text`; raises ValueError for any other text."""
         cells = base64.b85decode(text)
         if len(cells) != _LAYOUT.size:
             raise ValueError("not the cells of a sketch")
@@ -132,7 +132,7 @@ class IdSketch:
 
 
 def _places(key: int) -> tuple[list[int], int]:
-    """The four cells of a key, and its check sum."""
+    """Return the four cells of a key, and its check sum."""
     digest = hashlib.blake2b(key.to_bytes(8, "little"), digest_size=20).digest()
     numbers: list[int] = [int.from_bytes(digest[at : at + 4], "little") for at in range(0, 20, 4)]
     *places, check = numbers

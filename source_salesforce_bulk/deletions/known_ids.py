@@ -102,7 +102,7 @@ class KnownIds:
             self.named.discard(one)
 
     def to_json(self) -> dict[str, object]:
-        """The memory as it stands in a state; at most 256 KiB."""
+        """Return the memory as it stands in a state; at most 256 KiB."""
         blob: dict[str, object] = {
             "audited": format_instant(self.audited),
             "count": self.count,
@@ -119,7 +119,7 @@ class KnownIds:
 
     @classmethod
     def from_json(cls, blob: object) -> Self:
-        """The inverse of :meth:`to_json`; raises ValueError for anything else."""
+        """Return the inverse of :meth:`to_json`; raises ValueError for anything else."""
         match blob:
             case {
                 "audited": str(audited),

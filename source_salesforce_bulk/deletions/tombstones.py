@@ -21,7 +21,7 @@ IS_DELETED = "IsDeleted"
 
 
 def with_tombstone_fields(sobject: SObject) -> SObject:
-    """The object with the fields that only tombstones have, which no query selects."""
+    """Return the object with the fields that only tombstones have, which no query selects."""
     when = "When it was seen that the row is gone from the org: purged, deleted for good, or merged."
     flag = Field(IS_DELETED, "boolean", label="Deleted", help_text="True in a row that is gone.", added=True)
     added = [Field(DELETED_AT, "datetime", label="Deleted at", help_text=when, added=True)]

@@ -74,7 +74,7 @@ class Destination(Protocol):
         ...
 
     def manifests(self) -> list[Mapping[str, Any]]:
-        """Every manifest that is there, by name."""
+        """Return every manifest that is there, by name."""
         ...
 
 

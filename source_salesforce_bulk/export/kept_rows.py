@@ -31,7 +31,7 @@ class Columns:
 
 
 def rows_of_file(name: str, content: bytes, columns: Columns) -> Iterator[Stamped]:
-    """The rows of a Parquet file, of JSON lines or of CSV, by the ending of its ``name``.
+    """Yield the rows of a Parquet file, of JSON lines or of CSV, by the ending of its ``name``.
 
     Raises ``ExportFailed`` where a column is missing, or a value is neither an Id nor a time.
     """
@@ -91,7 +91,7 @@ def _unreadable(name: str, why: str) -> ExportFailed:
 
 
 def named_files(manifests: Sequence[Mapping[str, object]], object_name: str) -> list[str]:
-    """The paths of an object's files that any manifest names."""
+    """Return the paths of an object's files that any manifest names."""
     found: list[str] = []
     for manifest in manifests:
         entries = manifest.get("objects")

@@ -50,7 +50,7 @@ class Layout:
 
     @classmethod
     def of(cls, readable: ReadableObject, schema: ObjectSchema, upper_bound: Callable[[], datetime]) -> Self:
-        """The layout of an object as it is read, with the ids that its registered ``schema`` has."""
+        """Return the layout of an object as it is read, with the ids that its registered ``schema`` has."""
         key, cursor = readable.primary_key, readable.cursor_field
         return cls(readable.sobject, ids_by_name(schema), key, cursor, upper_bound)
 

@@ -75,7 +75,7 @@ class ObjectDeletions:
             read.remember(self._watch.memory)
 
     def last(self, read: ObjectRead) -> Iterator[TurnOver]:
-        """The audit behind all rows of the run, where it is due."""
+        """Yield the audit behind all rows of the run, where it is due."""
         if self._watch is not None and self._watch.due:
             yield from self._audited(self._watch)
             read.remember(self._watch.memory, at_once=True)

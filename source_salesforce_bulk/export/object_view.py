@@ -20,12 +20,12 @@ _STANDINGS: Mapping[Phase, Standing] = {
 
 
 def standing_after_failure(consequence: Consequence) -> Standing:
-    """Where an object stands that has failed."""
+    """Return where an object stands that has failed."""
     return Standing.AGAIN if consequence is Consequence.TRANSIENT else Standing.FAILED
 
 
 def standing_of(read: ObjectRead | None, *, begun: bool) -> Standing:
-    """Where an object stands that has neither failed nor ended; ``begun``: this run has its lease."""
+    """Return where an object stands that has neither failed nor ended; ``begun``: this run has its lease."""
     if read is not None and read.finished:
         return Standing.READ
     if not begun:
@@ -35,7 +35,7 @@ def standing_of(read: ObjectRead | None, *, begun: bool) -> Standing:
 
 
 def known_rows(read: ObjectRead | None) -> int | None:
-    """The rows that a run will bring, where its jobs or an estimate of the whole object say so."""
+    """Return the rows that a run will bring, where its jobs or an estimate of the whole object say so."""
     if read is None:
         return None
     known = all(window.job.records is not None or window.expected is not None for window in read.windows)

@@ -31,7 +31,7 @@ MOST_ROWS = 1000
 
 
 def sample_through_rest(config: Config, readable: ReadableObject, query: ObjectQuery, count: int) -> PageAddress:
-    """The page that brings some rows of an object of the REST lane: ``count``, or those of the first parents."""
+    """Return the page that brings some rows of an object of the REST lane: ``count``, or those of the first parents."""
     columns = select_fields(readable.sobject, None, ()).columns
     question = RestQuestion(query, WHOLE, count, readable.lane.keyed, readable.lane.parents)
     rest = RestAddress(question, columns, None, config.api_version)

@@ -124,7 +124,7 @@ class Verifier:
             comparison.add_org(Stamped(cells[key], milliseconds(cells[stamp] or _NEVER)) for cells in rows)
 
     def _pages(self, extraction: Extraction, plan: ObjectPlan) -> Iterator[ReadyPage]:
-        """The pages of a plan, each handed on when the next is asked for; the jobs are gone afterwards."""
+        """Yield the pages of a plan, each handed on when the next is asked for; the jobs are gone afterwards."""
         read: ObjectRead = extraction.begin(Beginning(plan, plan_full_refresh(plan.state, start=plan.start)))
         try:
             while not read.finished:
@@ -141,7 +141,7 @@ class Verifier:
     # Repair
 
     def _as_kept(self, name: str, repair: Repair) -> Repair:
-        """A repair in the format of the object's files."""
+        """Return a repair in the format of the object's files."""
         formats = {path.rpartition(".")[2] for path in named_files(self._manifests, name)} & set(FORMATS)
         return replace(repair, page_files=PageFiles(FORMATS[min(formats)])) if formats else repair
 
@@ -199,7 +199,7 @@ _FEWER = (
 
 
 def _layout(sobject: SObject, ids: Mapping[str, int]) -> Layout:
-    """The layout of an object's files, with the columns of tombstones, which its exports may not have."""
+    """Return the layout of an object's files, with the columns of tombstones, which its exports may not have."""
     told = sobject if any(one.added for one in sobject.fields) else with_tombstone_fields(sobject)
     unknown = [one.name for one in told.fields if one.name not in ids]
     return Layout(told, {**ids, **{name: _FIRST_ID + at for at, name in enumerate(unknown)}})

@@ -96,7 +96,7 @@ def verified(connection: Connection, options: VerifyOptions, started: datetime) 
 
 
 def exit_code(results: Sequence[Verified]) -> int:
-    """The code of a command with these results."""
+    """Return the code of a command with these results."""
     compared = [one for one in results if one.left is not None]
     if not compared or not all(one.believed for one in results):
         return ExitCode.RUN_AGAIN
@@ -120,7 +120,7 @@ def as_json(one: Verified) -> dict[str, Any]:
 
 
 def as_text(results: Sequence[Verified]) -> str:
-    """The results as a table, and the first Ids of each difference."""
+    """Return the results as a table, and the first Ids of each difference."""
     headings = ["object", ">in org", ">kept", ">missing", ">extra", ">stale", "result"]
     rows, lines = [], []
     for one in results:

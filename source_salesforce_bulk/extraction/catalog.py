@@ -61,7 +61,7 @@ class ReadableObject:
         return json_schema(self.sobject, self.cursor, str(self.lane) if worth_saying else None)
 
     def lane_after(self, *, refused: bool) -> Lane:
-        """The lane, where an earlier run may have learnt that Bulk refuses the object (``refused``)."""
+        """Return the lane, where an earlier run may have learnt that Bulk refuses the object (``refused``)."""
         chosen = self.lane.rest or self.lane.chosen or not refused
         return self.lane if chosen else choose_lane(self.sobject, where=self.where, refused=True)
 

@@ -128,7 +128,7 @@ class ObjectRead:
         return self.windows[0] if self.windows else None
 
     def address_of(self, window: WindowRead, locator: str | None) -> PageAddress:
-        """The page of a window that ``locator`` names; None: its first."""
+        """Return the page of a window that ``locator`` names; None: its first."""
         question, rest = window.question, None
         if question is not None:
             rest = RestAddress(question, self.plan.columns, locator, window.api_version)
@@ -156,11 +156,11 @@ class ObjectRead:
         return None
 
     def jobs_unfinished(self) -> int:
-        """The number of jobs that occupy a slot in the org, or will after a running query."""
+        """Return the number of jobs that occupy a slot in the org, or will after a running query."""
         return sum(window.job.phase.unfinished_in_org or window.sizing for window in self.windows)
 
     def jobs_ahead(self) -> int:
-        """The number of jobs with undelivered rows; the state names them all."""
+        """Return the number of jobs with undelivered rows; the state names them all."""
         return sum(window.job.phase not in (Phase.PLANNED, Phase.DONE) for window in self.windows)
 
     def hand_on(self, ready: ReadyPage) -> None:

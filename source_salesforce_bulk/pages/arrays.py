@@ -154,7 +154,7 @@ _LAYOUTS: Mapping[CellKind, str] = {
 
 
 def _array(kind: CellKind, values: Sequence[Any]) -> Any:
-    """An array from its buffers. ``pyarrow.array`` would import pandas, where that is installed."""
+    """Return an array from its buffers. ``pyarrow.array`` would import pandas, where that is installed."""
     valid = _bits([value is not None for value in values])
     if kind is CellKind.BOOLEAN:
         buffers = [valid, _bits([value is True for value in values])]
@@ -168,7 +168,7 @@ def _array(kind: CellKind, values: Sequence[Any]) -> Any:
 
 
 def _bits(flags: Sequence[bool]) -> Any:
-    """A bitmap, the first flag in the lowest bit."""
+    """Return a bitmap, the first flag in the lowest bit."""
     digits = "".join("1" if flag else "0" for flag in reversed(flags))
     return pa.py_buffer(int(digits or "0", 2).to_bytes((len(flags) + 7) // 8, "little"))
 

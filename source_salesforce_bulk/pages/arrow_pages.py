@@ -77,7 +77,7 @@ class ArrowPageReader:
         self.schema = schema if schema is not None else arrow_schema(columns)
 
     def read(self, open_page: OpenPage, rows: int) -> Iterator[ArrowRows]:
-        """The page's rows in order, in batches; memory is bounded by a few blocks, not by the page.
+        """Yield the page's rows in order, in batches; memory is bounded by a few blocks, not by the page.
 
         ``rows`` is what the page was proven to hold. Raises ValueError where as many do not come out: the two readers
         of a page then disagree, and nothing of it may be kept.
@@ -165,7 +165,7 @@ class _Typed:
 
 
 def _open_csv(body: _Body, header: Sequence[str]) -> Any:
-    """The body's cells as bytes, an empty one as null; everything else stays as it stands."""
+    """Return the body's cells as bytes, an empty one as null; everything else stays as it stands."""
     return arrow_csv.open_csv(
         pa.PythonFile(body, mode="r"),
         read_options=arrow_csv.ReadOptions(column_names=list(header), block_size=_BLOCK),
@@ -187,7 +187,7 @@ def _restored(cells: Any, body: _Body) -> Any:
 
 
 def _read(kind: CellKind, cells: Any) -> _Typed:
-    """A column of texts as the type of its kind: cast as a whole where that is sure to be right."""
+    """Return a column of texts as the type of its kind: cast as a whole where that is sure to be right."""
     if kind in (CellKind.STRING, CellKind.TIME):
         return _Typed(cells) if kind is CellKind.STRING else _times(cells)
     if cells.null_count == len(cells):
@@ -251,7 +251,7 @@ _CASTS: Mapping[CellKind, Callable[[Any], _Typed | None]] = {
 
 
 def _cell_by_cell(kind: CellKind, cells: Any) -> _Typed:
-    """A column read by the rules themselves."""
+    """Return a column read by the rules themselves."""
     read, fit = READERS[kind], _FITS[kind]
     unreadable = inexact = 0
     values: list[object] = []

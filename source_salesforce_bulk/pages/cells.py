@@ -36,18 +36,18 @@ _LONGEST_INTEGER = 400  # digits; an exponent could ask for gigabytes of them
 
 
 def text(cell: str) -> Value:
-    """The cell as it stands."""
+    """Return the cell as it stands."""
     return cell
 
 
 def boolean(cell: str) -> Value:
-    """``true`` and ``false`` in any letter case."""
+    """Return ``true`` and ``false`` in any letter case."""
     lowered = cell.lower()
     return True if lowered == "true" else False if lowered == "false" else UNREADABLE
 
 
 def integer(cell: str) -> Value:
-    """A whole number, also where Salesforce writes ``47.0`` or ``1.39E8`` for one."""
+    """Return a whole number, also where Salesforce writes ``47.0`` or ``1.39E8`` for one."""
     if _INTEGER.fullmatch(cell):
         return int(cell) if len(cell) <= _LONGEST_INTEGER else UNREADABLE
     if not _NUMBER.fullmatch(cell):
@@ -59,7 +59,7 @@ def integer(cell: str) -> Value:
 
 
 def number(cell: str) -> Value:
-    """A float where it reproduces every digit, else a Decimal."""
+    """Return a float where it reproduces every digit, else a Decimal."""
     if not _NUMBER.fullmatch(cell):
         return UNREADABLE
     value = float(cell)
@@ -70,7 +70,7 @@ def number(cell: str) -> Value:
 
 
 def calendar_date(cell: str) -> Value:
-    """``YYYY-MM-DD``, left as it stands."""
+    """Return ``YYYY-MM-DD``, left as it stands."""
     if not _DATE.fullmatch(cell):  # fromisoformat takes week dates, too
         return UNREADABLE
     try:
@@ -81,7 +81,7 @@ def calendar_date(cell: str) -> Value:
 
 
 def instant(cell: str) -> Value:
-    """An ISO 8601 instant with a zone, left as it stands."""
+    """Return an ISO 8601 instant with a zone, left as it stands."""
     try:
         parse_instant(cell)
     except ValueError:
@@ -90,12 +90,12 @@ def instant(cell: str) -> Value:
 
 
 def time_of_day(cell: str) -> Value:
-    """``HH:MM:SS.mmmZ``, left as it stands."""
+    """Return ``HH:MM:SS.mmmZ``, left as it stands."""
     return cell if _TIME.fullmatch(cell) else UNREADABLE
 
 
 def _exact(cell: str) -> Decimal | Literal[Unreadable.UNREADABLE]:
-    """The number with every digit; exponents of nineteen digits are beyond what Decimal holds."""
+    """Return the number with every digit; exponents of nineteen digits are beyond what Decimal holds."""
     try:
         return Decimal(cell)
     except InvalidOperation:

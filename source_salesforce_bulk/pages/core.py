@@ -50,7 +50,7 @@ class ExactCells:
         self._columns = tuple(columns)
 
     def json(self, column: int, cell: str) -> bytes | None:
-        """The cell's value as JSON, without quotes around it; None where it cannot be its type."""
+        """Return the cell's value as JSON, without quotes around it; None where it cannot be its type."""
         value = READERS[self._columns[column].kind](cell)
         if value is UNREADABLE:
             return None

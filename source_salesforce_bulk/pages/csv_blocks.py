@@ -93,7 +93,7 @@ def block_size(columns: int) -> int:
 
 
 def plain_blocks(source: BinaryIO, columns: Sequence[str], size: int) -> Iterator[Block]:
-    """The rows of a decompressed page that is whole, in blocks of about ``size`` bytes; raises :class:`NotPlain`.
+    """Yield the rows of a decompressed page that is whole, in blocks of about ``size`` bytes; raises :class:`NotPlain`.
 
     Blocks already handed on then have to be forgotten.
     """
@@ -109,7 +109,7 @@ def plain_blocks(source: BinaryIO, columns: Sequence[str], size: int) -> Iterato
 
 
 def exact_blocks(source: BinaryIO, columns: Sequence[str]) -> Iterator[Block]:
-    """The rows of any decompressed page, block by block; raises ``PageRejected``."""
+    """Yield the rows of any decompressed page, block by block; raises ``PageRejected``."""
     rows = read_rows(source, columns)
     while some := list(islice(rows, _ROWS_AT_ONCE)):
         cells = [_escaped_cells(column) for column in zip(*some, strict=True)]
@@ -117,7 +117,7 @@ def exact_blocks(source: BinaryIO, columns: Sequence[str]) -> Iterator[Block]:
 
 
 def _header(source: BinaryIO, size: int) -> tuple[list[str], bytes]:
-    """The names in the header line, and what was read beyond it."""
+    """Return the names in the header line, and what was read beyond it."""
     read = source.read(size).removeprefix(_BOM)
     line, end, rest = read.partition(_LF)
     if not end or line.endswith(b"\r") or len(line) > LONGEST_HEADER:
@@ -169,7 +169,7 @@ class _Cutter:
         return found + len(self._quoting.quote) + 1 if found >= 0 else 0
 
     def block(self, text: bytes) -> Block:
-        """The rows of ``text``, which begins at a row; raises where they are not plain beyond doubt."""
+        """Return the rows of ``text``, which begins at a row; raises where they are not plain beyond doubt."""
         between = self._quoting.between_rows
         escaped = _escaped_text(self._inside(text))
         pieces = escaped.split(between)
@@ -184,14 +184,14 @@ class _Cutter:
         return Block(self._columns(cast(list[list[bytes]], rows)), len(rows), exact)
 
     def _inside(self, text: bytes) -> bytes:
-        """The text without what opens its first row and closes its last."""
+        """Return the text without what opens its first row and closes its last."""
         quote = self._quoting.quote
         if not (text.startswith(quote) and text.endswith(quote + _LF)) or len(text) <= 2 * len(quote):
             raise NotPlain
         return text[len(quote) : -len(quote) - 1]
 
     def _cut(self, pieces: list[bytes]) -> list[list[bytes] | None]:
-        """The cells of each piece that is plain; None for one that is not."""
+        """Return the cells of each piece that is plain; None for one that is not."""
         between, quotes, width = self._quoting.between_cells, self._quotes, self._width
         return [
             row
@@ -247,7 +247,7 @@ class _Cutter:
 
 
 def _escaped_text(text: bytes) -> bytes:
-    """A text that is UTF-8, escaped as JSON wants it but for quotes and line feeds."""
+    """Return a text that is UTF-8, escaped as JSON wants it but for quotes and line feeds."""
     if not text.isascii():
         text.decode()
     for character, escape in _ESCAPES:

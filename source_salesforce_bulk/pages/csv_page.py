@@ -103,7 +103,7 @@ def inspect_page(source: BinaryIO, columns: Sequence[str]) -> PageShape:
 
 
 def page_digest(source: BinaryIO) -> str:
-    """A decompressed page's fingerprint: two pages have the same exactly when their bytes are the same."""
+    """Return a decompressed page's fingerprint: two pages have the same exactly when their bytes are the same."""
     digest = hashlib.blake2b(digest_size=16)
     while chunk := source.read(1 << 18):
         digest.update(chunk)
@@ -111,7 +111,7 @@ def page_digest(source: BinaryIO) -> str:
 
 
 def read_rows(source: BinaryIO, columns: Sequence[str], longest_row: int = LONGEST_ROW) -> Iterator[list[str]]:
-    """The rows of a decompressed page, cells in the order of ``columns``; raises :class:`PageRejected`.
+    """Yield the rows of a decompressed page, cells in the order of ``columns``; raises :class:`PageRejected`.
 
     ``longest_row`` bounds the bytes of a row with its line end.
     """
@@ -194,7 +194,7 @@ def single_empty_cell(row: list[str], width: int) -> list[str]:
 
 
 def column_order(header: Sequence[str], columns: Sequence[str]) -> list[int]:
-    """Where each column stands in the header; Salesforce answers in canonical case whatever case was asked."""
+    """Return where each column stands in the header; Salesforce answers in canonical case whatever case was asked."""
     positions = {name.lower(): index for index, name in enumerate(header)}
     wanted = [name.lower() for name in columns]
     if len(header) != len(columns) or set(positions) != set(wanted):

@@ -41,7 +41,7 @@ def are_instants(cells: Sequence[bytes]) -> bool:
 
 
 def _alike(cells: Sequence[bytes], shape: bytes) -> bytes | None:
-    """The cells joined, where each of them has ``shape``."""
+    """Return the cells joined, where each of them has ``shape``."""
     joined = _CELL_END.join(cells) + _CELL_END
     return joined if joined.translate(_SHAPE) == (shape + _CELL_END) * len(cells) else None
 
@@ -52,7 +52,7 @@ def _have_days(joined: bytes, stride: int) -> bool:
 
 
 def _two_digits(joined: bytes, at: int, stride: int) -> bytes:
-    """The two-digit number at ``at`` in every cell, one byte each.
+    """Return the two-digit number at ``at`` in every cell, one byte each.
 
     One sum does them all: tens, ones and their sum stay below 256, so no byte carries over into the next.
     """

@@ -45,12 +45,12 @@ def record_lines(stream: str, columns: Sequence[Column]) -> PageEncoder:
 
 
 def json_lines(columns: Sequence[Column], *, compressed: bool = False) -> PageEncoder:
-    """A file of JSON lines, compressed with gzip or not."""
+    """Return a file of JSON lines, compressed with gzip or not."""
     return FormEncoder(LineForm(tuple(columns)), partial(FileLines, compressed=compressed), streams=True)
 
 
 def parquet_file(columns: Sequence[Column], schema: Any) -> PageEncoder:
-    """A Parquet file of ``schema``."""
+    """Return a Parquet file of ``schema``."""
     from source_salesforce_bulk.pages.arrays import ArrayForm  # noqa: PLC0415 - pyarrow, which lines do not need
     from source_salesforce_bulk.pages.table_sinks import ParquetFile  # noqa: PLC0415
 
@@ -58,7 +58,7 @@ def parquet_file(columns: Sequence[Column], schema: Any) -> PageEncoder:
 
 
 def batch_file(columns: Sequence[Column]) -> PageEncoder:
-    """A file of Arrow record batches; see ``table_sinks.batches_in``."""
+    """Return a file of Arrow record batches; see ``table_sinks.batches_in``."""
     from source_salesforce_bulk.pages.arrays import ArrayForm, arrow_schema  # noqa: PLC0415 - as above
     from source_salesforce_bulk.pages.table_sinks import BatchFile  # noqa: PLC0415
 
@@ -66,7 +66,7 @@ def batch_file(columns: Sequence[Column]) -> PageEncoder:
 
 
 def hashed(encoder: PageEncoder, hashing: Hashing | None) -> PageEncoder:
-    """The encoder for pages whose cells are hashed first, where any are to be."""
+    """Return the encoder for pages whose cells are hashed first, where any are to be."""
     return encoder if hashing is None else HashingEncoder(encoder, hashing)
 
 
@@ -225,7 +225,7 @@ class _NativeEncoding(Generic[C]):
 
 
 def _portions(text: Any, columns: Sequence[Column], size: int) -> Iterator[list[list[str]]]:
-    """The rows of a page, some at a time: about ``size`` bytes of text, and one row at least."""
+    """Yield the rows of a page, some at a time: about ``size`` bytes of text, and one row at least."""
     rows: list[list[str]] = []
     begun = 0
     for row in read_rows(text, [column.name for column in columns]):

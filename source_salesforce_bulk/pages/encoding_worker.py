@@ -36,12 +36,12 @@ class EncodingJob:
     columns: tuple[tuple[str, str], ...]
 
     def to_line(self) -> bytes:
-        """The job as the worker reads it."""
+        """Return the job as the worker reads it."""
         return json.dumps(asdict(self)).encode() + b"\n"
 
     @classmethod
     def from_line(cls, line: bytes) -> EncodingJob:
-        """A job as it was sent."""
+        """Return a job as it was sent."""
         payload = json.loads(line)
         return cls(**{**payload, "columns": tuple(map(tuple, payload["columns"]))})
 
@@ -56,7 +56,7 @@ class WorkerDefect(Exception):
 
 
 def answer_of(job: EncodingJob) -> Mapping[str, Any]:
-    """The result of a job, as it is sent back.
+    """Return the result of a job, as it is sent back.
 
     Of a defect only the name of its type: a traceback on stderr, or the exception's text, may hold values of rows.
     """

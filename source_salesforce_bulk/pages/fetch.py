@@ -82,7 +82,7 @@ class PageLines:
     unreadable: Mapping[str, int]
 
     def batches(self) -> Iterator[LineBatch]:
-        """The lines in order, about a megabyte at a time."""
+        """Yield the lines in order, about a megabyte at a time."""
         with self.path.open("rb", buffering=0) as file:
             rows = size = 0
             for block in self.blocks:
@@ -126,12 +126,12 @@ class Page:
     product: PageProduct | None = None
 
     def read_rows(self) -> Iterator[list[str]]:
-        """The page's rows, cells in the order of the address's columns."""
+        """Yield the page's rows, cells in the order of the address's columns."""
         with decoded(self._path, self._gzipped) as source:
             yield from read_rows(source, self.address.columns)
 
     def open(self) -> AbstractContextManager[BinaryIO]:
-        """The page's decompressed bytes from their beginning."""
+        """Return the page's decompressed bytes from their beginning."""
         return decoded(self._path, self._gzipped)
 
     @property
@@ -170,7 +170,7 @@ class _Attempt:
         return self.shape.ended and self.headers.rows is not None
 
     def accepted(self, address: PageAddress, retries: int) -> Page:
-        """The page that this attempt brought."""
+        """Return the page that this attempt brought."""
         first_id = first_id_in_file(self.path, self.gzipped, address.columns)
         if self.lines is not None:
             self.path.unlink()
@@ -202,7 +202,7 @@ class PageSource(Protocol):
         on_headers: Callable[[PageHeaders], None],
         encoder: PageEncoder | None = None,
     ) -> Page:
-        """The page, accepted; may be called from any thread. Raises ``SalesforceError``."""
+        """Return the page, accepted; may be called from any thread. Raises ``SalesforceError``."""
         ...
 
 
@@ -232,7 +232,7 @@ class PageFetcher:
         on_headers: Callable[[PageHeaders], None],
         encoder: PageEncoder | None = None,
     ) -> Page:
-        """The page, accepted. ``on_headers`` is told what the answer's headers say before its body is read.
+        """Return the page, accepted. ``on_headers`` is told what the answer's headers say before its body is read.
 
         A page without a final line end, or without ``Sforce-NumberOfRecords``, proves its end by coming twice alike.
         Raises ``SalesforceError``: ``NOT_READY`` where the job is not complete, ``NEW_JOB`` where the job is gone or

@@ -23,7 +23,7 @@ class Hashing:
     key: str = field(repr=False)
 
     def digest(self, value: str) -> str:
-        """The digest of a cell; of an empty cell, which is a null, the empty text.
+        """Return the digest of a cell; of an empty cell, which is a null, the empty text.
 
         >>> Hashing((), "key").digest("")
         ''
@@ -32,7 +32,7 @@ class Hashing:
 
 
 def hashed_text(rows: Iterable[Sequence[str]], columns: Sequence[str], hashing: Hashing) -> Iterator[bytes]:
-    """A page's text again, with the cells of its hashed ``columns`` replaced."""
+    """Yield a page's text again, with the cells of its hashed ``columns`` replaced."""
     wanted = {name.lower() for name in hashing.fields}
     places = [index for index, name in enumerate(columns) if name.lower() in wanted]
     text = io.StringIO(newline="")

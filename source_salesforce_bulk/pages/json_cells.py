@@ -96,7 +96,7 @@ class CellProver:
         self._read = READERS[kind]
 
     def column(self, cells: Sequence[bytes]) -> JsonColumn:
-        """The cells as JSON."""
+        """Return the cells as JSON."""
         if self._self_evident is None or self._self_evident(cells):
             return JsonColumn(cells)
         if self._kind is CellKind.INTEGER:
@@ -125,7 +125,7 @@ def json_value(value: Value) -> Any:
 
 
 def json_number(value: Value) -> bytes:
-    """A number or a boolean as JSON, digit for digit."""
+    """Return a number or a boolean as JSON, digit for digit."""
     return orjson.dumps(json_value(value))
 
 
@@ -139,6 +139,6 @@ def _exact_digits(value: Value) -> str | None:
 
 
 def _text(cell: bytes) -> str:
-    """A cell as it stood in the page."""
+    """Return a cell as it stood in the page."""
     text: str = orjson.loads(b'"%b"' % cell)
     return text

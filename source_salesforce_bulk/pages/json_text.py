@@ -19,7 +19,7 @@ def json_value(value: Value) -> Any:
 
 
 def json_number(value: Value) -> bytes:
-    """A number or a boolean as JSON, digit for digit."""
+    """Return a number or a boolean as JSON, digit for digit."""
     return orjson.dumps(json_value(value))
 
 

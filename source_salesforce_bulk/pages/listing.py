@@ -67,7 +67,7 @@ class PageLister:
         self._transport = transport
 
     def list_pages(self, job: JobResult, start: str | None, page_size: int) -> PageListing:
-        """Every page of the job from the one that ``start`` names (None: the first).
+        """Return every page of the job from the one that ``start`` names (None: the first).
 
         ``page_size`` is for pages that have to be walked: where the org does not list them, or where its list does not
         hold ``start``, which an earlier run came to by pages of that size. Raises ``SalesforceError``; its action is

@@ -61,7 +61,7 @@ class PageProduct(Protocol):
         ...
 
     def take(self) -> PageContent:
-        """The bytes, to be handed on; called once."""
+        """Return the bytes, to be handed on; called once."""
         ...
 
     def discard(self) -> None:
@@ -124,5 +124,5 @@ class PageEncoder(Protocol):
 
 
 def key_column(columns: tuple[Column, ...]) -> int | None:
-    """The place of the Id among ``columns``."""
+    """Return the place of the Id among ``columns``."""
     return next((place for place, column in enumerate(columns) if column.name.lower() == "id"), None)

@@ -146,7 +146,7 @@ class _Worker:
 
 
 def usable_cores(quota: Path = _CGROUP_CPU) -> int:
-    """How many cores this process may use at once: those it is bound to, within its container's quota."""
+    """Return how many cores this process may use at once: those it is bound to, within its container's quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with suppress(OSError, ValueError):
         allowed, period = quota.read_text().split()
@@ -155,5 +155,5 @@ def usable_cores(quota: Path = _CGROUP_CPU) -> int:
 
 
 def workers_for(cores: int) -> int:
-    """How many workers pay on a machine of ``cores``, one of which this process needs itself."""
+    """Return how many workers pay on a machine of ``cores``, one of which this process needs itself."""
     return min(cores - 1, MOST_WORKERS)

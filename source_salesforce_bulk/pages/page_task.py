@@ -89,7 +89,7 @@ class GivenSession:
         raise SessionEnded(Failure.of(Kind.SESSION_EXPIRED))
 
     def redact(self, text: str) -> str:
-        """``text`` without the access token, which is all that it knows."""
+        """Return ``text`` without the access token, which is all that it knows."""
         return self._mask.redact(text)
 
 
@@ -115,7 +115,7 @@ class SessionSource(Protocol):
     """Where a partition finds its session. It is pickled and sent to every machine, and holds no secret itself."""
 
     def session(self) -> Session:
-        """The session to read pages with."""
+        """Return the session to read pages with."""
         ...
 
 
@@ -165,7 +165,7 @@ class PageTaskRunner:
         self._random01 = random01
 
     def run(self, task: PageTask, report: Callable[[PageOutcome], None]) -> Iterator[Any]:
-        """The page's rows as pyarrow record batches, none before the whole page is proven; then its outcome.
+        """Yield the page's rows as pyarrow record batches, none before the whole page is proven; then its outcome.
 
         A page that cannot be read yields nothing, and its outcome says why. Raises ValueError where a proven page turns
         out otherwise while it is read: then what was yielded must be thrown away.

@@ -116,7 +116,7 @@ class _Strands:
         self._same += b"}}\n"
 
     def joined(self) -> bytes:
-        """The lines."""
+        """Return the lines."""
         self._add(())
         width = len(self._strands)
         parts: list[bytes] = [b""] * (width * self._rows)

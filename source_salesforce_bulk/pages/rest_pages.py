@@ -63,7 +63,7 @@ class RestPages:
         return self._by_ids(address, write) if address.question.keyed else self._as_a_whole(address, write)
 
     def _by_ids(self, address: RestAddress, write: Write) -> PageHeaders:
-        """The rows behind the locator. A page that is full is followed by another one, which may be empty."""
+        """Return the rows behind the locator. A page that is full is followed by another one, which may be empty."""
         question = address.question
         portions = []
         for soql in question.soql(address.locator):
@@ -86,7 +86,7 @@ class RestPages:
         return PageHeaders(rows, None, last=not question.limited or rows < question.rows)
 
     def _by_parents(self, address: RestAddress, write: Write) -> PageHeaders:
-        """The children of the next parents, up to those that bring a row: pages without rows lead nowhere."""
+        """Return the children of the next parents, up to those that bring a row: pages without rows lead nowhere."""
         name, after = self._place(address)
         rows, seen = 0, set[str]()
         while True:
@@ -115,7 +115,7 @@ class RestPages:
         return name, after or None
 
     def _parents_after(self, address: RestAddress, name: str, after: str | None) -> list[str]:
-        """The keys of the next parents, those in the recycle bin too: their children may still be there."""
+        """Return the keys of the next parents, those in the recycle bin too: their children may still be there."""
         question, parents = address.question, address.question.parents
         assert parents is not None
         # The query is not the child's: a refusal of it is not explained by the child's fields.
@@ -209,7 +209,7 @@ def _key_of(record: Record, key: str) -> str:
 
 
 def _next_parents(question: RestQuestion, name: str, keys: Sequence[str]) -> tuple[str, str] | None:
-    """Where the parents go on behind these; None where there are no more."""
+    """Return where the parents go on behind these; None where there are no more."""
     assert question.parents is not None
     if len(keys) >= ROWS_IN_ONE_ANSWER:
         return name, keys[-1]

@@ -25,12 +25,12 @@ _UTC_OFFSETS = ("+0000", "+00:00")
 
 
 def header_line(columns: Sequence[Column]) -> bytes:
-    """The header of a page with these columns."""
+    """Return the header of a page with these columns."""
     return _line([column.name for column in columns])
 
 
 def record_lines(records: Iterable[Mapping[str, object]], columns: Sequence[Column]) -> bytes:
-    """The records as lines of a page, cells in the order of ``columns``.
+    """Return the records as lines of a page, cells in the order of ``columns``.
 
     Raises ``PageRejected`` for a record that lacks a column or holds a structure where a value belongs.
     """
@@ -40,7 +40,7 @@ def record_lines(records: Iterable[Mapping[str, object]], columns: Sequence[Colu
 
 
 def cell_of(value: object, kind: CellKind) -> str:
-    """A JSON value as the text of Bulk's cell.
+    """Return a JSON value as the text of Bulk's cell.
 
     >>> cell_of("2020-10-22T21:03:23.000+0000", CellKind.DATETIME)
     '2020-10-22T21:03:23.000Z'
@@ -61,7 +61,7 @@ def cell_of(value: object, kind: CellKind) -> str:
 
 
 def _value(record: Mapping[str, object], name: str) -> object:
-    """The value of a column, through the parents that its path names; null where a parent is null."""
+    """Return the value of a column, through the parents that its path names; null where a parent is null."""
     if name in record:
         return record[name]
     first, _, rest = name.partition(".")

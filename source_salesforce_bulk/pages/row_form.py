@@ -39,7 +39,7 @@ class Form(Protocol[C]):
         ...
 
     def native(self, at: int, /) -> NativeForm[C]:
-        """The form for one page that the core decodes; ``at`` is the page's time in milliseconds."""
+        """Return the form for one page that the core decodes; ``at`` is the page's time in milliseconds."""
         ...
 
     def block(self, rows: Sequence[Sequence[str]], at: int, /) -> Block[C]:

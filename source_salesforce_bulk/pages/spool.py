@@ -48,13 +48,13 @@ def encode_file(page: Path, gzipped: bool, encoder: PageEncoder, lines: Path, em
 
 
 def digest_of_file(page: Path, gzipped: bool) -> str:
-    """The fingerprint of a proven page's text."""
+    """Return the fingerprint of a proven page's text."""
     with decoded(page, gzipped) as source:
         return page_digest(source)
 
 
 def first_id_in_file(page: Path, gzipped: bool, columns: Sequence[str]) -> str | None:
-    """The Id in the first row of a proven page; None where it has no row, or no Id is among its ``columns``."""
+    """Return the Id in the first row of a proven page; None where it has no row, or no Id is among its ``columns``."""
     place = next((index for index, name in enumerate(columns) if name.lower() == "id"), None)
     if place is None:
         return None
@@ -65,7 +65,7 @@ def first_id_in_file(page: Path, gzipped: bool, columns: Sequence[str]) -> str |
 
 @contextmanager
 def decoded(page: Path, gzipped: bool) -> Iterator[BinaryIO]:
-    """The page's decompressed bytes; reading more than :data:`LARGEST_PAGE` of them raises ``PageTooLarge``."""
+    """Yield the page's decompressed bytes; reading more than :data:`LARGEST_PAGE` of them raises ``PageTooLarge``."""
     with gzip.open(page, "rb") if gzipped else page.open("rb") as source:
         yield cast(BinaryIO, _Bounded(cast(BinaryIO, source), LARGEST_PAGE))
 

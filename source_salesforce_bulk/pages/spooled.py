@@ -82,6 +82,6 @@ class PageText(io.RawIOBase):
 
 @contextmanager
 def page_text(path: Path, arrival: Arrival) -> Iterator[PageText]:
-    """The text of a page's file."""
+    """Yield the text of a page's file."""
     with gzip.open(path, "rb") if arrival.gzipped else path.open("rb") as source:
         yield PageText(cast(BinaryIO, source), arrival.workspace.largest_page)

@@ -93,6 +93,6 @@ class BatchFile:
 
 
 def batches_in(path: Path) -> Iterator[Any]:
-    """The record batches of a file that :class:`BatchFile` has written, in order."""
+    """Yield the record batches of a file that :class:`BatchFile` has written, in order."""
     with pa.OSFile(str(path)) as file, ipc.open_stream(file) as batches:
         yield from batches

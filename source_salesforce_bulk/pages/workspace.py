@@ -52,5 +52,5 @@ class Workspace:
     turns: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(TURNS))
 
     def new_file(self, suffix: str) -> IO[bytes]:
-        """A new file, open to be written, with a name of its own. Whoever asks for it removes it."""
+        """Return a new file, open to be written, with a name of its own. Whoever asks for it removes it."""
         return tempfile.NamedTemporaryFile(dir=self.directory, prefix="page-", suffix=suffix, delete=False)

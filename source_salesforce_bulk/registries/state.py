@@ -60,7 +60,7 @@ class DataFile:
 
     @classmethod
     def from_json(cls, entry: object) -> DataFile:
-        """The inverse of :meth:`to_json`; raises :class:`UnreadableProgress`."""
+        """Return the inverse of :meth:`to_json`; raises :class:`UnreadableProgress`."""
         match entry:
             case {
                 "path": str(path),
@@ -123,7 +123,7 @@ class Progress:
 
     @classmethod
     def from_json(cls, payload: object) -> Progress:
-        """The inverse of :meth:`to_json`; raises :class:`UnreadableProgress`."""
+        """Return the inverse of :meth:`to_json`; raises :class:`UnreadableProgress`."""
         match payload:
             case {
                 "state": dict(state),

@@ -276,7 +276,7 @@ def _name(entry: Mapping[str, object]) -> str:
 
 
 def _names(value: object) -> tuple[str, ...]:
-    """The API names in a list; whatever else stands there is none."""
+    """Return the API names in a list; whatever else stands there is none."""
     entries = value if isinstance(value, list) else []
     return tuple(word for word in (_word({"name": entry}, "name") for entry in entries) if word)
 

@@ -36,7 +36,7 @@ class Lane:
     chosen: bool = False
 
     def __str__(self) -> str:
-        """The lane with its reason, for logs and reports."""
+        """Return the lane with its reason, for logs and reports."""
         return f"{'REST' if self.rest else 'Bulk'} ({self.reason})"
 
 
@@ -46,7 +46,7 @@ _REFUSED = "Bulk API 2.0 refused it in an earlier run"
 
 
 def choose_lane(sobject: SObject, api: Api = Api.AUTO, *, where: str | None = None, refused: bool = False) -> Lane:
-    """The lane of an object. ``refused``: an earlier run has learnt that Bulk refuses it.
+    """Return the lane of an object. ``refused``: an earlier run has learnt that Bulk refuses it.
 
     ``where`` is the user's own filter: with one, an object that wants a filter is read like any other.
     """
@@ -67,7 +67,7 @@ def _by_parents(reason: str, parents: Parents | None) -> str:
 
 
 def _is_keyed(sobject: SObject) -> bool:
-    """Whether rows can be ordered and told apart by their Ids, as far as describe shows."""
+    """Return whether rows can be ordered and told apart by their Ids, as far as describe shows."""
     if any(sobject.field(name) is not None for name in IDENTIFIERS):
         return False
     key = sobject.field(PRIMARY_KEY)
@@ -75,7 +75,7 @@ def _is_keyed(sobject: SObject) -> bool:
 
 
 def _parents(sobject: SObject) -> Parents | None:
-    """The parents of an object that is read by them; None of any other, or where describe does not name them."""
+    """Return the parents of an object that is read by them; None of any other, or where describe does not name them."""
     hint = parent_field(sobject.name)
     field = sobject.field(hint.field) if hint is not None else None
     if hint is None or field is None:

@@ -222,13 +222,13 @@ def why_left_out(listing: ObjectListing, *, asked_for: bool = False) -> str | No
 
 
 def why_not_bulk(name: str, *, retrieveable: bool = True) -> str | None:
-    """Why Bulk cannot be expected to read an object that REST may; None where nothing is known against Bulk."""
+    """Return why Bulk cannot be expected to read an object that REST may; None where nothing is known against Bulk."""
     known = REFUSED.get(name.lower()) or _refused_by_pattern(name.lower())
     return known or (None if retrieveable else _VIRTUAL)
 
 
 def parent_field(name: str) -> ParentField | None:
-    """The field by whose values an object is read; None for one that is read as a whole, or not at all."""
+    """Return the field by whose values an object is read; None for one that is read as a whole, or not at all."""
     return PARENTS.get(name.lower())
 
 

@@ -73,7 +73,7 @@ class RestQuestion:
         return select(self._with_id(self.query.fields), self.query.object_name, [f"{self.parents.field} IN ({listed})"])
 
     def parents_after(self, name: str, after: str | None) -> str:
-        """The query for the keys of the next parents of one object."""
+        """Return the query for the keys of the next parents of one object."""
         assert self.parents is not None
         key = self.parents.key
         behind = [f"{key} > {_literal(after)}"] if after is not None else []
@@ -101,7 +101,7 @@ class RestQuestion:
         yield tuple(portion)
 
     def _with_id(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The fields with the Id, by which rows are told apart, where they have one."""
+        """Return the fields with the Id, by which rows are told apart, where they have one."""
         if not self.keyed or any(name.lower() == _ID.lower() for name in names):
             return tuple(names)
         return (_ID, *names)
@@ -132,7 +132,7 @@ class Batch:
 
 
 def record_id(record: Mapping[str, object]) -> str | None:
-    """The Id of a record; None where it has none.
+    """Return the Id of a record; None where it has none.
 
     >>> record_id({"Id": "001A0000006Vm9rIAC"}), record_id({"Name": "x"})
     ('001A0000006Vm9rIAC', None)
@@ -142,7 +142,7 @@ def record_id(record: Mapping[str, object]) -> str | None:
 
 
 def _literal(text: str) -> str:
-    """A text as SOQL writes it."""
+    """Return a text as SOQL writes it."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 

@@ -74,7 +74,7 @@ def conditions_of(query: ObjectQuery, bounds: Bounds) -> list[str]:
 
 
 def select(fields: Sequence[str], object_name: str, conditions: Sequence[str]) -> str:
-    """A SELECT of rows that meet every condition."""
+    """Return a SELECT of rows that meet every condition."""
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT {', '.join(fields)} FROM {object_name}{where}"  # noqa: S608 - see above
 

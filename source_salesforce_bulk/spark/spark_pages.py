@@ -51,7 +51,7 @@ class Lister(Protocol):
     """Lists a job's pages; ``page_listing.PageLister`` is one."""
 
     def list_pages(self, job: JobResult, start: str | None, page_size: int) -> PageListing:
-        """The pages of the job from ``start`` on; raises ``SalesforceError``."""
+        """Return the pages of the job from ``start`` on; raises ``SalesforceError``."""
         ...
 
 
@@ -126,7 +126,7 @@ class StagedPage:
         return 0
 
     def take(self) -> PageFile:
-        """The file, for an export to name."""
+        """Return the file, for an export to name."""
         self._taken = True
         return self.file
 
@@ -238,7 +238,7 @@ def _counted_in(metrics: RunMetrics) -> Callable[[str, PageCost], None]:
 
 
 def _place(listing: PageListing, locator: str | None) -> int:
-    """Which of the listed pages is asked for. The first is asked for without a locator where a job begins."""
+    """Return which of the listed pages is asked for. The first is asked for without a locator where a job begins."""
     try:
         return listing.locators.index(locator)
     except ValueError:

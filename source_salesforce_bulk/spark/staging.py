@@ -84,11 +84,11 @@ class Staging:
         self._run = f"{STAGING}/{run_id}"
 
     def url(self, object_name: str, wave: int) -> str:
-        """Where Spark writes a wave to."""
+        """Return where Spark writes a wave to."""
         return f"{self._destination}/{self._wave(object_name, wave)}"
 
     def files(self, object_name: str, wave: int) -> Mapping[int, StagedFile]:
-        """The files of a wave that has been written, by partition. A partition without rows may have none.
+        """Return the files of a wave that has been written, by partition. A partition without rows may have none.
 
         Raises ValueError where a partition has two: then Spark wrote them otherwise than it was told to.
         """
@@ -132,7 +132,7 @@ class Staging:
 
 
 def _file_system(destination: str) -> tuple[str, Any]:
-    """The root below which paths lie, and pyarrow's file system for it (it has no types)."""
+    """Return the root below which paths lie, and pyarrow's file system for it (it has no types)."""
     parts = urlsplit(destination)
     if parts.scheme == "s3":
         # As boto3 takes it; Arrow knows the variable only from release 18 on.

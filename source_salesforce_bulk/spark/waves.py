@@ -130,7 +130,7 @@ class WaveBoard:
         self._size = WaveSize(runner.slots)
 
     def read(self, address: PageAddress) -> ReadPage:
-        """The page, once its wave has run; raises what the wave raised."""
+        """Return the page, once its wave has run; raises what the wave raised."""
         waiter = _Waiter(address)
         with self._lock:
             queue = self._queues.setdefault(address.object_name, _Queue())
@@ -160,7 +160,7 @@ class WaveBoard:
         return page
 
     def _gathered(self, queue: _Queue) -> Sequence[_Waiter]:
-        """Those whose pages go into the wave beside its leader's."""
+        """Return those whose pages go into the wave beside its leader's."""
         with self._lock:
             return [queue.waiting.popleft() for _ in range(min(len(queue.waiting), self._size.pages - 1))]
 
@@ -172,7 +172,7 @@ class WaveBoard:
                 queue.led = False
 
     def _run(self, name: str, addresses: Sequence[PageAddress]) -> list[ReadPage]:
-        """The pages of one wave, in order."""
+        """Return the pages of one wave, in order."""
         with self._lock:
             self._waves += 1
             number = self._waves

@@ -95,7 +95,7 @@ def grown(table: Schema, last_id: int, before: ObjectSchema, now: ObjectSchema) 
 
 
 def _place(one: FieldSchema, taken: Mapping[str, NestedField]) -> tuple[str, NestedField | None]:
-    """The name of a field's column, and the column where there is one of the type under that name."""
+    """Return the name of a field's column, and the column where there is one of the type under that name."""
     word = _WORDS.get(stored_as(one), stored_as(one))
     names = [one.name, f"{one.name}__{word}", *(f"{one.name}__{word}_{again}" for again in range(2, 1000))]
     for name in names:

@@ -103,7 +103,7 @@ class Fold:
     # Which rows stay
 
     def _choose(self, new: list[Rows], old: list[Listed], table: Table) -> tuple[set[str], list[DataFile], int]:
-        """The paths of old files that stay, the new files, and the rows in them."""
+        """Return the paths of old files that stay, the new files, and the rows in them."""
         before = [Rows(table, one.file) for one in old]
         key = [name for name in self.log.properties.get(KEY, "").split(",") if name]
         sources = [*before, *new]  # in this order: of equal versions the later one wins
@@ -176,7 +176,7 @@ class Fold:
         )
 
     def _rows_of(self, source: Rows, at: int, olds: int, has_key: bool) -> Iterator[Any]:
-        """The rows of a source that stay, in batches."""
+        """Yield the rows of a source that stay, in batches."""
         if not has_key:
             yield from source.batches()
             return
@@ -195,7 +195,7 @@ class Fold:
     # The table
 
     def _table(self) -> Table:
-        """The current table, made or given the log's newer columns where it needs to be."""
+        """Return the current table, made or given the log's newer columns where it needs to be."""
         name = current_name(self.log.properties[OBJECT])
         table = self.tables.load(name)
         wanted = [one for one in self.log.schema().fields if one.name != DELETED]

@@ -140,7 +140,7 @@ def _names_by_id(schema: Any) -> Mapping[int, str]:
 
 
 def _file_schema(table: Table) -> Any:
-    """The table's columns, with their ids, as pyarrow writes them."""
+    """Return the table's columns, with their ids, as pyarrow writes them."""
     return schema_to_pyarrow(table.schema(), include_field_ids=True)
 
 
