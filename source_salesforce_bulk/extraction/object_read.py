@@ -274,7 +274,8 @@ class ObjectRead:
 
     def _set_state(self, points: tuple[ResumePoint, ...]) -> None:
         complete = self.finished and self.plan.mode is Mode.FULL_REFRESH
-        state = replace(self.state, cursor=self._cursor, resume=points, complete=complete)
+        deletes = self.plan.state.deletes
+        state = replace(self.state, cursor=self._cursor, resume=points, complete=complete, deletes=deletes)
         if state != self.state:
             self.state = state
             self.version += 1
