@@ -16,6 +16,7 @@ from source_salesforce_bulk.pages.walk import End, Onward, Walk
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import Failure, Kind
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql, query_hash
+from unit_tests.extraction_rig import object_plan
 
 BEFORE = datetime(2026, 11, 22, 2, tzinfo=UTC)
 UPPER = datetime(2026, 11, 23, 2, tzinfo=UTC)
