@@ -47,9 +47,9 @@ class Mishaps:
 
     def __init__(self) -> None:
         self.dies_after_rows: Callable[[int, int], bool] = lambda task, attempt: False
-        """Whether this attempt at this task dies with all its rows read and none of them written."""
+        """Return whether this attempt at this task dies with all its rows read and none of them written."""
         self.runs_twice: Callable[[int], bool] = lambda task: False
-        """Whether the task is run speculatively beside itself, and both end well."""
+        """Return whether the task is run speculatively beside itself, and both end well."""
 
 
 class TaskWaves:

@@ -68,7 +68,7 @@ class Run:
 
     @property
     def killed(self) -> bool:
-        """Whether the kill came before the run's own end."""
+        """Return whether the kill came before the run's own end."""
         return self.output.exit_code == -signal.SIGKILL
 
     @property

@@ -104,7 +104,7 @@ class BombedLease:
 
 
 def run_until_killed(exporter: Exporter, bomb: Bomb, names: tuple[str, ...], **options: Any) -> bool:
-    """Whether the run died. The jobs it would have removed on its way out are still there, as after SIGKILL."""
+    """Return whether the run died. The jobs it would have removed on its way out are still there, as after SIGKILL."""
     destination = BombedDestination(exporter.destination, bomb)
     states = BombedStates(exporter.folder / "state", bomb)
     with exporter.without_clean_up():

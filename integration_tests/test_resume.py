@@ -92,7 +92,7 @@ class Stopped:
 
 
 def says(output: Output, *parts: str) -> bool:
-    """Whether one line of the log has all these parts."""
+    """Return whether one line of the log has all these parts."""
     return any(all(part in line for part in parts) for line in output.logs)
 
 

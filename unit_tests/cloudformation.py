@@ -126,7 +126,7 @@ class Stack:
         return [one for policy in policies for one in policy["PolicyDocument"]["Statement"]]
 
     def condition(self, name: str) -> bool:
-        """Whether a condition of the template holds."""
+        """Return whether a condition of the template holds."""
         return bool(self.resolve(self.template["Conditions"][name]))
 
     def arn(self, name: str) -> str:

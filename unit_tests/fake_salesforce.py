@@ -383,7 +383,7 @@ def _page(job: Job, begin: int, size: int, fate: str) -> Answer:
 
 
 def _holds(where: str | None, row: Row) -> bool:
-    """Whether a condition of the shape that this package writes holds for a row."""
+    """Return whether a condition of the shape that this package writes holds for a row."""
     if where is None:
         return True
     tokens, at = [], 0

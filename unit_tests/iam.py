@@ -11,7 +11,7 @@ Context = Mapping[str, str | list[str]]
 
 
 def allows(statements: Iterable[Mapping[str, Any]], action: str, resource: str, context: Context | None = None) -> bool:
-    """Whether the statements allow a request: one allows it and none denies it."""
+    """Return whether the statements allow a request: one allows it and none denies it."""
     asked = [one for one in statements if _applies(one, action, resource, context or {})]
     return bool(asked) and all(one["Effect"] == "Allow" for one in asked)
 

@@ -47,7 +47,7 @@ class Model:
         self.steps = 0
 
     def match(self, start: int, *, whole: bool = False) -> bool:
-        """Whether the pattern matches at a place."""
+        """Return whether the pattern matches at a place."""
         return self._sequence(list(self._tree), 0, start, lambda at: not whole or at == len(self._text))
 
     def search(self) -> None:

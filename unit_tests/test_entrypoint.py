@@ -46,7 +46,7 @@ class Lines:
 
 @pytest.fixture(autouse=True)
 def turned_away(monkeypatch) -> list[bool]:
-    """Whether stdout was turned away from its reader; the test's own stdout stays."""
+    """Return whether stdout was turned away from its reader; the test's own stdout stays."""
     turned: list[bool] = []
     monkeypatch.setattr(entrypoint, "silence_stdout", lambda: turned.append(True))
     return turned

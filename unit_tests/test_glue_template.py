@@ -44,7 +44,7 @@ def job(resources: dict[str, Any]) -> dict[str, Any]:
 
 
 def may(action: str, resource: str, **context: str | list[str]) -> bool:
-    """Whether the job's role may do that; ``ec2_Subnet`` stands for the condition key ``ec2:Subnet``."""
+    """Return whether the job's role may do that; ``ec2_Subnet`` stands for the condition key ``ec2:Subnet``."""
     keys = {name.replace("_", ":"): value for name, value in context.items()}
     return allows(STACK.statements("JobRole"), action, resource, keys)
 

@@ -71,7 +71,7 @@ def test_a_stream_begins_only_when_it_may_and_in_the_order_given():
 
 
 def test_a_stream_has_had_the_word_before_it_is_asked_whether_the_next_may_begin():
-    """Whether a further stream may begin depends on what those before it have taken."""
+    """Return whether a further stream may begin depends on what those before it have taken."""
     slots = ["free", "free"]
 
     def taking(name):

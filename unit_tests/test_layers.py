@@ -124,7 +124,7 @@ class Module:
 
 
 def is_within(name: str, owner: str) -> bool:
-    """Whether ``name`` is ``owner`` or lies in it. Only the package's own __init__ is within ""."""
+    """Return whether ``name`` is ``owner`` or lies in it. Only the package's own __init__ is within ""."""
     return name == owner or (owner != "" and name.startswith(owner + "."))
 
 

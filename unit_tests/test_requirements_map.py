@@ -22,7 +22,7 @@ def make_targets(root: Path) -> set[str]:
 
 
 def exists(text: str, root: Path) -> bool:
-    """Whether a path, a test ``path::name`` or a command (`make x`, a console script) is there."""
+    """Return whether a path, a test ``path::name`` or a command (`make x`, a console script) is there."""
     words = text.split()
     if words[0] == "make":
         return len(words) > 1 and words[1] in make_targets(root)

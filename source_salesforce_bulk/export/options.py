@@ -67,7 +67,7 @@ def option(name: str, *declarations: str, **attributes: Any) -> Callable[[F], F]
 
 
 def config_option(command: F) -> F:
-    """Return ``--config``."""
+    """Add ``--config``."""
     return option(
         "--config",
         required=True,
@@ -77,7 +77,7 @@ def config_option(command: F) -> F:
 
 
 def object_option(command: F) -> F:
-    """Return ``--object``."""
+    """Add ``--object``."""
     return option(
         "--object",
         "objects",
@@ -89,24 +89,24 @@ def object_option(command: F) -> F:
 
 
 def state_option(*, required: bool) -> Callable[[F], F]:
-    """Return ``--state``."""
+    """Add ``--state``."""
     text = "Where progress is stored." if required else "Plan from the progress stored there."
     return option("--state", required=required, metavar=f"{_FOLDER}|dynamodb://TABLE", help=text)
 
 
 def export_state_option(command: F) -> F:
-    """Return ``--state`` of an export, which tables do not need."""
+    """Add ``--state`` of an export, which tables do not need."""
     text = "Where progress is kept. Tables keep it themselves."
     return option("--state", metavar=f"{_FOLDER}|dynamodb://TABLE", help=text)(command)
 
 
 def destination_option(command: F) -> F:
-    """Return ``--destination``."""
+    """Add ``--destination``."""
     return option("--destination", required=True, metavar=_DESTINATIONS, help="Where the files or tables go.")(command)
 
 
 def schemas_option(command: F) -> F:
-    """Return ``--schemas``."""
+    """Add ``--schemas``."""
     return option(
         "--schemas",
         metavar=f"{_FOLDER}|glue://REGISTRY",
@@ -115,7 +115,7 @@ def schemas_option(command: F) -> F:
 
 
 def json_option(command: F) -> F:
-    """Return ``--json``."""
+    """Add ``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
 
 

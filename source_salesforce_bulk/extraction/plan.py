@@ -86,7 +86,7 @@ class ObjectPlan:
     ``audit`` says how rows that vanish are noticed; None where they are not. ``delivers`` is false of a read that is an
     audit itself, whose rows go nowhere.
 
-    ``encoder`` makes lines of the object's pages while they are proven; None where whoever reads wants their rows.
+    ``encoder`` encodes the object's pages while they are verified; None if the runner needs their rows.
     """
 
     query: ObjectQuery

@@ -1,9 +1,9 @@
-"""One result page on a machine of its own: downloaded, proven, turned into Arrow; what a Spark executor runs.
+"""Read one result page in a Spark executor: download it, verify it, and convert it to Arrow.
 
-The machine has a session and nothing to renew it with: a page for which the session has ended is undone, and whoever
-gave the task gives it again with a newer one. A task can run any number of times: it only downloads, it never queries.
+An executor has a session but cannot renew it. If the session has expired, the page is not read, and the driver runs the
+task again with a newer session. A task can run any number of times, because it only downloads and never queries.
 
-Retries here: none. A body that breaks is ``pages``', a call's own retries are ``transport``'s.
+Does not retry: ``pages`` retries incomplete bodies, ``transport`` retries single calls.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class PageTask:
 class PageCost:
     """The cost of a page: requests, retries, and received bytes in total.
 
-    ``usage`` is the newest word on the org's daily API calls, None where no answer had one.
+    ``usage`` is the newest count of the org's daily API calls, None if no response had one.
     """
 
     calls: int = 0

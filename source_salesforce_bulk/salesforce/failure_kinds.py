@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Consequence(Enum):
-    """Who can resolve it: nobody has to (a later run may succeed), the user, or the maintainers of this connector."""
+    """The consequence of a failure: a later run may succeed, the user must act, or the connector has a defect."""
 
     TRANSIENT = "transient"
     CONFIG = "config"

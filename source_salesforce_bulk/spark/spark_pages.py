@@ -109,10 +109,10 @@ class SparkFiles:
 
 @dataclass(slots=True, eq=False)
 class StagedPage:
-    """A ``PageProduct``: the file that Spark has written. ``last``: no page of its job is behind it.
+    """A ``PageProduct``: the file that Spark has written. ``last``: it is the last page of its job.
 
-    ``forget`` is called when this page shows that nobody will ask for another one of its job, or not soon: it was the
-    last, or it was dropped, which happens to all that is under way of a job.
+    ``forget`` is called when no further page of its job will be requested soon: after the last page, or after the page
+    was dropped together with all running pages of its job.
     """
 
     file: PageFile

@@ -60,7 +60,7 @@ def refs_of(table: Table, *names: str) -> dict[str, int | None]:
 
 
 def told(table: Table, name: str, *branches: str) -> str | None:
-    """Return the newest word on ``name`` in the summaries of the first of ``branches`` that has one.
+    """Return the newest value of ``name`` in the summaries of the first of ``branches`` that has one.
 
     Snapshots of others, such as compactions, say nothing and are passed over.
     """

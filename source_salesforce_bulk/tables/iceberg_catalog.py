@@ -19,7 +19,7 @@ from pyiceberg.table import Table
 
 EMBEDDED_NAMESPACE = "salesforce"
 CATALOG_FILE = "catalog.db"
-# It tells of every FileIO that it loads: one line for each table.
+# It logs every FileIO that it loads, one line per table.
 logging.getLogger("pyiceberg").setLevel(logging.WARNING)
 
 _FILES = "source_salesforce_bulk.tables.local_files.SyncedFileIO"

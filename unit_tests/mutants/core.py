@@ -31,7 +31,7 @@ class Crate:
             shutil.copytree(ROOT / folder, root / folder)
 
     def passes(self, tests: Sequence[str]) -> bool | None:
-        """Whether tests pass; None where they do not compile or do not exist."""
+        """Return whether tests pass; None where they do not compile or do not exist."""
         if self._cargo_test("--no-run", timeout=None).returncode:
             return None
         try:
