@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from integration_tests.table_exporter import TableExporter, assert_equals_org, w
 from source_salesforce_bulk.export.begin import Wish
 from source_salesforce_bulk.registries.state import LeaseLost
 from source_salesforce_bulk.tables import local_files
+from source_salesforce_bulk.tables.cleaning import clean
+from source_salesforce_bulk.tables.listing_tables import list_tables
 from source_salesforce_bulk.tables.local_files import local_path
 from source_salesforce_bulk.tables.log import ORGANIZATION
 from source_salesforce_bulk.tables.steps import OPEN
@@ -167,6 +170,28 @@ def test_columns_follow_the_fields_and_none_is_ever_lost(org: SimulatedOrg, tmp_
     assert comments["LastName"]
 
 
+def test_old_snapshots_go_with_their_files_and_the_current_rows_stay(org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = TableExporter(org, tmp_path)
+    for _ in range(3):
+        exporter.run(["Contact"])
+        change(org, "Contact")
+    exporter.run(["Contact"])
+    tables = exporter.tables()
+
+    young = list(clean(tables, datetime(2020, 1, 1, tzinfo=UTC), keep=50))
+    cleaned = {one.table: one for one in clean(tables, datetime.now(UTC) + timedelta(hours=1), keep=1)}
+
+    assert [(one.snapshots, one.files) for one in young] == [(0, 0), (0, 0)]
+    assert cleaned["contact"].snapshots == 3
+    assert cleaned["contact"].files >= 3
+    assert_equals_org(exporter.rows_of("contact"), org, "Contact")
+    assert [(one.name, one.rows) for one in list_tables(tables)] == [
+        ("contact", len(exporter.rows_of("contact"))),
+        ("contact_log", len(exporter.rows_of("contact_log"))),
+    ]
+    assert exporter.run(["Contact"]).code == 0
+
+
 class Died(BaseException):
     """The process is no more."""
 
@@ -222,7 +247,11 @@ def test_a_power_cut_at_any_write_leaves_whole_tables_and_nothing_comes_twice(
     assert exporter.run(["Contact"]).code == 0
 
     assert_equals_org(exporter.rows_of("contact"), org, "Contact")
+    list(clean(exporter.tables(), datetime.now(UTC) + timedelta(hours=1)))
+    assert_equals_org(exporter.rows_of("contact"), org, "Contact")
     table = exporter.table("contact_log")
+    named = {str(local_path(path)) for path in table.inspect.all_files()["file_path"].to_pylist()}
+    assert {str(path) for path in local_path(table.location()).glob("data/**/*.parquet")} == named
     assert OPEN not in table.metadata.refs
     versions = [(row["Id"], row["SystemModstamp"], row["_run_id"]) for row in by_pyiceberg(table)]
     assert len(set(versions)) == len(versions)

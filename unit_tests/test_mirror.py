@@ -17,6 +17,7 @@ TRIED_BY = {
     "export.discover_command": "integration_tests/test_commands",
     "export.export_context": "integration_tests/test_export",
     "export.ending": "integration_tests/test_export",
+    "export.tables_command": "unit_tests/test_cli",
     "export.main": "unit_tests/test_packaging",
     "export.object_deletions": "integration_tests/test_deletions",
     "export.object_view": "integration_tests/test_export",

@@ -209,6 +209,35 @@ def verify(stop: Stop, /, **options: Any) -> int:
 
 
 @commands.group()
+def tables() -> None:
+    """List or clean the Iceberg tables of exports."""
+
+
+@tables.command("list")
+@shared.job_option
+@shared.destination_option
+@shared.json_option
+@click.pass_obj
+def list_tables(stop: Stop, /, **options: Any) -> int:
+    """List every table with its rows, files and last commit."""
+    from source_salesforce_bulk.export.tables_command import run_list_tables  # noqa: PLC0415
+
+    return run_list_tables(stop, **options)
+
+
+@tables.command("clean")
+@shared.job_option
+@shared.destination_option
+@click.option("--older-than", default="P1D", show_default=True, metavar="DURATION", help="Younger files stay.")
+@click.pass_obj
+def clean_tables(stop: Stop, /, **options: Any) -> int:
+    """Remove snapshots beyond the newest 50, and files that no table names."""
+    from source_salesforce_bulk.export.tables_command import run_clean_tables  # noqa: PLC0415
+
+    return run_clean_tables(stop, **options)
+
+
+@commands.group()
 def state() -> None:
     """Show how far each object has been read, or reset objects."""
 

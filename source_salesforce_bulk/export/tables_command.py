@@ -1,0 +1,55 @@
+"""The command ``salesforce-bulk tables``: list a destination's tables, or clean them. Sends nothing to Salesforce."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import click
+
+from source_salesforce_bulk.config_values import parse_duration
+from source_salesforce_bulk.export import places
+from source_salesforce_bulk.export.outcomes import ExitCode
+from source_salesforce_bulk.export.session import Session, new_run_id
+from source_salesforce_bulk.export.tables import number, table
+from source_salesforce_bulk.signals import Stop
+
+
+def run_list_tables(stop: Stop, *, destination: str, as_json: bool) -> int:
+    """Print every table of this program and return the exit code."""
+
+    def listed() -> int:
+        from source_salesforce_bulk.tables.listing_tables import list_tables  # noqa: PLC0415 - wants pyiceberg
+
+        found = list_tables(places.tables(destination))
+        if as_json:
+            click.echo(json.dumps([one.to_json() for one in found], indent=2))
+            return ExitCode.DONE
+        rows = [
+            [one.name, number(one.rows), str(one.files), number(one.bytes / 1e6, 1), one.committed] for one in found
+        ]
+        click.echo(table(["table", ">rows", ">files", ">MB", "last commit"], rows))
+        return ExitCode.DONE
+
+    return _in_session(stop, listed)
+
+
+def run_clean_tables(stop: Stop, *, destination: str, older_than: str) -> int:
+    """Remove old snapshots and unnamed files, print how many, and return the exit code."""
+
+    def cleaned() -> int:
+        from source_salesforce_bulk.tables.cleaning import clean  # noqa: PLC0415 - wants pyiceberg
+
+        before = datetime.now(UTC) - parse_duration("--older-than", older_than, may_be_zero=True)
+        for one in clean(places.tables(destination), before):
+            click.echo(f"{one.table}: {one.snapshots} snapshots, {one.files} files ({one.bytes / 1e6:,.1f} MB) removed")
+        return ExitCode.DONE
+
+    return _in_session(stop, cleaned)
+
+
+def _in_session(stop: Stop, work: Callable[[], int]) -> int:
+    session = Session(stop, new_run_id(datetime.now(UTC)))
+    session.begin()
+    return session.ended(work)
