@@ -185,7 +185,7 @@ class CatalogRead:
             yield from self._failed(configured, error, extraction.stop_failure)
 
     def _read(self, stream: BulkStream, configured: ConfiguredAirbyteStream) -> Iterator[AirbyteMessage | TurnOver]:
-        """What the CDK makes of a stream: its messages, RUNNING before the first record, STATE at the end."""
+        """Yield the CDK's messages of a stream: RUNNING before the first record, STATE at the end."""
         name, rows = stream.name, 0
         stream.state = self._incoming(name)
         messages = stream.read(configured, LOGGER, DebugSliceLogger(), stream.state, self.states, _NO_LIMITS)

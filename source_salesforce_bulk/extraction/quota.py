@@ -24,7 +24,7 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What a run may still use. ``failure`` stops it now; it may create ``jobs`` more jobs (None: unlimited)."""
+    """The limits of a run. ``failure`` stops it now; it may create ``jobs`` more jobs (None: unlimited)."""
 
     failure: Failure | None = None
     jobs: int | None = None

@@ -80,7 +80,7 @@ class _Quoting:
 _ALL_QUOTED: Final = _Quoting(b'"', b'","', b'"\n"')
 _NOT_QUOTED: Final = _Quoting(b"", b",", b"\n")
 
-# What JSON escapes, as orjson writes it. The backslash comes first; quotes and line feeds are the rows' own matter.
+# JSON's escapes, as orjson writes them. The backslash comes first; quotes and line feeds are handled with the rows.
 _ESCAPES: Final = tuple(
     (character.encode(), orjson.dumps(character)[1:-1])
     for character in ["\\", *(chr(code) for code in range(32) if chr(code) != "\n")]

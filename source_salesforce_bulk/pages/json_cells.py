@@ -67,7 +67,8 @@ def _joined(cells: Sequence[bytes]) -> bytes:
     return _CELL_END + _CELL_END.join(cells) + _CELL_END
 
 
-# Whether the text of every cell *is* what the reader of its kind and orjson make of it. False decides nothing.
+# Checks that the text of every cell is already its JSON form, as its reader and orjson would write it. False is
+# undecided.
 _SELF_EVIDENT: Final[Mapping[CellKind, Callable[[Sequence[bytes]], bool]]] = {
     CellKind.BOOLEAN: _are_booleans,
     CellKind.INTEGER: _are_integers,

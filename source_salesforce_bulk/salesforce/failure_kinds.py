@@ -19,7 +19,7 @@ class Consequence(Enum):
 
 
 class Action(Enum):
-    """What happens next, and which layer does it: each retry has one owner (docs/contracts.md, "Retries")."""
+    """The next step, and the layer that takes it: each retry has one owner (docs/contracts.md, "Retries")."""
 
     RETRY = "retry"
     """``transport``: send the same request again after a pause. Above ``transport``: the retries have failed."""

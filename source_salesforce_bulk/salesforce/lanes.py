@@ -15,7 +15,7 @@ from source_salesforce_bulk.salesforce.rest_query import Parents
 
 
 class Api(Enum):
-    """What the user has chosen for an object."""
+    """The user's choice of API for an object."""
 
     AUTO = "auto"
     BULK = "bulk"

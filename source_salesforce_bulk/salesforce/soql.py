@@ -64,7 +64,7 @@ def build_soql(query: ObjectQuery, bounds: Bounds) -> str:
 
 
 def conditions_of(query: ObjectQuery, bounds: Bounds) -> list[str]:
-    """What rows of a window meet, to be joined by AND."""
+    """Return the conditions of a window's rows, to be joined by AND."""
     conditions = [*_cursor_conditions(query, bounds), *_id_conditions(bounds)]
     if query.exclude_deleted:
         conditions.append("IsDeleted = false")
