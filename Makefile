@@ -90,6 +90,10 @@ KILLS ?= 200
 kill-test: $(READY) ## Kill reads KILLS times (SEED=n repeats one); half an hour
 	@KILLS=$(KILLS) SEED=$(SEED) $(BIN)/python -m pytest -n 2 -rP integration_tests/test_kills.py $(PYTEST_ARGS)
 
+.PHONY: soak
+soak: $(READY) ## Let an org live 30 days (DAYS=n, SEED=n) and compare the destination with it each day
+	@SOAK_DAYS=$(or $(DAYS),30) SOAK_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -n 2 integration_tests/test_soak.py $(PYTEST_ARGS)
+
 .PHONY: check
 check: $(STAMP) ## Lint, formatting, strict types
 	@$(BIN)/ruff check .

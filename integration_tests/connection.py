@@ -36,9 +36,13 @@ class Connection:
     def attempt(self, **overlay: Any) -> Output:
         """Read, whatever comes of it; states that were emitted replace those before."""
         output = self.connector.read(self.catalog, self.state, **overlay)
+        self.keep(output)
+        return output
+
+    def keep(self, output: Output) -> None:
+        """The next sync goes on from the states of ``output``; streams without one keep theirs."""
         kept = {_name(state): state for state in [*(self.state or []), *output.final_states()]}
         self.state = list(kept.values())
-        return output
 
     def state_of(self, name: str) -> dict[str, Any]:
         """The saved state of a stream."""
