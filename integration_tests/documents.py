@@ -33,6 +33,8 @@ TRIED = {
     ("docs/export.md", "yaml"): "integration_tests/test_documents.py",
     ("docs/first-export.md", "sh"): "integration_tests/test_readme.py",
     ("docs/glue.md", "sh"): "integration_tests/test_documents.py",
+    ("docs/iceberg.md", "python"): "integration_tests/test_documents.py",
+    ("docs/iceberg.md", "sh"): "integration_tests/test_documents.py",
     ("docs/nat-allowlist.md", "sh"): "integration_tests/test_documents.py",
     ("docs/salesforce-bulk.md", "sh"): "integration_tests/test_documents.py",
     ("docs/scheduling.md", "crontab"): "unit_tests/test_scheduling_page.py",
@@ -45,6 +47,7 @@ _SERVES = "it serves until Ctrl-C; the tests start the same org in their own pro
 _INSTALLS = "it installs from a package registry, as set-up did before these tests could run"
 _REAL_ORG = "it needs an org of Salesforce"
 _BY_HAND = "it needs the scheduler; the page says with which version it was tried by hand"
+_QUERY_ENGINE = "it needs a query engine with a catalog: Athena, Spark, Snowflake or Databricks"
 NOT_RUN = {
     "make demo    # see it work: about a minute, half of it set-up": "the second line is these tests",
     ".venv/bin/python -m integration_tests.simulated_org --port 8080": _SERVES,
@@ -56,7 +59,12 @@ NOT_RUN = {
     "curl https://login.salesforce.com/services/oauth2/token -d grant_type=authorization_code \\": _REAL_ORG,
     "import re": _BY_HAND,
     "import subprocess": _BY_HAND,
-    "WITH named AS (": "it needs Athena",
+    "WITH named AS (": _QUERY_ENGINE,
+    "pip install '.[export,tables]'": _INSTALLS,
+    "export PYICEBERG_CATALOG__LAKE__TYPE=glue": "it needs an AWS account",
+    "SELECT industry, count(*) FROM salesforce.account GROUP BY 1;": _QUERY_ENGINE,
+    "SELECT Industry, count(*) FROM lake.salesforce.account GROUP BY 1;": _QUERY_ENGINE,
+    "CREATE ICEBERG TABLE account": _QUERY_ENGINE,
 }
 """The first line of a block that no test runs -> why."""
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -122,13 +123,15 @@ def test_commands_for_aws_and_containers_run_with_stand_ins(page: str, tmp_path:
 
 
 def test_an_export_goes_as_its_page_says(org: SimulatedOrg, tmp_path: Path) -> None:
-    """docs/export.md: an export, its plan, its report, and the same by a job file."""
+    """docs/export.md: an export, its plan, its verification, its report, and the same by a job file."""
+    lines = [f"{row['Id']},{row['SystemModstamp']}\n" for row in org.control.rows("Account")]
+    (tmp_path / "account.csv").write_text("".join(["Id,SystemModstamp\n", *lines]))
     Exporter(org, tmp_path).arguments([])  # writes config.json
     (job,) = runnable("docs/export.md", "yaml")
     (tmp_path / "nightly.yaml").write_text(job, encoding="utf-8")
     (by_job,) = re.findall(r"^# nightly\.yaml: (salesforce-bulk .*)$", job, re.MULTILINE)
     own = [text for text in runnable("docs/export.md", "sh") if re.match(r"(\.venv/bin/)?salesforce-bulk", text)]
-    assert [re.findall(r"salesforce-bulk (\w+)", text)[0] for text in own] == ["export", "plan", "report"]
+    assert [re.findall(r"salesforce-bulk (\w+)", text)[0] for text in own] == ["export", "plan", "verify", "report"]
     text = "\n".join([*own, by_job]).replace(".venv/bin/", "").replace("/data", f"{tmp_path}/data")
 
     done = pasted(text, tmp_path)
@@ -138,6 +141,20 @@ def test_an_export_goes_as_its_page_says(org: SimulatedOrg, tmp_path: Path) -> N
     assert re.search(r"^Account +300 ", done.stdout, re.MULTILINE)
     assert list(tmp_path.glob("*.html"))
     assert list((tmp_path / "out" / "_manifests").glob("*.json"))
+
+
+def test_a_table_is_written_and_read_as_its_page_says(org: SimulatedOrg, tmp_path: Path) -> None:
+    """docs/iceberg.md: an export to a catalog of its own, and a query in DuckDB."""
+    Exporter(org, tmp_path).arguments([])  # writes config.json
+    (export,) = runnable("docs/iceberg.md", "sh")
+    (query,) = runnable("docs/iceberg.md", "python")
+
+    done = pasted(export.replace("/data", f"{tmp_path}/data"), tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    names: dict[str, Any] = {}
+    exec(query.replace("/data", f"{tmp_path}/data"), names)
+    assert names["account"].num_rows == 292
 
 
 def test_the_simulated_orgs_readme_shows_how_a_test_uses_it() -> None:

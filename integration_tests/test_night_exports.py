@@ -145,7 +145,7 @@ NIGHTS = {
     ),
     "proxy down": Night(proxy_down, 75, ("The proxy cannot be reached", "proxy http://127.0.0.1:", "HTTPS_PROXY")),
     "wrong object name": Night(
-        nothing, 2, ("Acount cannot be exported", "did you mean Account?", "Nothing was begun"), ("Acount", "Contact")
+        nothing, 2, ("Acount cannot be exported", "did you mean Account?", "Nothing was started"), ("Acount", "Contact")
     ),
     "object removed or renamed": Night(
         object_removed, 3, ("Contact cannot be exported", "no object of that name is visible"), exports=True
