@@ -37,7 +37,6 @@ TRIED_BY = {
     "salesforce.login_failures": "unit_tests/test_failures",
     "spark.glue": "unit_tests/test_glue_job",
     "tables.commits": "integration_tests/test_iceberg",
-    "tables.current": "integration_tests/test_iceberg",
     "tables.data_files": "integration_tests/test_iceberg",
     "tables.fold_ending": "integration_tests/test_iceberg",
     "tables.log_files": "integration_tests/test_iceberg",

@@ -42,8 +42,8 @@ KEY = "salesforce-bulk.key"
 CURSOR = "salesforce-bulk.cursor"
 """Among the properties of each log: the fields of the object's key, with commas, and its cursor."""
 
-VERSIONS_AT_ONCE = 1_500_000
-"""Versions of rows that are compared at once: about 300 MB."""
+VERSIONS_AT_ONCE = 500_000
+"""Versions of rows that are compared at once: about 100 MB."""
 
 _MODSTAMP = "SystemModstamp"
 _IS_DELETED = "IsDeleted"
