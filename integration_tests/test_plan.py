@@ -165,3 +165,12 @@ def test_an_org_that_cannot_be_asked_gets_the_job_that_was_planned(org: Simulate
     planned = plan(exporter, ["Account"], "--state", (tmp_path / "state").as_uri())
 
     assert planned["totals"]["jobs"] == counted(exporter, ["Account"])[0] == 1
+
+
+def test_a_plan_counts_the_jobs_that_compare_ids(org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = Exporter(org, tmp_path, detect_deletes="all", page_size=1000)
+    planned = plan(exporter, ["Account", "Lead"])
+    jobs, _ = counted(exporter, ["Account", "Lead"])
+    assert planned["totals"]["jobs"] == jobs == 4
+    state = ["--state", (tmp_path / "state").as_uri()]
+    assert plan(exporter, ["Account", "Lead"], *state)["totals"]["jobs"] == counted(exporter, ["Account", "Lead"])[0]

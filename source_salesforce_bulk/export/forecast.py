@@ -12,8 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
+from source_salesforce_bulk.deletions.audit import is_due
+from source_salesforce_bulk.deletions.known_ids import KnownIds
 from source_salesforce_bulk.export.outcomes import ExitCode
 from source_salesforce_bulk.extraction.catalog import ReadableObject
 from source_salesforce_bulk.extraction.connection import Connection
@@ -64,7 +67,7 @@ class ObjectForecast:
     """The forecast for one object. None means unknown.
 
     ``rows`` is Salesforce's estimate if the whole object is read; ``megabytes`` is a rough estimate from the fields.
-    ``spared`` windows hold so few rows that the query for them returns them all.
+    ``spared`` windows hold so few rows that the query for them returns them all. ``audits`` are jobs that compare Ids.
     """
 
     object: str
@@ -78,11 +81,12 @@ class ObjectForecast:
     refusal: str | None = None
     lane: Lane = BULK
     spared: int = 0
+    audits: int = 0
 
     @property
     def jobs(self) -> int:
-        """Query jobs that will be created or continued: one per window that is not read through REST."""
-        return 0 if self.lane.rest else self.windows - self.spared
+        """Query jobs that will be created or continued: one per window that is not read through REST, and audits."""
+        return 0 if self.lane.rest else self.windows - self.spared + self.audits
 
 
 def forecast_object(
@@ -103,6 +107,9 @@ def forecast_object(
     fetched = [piece for piece in pieces if piece not in spared]
     counted = total is not None and plan.lane.parents is None
     pages = sum(_pages(piece, plan.page_size) for piece in fetched) if counted else None
+    audits = _audits(plan, connection.upper_bound()) if beginning.windows else 0
+    if audits and pages is not None:
+        pages = None if rows is None else pages + -(-rows // plan.page_size)
     return ObjectForecast(
         object=readable.sobject.name,
         mode=mode,
@@ -114,7 +121,19 @@ def forecast_object(
         megabytes=None if total is None else total * row_width(readable.sobject) / 1e6,
         lane=plan.lane,
         spared=len(spared),
+        audits=audits,
     )
+
+
+def _audits(plan: ObjectPlan, now: datetime) -> int:
+    """How many times the run will compare all Ids of the object: where nothing is remembered, or it is due."""
+    if plan.audit is None:
+        return 0
+    try:
+        known = KnownIds.from_json(plan.state.deletes)
+    except ValueError:
+        return 1
+    return int(is_due(known, now, plan.audit.every))
 
 
 @dataclass(frozen=True, slots=True)
