@@ -107,12 +107,12 @@ LOSSES = {
 TOTALS = {
     "total_missing": Trial([on_account("total_missing", times=None)]),
     "total_late": Trial([Fault(kind="json_without", object=STRUCK, name="numberRecordsProcessed", times=2)]),
-    "total_too_high": Trial([on_account("total_wrong")], fails("The rows received")),
-    "total_too_low": Trial([on_account("total_wrong", delta=-1)], fails("The rows received")),
+    "total_too_high": Trial([on_account("total_wrong")], fails("The number of rows received")),
+    "total_too_low": Trial([on_account("total_wrong", delta=-1)], fails("The number of rows received")),
     "total_too_low_in_a_full_refresh": Trial(
-        [on_account("total_wrong", delta=-1)], fails("The rows received"), mode="full_refresh"
+        [on_account("total_wrong", delta=-1)], fails("The number of rows received"), mode="full_refresh"
     ),
-    "total_too_low_twice": Trial([on_account("total_wrong", delta=-150)], fails("The rows received")),
+    "total_too_low_twice": Trial([on_account("total_wrong", delta=-150)], fails("The number of rows received")),
     "total_missing_and_a_page_short": Trial(
         [on_account("total_missing", times=None), on_account("short_page", page=3)]
     ),
