@@ -1,12 +1,10 @@
 """What encoding costs, by kind of page: ``python -m benchmarks.encoders``. No org, no network, one process, one core.
 
-    lines      the connector's encoder (``pages.record_lines``)
-    row by row the exact path: csv module, one record at a time, orjson
+    core       the native page core, where it is installed: RECORD lines in memory, Arrow batches in a file
+    Python     the exact path to the same
     polars     a columnar engine, where it is installed; it writes nulls out and cannot keep every digit
-    core       the native page core, where it is installed: proving alone, with lines, with Arrow batches
 
-CPU µs a row, best of some rounds, interleaved. ``exact`` is the share of rows that the encoder could not cut and
-left to the csv module.
+CPU µs a row, best of some rounds, interleaved.
 """
 
 from __future__ import annotations
@@ -17,19 +15,23 @@ import importlib.util
 import io
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
-import orjson
-
-from source_salesforce_bulk.pages.core import HAS_CORE, ExactCells
-from source_salesforce_bulk.pages.csv_page import read_rows
-from source_salesforce_bulk.pages.json_cells import json_value
-from source_salesforce_bulk.pages.record_lines import LineEncoder
-from source_salesforce_bulk.pages.records import Column, RecordReader
+from source_salesforce_bulk.pages.core import HAS_CORE
+from source_salesforce_bulk.pages.encoders import FormEncoder, batch_file, record_lines
+from source_salesforce_bulk.pages.page_encoder import Arrival
+from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.pages.workspace import MemoryBudget, Workspace
 from source_salesforce_bulk.salesforce.field_types import CellKind
 
 ROUNDS = 5
+WAYS = ("core, lines", "core, Arrow", "Python, lines", "Python, Arrow", "polars")
 STRING, NUMBER, INTEGER, BOOLEAN, DATE, DATETIME = (
     CellKind.STRING,
     CellKind.NUMBER,
@@ -47,8 +49,8 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=20_000, help="of a typical page; others have fewer")
     rows = parser.parse_args().rows
     with_polars = importlib.util.find_spec("polars") is not None
-    print("| page | bytes a row | lines | exact | row by row | polars | core, prove | core, lines | core, Arrow |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print(f"| page | bytes a row | {' | '.join(WAYS)} |")
+    print("| --- | ---: |" + " ---: |" * len(WAYS))
     for name, columns, page in pages(rows):
         print(f"| {name} | {' | '.join(_measured(columns, page, with_polars=with_polars))} |", flush=True)
     return 0
@@ -117,18 +119,16 @@ def page_of(
 
 
 def _measured(columns: list[Column], page: bytes, *, with_polars: bool) -> list[str]:
-    encoder = LineEncoder("Account", columns)
-    encoded = encoder.encode(io.BytesIO(page), io.BytesIO(), 1)
-    rows = encoded.shape.rows
     ways: dict[str, Callable[[], object]] = {
-        "lines": lambda: encoder.encode(io.BytesIO(page), io.BytesIO(), 1),
-        "rows": lambda: _row_by_row(columns, page),
+        f"{way}, {name}": partial(encode, encoder, page, native=way == "core")
+        for name, encoder in (("lines", record_lines("Account", columns)), ("Arrow", batch_file(columns)))
+        for way in ("core", "Python")
+        if HAS_CORE or way == "Python"
     }
     if with_polars:
         ways["polars"] = lambda: _by_polars(columns, page)
-    if HAS_CORE:
-        ways |= _by_core(columns, page)
     best = dict.fromkeys(ways, float("inf"))
+    rows = encode(record_lines("Account", columns), page, native=False)
     for _ in range(ROUNDS):
         for name, way in ways.items():
             began = time.process_time()
@@ -140,48 +140,20 @@ def _measured(columns: list[Column], page: bytes, *, with_polars: bool) -> list[
             else:
                 best[name] = min(best[name], time.process_time() - began)
     micros = {name: f"{seconds / rows * 1e6:,.1f}" for name, seconds in best.items()}
-    beside = [micros.get(name, "not installed") for name in ("polars", "core, prove", "core, lines", "core, Arrow")]
-    return [f"{len(page) / rows:,.0f}", micros["lines"], f"{encoded.exact / rows:.0%}", micros["rows"], *beside]
+    return [f"{len(page) / rows:,.0f}", *(micros.get(name, "not installed") for name in WAYS)]
 
 
-def _by_core(columns: Sequence[Column], page: bytes) -> dict[str, Callable[[], object]]:
-    """The native core, as a page arrives in pieces."""
-    import salesforce_bulk_core as core  # noqa: PLC0415 - not on every platform
-
-    kinds = [(column.name, column.kind.value) for column in columns]
-    line_form, array_form, exact = core.LineFormat(kinds, "Account"), core.ArrayFormat(kinds), ExactCells(columns)
-
-    def proven(keep: int) -> core.PageDecoder:
-        decoder = core.PageDecoder([column.name for column in columns], gzipped=False, keep=keep)
+def encode(encoder: FormEncoder[Any], page: bytes, *, native: bool) -> int:
+    """Encode a page as it arrives in pieces; its rows."""
+    with tempfile.TemporaryDirectory() as directory:
+        workspace = Workspace(Path(directory), MemoryBudget(1 << 34))
+        encoding = replace(encoder, native=native).begin(Arrival(gzipped=False, at=1, workspace=workspace))
         for at in range(0, len(page), 1 << 18):
-            decoder.feed(page[at : at + (1 << 18)])
-        decoder.finish()
-        return decoder
-
-    def lines() -> None:
-        decoder = proven(len(page))
-        while decoder.lines(line_form, exact, emitted_at=1) is not None:
-            pass
-
-    def arrays() -> None:
-        decoder = proven(len(page))
-        while decoder.batch(array_form, exact) is not None:
-            pass
-
-    return {"core, prove": lambda: proven(0), "core, lines": lines, "core, Arrow": arrays}
-
-
-def _row_by_row(columns: Sequence[Column], page: bytes) -> bytes:
-    """The records of ``records`` as lines, without the CDK's own cost of a message."""
-    lines = []
-    for record in RecordReader(columns).records(read_rows(io.BytesIO(page), [column.name for column in columns])):
-        data = {name: json_value(value) for name, value in record.data.items()}
-        message: dict[str, object] = {"stream": "Account", "data": data, "emitted_at": 1}
-        if record.unreadable:
-            changes = [{"field": name, "change": "NULLED"} for name in record.unreadable]
-            message["meta"] = {"changes": changes}
-        lines.append(orjson.dumps({"type": "RECORD", "record": message}))
-    return b"\n".join(lines)
+            encoding.feed(page[at : at + (1 << 18)])
+        made = encoding.finish(None)
+        encoding.close()
+        made.product.discard()
+        return made.rows
 
 
 def _by_polars(columns: Sequence[Column], page: bytes) -> object:

@@ -33,6 +33,9 @@ from benchmarks.bench_org import org_process
 from source_salesforce_bulk.config import parse_config
 from source_salesforce_bulk.extraction.connection import Connection, Environment
 from source_salesforce_bulk.pages.fetch import PageAddress
+from source_salesforce_bulk.pages.page_encoder import Arrival, EncodedPage
+from source_salesforce_bulk.pages.sinks import FileProduct
+from source_salesforce_bulk.pages.spool import SpooledEncoding, page_text
 from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.clock import SystemClock
 from source_salesforce_bulk.salesforce.http_client import RequestsHttp
@@ -172,6 +175,28 @@ def warm(control_url: str, soql: str) -> None:
     requests.post(f"{control_url}/warm", json=arguments, timeout=3600).raise_for_status()
 
 
+class AsItCame:
+    """A ``PageEncoder`` whose files are the pages, decompressed and not looked at."""
+
+    columns = ()
+
+    @property
+    def remote(self) -> AsItCame:
+        """See ``PageEncoder``."""
+        return self
+
+    def begin(self, arrival: Arrival) -> SpooledEncoding:
+        """See ``PageEncoder``."""
+
+        def read(path: Path, expected: int | None) -> EncodedPage:
+            with page_text(path, arrival) as text, arrival.workspace.new_file(".csv") as file:
+                shutil.copyfileobj(text, file)
+            product = FileProduct(Path(file.name), text.size)
+            return EncodedPage(expected or 0, text.size, text.ended, text.digest, None, {}, {}, product)
+
+        return SpooledEncoding(arrival, read)
+
+
 def pages_on_disk(folder: Path, config: Mapping[str, Any], soql: str, names: Sequence[str]) -> Iterator[Path]:
     """The pages that an export reads, decompressed, as files."""
     caller = Caller(RequestsHttp(4), SystemClock(threading.Event()), random.random)
@@ -184,10 +209,9 @@ def pages_on_disk(folder: Path, config: Mapping[str, Any], soql: str, names: Seq
         locator, number, more = None, 0, True
         while more:
             address = PageAddress(OBJECT, job.id, locator, version, PAGE_ROWS, tuple(names))
-            page = org.fetch(address, lambda _: None)
+            page = org.fetch(address, lambda _: None, AsItCame())
             path = folder / f"page-{number:04d}.csv"
-            with page.open() as source, path.open("wb") as target:
-                shutil.copyfileobj(source, target)
+            shutil.move(page.encoded.product.take().path, path)
             yield path
             locator, number, more = page.headers.locator, number + 1, page.headers.locator is not None
             page.discard()

@@ -66,8 +66,8 @@ class TaskWaves:
     def run(self, wave: Wave) -> WaveResult:
         """See ``waves.WaveRunner``."""
         self.waves.append(len(wave.tasks))
-        columns = tuple(wave.layout.columns(wave.tasks[0].address))
-        given = pickle.dumps((wave.session, columns, wave.tasks))
+        columns = wave.encoder.columns
+        given = pickle.dumps((wave.session, wave.encoder, wave.tasks))
         with ThreadPoolExecutor(self.slots) as executors:
             numbered = [(self._begun + at, task) for at, task in enumerate(wave.tasks)]
             self._begun += len(numbered)
@@ -83,16 +83,20 @@ class TaskWaves:
         return WaveResult(outcomes, self._staging.files(wave.layout.name, wave.number))
 
     def _task(self, given: bytes, begun: int, task: PageTask) -> tuple[PageOutcome, pa.Table]:
-        session, columns, tasks = pickle.loads(given)
+        session, encoder, tasks = pickle.loads(given)
         for attempt in range(ATTEMPTS):
             try:
-                done = self._attempt(PageTaskRunner(session, columns, clock=ImpatientClock()), columns, tasks, task)
+                done = self._attempt(
+                    PageTaskRunner(session, encoder, clock=ImpatientClock()), encoder.columns, tasks, task
+                )
                 if self._mishaps.dies_after_rows(begun, attempt):
                     raise TaskDied
             except TaskDied:
                 continue
             if self._mishaps.runs_twice(begun):
-                done = self._attempt(PageTaskRunner(session, columns, clock=ImpatientClock()), columns, tasks, task)
+                done = self._attempt(
+                    PageTaskRunner(session, encoder, clock=ImpatientClock()), encoder.columns, tasks, task
+                )
             return done
         raise JobLost
 

@@ -23,6 +23,7 @@ CONSTRAINTS = Path(__file__).parents[1] / "deploy" / "glue" / f"constraints-{REL
 EXECUTOR = """
 import json, pickle, sys
 import pyarrow as pa
+from source_salesforce_bulk.pages.encoders import batch_file
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.oauth import Session
@@ -38,7 +39,7 @@ class Source:
         return Session(asked["token"], asked["url"])
 
 class Given:
-    value = pickle.loads(pickle.dumps((Source(), columns, (PageTask(0, address),))))
+    value = pickle.loads(pickle.dumps((Source(), batch_file(columns), (PageTask(0, address),))))
 
 outcomes = []
 numbers = iter([pa.record_batch({"id": pa.array([0], pa.int64())})])

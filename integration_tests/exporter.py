@@ -29,7 +29,7 @@ from source_salesforce_bulk.config import parse_config
 from source_salesforce_bulk.export.begin import Wish
 from source_salesforce_bulk.export.destination import Destination, LocalDestination
 from source_salesforce_bulk.export.outcomes import ExportFailed
-from source_salesforce_bulk.export.page_files import FORMATS, FileMaker, PageFiles
+from source_salesforce_bulk.export.page_files import FORMATS, FileMaker
 from source_salesforce_bulk.export.run import ExportPlaces, ExportResult, ExportRun
 from source_salesforce_bulk.export.schema_watch import SchemaWatch
 from source_salesforce_bulk.extraction.connection import Connection, Environment
@@ -116,7 +116,7 @@ class Exporter:
 
     def make_files(self, destination: Destination, run_id: str, format_name: str) -> tuple[FileMaker, Destination]:
         """Who makes the files of a run, and how they get to their places."""
-        return PageFiles(FORMATS[format_name]), destination
+        return FORMATS[format_name], destination
 
     def failure(self, objects: Sequence[str], **options: Any) -> ExportFailed:
         """The failure of a run that can begin no object."""

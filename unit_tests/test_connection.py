@@ -13,9 +13,12 @@ from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.quota import Quota
 from source_salesforce_bulk.extraction.stream_state import Mode, StreamState
 from source_salesforce_bulk.extraction.windows import WHOLE, PlannedWindow
+from source_salesforce_bulk.pages.encoders import json_lines
 from source_salesforce_bulk.pages.fetch import PageAddress
+from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.failures import Action, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.soql import ObjectQuery
 from source_salesforce_bulk.salesforce.token import SecretHooks
 from unit_tests.fakes import Answer, FakeClock, ScriptedHttp
@@ -213,12 +216,13 @@ PLAN = ObjectPlan(
     api_version="v66.0",
     page_size=50000,
 )
+COLUMNS = (Column("Id", CellKind.STRING),)
 ADDRESS = PageAddress("Account", "750A", None, "v66.0", 50000, ("Id",))
 
 
 def test_pages_lie_under_the_systems_temporary_directory_until_the_connection_closes(rig, spool):
-    page = rig.page().connection.org().fetch(ADDRESS, lambda headers: None)
-    assert list(page.read_rows()) == [["001A"]]
+    page = rig.page().connection.org().fetch(ADDRESS, lambda headers: None, json_lines(COLUMNS))
+    assert page.encoded.product.take().path.read_bytes() == b'{"Id":"001A"}\n'
     assert [path for path in spool.rglob("*") if path.is_file()]
     rig.connection.close()
     rig.connection.close()
@@ -228,7 +232,7 @@ def test_pages_lie_under_the_systems_temporary_directory_until_the_connection_cl
 def test_leaving_the_with_block_closes_the_connection_whatever_happened(rig, spool):
     def read() -> None:
         with rig.connection as connection:
-            connection.org().fetch(ADDRESS, lambda headers: None)
+            connection.org().fetch(ADDRESS, lambda headers: None, json_lines(COLUMNS))
             raise RuntimeError("a defect")
 
     rig.page()
@@ -254,7 +258,7 @@ def test_an_extraction_counts_with_the_connection_and_keeps_to_the_configured_nu
     with rig.http, rig.connection:
         extraction = rig.connection.extraction()
         assert extraction.has_free_slot
-        extraction.add(PLAN, [PlannedWindow(WHOLE)])
+        extraction.add(PLAN, [PlannedWindow(WHOLE)], json_lines)
         assert not extraction.has_free_slot
         while not rig.connection.metrics.jobs:
             extraction.wait(1.0)

@@ -12,10 +12,17 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
+from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, Type
+from airbyte_cdk.models.airbyte_protocol import (
+    AirbyteRecordMessageMeta,
+    AirbyteRecordMessageMetaChange,
+    Change,
+    Reason,
+)
 from hypothesis import given, settings
 from pyarrow import parquet
 
-from source_salesforce_bulk.airbyte.streams import record_message
+from source_salesforce_bulk.airbyte.streams import record_messages
 from source_salesforce_bulk.pages.arrays import arrow_schema
 from source_salesforce_bulk.pages.core import HAS_CORE
 from source_salesforce_bulk.pages.csv_page import LONGEST_CELL, PageRejected, PageTooLarge, read_rows
@@ -29,12 +36,14 @@ from source_salesforce_bulk.pages.encoders import (
     uses_core,
 )
 from source_salesforce_bulk.pages.hashing import Hashing
+from source_salesforce_bulk.pages.json_text import json_value
 from source_salesforce_bulk.pages.lines import LineForm
 from source_salesforce_bulk.pages.page_encoder import Arrival
-from source_salesforce_bulk.pages.records import Column, RecordReader
+from source_salesforce_bulk.pages.records import Column, Record, RecordReader
+from source_salesforce_bulk.pages.row_form import Block
 from source_salesforce_bulk.pages.sinks import FileLines, MemoryLines
 from source_salesforce_bulk.pages.table_sinks import ROW_GROUP
-from source_salesforce_bulk.pages.workspace import Workspace
+from source_salesforce_bulk.pages.workspace import MemoryBudget, Workspace
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from unit_tests.any_pages import AWKWARD, DOUBTFUL, compressed, csv_of, damaged_pages, pages, splits
 from unit_tests.encoding_rig import NOW, PIECE, Encoded, encoded
@@ -81,6 +90,23 @@ def reason(page: bytes, columns: Sequence[Column], *, native: bool, **how) -> st
     except PageRejected as rejected:
         return str(rejected).partition(" - do you need")[0]  # Python 3.13 goes on otherwise than 3.11
     return None
+
+
+def message_of(record: Record) -> AirbyteMessage:
+    """A RECORD message, as a connector of the CDK would make it."""
+    data = {name: json_value(value) for name, value in record.data.items()}
+    message = AirbyteRecordMessage(stream="Account", data=data, emitted_at=NOW)
+    if record.unreadable:
+        change, reason = Change.NULLED, Reason.SOURCE_SERIALIZATION_ERROR
+        changes = [
+            AirbyteRecordMessageMetaChange(field=name, change=change, reason=reason) for name in record.unreadable
+        ]
+        message.meta = AirbyteRecordMessageMeta(changes=changes)
+    return AirbyteMessage(type=Type.RECORD, record=message)
+
+
+def printed(message: AirbyteMessage) -> bytes:
+    return AirbyteEntrypoint.airbyte_message_to_string(message).encode()
 
 
 def is_utf8(page: bytes) -> bool:
@@ -137,9 +163,10 @@ def test_any_damage_is_seen_on_both_ways_or_on_neither(made, sizes):
 def test_a_record_line_is_what_a_stock_entrypoint_of_the_cdk_prints(made):
     columns, page = made
     rows = read_rows(io.BytesIO(page), [column.name for column in columns])
-    messages = (record_message("Account", record, NOW) for record in RecordReader(columns).records(rows))
-    printed = [AirbyteEntrypoint.airbyte_message_to_string(message).encode() for message in messages]
-    assert encoded(record_lines("Account", columns), page, native=False).lines == printed
+    expected = [printed(message_of(record)) for record in RecordReader(columns).records(rows)]
+    lines = encoded(record_lines("Account", columns), page, native=False).lines
+    assert lines == expected
+    assert [printed(message) for line in lines for message in record_messages(line + b"\n")] == expected
 
 
 @against_each_other
@@ -339,6 +366,15 @@ def test_lines_beyond_the_memory_that_is_left_come_from_disk_in_their_order(nati
         assert made.lines == whole.lines
         assert [block.rows for block in made.blocks] == [block.rows for block in whole.blocks]
         assert made.left == []
+
+
+def test_a_block_that_fits_again_stays_behind_those_on_disk(tmp_path):
+    lines = MemoryLines(Workspace(tmp_path, MemoryBudget(5)))
+    for number, size in enumerate((4, 4, 1)):
+        lines.write(Block(b"%d" % number * size, 1))
+    assert [block.lines for block in lines.finish().take().blocks] == [b"0000", b"1111", b"2"]
+    lines.discard()
+    assert list(tmp_path.iterdir()) == []
 
 
 @both_ways

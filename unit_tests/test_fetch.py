@@ -5,15 +5,18 @@ import gzip
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import requests
 
 from source_salesforce_bulk.extraction.metrics import RunMetrics
-from source_salesforce_bulk.pages import fetch, spool
+from source_salesforce_bulk.pages.core import HAS_CORE
+from source_salesforce_bulk.pages.encoders import record_lines
 from source_salesforce_bulk.pages.fetch import Page, PageAddress, PageFetcher
-from source_salesforce_bulk.pages.record_lines import LineEncoder
 from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.pages.spool import SpooledEncoding
+from source_salesforce_bulk.pages.workspace import MemoryBudget, Workspace
 from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.clock import Stopped
@@ -44,16 +47,35 @@ def broken(after: bytes = WHOLE[:20]) -> Answer:
     return answer([after, requests.exceptions.ChunkedEncodingError("connection broken")])
 
 
-class Rig:
-    """A page fetcher over scripted HTTP, in a directory of its own."""
+@pytest.fixture(autouse=True, params=["core", "python"])
+def way(request, monkeypatch) -> None:
+    """Every page is read by the native core, and by Python."""
+    if request.param == "core" and not HAS_CORE:
+        pytest.skip("the page core is not built here (make core)")
+    monkeypatch.setenv("SALESFORCE_BULK_CORE", "on" if request.param == "core" else "off")
 
-    def __init__(self, directory) -> None:
+
+def lines_of(page: Page) -> list[dict]:
+    """The records of a page, whose product is used up by it."""
+    lines = b"".join(bytes(block.lines) for block in page.encoded.product.take().blocks)
+    return [json.loads(line)["record"] for line in lines.split(b"\n")[:-1]]
+
+
+def rows_of(page: Page) -> list[list[str]]:
+    return [list(record["data"].values()) for record in lines_of(page)]
+
+
+class Rig:
+    """A page fetcher over scripted HTTP, in a directory of its own, without memory for lines."""
+
+    def __init__(self, directory, largest_page: int = 1 << 30) -> None:
         self.directory = directory
+        self.workspace = Workspace(directory, MemoryBudget(0), largest_page)
         self.http, self.clock, self.announced = ScriptedHttp(), FakeClock(), []
         self.metrics = RunMetrics()
         self.tokens = FakeTokens()
         transport = Transport(Caller(self.http, self.clock, lambda: 0.0), self.tokens, self.metrics)
-        self.fetcher = PageFetcher(transport, directory, self.clock, lambda: 0.0)
+        self.fetcher = PageFetcher(transport, self.workspace, self.clock, lambda: 0.0)
 
     def answers(self, *answers: Answer) -> Rig:
         for one in answers:
@@ -61,7 +83,8 @@ class Rig:
         return self
 
     def fetch(self, address: PageAddress = ADDRESS) -> Page:
-        return self.fetcher.fetch(address, self.announced.append)
+        encoder = record_lines("Account", [Column(name, CellKind.STRING) for name in address.columns])
+        return self.fetcher.fetch(address, self.announced.append, encoder)
 
     def fails(self, address: PageAddress = ADDRESS) -> Failure:
         with pytest.raises(SalesforceError) as raised:
@@ -86,12 +109,12 @@ def test_a_page_that_proves_itself_is_handed_on_with_its_rows_and_headers(rig):
     page = rig.answers(answer(locator="MTAw")).fetch()
     assert (page.address, page.rows, page.retries) == (ADDRESS, 2, 0)
     assert page.headers == PageHeaders(rows=2, locator="MTAw", last=False)
-    assert list(page.read_rows()) == ROWS
+    assert rows_of(page) == ROWS
 
 
-def test_a_page_can_be_read_twice_and_gives_its_disk_back_once_discarded(rig):
+def test_a_page_gives_its_disk_back_once_discarded(rig):
     page = rig.answers(answer()).fetch()
-    assert list(page.read_rows()) == list(page.read_rows()) == ROWS
+    assert rows_of(page) == ROWS
     page.discard()
     page.discard()
     assert rig.files() == []
@@ -116,19 +139,19 @@ def test_the_headers_are_announced_before_the_body_is_read(rig):
 def test_a_page_that_came_as_gzip_is_the_same_page_and_counts_the_bytes_as_received(rig, encoding):
     packed = gzip.compress(WHOLE, mtime=0)
     page = rig.answers(answer(packed, **{"Content-Encoding": encoding})).fetch()
-    assert list(page.read_rows()) == ROWS
+    assert rows_of(page) == ROWS
     assert page.size == len(packed)
 
 
 def test_columns_come_in_the_order_of_the_select_whatever_the_header_says(rig):
     page = rig.answers(answer(b'"NAME","Id"\n"Acme","001A"\n', rows=1)).fetch()
-    assert list(page.read_rows()) == [["001A", "Acme"]]
+    assert rows_of(page) == [["001A", "Acme"]]
 
 
 @pytest.mark.parametrize("body", [b'"Id","Name"\n', b""])
 def test_an_empty_result_is_a_page_without_rows(rig, body):
     page = rig.answers(answer(body, rows=0)).fetch()
-    assert (page.rows, list(page.read_rows())) == (0, [])
+    assert (page.rows, rows_of(page)) == (0, [])
 
 
 # What is not accepted is fetched again
@@ -156,7 +179,7 @@ BAD = {
 def test_a_damaged_page_is_fetched_again_with_the_same_locator(rig, bad):
     page = rig.answers(bad, answer()).fetch(replace(ADDRESS, locator="MTAw"))
     assert page.retries == 1
-    assert list(page.read_rows()) == ROWS
+    assert rows_of(page) == ROWS
     assert [sent.params["locator"] for sent in rig.http.sent] == ["MTAw", "MTAw"]
     assert rig.clock.sleeps == [PAGE_RETRIES.backoff.delay(0, 0.0)]
 
@@ -196,7 +219,7 @@ UNPROVEN = {
 @pytest.mark.parametrize("unproven", UNPROVEN.values(), ids=UNPROVEN)
 def test_a_page_that_does_not_prove_its_end_is_accepted_when_it_comes_twice_alike(rig, unproven):
     page = rig.answers(unproven, unproven).fetch()
-    assert list(page.read_rows()) == ROWS
+    assert rows_of(page) == ROWS
     assert len(rig.files()) == 1
 
 
@@ -208,7 +231,7 @@ def test_two_unproven_pages_that_differ_prove_nothing(rig):
 
 def test_an_unproven_page_gives_way_to_one_that_proves_itself(rig):
     page = rig.answers(UNPROVEN["no final line end"], answer()).fetch()
-    assert list(page.read_rows()) == ROWS
+    assert rows_of(page) == ROWS
 
 
 def test_a_page_whose_end_never_comes_twice_alike_is_no_page(rig):
@@ -255,105 +278,58 @@ def test_an_owner_who_cannot_take_the_headers_leaves_nothing_on_disk(rig):
 
     rig.answers(answer())
     with pytest.raises(RuntimeError):
-        rig.fetcher.fetch(ADDRESS, refuse)
+        rig.fetcher.fetch(ADDRESS, refuse, record_lines("Account", ()))
     assert rig.files() == []
 
 
-# Pages that are encoded while they are proven
-
-
-ENCODER = LineEncoder("Account", [Column("Id", CellKind.STRING), Column("Name", CellKind.STRING)])
-
-
-def test_an_encoded_page_is_a_file_of_finished_lines_and_nothing_else(rig):
-    page = rig.answers(answer(locator="MTAw")).fetcher.fetch(ADDRESS, rig.announced.append, ENCODER)
-    assert (page.rows, page.first_id, page.headers.locator) == (2, "001A", "MTAw")
-    assert page.lines is not None
-    (batch,) = page.lines.batches()
-    assert batch.rows == 2
-    assert [json.loads(line)["record"]["data"] for line in batch.lines.splitlines()] == [
-        {"Id": "001A", "Name": "Acme"},
-        {"Id": "001B", "Name": "NA"},
-    ]
-    assert rig.files() == [page.lines.path.name]
-    page.discard()
-    page.discard()
-    assert rig.files() == []
+# What a page becomes
 
 
 def test_lines_say_when_their_page_was_read(rig):
-    page = rig.answers(answer()).fetcher.fetch(ADDRESS, rig.announced.append, ENCODER)
-    (batch,) = page.lines.batches()
-    emitted_at = {json.loads(line)["record"]["emitted_at"] for line in batch.lines.splitlines()}
-    assert emitted_at == {int(rig.clock.now().timestamp() * 1000)}
+    records = lines_of(rig.answers(answer()).fetch())
+    assert {record["emitted_at"] for record in records} == {int(rig.clock.now().timestamp() * 1000)}
 
 
-def test_a_page_with_more_lines_than_a_batch_comes_in_several(rig):
+def test_a_page_with_many_lines_comes_in_several_blocks(rig):
     rows = [f'"{number:018d}","{"x" * 1000}"' for number in range(3000)]
     body = "\n".join(['"Id","Name"', *rows, ""]).encode()
-    page = rig.answers(answer(body, rows=3000)).fetcher.fetch(ADDRESS, rig.announced.append, ENCODER)
-    batches = list(page.lines.batches())
-    assert len(batches) > 2
-    assert [batch.lines.count(b"\n") for batch in batches] == [batch.rows for batch in batches]
-    ids = [json.loads(line)["record"]["data"]["Id"] for batch in batches for line in batch.lines.splitlines()]
+    page = rig.answers(answer(body, rows=3000)).fetch()
+    blocks = list(page.encoded.product.take().blocks)
+    assert len(blocks) > 2
+    assert [bytes(block.lines).count(b"\n") for block in blocks] == [block.rows for block in blocks]
+    ids = [json.loads(line)["record"]["data"]["Id"] for block in blocks for line in bytes(block.lines).splitlines()]
     assert ids == [f"{number:018d}" for number in range(3000)]
 
 
-def test_nothing_is_left_of_lines_whose_page_is_not_accepted(rig):
-    rig.answers(*[answer(rows=3)] * PAGE_RETRIES.attempts)
-    with pytest.raises(SalesforceError):
-        rig.fetcher.fetch(ADDRESS, rig.announced.append, ENCODER)
-    assert rig.files() == []
-
-
-def test_an_encoded_page_without_a_marked_end_is_fetched_twice(rig):
-    rig.answers(answer(rows=None), answer(rows=None))
-    page = rig.fetcher.fetch(ADDRESS, rig.announced.append, ENCODER)
-    assert (page.rows, page.retries) == (2, 1)
-    assert rig.files() == [page.lines.path.name]
-
-
-def test_a_damaged_page_is_seen_while_it_is_encoded(rig):
-    damaged = answer(gzip.compress(WHOLE)[:-9], **{"Content-Encoding": "gzip"})
-    page = rig.answers(damaged, answer()).fetcher.fetch(ADDRESS, rig.announced.append, ENCODER)
-    assert (page.rows, page.retries) == (2, 1)
-    assert rig.files() == [page.lines.path.name]
+def test_a_page_takes_as_much_space_as_its_lines(rig):
+    body = gzip.compress(WHOLE)
+    page = rig.answers(answer(body, **{"Content-Encoding": "gzip"})).fetch()
+    (name,) = rig.files()
+    assert page.stored == (rig.directory / name).stat().st_size > page.size == len(body)
 
 
 # The disk
 
 
 def test_a_page_that_cannot_be_written_says_so_and_stops_the_run(tmp_path):
-    rig = Rig(tmp_path / "gone")
-    failure = rig.fails()
+    failure = Rig(tmp_path / "gone").answers(answer()).fails()
     assert (failure.kind, failure.action) == (Kind.DISK_ERROR, Action.STOP_RUN)
     assert "No such file or directory" in failure.summary
     assert "TMPDIR" in failure.guidance
 
 
 def test_a_full_disk_is_named_and_nothing_of_the_page_stays_there(rig):
-    class Full:
-        def encode(self, page, lines, emitted_at):
-            lines.write(page.read(10))
+    class Full(SpooledEncoding):
+        def feed(self, data):
+            super().feed(data[:10])
             raise OSError(errno.ENOSPC, "No space left on device")
 
+    full = SimpleNamespace(begin=lambda arrival: Full(arrival, lambda path, expected: None))
     rig.answers(answer())
     with pytest.raises(SalesforceError) as raised:
-        rig.fetcher.fetch(ADDRESS, rig.announced.append, Full())
+        rig.fetcher.fetch(ADDRESS, rig.announced.append, full)
     failure = raised.value.failure
     assert (failure.kind, failure.consequence) == (Kind.NO_DISK_SPACE, Consequence.TRANSIENT)
-    assert rig.files() == []
-
-
-def test_what_was_made_of_a_page_hears_that_the_page_is_discarded(rig):
-    told = []
-
-    class Product:
-        def discard(self) -> None:
-            told.append("discarded")
-
-    replace(rig.answers(answer()).fetch(), product=Product()).discard()
-    assert told == ["discarded"]
     assert rig.files() == []
 
 
@@ -386,33 +362,14 @@ def test_a_page_without_an_id_is_like_any_other(rig):
 
 
 @pytest.mark.parametrize("encoding", [{}, {"Content-Encoding": "gzip"}], ids=["plain", "gzip"])
-@pytest.mark.parametrize("encoder", [None, ENCODER], ids=["read", "encoded"])
-def test_a_page_larger_than_any_of_salesforces_is_not_read_to_its_end_and_not_asked_for_again(
-    rig, monkeypatch, encoding, encoder
-):
-    monkeypatch.setattr(spool, "LARGEST_PAGE", 1 << 20)
-    monkeypatch.setattr(fetch, "LARGEST_PAGE", 1 << 20)
+def test_a_page_larger_than_any_of_salesforces_is_not_read_to_its_end_and_not_asked_for_again(tmp_path, encoding):
+    rig = Rig(tmp_path, largest_page=1 << 20)
     page = b'"Id","Name"\n' + b'"001A","Acme"\n' * 100_000
-    rig.answers(answer(gzip.compress(page) if encoding else page, 100_000, **encoding))
-    with pytest.raises(SalesforceError) as raised:
-        rig.fetcher.fetch(ADDRESS, lambda headers: None, encoder)
-    failure = raised.value.failure
+    failure = rig.answers(answer(gzip.compress(page) if encoding else page, 100_000, **encoding)).fails()
     assert (failure.kind, failure.action, failure.consequence) == (
         Kind.PAGE_REJECTED,
         Action.FAIL_STREAM,
         Consequence.TRANSIENT,
     )
-    assert "longer than 1,048,576 bytes" in failure.summary
+    assert "longer than 1048576 bytes" in failure.summary
     assert rig.files() == []
-
-
-def test_a_page_knows_how_much_of_the_disk_it_takes(rig):
-    body = gzip.compress(WHOLE)
-    page = rig.answers(answer(body, **{"Content-Encoding": "gzip"})).fetch()
-    assert page.stored == page.size == len(body)
-    page.discard()
-    rig.answers(answer(body, **{"Content-Encoding": "gzip"}))
-    page = rig.fetcher.fetch(ADDRESS, lambda headers: None, ENCODER)
-    assert page.lines is not None
-    assert page.stored == page.lines.path.stat().st_size > page.size
-    page.discard()

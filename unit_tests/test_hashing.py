@@ -8,7 +8,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_salesforce_bulk.pages.csv_page import inspect_page, read_rows
+from source_salesforce_bulk.pages.csv_page import read_rows
 from source_salesforce_bulk.pages.hashing import Hashing, hashed_text
 
 COLUMNS = ("Id", "Email", "Name")
@@ -17,8 +17,6 @@ HASHING = Hashing(("email",), "a long random text")
 
 def rewritten(rows: list[list[str]], hashing: Hashing = HASHING) -> list[list[str]]:
     out = io.BytesIO(b"".join(hashed_text(rows, COLUMNS, hashing)))
-    assert inspect_page(out, COLUMNS).rows == len(rows)
-    out.seek(0)
     return list(read_rows(out, COLUMNS))
 
 

@@ -43,9 +43,7 @@ PURE: frozenset[str] = frozenset(
     extraction.query_job extraction.quota extraction.stream_state
     extraction.windows
     registries.field_ids tables.steps tables.table_failures tables.winners
-    pages.arrow_pages pages.arrays pages.cells pages.csv_blocks pages.csv_page pages.date_columns
-    pages.encoded_page pages.json_cells pages.json_text pages.record_lines pages.records pages.rest_rows
-    pages.walk
+    pages.arrays pages.cells pages.csv_page pages.hashing pages.json_text pages.records pages.rest_rows pages.walk
     salesforce salesforce.asked salesforce.failure_evidence salesforce.login_failures salesforce.programs
     salesforce.refusals salesforce.bulk_api salesforce.describe salesforce.drift salesforce.error_bodies
     salesforce.exception_kinds salesforce.failure_kinds salesforce.failure_meanings

@@ -11,7 +11,10 @@ from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.query_job import JobPolicy, Phase, half_job
 from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint, StreamState
 from source_salesforce_bulk.extraction.windows import WHOLE, PlannedWindow, halve_by_date, halve_by_id
+from source_salesforce_bulk.pages.encoders import record_lines
 from source_salesforce_bulk.pages.fetch import Page, PageAddress
+from source_salesforce_bulk.pages.page_encoder import EncodedPage
+from source_salesforce_bulk.pages.sinks import FileProduct
 from source_salesforce_bulk.pages.walk import End, Onward, Walk
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import Failure, Kind
@@ -32,6 +35,7 @@ QUERY = ObjectQuery(
     exclude_deleted=False,
 )
 FIRST = Bounds(start=None, end=BEFORE, id_from=None, id_to=None)
+ENCODER = record_lines("Account", ())
 SECOND = Bounds(start=BEFORE, end=UPPER, id_from=None, id_to=None)
 
 
@@ -49,11 +53,11 @@ def plan(mode: Mode = Mode.INCREMENTAL, cursor: datetime | None = None) -> Objec
 
 
 def object_read(*bounds: Bounds, mode: Mode = Mode.INCREMENTAL, cursor: datetime | None = None) -> ObjectRead:
-    return ObjectRead(plan(mode, cursor), [PlannedWindow(window) for window in bounds])
+    return ObjectRead(plan(mode, cursor), [PlannedWindow(window) for window in bounds], ENCODER)
 
 
 def resumed(point: ResumePoint, mode: Mode = Mode.INCREMENTAL) -> ObjectRead:
-    return ObjectRead(plan(mode), [PlannedWindow(point.bounds, point)])
+    return ObjectRead(plan(mode), [PlannedWindow(point.bounds, point)], ENCODER)
 
 
 def point_of(bounds: Bounds, query: str | None = None, **changes) -> ResumePoint:
@@ -89,12 +93,9 @@ class Pages:
         return Page(
             address=PageAddress("Account", "750A", locator, "v66.0", 50000, QUERY.fields),
             headers=PageHeaders(rows=rows, locator=following, last=following is None),
-            rows=rows,
-            first_id=None,
+            encoded=EncodedPage(rows, 0, True, "", None, {}, {}, FileProduct(path, 0)),
             size=0,
             retries=0,
-            _path=path,
-            _gzipped=False,
         )
 
     @property

@@ -1,74 +1,64 @@
 from __future__ import annotations
 
-import gc
+import gzip
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from pyarrow import parquet
 
-from source_salesforce_bulk.export.page_files import PageFile, PageFiles
-from source_salesforce_bulk.pages.fetch import Page, PageAddress
-from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
+from source_salesforce_bulk.export.layout import Layout
+from source_salesforce_bulk.export.options import FORMAT_NAMES
+from source_salesforce_bulk.export.page_files import FORMATS, ObjectFiles
+from source_salesforce_bulk.pages.page_encoder import Arrival
+from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.pages.workspace import Workspace
+from source_salesforce_bulk.salesforce.field_types import CellKind
+from source_salesforce_bulk.salesforce.soql import parse_instant
+from unit_tests.test_layout import LAYOUT
 
-
-class OneLine:
-    """A format whose files hold one line; or one that fails when half of it is written."""
-
-    extension = "txt"
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self.error = error
-
-    def write(self, page: Page, sobject: object, path: Path) -> PageFile:
-        path.write_bytes(b"a line\n")
-        if self.error is not None:
-            raise self.error
-        return PageFile(path, page.rows, 7)
+COLUMNS = (Column("Id", CellKind.STRING),)
 
 
-def made(folder: Path, error: Exception | None = None) -> tuple[PageFiles, Page]:
-    files = PageFiles(OneLine(error))
-    files.expect(SimpleNamespace(name="Account"))  # type: ignore[arg-type]
-    spooled = folder / "page.csv"
-    spooled.write_bytes(b"")
-    address = PageAddress("Account", "750A", None, "v66.0", 50_000, ("Id",))
-    headers = PageHeaders(rows=1, locator=None, last=True)
-    return files, files.make(Page(address, headers, 1, None, 0, 0, spooled, _gzipped=False))
+def file_of(format_name: str, folder: Path, layout: Layout = LAYOUT) -> bytes:
+    encoding = FORMATS[format_name].encoder(layout, COLUMNS).begin(Arrival(False, 0, Workspace(folder)))
+    encoding.feed(b"Id\n1\n")
+    product = encoding.finish(1).product
+    encoding.close()
+    content = product.take()
+    data = content.path.read_bytes()
+    assert content.size == len(data)
+    product.discard()
+    assert list(folder.iterdir()) == []
+    return data
 
 
-def in_memory(folder: Path) -> list[PageFile]:
-    gc.collect()
-    return [one for one in gc.get_objects() if isinstance(one, PageFile) and one.path.parent == folder]
+def test_json_lines_are_the_objects_alone(tmp_path):
+    assert file_of("jsonl", tmp_path) == b'{"Id":"1"}\n'
+    assert gzip.decompress(file_of("jsonl.gz", tmp_path)) == b'{"Id":"1"}\n'
 
 
-def test_a_pages_file_goes_with_the_page(tmp_path):
-    files, page = made(tmp_path)
-    file = files.take(page)
-    assert (file.rows, file.path.read_bytes()) == (1, b"a line\n")
-    page.discard()
-    assert not list(tmp_path.iterdir())
+def test_a_parquet_file_has_the_schema_of_the_objects_layout(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(file_of("parquet", tmp_path))
+    assert parquet.read_schema(path).equals(LAYOUT.schema(COLUMNS), check_metadata=True)
 
 
-def test_a_page_that_is_dropped_leaves_nothing_on_disk_or_in_memory(tmp_path):
-    files, page = made(tmp_path)
-    assert len(in_memory(tmp_path)) == 1
-    page.discard()
-    del page
-    assert not in_memory(tmp_path)
-    assert not list(tmp_path.iterdir())
-    assert files.extension == "txt"  # whoever made the file is still there
+def test_every_format_can_be_named_and_names_its_files():
+    assert sorted(FORMATS) == sorted(FORMAT_NAMES)
+    assert all(maker.extension == name for name, maker in FORMATS.items())
 
 
-def test_a_page_whose_file_cannot_be_made_says_so_when_it_is_taken(tmp_path):
-    files, page = made(tmp_path, ValueError("no such cell"))
-    with pytest.raises(ValueError, match="no such cell"):
-        files.take(page)
-    page.discard()
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize("maker", FORMATS.values())
+def test_files_are_made_in_this_process(maker):
+    assert maker.elsewhere(None) is None
 
 
-def test_a_page_from_elsewhere_has_no_file_here(tmp_path):
-    _, page = made(tmp_path)
-    bare = Page(page.address, page.headers, 1, None, 0, 0, tmp_path / "page.csv", _gzipped=False)
-    with pytest.raises(TypeError):
-        PageFiles(OneLine()).take(bare)
+@pytest.mark.parametrize("name", FORMATS)
+def test_rows_of_our_own_are_files_like_the_others_and_can_be_read_again(tmp_path, name):
+    files = ObjectFiles(FORMATS[name], LAYOUT)
+    moment = "2026-11-23T02:00:00.000Z"
+    content = files.write_rows([{"Id": "1", "SystemModstamp": moment}, {"Id": "2"}], tmp_path)
+    (one, stamp), (two, nothing) = files.cells(content.path, ["Id", "SystemModstamp"])
+    assert (one, two, nothing) == ("1", "2", None)
+    assert parse_instant(stamp) == parse_instant(moment)
+    assert [path for path in tmp_path.iterdir() if path != content.path] == []

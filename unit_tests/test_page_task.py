@@ -8,6 +8,7 @@ import sys
 import pyarrow as pa
 import pytest
 
+from source_salesforce_bulk.pages.encoders import batch_file
 from source_salesforce_bulk.pages.fetch import PageAddress
 from source_salesforce_bulk.pages.page_task import (
     GivenSession,
@@ -44,7 +45,7 @@ def run(*answers: Answer, check=None) -> tuple[list[pa.RecordBatch], list[PageOu
     for answer in answers:
         http.expect("GET", "/services/data/v66.0/jobs/query/750x/results", answer, check)
     with http:
-        runner = PageTaskRunner(SESSION, COLUMNS, http, FakeClock(), lambda: 0.0)
+        runner = PageTaskRunner(SESSION, batch_file(COLUMNS), http, FakeClock(), lambda: 0.0)
         return list(runner.run(TASK, outcomes.append)), outcomes
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -295,25 +295,3 @@ def test_one_objects_lost_pages_do_not_hold_up_another(rig):
     rig.read_all()
     rig.close()
     assert [names(run) for run in rig.runs] == [all_of(8)] * 2
-
-
-@dataclass
-class Derived:
-    """A product of a page that takes a lot of disk."""
-
-    stored: int = 1 << 30
-
-    def discard(self) -> None:
-        pass
-
-
-def test_pages_that_take_much_disk_once_they_are_made_into_something_hold_further_ones_back(tmp_path):
-    objects = {"Account": rows(60), "Contact": rows(60)}
-    rig = ExtractionRig(tmp_path, objects, on_page=lambda page: replace(page, product=Derived()))
-    for name in ("Account", "Contact"):
-        rig.add(name, FULL_REFRESH)
-    for _ in range(100):
-        rig.extraction.wait(1.0)
-    assert rig.salesforce.count("results") == 2, "the first page of each object, and none beside it"
-    rig.read_all()
-    assert [names(run) for run in rig.runs] == [all_of(60)] * 2

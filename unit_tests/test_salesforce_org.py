@@ -7,10 +7,14 @@ import pytest
 
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
+from source_salesforce_bulk.pages.encoders import json_lines
 from source_salesforce_bulk.pages.fetch import PageAddress
+from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.pages.workspace import Workspace
 from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.bulk_api import JobState
 from source_salesforce_bulk.salesforce.failures import Kind, SalesforceError
+from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.http_client import HttpRequest
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql
 from source_salesforce_bulk.salesforce.transport import Transport
@@ -36,7 +40,7 @@ class Rig:
     def __init__(self, directory, user_id: str | None = USER) -> None:
         self.http, self.clock = ScriptedHttp(), FakeClock()
         transport = Transport(Caller(self.http, self.clock, lambda: 0.0), FakeTokens(), RunMetrics())
-        self.org = SalesforceOrg(transport, directory, self.clock, lambda: 0.0, lambda: user_id)
+        self.org = SalesforceOrg(transport, Workspace(directory), self.clock, lambda: 0.0, lambda: user_id)
 
     def query_answers(self, *ids: str | None, resource: str = "queryAll") -> Rig:
         for one in ids:
@@ -248,8 +252,8 @@ def test_jobs_and_pages_of_one_org_go_through_one_transport(rig, tmp_path):
     assert rig.org.create(VERSION, "SELECT Id FROM Account", ObjectQuery("Account", ("Id",), "query")).id == "750A"
     assert rig.org.info(VERSION, "750A", "Account").state is JobState.JOB_COMPLETE
     address = PageAddress("Account", "750A", None, VERSION, 50000, ("Id",))
-    page = rig.org.fetch(address, lambda headers: None)
-    assert list(page.read_rows()) == [["001A"]]
+    page = rig.org.fetch(address, lambda headers: None, json_lines((Column("Id", CellKind.STRING),)))
+    assert page.encoded.product.take().path.read_bytes() == b'{"Id":"001A"}\n'
     page.discard()
     assert rig.org.delete(VERSION, "750A", "Account")
     assert rig.org.abort(VERSION, "750B", "Account")

@@ -1,16 +1,16 @@
-"""Ids and creation dates are found in records and in finished lines, and in no other field's value."""
+"""Ids and creation dates are found in finished lines, and in no other field's value."""
 
 from __future__ import annotations
 
-import io
 from datetime import UTC, datetime
 
 import orjson
+import pytest
 
-from source_salesforce_bulk.airbyte.seen_rows import SeenRows
 from source_salesforce_bulk.deletions.known_ids import SeenRow
-from source_salesforce_bulk.pages.record_lines import LineEncoder
-from source_salesforce_bulk.pages.records import Column, RecordReader
+from source_salesforce_bulk.extraction.seen_rows import SeenRows
+from source_salesforce_bulk.pages.lines import LineForm
+from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.field_types import CellKind
 
 CREATED = "2026-11-20T00:00:00.000Z"
@@ -26,23 +26,15 @@ SEEN = [
 ]
 
 
-def test_rows_are_found_in_lines():
-    page = (
-        "\n".join(",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in [list(NAMES), *ROWS]) + "\n"
-    )
-    lines = io.BytesIO()
-    LineEncoder("Account", COLUMNS).encode(io.BytesIO(page.encode()), lines, 0)
-    assert len([orjson.loads(line) for line in lines.getvalue().splitlines()]) == 2
-    assert list(SeenRows(COLUMNS[1:]).in_lines(lines.getvalue())) == SEEN
+def lines_of(stream: str | None) -> bytes:
+    return LineForm(COLUMNS, stream).block(ROWS, 0).content
 
 
-def test_rows_are_found_in_records():
-    seen = SeenRows(COLUMNS[1:])
-    assert [row for record in RecordReader(COLUMNS).records(ROWS) for row in seen.in_record(record)] == SEEN
+@pytest.mark.parametrize("stream", ["Account", None])
+def test_rows_are_found_in_record_lines_and_in_json_lines(stream):
+    assert len([orjson.loads(line) for line in lines_of(stream).splitlines()]) == 2
+    assert list(SeenRows(COLUMNS[1:]).in_lines(memoryview(lines_of(stream)))) == SEEN
 
 
 def test_an_object_may_have_no_creation_date():
-    seen = SeenRows(COLUMNS[1:2])
-    assert [row for record in RecordReader(COLUMNS).records(ROWS) for row in seen.in_record(record)] == [
-        SeenRow(row.id, None) for row in SEEN
-    ]
+    assert list(SeenRows(COLUMNS[1:2]).in_lines(lines_of("Account"))) == [SeenRow(row.id, None) for row in SEEN]

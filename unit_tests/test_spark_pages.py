@@ -4,22 +4,25 @@ from pathlib import Path
 
 import pytest
 
-from source_salesforce_bulk.export.page_files import PageFile
+from source_salesforce_bulk.pages.encoders import batch_file
 from source_salesforce_bulk.pages.fetch import Page, PageAddress
 from source_salesforce_bulk.pages.listing import JobResult, PageListing
+from source_salesforce_bulk.pages.page_encoder import PageContent, PageEncoder
 from source_salesforce_bulk.pages.page_task import PageCost, PageOutcome
+from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.oauth import Session
-from source_salesforce_bulk.spark.spark_pages import MAX_SESSIONS, SparkFiles, SparkPageReader, SparkPages
+from source_salesforce_bulk.spark.spark_pages import MAX_SESSIONS, SparkPageReader, SparkPages
 from source_salesforce_bulk.spark.staging import StagedFile
 from source_salesforce_bulk.spark.waves import ReadPage
 
-TAKER = SparkFiles(None)  # type: ignore[arg-type] - no wave is run
+ENCODER = batch_file((Column("Id", CellKind.STRING), Column("Name", CellKind.STRING)))
 
 
-def taken(page: Page) -> PageFile:
-    return TAKER.take(page)
+def taken(page: Page) -> PageContent:
+    return page.encoded.product.take()
 
 
 ADDRESS = PageAddress("Account", "750x", None, "v66.0", 50_000, ("Id", "Name"))
@@ -48,7 +51,8 @@ class Fake:
         self.listed.append((start, page_size))
         return self.listing
 
-    def read(self, address: PageAddress) -> ReadPage:
+    def read(self, address: PageAddress, encoder: PageEncoder) -> ReadPage:
+        assert encoder is ENCODER
         self.asked.append(address)
         if self.ended:
             self.ended -= 1
@@ -66,7 +70,7 @@ class Fake:
     def fetch(self, locator: str | None) -> tuple:
         heard: list[PageHeaders] = []
         address = PageAddress("Account", "750x", locator, "v66.0", 50_000, ("Id", "Name"))
-        return self.pages.fetch(address, heard.append), heard
+        return self.pages.fetch(address, heard.append, ENCODER), heard
 
 
 def test_the_next_page_is_known_before_this_one_is_read_and_its_count_afterwards():
@@ -117,13 +121,13 @@ def test_the_file_that_spark_has_written_goes_with_the_page():
     fake = Fake(PageListing(("a",), None))
     page, _ = fake.fetch(None)
     made = taken(page)
-    assert (made.path, made.rows, made.size) == (Path("_staging/r/Account/part"), 7, 99)
-    assert made.unreadable == {"Name": 1}
+    assert (made.path, page.rows, made.size) == (Path("_staging/r/Account/part"), 7, 99)
+    assert page.encoded.unreadable == {"Name": 1}
 
 
 def test_a_page_without_rows_has_a_file_of_none():
     page, _ = Fake(PageListing((), None)).fetch(None)
-    assert (taken(page).rows, taken(page).size) == (0, 0)
+    assert (page.rows, taken(page).size) == (0, 0)
 
 
 def test_the_listing_of_a_job_is_kept_while_its_pages_are_handed_on():

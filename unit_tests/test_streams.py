@@ -132,7 +132,7 @@ def test_whoever_takes_batches_gets_a_page_of_finished_lines_in_place_of_its_rec
     assert kinds(messages) == "S|RS|R"
     batches = [message for message in messages if isinstance(message, RecordBatch)]
     assert [(batch.stream, batch.rows) for batch in batches] == [("Account", 3), ("Account", 1)]
-    lines = [json.loads(line)["record"] for batch in batches for line in batch.lines.splitlines()]
+    lines = [json.loads(line)["record"] for batch in batches for line in bytes(batch.lines).splitlines()]
     assert [line["data"]["Amount"] for line in lines] == [1.0, 2.0, 3.0, 4.0]
     assert {line["emitted_at"] for line in lines} == {int(rig.clock.now().timestamp() * 1000)}
 

@@ -7,14 +7,18 @@ from queue import SimpleQueue
 
 import pytest
 
+from source_salesforce_bulk.pages.encoders import batch_file
 from source_salesforce_bulk.pages.fetch import PageAddress
 from source_salesforce_bulk.pages.page_task import PageOutcome
+from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.clock import Stopped
+from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.spark.staging import StagedFile
 from source_salesforce_bulk.spark.waves import SESSION_LIFE, ReadPage, Wave, WaveBoard, WaveResult, WaveSize
 from unit_tests.fakes import FakeClock
 
+ENCODER = batch_file((Column("Id", CellKind.STRING),))
 SESSION = Session("T0", "https://acme.my.salesforce.com")
 
 
@@ -66,7 +70,7 @@ def read_together(pages: list[PageAddress], runner: FakeRunner) -> list[ReadPage
         not_asked_yet.remove(page)
         if not not_asked_yet:
             all_asked.set()
-        return asked.read(page)
+        return asked.read(page, ENCODER)
 
     with ThreadPoolExecutor(len(pages)) as threads:
         return list(threads.map(read, pages))
@@ -74,10 +78,10 @@ def read_together(pages: list[PageAddress], runner: FakeRunner) -> list[ReadPage
 
 def test_a_page_comes_back_with_its_outcome_its_file_and_the_session_it_was_asked_for_with():
     runner = FakeRunner()
-    read = board(runner, FakeClock()).read(address(locator="a"))
+    read = board(runner, FakeClock()).read(address(locator="a"), ENCODER)
     assert (read.outcome.rows, read.file, read.session) == (10, StagedFile("pa", 10, 99), SESSION)
     (wave,) = runner.waves
-    assert (wave.number, [task.address.locator for task in wave.tasks]) == (1, ["a"])
+    assert (wave.number, [task.address.locator for task in wave.tasks], wave.encoder) == (1, ["a"], ENCODER)
 
 
 def test_every_page_that_is_asked_for_is_read_once_in_whatever_wave():
@@ -101,9 +105,9 @@ def test_what_a_wave_raises_is_raised_for_each_of_its_pages_and_the_next_wave_ru
     runner = FakeRunner(RuntimeError("no executor left"))
     asked = board(runner, FakeClock())
     with pytest.raises(RuntimeError, match="no executor left"):
-        asked.read(address(locator="a"))
+        asked.read(address(locator="a"), ENCODER)
     runner.error = None
-    assert asked.read(address(locator="b")).outcome.rows == 10
+    assert asked.read(address(locator="b"), ENCODER).outcome.rows == 10
 
 
 def test_whoever_led_a_wave_leads_no_later_one():
@@ -118,7 +122,7 @@ def test_whoever_led_a_wave_leads_no_later_one():
     runner = FakeRunner()
     asked = board(runner, GatheringClock(gathered))
     with ThreadPoolExecutor(20) as threads:
-        reads = [threads.submit(asked.read, address(locator=str(number))) for number in range(20)]
+        reads = [threads.submit(asked.read, address(locator=str(number)), ENCODER) for number in range(20)]
         all_asked.set()
         assert [one.result().outcome.rows for one in reads] == [10] * 20
     assert len(runner.waves) == len(leaders) > 1  # the first one takes eight
@@ -143,7 +147,7 @@ def test_what_ends_one_leader_leaves_nobody_waiting(fails):
 
     def read(locator: str) -> None:
         try:
-            asked.read(address(locator=locator))
+            asked.read(address(locator=locator), ENCODER)
         except Stopped as error:
             told.put(error)
 

@@ -109,8 +109,8 @@ def launch(args: Sequence[str], stop: Stop) -> NoReturn:
     os._exit(code)
 
 
-def _write_block(lines: bytes) -> None:
-    """Write whole lines to stdout, after everything printed so far. Nothing is written after a failed write."""
+def _write_block(lines: bytes | memoryview) -> None:
+    """Write whole lines to stdout, behind everything printed so far. Nothing is written after a write that failed."""
     with PRINT_BUFFER.lock, _output_lost_if_refused():
         PRINT_BUFFER.flush()
         # Not with the buffered writer, which loses the rest of a large block if a signal interrupts its write.

@@ -14,7 +14,7 @@ class RecordBatch(AirbyteMessage):
     The CDK treats it as a RECORD message: it sets the stream to RUNNING and passes the message on.
     """
 
-    def __init__(self, stream: str, lines: bytes, rows: int) -> None:
+    def __init__(self, stream: str, lines: bytes | memoryview, rows: int) -> None:
         super().__init__(type=Type.RECORD, record=AirbyteRecordMessage(stream=stream, data={}, emitted_at=0))
         self.stream = stream
         self.lines = lines

@@ -35,7 +35,6 @@ from source_salesforce_bulk.extraction.calls import Calls, ThreadedCalls
 from source_salesforce_bulk.extraction.catalog import ReadableObject, discover_objects
 from source_salesforce_bulk.extraction.connection import CONNECTIONS, Connection, Environment
 from source_salesforce_bulk.extraction.connection_check import check_connection
-from source_salesforce_bulk.pages.page_encoders import usable_cores, workers_for
 from source_salesforce_bulk.registries.kept_token import KeptTokens
 from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.clock import SystemClock
@@ -171,7 +170,6 @@ class SourceSalesforceBulk(AbstractSource):
             self._caller,
             SecretHooks(on_rotation=Rotation(raw, self._kept), on_secret=add_to_secrets),
             calls=self._calls,
-            encoding_workers=workers_for(usable_cores()) if self._batches else 0,
         )
         return Connection(config, environment)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import requests
@@ -38,7 +39,6 @@ from airbyte_cdk.models.airbyte_protocol import (  # type: ignore[attr-defined] 
 from airbyte_cdk.sources.streams.http import HttpStream
 
 from source_salesforce_bulk.airbyte.record_batch import RecordBatch
-from source_salesforce_bulk.airbyte.seen_rows import SeenRows
 from source_salesforce_bulk.deletions.known_ids import SeenRow
 from source_salesforce_bulk.deletions.tombstones import tombstone
 from source_salesforce_bulk.extraction.deletion_watch import DeletionWatch
@@ -47,11 +47,11 @@ from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan, begin
+from source_salesforce_bulk.extraction.seen_rows import SeenRows
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, DELETES, Mode, ReadState
+from source_salesforce_bulk.pages.encoders import record_lines
 from source_salesforce_bulk.pages.fetch import Page
-from source_salesforce_bulk.pages.json_cells import json_value
-from source_salesforce_bulk.pages.record_lines import LineEncoder
-from source_salesforce_bulk.pages.records import Record, RecordReader
+from source_salesforce_bulk.pages.json_text import json_value, parse_line
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 
 
@@ -100,7 +100,6 @@ class BulkStream(HttpStream):
         self._watch: DeletionWatch | None = None
         self._seen = SeenRows(())
         self._held: Beginning | None = None
-        self._records_of = RecordReader(())
         self._state: dict[str, Any] = {}
         self._state_version = 0
         self._emitted_version = 0
@@ -230,11 +229,7 @@ class BulkStream(HttpStream):
     def _begun(self, beginning: Beginning) -> bool:
         reading = self._reading
         assert reading is not None
-        plan = beginning.plan
-        self._records_of = RecordReader(plan.columns)
-        if reading.batches:
-            plan = replace(plan, encoder=LineEncoder(self.name, plan.columns))
-        self._read = reading.extraction.begin(replace(beginning, plan=plan))
+        self._read = reading.extraction.begin(beginning, partial(record_lines, self.name))
         self._state_version = self._emitted_version = 0
         self._remember(self._read, at_once=True)
         if not beginning.windows:
@@ -250,8 +245,9 @@ class BulkStream(HttpStream):
             if gone is None:
                 yield TURN_OVER
             else:
-                record = Record(tombstone(*gone, key=self._shape.primary_key[0], cursor=self._shape.cursor_field or ""))
-                yield record_message(self.name, record, int(reading.now().timestamp() * 1000))
+                row = tombstone(*gone, key=self._shape.primary_key[0], cursor=self._shape.cursor_field or "")
+                record = AirbyteRecordMessage(stream=self.name, data=dict(row), emitted_at=int(_now_ms(reading)))
+                yield AirbyteMessage(type=Type.RECORD, record=record)
 
     def _over_again(self) -> Beginning:
         """Return the remaining windows, from their start and without earlier jobs."""
@@ -284,17 +280,13 @@ class BulkStream(HttpStream):
 
     def _records(self, page: Page) -> Iterator[AirbyteMessage]:
         reading, read = self._being_read()
-        if page.lines is not None:
-            for batch in page.lines.batches():
-                self._note(read, self._seen.in_lines(batch.lines))
-                yield RecordBatch(self.name, batch.lines, batch.rows)
-            self._count_unreadable(reading.metrics, page.lines.unreadable)
-            return
-        emitted_at = int(reading.now().timestamp() * 1000)
-        for record in self._records_of.records(page.read_rows()):
-            self._note(read, self._seen.in_record(record))
-            self._count_unreadable(reading.metrics, dict.fromkeys(record.unreadable, 1))
-            yield record_message(self.name, record, emitted_at)
+        for block in page.encoded.product.take().blocks:
+            self._note(read, self._seen.in_lines(block.lines))
+            if reading.batches:
+                yield RecordBatch(self.name, block.lines, block.rows)
+            else:
+                yield from record_messages(bytes(block.lines))
+        self._count_unreadable(reading.metrics, page.encoded.unreadable)
 
     def _count_unreadable(self, metrics: ObjectMetrics, cells: Mapping[str, int]) -> None:
         for name, count in cells.items():
@@ -357,13 +349,21 @@ def build_stream(shape: StreamShape, reading: Reading | None = None) -> BulkStre
     return (IncrementalBulkStream if shape.cursor_field else BulkStream)(shape, reading)
 
 
-def record_message(stream: str, record: Record, emitted_at: int) -> AirbyteMessage:
-    """Return a RECORD message whose values orjson writes exactly; ``emitted_at`` is in milliseconds."""
-    data = {name: json_value(value) for name, value in record.data.items()}
-    message = AirbyteRecordMessage(stream=stream, data=data, emitted_at=emitted_at)
-    if record.unreadable:
-        message.meta = _unreadable(record)
-    return AirbyteMessage(type=Type.RECORD, record=message)
+def record_messages(lines: bytes) -> Iterator[AirbyteMessage]:
+    """RECORD lines as messages, one by one, whose values orjson writes digit for digit."""
+    for line in lines.split(b"\n")[:-1]:
+        record = parse_line(line)["record"]
+        data = {name: json_value(value) for name, value in record["data"].items()}
+        message = AirbyteRecordMessage(stream=record["stream"], data=data, emitted_at=record["emitted_at"])
+        if "meta" in record:
+            changes = [
+                AirbyteRecordMessageMetaChange(
+                    field=change["field"], change=Change(change["change"]), reason=Reason(change["reason"])
+                )
+                for change in record["meta"]["changes"]
+            ]
+            message.meta = AirbyteRecordMessageMeta(changes=changes)
+        yield AirbyteMessage(type=Type.RECORD, record=message)
 
 
 def state_message(name: str, state: Mapping[str, Any]) -> AirbyteMessage:
@@ -375,11 +375,3 @@ def state_message(name: str, state: Mapping[str, Any]) -> AirbyteMessage:
 
 def _now_ms(reading: Reading) -> float:
     return reading.now().timestamp() * 1000
-
-
-def _unreadable(record: Record) -> AirbyteRecordMessageMeta:
-    changes = [
-        AirbyteRecordMessageMetaChange(field=name, change=Change.NULLED, reason=Reason.SOURCE_SERIALIZATION_ERROR)
-        for name in record.unreadable
-    ]
-    return AirbyteRecordMessageMeta(changes=changes)

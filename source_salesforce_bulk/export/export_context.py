@@ -11,6 +11,7 @@ from source_salesforce_bulk.export.page_files import FileMaker
 from source_salesforce_bulk.export.run_attempts import Attempts
 from source_salesforce_bulk.export.schema_watch import SchemaWatch
 from source_salesforce_bulk.extraction.extraction import Extraction
+from source_salesforce_bulk.extraction.interleaving import TurnOver
 from source_salesforce_bulk.extraction.plan import Planner
 from source_salesforce_bulk.registries.state import StateRegistry
 from source_salesforce_bulk.salesforce.programs import Program
@@ -21,6 +22,10 @@ class PageDone:
     """A page of an object has become a file that the object's state covers."""
 
     object: str
+
+
+PageEvent = PageDone | TurnOver
+"""What an object's turns yield."""
 
 
 @dataclass(frozen=True, slots=True)

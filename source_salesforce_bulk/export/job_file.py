@@ -36,7 +36,7 @@ class Job(BaseModel):
     config: Annotated[str | None, Field(description="A file, env:NAME or secretsmanager://NAME.")] = None
     objects: Annotated[list[str] | None, Field(min_length=1, description="Objects by name or pattern.")] = None
     destination: Annotated[str | None, Field(description="A folder, file:///DIR or s3://BUCKET/PREFIX.")] = None
-    format: Annotated[Literal["jsonl", "parquet"] | None, Field(description="The format of files.")] = None
+    format: Annotated[Literal["jsonl", "jsonl.gz", "parquet"] | None, Field(description="The format of files.")] = None
     state: Annotated[str | None, Field(description="A folder, file:///DIR or dynamodb://TABLE.")] = None
     schemas: Annotated[str | None, Field(description="A folder, file:///DIR or glue://REGISTRY.")] = None
     on_drift: Annotated[

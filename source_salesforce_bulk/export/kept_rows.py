@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ def rows_of_file(name: str, content: bytes, columns: Columns) -> Iterator[Stampe
 
     Raises ``ExportFailed`` where a column is missing, or a value is neither an Id nor a time.
     """
+    if name.endswith(".gz"):
+        name, content = name.removesuffix(".gz"), gzip.decompress(content)
     readers = {".parquet": _parquet, ".jsonl": _json_lines, ".csv": _csv}
     reader = readers.get(Path(name).suffix.lower())
     if reader is None:

@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from source_salesforce_bulk.extraction.catalog import ReadableObject
 from source_salesforce_bulk.pages.arrays import arrow_schema
-from source_salesforce_bulk.pages.fetch import PageAddress
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.registries.field_ids import ids_by_name
 from source_salesforce_bulk.salesforce.describe import SObject
@@ -59,20 +58,15 @@ class Layout:
         """The object's API name."""
         return self.sobject.name
 
-    def columns(self, address: PageAddress) -> list[Column]:
-        """Return a page's columns. Only fields that describe shows are ever selected."""
-        kinds = {described.name: field_type(described.type).kind for described in self.sobject.fields}
-        return [Column(name, kinds[name]) for name in address.columns]
-
     @property
     def added(self) -> list[Column]:
         """The columns that no page has, null in its rows; tombstones have them."""
         return [Column(one.name, field_type(one.type).kind) for one in self.sobject.fields if one.added]
 
     @property
-    def all_columns(self) -> list[Column]:
-        """The columns of all fields."""
-        return [Column(one.name, field_type(one.type).kind) for one in self.sobject.fields]
+    def all_columns(self) -> tuple[Column, ...]:
+        """Every column, those that no page has included."""
+        return tuple(Column(one.name, field_type(one.type).kind) for one in self.sobject.fields)
 
     def facts(self) -> Mapping[str, Mapping[str, str]]:
         """Return the metadata of each column, except its id."""

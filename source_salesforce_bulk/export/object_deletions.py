@@ -14,12 +14,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from source_salesforce_bulk.deletions.tombstones import tombstone
-from source_salesforce_bulk.export.page_files import FileMaker
-from source_salesforce_bulk.extraction.deletion_watch import DeletionWatch, rows_of
+from source_salesforce_bulk.export.page_files import FileMaker, ObjectFiles
+from source_salesforce_bulk.extraction.deletion_watch import DeletionWatch
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
 from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan, begin
+from source_salesforce_bulk.extraction.seen_rows import seen_row
 from source_salesforce_bulk.extraction.stream_state import ReadState
 from source_salesforce_bulk.registries.state import DataFile
 
@@ -42,7 +43,7 @@ class Surroundings:
     """
 
     extraction: Extraction
-    page_files: FileMaker
+    files: ObjectFiles
     upper_bound: Callable[[], datetime]
     put: Callable[[Path], str]
     listed: Callable[[DataFile], None]
@@ -71,7 +72,10 @@ class ObjectDeletions:
     def note(self, read: ObjectRead, ready: ReadyPage) -> None:
         """Remember the rows of a page that is about to be handed on."""
         if self._watch is not None and self._plan.audit is not None:
-            self._watch.note(rows_of(ready.page, self._plan.audit), read.windows[0].bounds.end)
+            names = [column.name for column in self._plan.audit.columns]
+            cells = self._around.files.cells(ready.page.encoded.product.take().path, names)
+            rows = (seen_row(record_id, *created) for record_id, *created in cells if record_id)
+            self._watch.note(rows, read.windows[0].bounds.end)
             read.remember(self._watch.memory)
 
     def last(self, read: ObjectRead) -> Iterator[TurnOver]:
@@ -108,8 +112,8 @@ class ObjectDeletions:
         key, cursor = self._plan.primary_key[0], self._plan.cursor_field or ""
         rows = [tombstone(*one, key=key, cursor=cursor) for one in gone]
         with TemporaryDirectory(prefix="tombstones-") as folder:
-            made = self._around.page_files.write_rows(self._plan.object_name, rows, Path(folder) / "rows")
-            return DataFile(self._around.put(made.path), made.rows, made.size, JOB, None)
+            made = self._around.files.write_rows(rows, Path(folder))
+            return DataFile(self._around.put(made.path), len(rows), made.size, JOB, None)
 
 
 def auditable(plan: ObjectPlan, state: ReadState, page_files: FileMaker) -> tuple[ObjectPlan, ReadState]:

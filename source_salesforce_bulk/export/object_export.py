@@ -17,16 +17,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from source_salesforce_bulk.export.coverage import Coverage
-from source_salesforce_bulk.export.export_context import Export, PageDone
-from source_salesforce_bulk.export.layout import Layout
+from source_salesforce_bulk.export.export_context import Export, PageDone, PageEvent
 from source_salesforce_bulk.export.manifest import highest_window, page_path
 from source_salesforce_bulk.export.object_deletions import ObjectDeletions, Surroundings, auditable
 from source_salesforce_bulk.export.object_view import known_rows, standing_after_failure, standing_of
 from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome
 from source_salesforce_bulk.export.overview import ObjectView, Standing
+from source_salesforce_bulk.export.page_files import ObjectFiles, files_of
 from source_salesforce_bulk.export.storage_failures import defect, storage_failure, unusable_state
 from source_salesforce_bulk.extraction.catalog import ReadableObject
-from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
+from source_salesforce_bulk.extraction.interleaving import TURN_OVER
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
 from source_salesforce_bulk.extraction.plan import Beginning, ObjectRequest, begin
@@ -115,8 +115,8 @@ class ObjectExport:
         """Return the jobs in the last committed state, which the next run continues or deletes."""
         return jobs_named(self._lease.progress.state if self._lease is not None else None)
 
-    def turns(self) -> Iterator[PageDone | TurnOver]:
-        """Export the object. Never raises: any failure is stored in the outcome."""
+    def turns(self) -> Iterator[PageEvent]:
+        """Export the object. Raises nothing: what goes wrong is the outcome's failure."""
         try:
             yield from self._turns()
         except SalesforceError as error:
@@ -152,7 +152,7 @@ class ObjectExport:
 
     # Before the first page
 
-    def _turns(self) -> Iterator[PageDone | TurnOver]:
+    def _turns(self) -> Iterator[PageEvent]:
         export = self._export
         lease = self._lease = export.states.acquire(
             organization_key(export.planner.organization_id), self.name, export.run_id
@@ -167,27 +167,27 @@ class ObjectExport:
         if beginning is None:
             self._done = True
             return
-        export.page_files.expect(Layout.of(self.readable, registered.schema, export.upper_bound))
+        files = files_of(export.page_files, self.readable, registered.schema, export.upper_bound)
         try:
-            yield from self._exported(beginning)
+            yield from self._exported(beginning, files)
         except SalesforceError as error:
             in_full = self._in_full(error.failure)
             if in_full is None:
                 raise
-            yield from self._exported(in_full)
+            yield from self._exported(in_full, files)
         self._done = True
 
-    def _exported(self, beginning: Beginning) -> Iterator[PageDone | TurnOver]:
-        gone = self._gone = self._deletions(beginning)
+    def _exported(self, beginning: Beginning, files: ObjectFiles) -> Iterator[PageEvent]:
+        gone = self._gone = self._deletions(beginning, files)
         yield from gone.first(beginning)
-        while (read := (yield from self._read_on(beginning))) is not None:
+        while (read := (yield from self._read_on(beginning, files))) is not None:
             beginning = gone.anew(read)
             self._give_up(beginning.plan.state)
             yield from gone.audited()
 
-    def _read_on(self, beginning: Beginning) -> Generator[PageDone | TurnOver, None, ObjectRead | None]:
-        """Read the windows; return the read if they have to be begun again, and None at the end."""
-        read = self._read = self._export.extraction.begin(beginning)
+    def _read_on(self, beginning: Beginning, files: ObjectFiles) -> Generator[PageEvent, None, ObjectRead | None]:
+        """Read what was begun; returns the reading where its windows have to be begun anew, and None at its end."""
+        read = self._read = self._export.extraction.begin(beginning, files.encoder)
         self._committed = 0
         gone = self._gone
         assert gone is not None
@@ -213,7 +213,7 @@ class ObjectExport:
         self._coverage = self._coverage.under(state)
         self._window += 1
 
-    def _deletions(self, beginning: Beginning) -> ObjectDeletions:
+    def _deletions(self, beginning: Beginning, files: ObjectFiles) -> ObjectDeletions:
         export = self._export
 
         def put(file: Path) -> str:
@@ -225,7 +225,7 @@ class ObjectExport:
         def listed(file: DataFile) -> None:
             self._coverage = self._coverage.with_tombstones(file)
 
-        around = Surroundings(export.extraction, export.page_files, export.upper_bound, put, listed)
+        around = Surroundings(export.extraction, files, export.upper_bound, put, listed)
         return ObjectDeletions(around, beginning)
 
     def _in_full(self, failure: Failure) -> Beginning | None:
@@ -241,7 +241,7 @@ class ObjectExport:
             self._window += 1
         return beginning
 
-    def _pages(self, read: ObjectRead, gone: ObjectDeletions) -> Iterator[PageDone | TurnOver]:
+    def _pages(self, read: ObjectRead, gone: ObjectDeletions) -> Iterator[PageEvent]:
         export = self._export
         while not read.finished and self.outcome.failure is None:
             ready = export.extraction.next_page(read)
@@ -285,10 +285,10 @@ class ObjectExport:
         self._commit(read)
         if window.walk.page == 0:
             self._coverage = self._coverage.started_over()
+        if self._gone is not None:
+            self._gone.note(read, ready)  # reads the page's file, which writing it moves
         file = self._write(ready, window.walk.page)
         bounds = window.bounds
-        if self._gone is not None:
-            self._gone.note(read, ready)
         self._export.extraction.handed_on(read, ready)
         self._coverage = self._coverage.with_page(file)
         if isinstance(ready.after, End):
@@ -301,18 +301,18 @@ class ObjectExport:
     def _write(self, ready: ReadyPage, number: int) -> DataFile | None:
         """Write the page's file durably and return it; None if the page has no row."""
         export, page = self._export, ready.page
-        made = export.page_files.take(page)
-        self._count(made.unreadable, self.metrics.unreadable, "a cell cannot be read as its type and is null")
-        self._count(made.inexact, self.metrics.inexact, "a value has more digits than float64 holds")
+        self._count(page.encoded.unreadable, self.metrics.unreadable, "a cell cannot be read as its type and is null")
+        self._count(page.encoded.inexact, self.metrics.inexact, "a value has more digits than float64 holds")
         if not page.rows:
             return None
         if self._lease is not None:
             self._lease.renew()
         path = page_path(self.name, self._folder, self._window, number, export.page_files.extension)
-        export.opening.destination.put(made.path, path)
-        facts = {"path": path, "rows": page.rows, "bytes": made.size}
+        content = page.encoded.product.take()
+        export.opening.destination.put(content.path, path)
+        facts = {"path": path, "rows": page.rows, "bytes": content.size}
         LOGGER.debug("%s written", path, extra={**self._facts, "event": "file", "facts": facts})
-        return DataFile(path, page.rows, made.size, page.address.job_id, page.address.locator)
+        return DataFile(path, page.rows, content.size, page.address.job_id, page.address.locator)
 
     def _count(self, found: Mapping[str, int], totals: Counter[str], what: str) -> None:
         for name, count in found.items():

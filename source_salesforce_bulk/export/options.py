@@ -16,7 +16,7 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 PREFIX = "SALESFORCE_BULK_"
-FORMAT_NAMES = ("jsonl", "parquet")
+FORMAT_NAMES = ("jsonl", "jsonl.gz", "parquet")
 LOG_FORMATS = ("text", "json")
 DRIFT_POLICIES = ("warn", "fail")
 

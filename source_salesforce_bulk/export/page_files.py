@@ -1,238 +1,164 @@
-"""Convert a result page to a Parquet or JSON lines file, on the thread that downloaded it."""
+"""The files that an export makes of its pages: Parquet, or JSON lines."""
 
 from __future__ import annotations
 
-import os
-import threading
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import csv
+import gzip
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Protocol
-
-import orjson
-import pyarrow as pa
-from pyarrow import parquet
+from typing import Any, Protocol
 
 from source_salesforce_bulk.export.layout import Layout
+from source_salesforce_bulk.extraction.catalog import ReadableObject
 from source_salesforce_bulk.extraction.connection import Connection
-from source_salesforce_bulk.extraction.extraction import Extraction
-from source_salesforce_bulk.pages.arrays import arrow_schema
-from source_salesforce_bulk.pages.arrow_pages import ArrowPageReader, ArrowRows
-from source_salesforce_bulk.pages.fetch import Page
-from source_salesforce_bulk.pages.json_cells import json_value
-from source_salesforce_bulk.pages.records import RecordReader
-from source_salesforce_bulk.registries.durable_files import naming
-from source_salesforce_bulk.salesforce.soql import parse_instant
+from source_salesforce_bulk.extraction.reader import Elsewhere
+from source_salesforce_bulk.pages.encoders import json_lines, parquet_file
+from source_salesforce_bulk.pages.json_text import parse_line
+from source_salesforce_bulk.pages.page_encoder import Arrival, PageContent, PageEncoder
+from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.pages.workspace import Workspace
+from source_salesforce_bulk.salesforce.drift import ObjectSchema
 
-ROW_GROUP = 131_072
-"""Maximum number of rows in a Parquet row group: large enough to compress well, small enough for memory."""
-
-PAGES_AT_ONCE = min(4, os.cpu_count() or 1)
-"""Pages converted at the same time: pyarrow uses every core for one page, and each needs its page's size in memory."""
-
-
+Columns = tuple[Column, ...]
 Row = Mapping[str, str | bool]
-
-
-@dataclass(frozen=True, slots=True)
-class PageFile:
-    """A page's file, not yet durable. The counters are by field: unreadable cells, and rounded values."""
-
-    path: Path
-    rows: int
-    size: int
-    unreadable: Mapping[str, int] = field(default_factory=dict)
-    inexact: Mapping[str, int] = field(default_factory=dict)
-
-
-class Format(Protocol):
-    """A file format. One instance serves every thread."""
-
-    @property
-    def extension(self) -> str:
-        """The extension of its files, without the dot."""
-        ...
-
-    def write(self, page: Page, layout: Layout, path: Path) -> PageFile:
-        """Write the page's rows to a file at ``path``."""
-        ...
-
-    def write_rows(self, rows: Sequence[Row], layout: Layout, path: Path, /) -> PageFile:
-        """Write other rows to a file at ``path``; missing fields are null."""
-        ...
-
-
-class Parquet:
-    """Parquet, compressed with zstd. A column's metadata has its id and its field's label and type."""
-
-    extension = "parquet"
-
-    def write(self, page: Page, layout: Layout, path: Path) -> PageFile:
-        """See :class:`Format`."""
-        columns = layout.columns(page.address)
-        schema = layout.schema([*columns, *layout.added])
-        reader = ArrowPageReader(columns)
-        unreadable: Counter[str] = Counter()
-        inexact: Counter[str] = Counter()
-        with parquet.ParquetWriter(path, schema, compression="zstd", write_statistics=True) as writer:
-            for group in _groups(reader.read(page.open, page.rows)):
-                for part in group:
-                    unreadable.update(part.unreadable)
-                    inexact.update(part.inexact)
-                table = layout.arranged(pa.Table.from_batches([part.batch for part in group]), schema)
-                writer.write_table(table, row_group_size=ROW_GROUP)
-        return PageFile(path, page.rows, path.stat().st_size, unreadable, inexact)
-
-    def write_rows(self, rows: Sequence[Row], layout: Layout, path: Path) -> PageFile:
-        """See :class:`Format`."""
-        columns = layout.all_columns
-        fields = arrow_schema(columns)
-        instants = {one.name for one in fields if pa.types.is_timestamp(one.type)}
-        named = [
-            {name: parse_instant(str(value)) if name in instants else value for name, value in row.items()}
-            for row in rows
-        ]
-        table = layout.arranged(pa.Table.from_pylist(named, schema=fields), layout.schema(columns))
-        parquet.write_table(table, path, compression="zstd")
-        return PageFile(path, len(rows), path.stat().st_size)
-
-
-class JsonLines:
-    """One JSON object per line, as in the Airbyte connector's records: without nulls, numbers with every digit."""
-
-    extension = "jsonl"
-
-    def write(self, page: Page, layout: Layout, path: Path) -> PageFile:
-        """See :class:`Format`."""
-        unreadable: Counter[str] = Counter()
-        with path.open("wb") as file:
-            for record in RecordReader(layout.columns(page.address)).records(page.read_rows()):
-                unreadable.update(record.unreadable)
-                file.write(orjson.dumps({name: json_value(value) for name, value in record.data.items()}))
-                file.write(b"\n")
-        return PageFile(path, page.rows, path.stat().st_size, unreadable)
-
-    def write_rows(self, rows: Sequence[Row], _: Layout, path: Path, /) -> PageFile:
-        """See :class:`Format`."""
-        path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
-        return PageFile(path, len(rows), path.stat().st_size)
-
-
-FORMATS: Mapping[str, Format] = {"parquet": Parquet(), "jsonl": JsonLines()}
-"""The formats by their names in ``--format``."""
+Cells = Iterator[Sequence[str | None]]
 
 
 class FileMaker(Protocol):
-    """Reads the pages of an export and writes them to files, in this process or elsewhere."""
+    """Makes files of pages, in this process or elsewhere."""
 
     @property
     def extension(self) -> str:
-        """The extension of its files, without the dot."""
-        ...
-
-    def expect(self, layout: Layout) -> None:
-        """Prepare for pages of this object."""
-        ...
-
-    def extraction(self, connection: Connection) -> Extraction:
-        """Create the extraction whose pages are written to files."""
-        ...
-
-    def take(self, page: Page) -> PageFile:
-        """Return the page's file, which exists until the page is discarded; raises the exception of writing it."""
+        """The part of a file's name behind its first dot."""
         ...
 
     @property
     def shows_rows(self) -> bool:
-        """Whether this process can read the rows of the pages, which is necessary to find deleted rows."""
+        """Whether this process sees the rows of the pages."""
         ...
 
-    def write_rows(self, name: str, rows: Sequence[Row], path: Path) -> PageFile:
-        """Write other rows of an object to a file at ``path``."""
+    def prepared(self, layout: Layout) -> Layout:
+        """The layout of an object's files, of which some are about to be made."""
+        ...
+
+    def encoder(self, layout: Layout, columns: Columns) -> PageEncoder:
+        """The encoder of an object's pages, whose product is a file of the prepared ``layout``."""
+        ...
+
+    def cells(self, path: Path, names: Sequence[str]) -> Cells:
+        """The cells of some columns of text or instants, read from a file that was made here."""
+        ...
+
+    def elsewhere(self, connection: Connection) -> Elsewhere | None:
+        """The place where pages are read, if that is not this process."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class _MadeFile:
-    """A ``PageProduct``: the page's file at ``path``, or what making it raised."""
+class ObjectFiles:
+    """The files of one object."""
 
-    path: Path
-    made: PageFile | Exception
-    spooled: int
+    maker: FileMaker
+    layout: Layout
 
-    @property
-    def stored(self) -> int:
-        """See ``PageProduct``."""
-        return self.spooled + (self.made.size if isinstance(self.made, PageFile) else 0)
-
-    def discard(self) -> None:
-        """See ``PageProduct``."""
-        self.path.unlink(missing_ok=True)
-
-
-class PageFiles:
-    """Writes the files of pages as they arrive. Thread-safe."""
-
-    def __init__(self, kind: Format) -> None:
-        self._format = kind
-        self._lock = threading.Lock()
-        self._turn = threading.Semaphore(PAGES_AT_ONCE)
-        self._objects: dict[str, Layout] = {}
-
-    @property
-    def extension(self) -> str:
-        """The extension of its files, without the dot."""
-        return self._format.extension
-
-    def expect(self, layout: Layout) -> None:
-        """Prepare for pages of this object."""
-        with self._lock:
-            self._objects[layout.name] = layout
-
-    def extraction(self, connection: Connection) -> Extraction:
+    def encoder(self, columns: Columns) -> PageEncoder:
         """See :class:`FileMaker`."""
-        return connection.extraction(self.make)
+        return self.maker.encoder(self.layout, columns)
 
-    def make(self, page: Page) -> Page:
-        """Return the page with its file. Exceptions are raised by :meth:`take`, so that they fail one object only."""
+    def cells(self, path: Path, names: Sequence[str]) -> Cells:
+        """See :class:`FileMaker`."""
+        return self.maker.cells(path, [self.layout.names.get(name, name) for name in names])
+
+    def write_rows(self, rows: Sequence[Row], folder: Path) -> PageContent:
+        """A file in ``folder`` with rows of our own; a field that a row does not have is null."""
+        columns = self.layout.all_columns
+        encoding = self.maker.encoder(self.layout, columns).begin(Arrival(False, 0, Workspace(folder)))
         try:
-            with self._turn, naming(page.derived):
-                made: PageFile | Exception = self._made_of(page)
-        except Exception as error:  # noqa: BLE001 - raised by `take`
-            made = error
-        return replace(page, product=_MadeFile(page.derived, made, page.size))
+            encoding.feed(_as_page(rows, [column.name for column in columns]))
+            return encoding.finish(len(rows)).product.take()
+        finally:
+            encoding.close()
 
-    def take(self, page: Page) -> PageFile:
+
+def files_of(
+    maker: FileMaker, readable: ReadableObject, schema: ObjectSchema, upper_bound: Callable[[], datetime]
+) -> ObjectFiles:
+    """The files of an object as it is read, with the columns of its registered ``schema``."""
+    return ObjectFiles(maker, maker.prepared(Layout.of(readable, schema, upper_bound)))
+
+
+@dataclass(frozen=True, slots=True)
+class PageFiles:
+    """Files made in this process: ``encode`` makes the encoder of an object's pages, ``read`` reads a file again."""
+
+    extension: str
+    encode: Callable[[Layout, Columns], PageEncoder]
+    read: Callable[[Path, Sequence[str]], Cells]
+    shows_rows: bool = True
+
+    def prepared(self, layout: Layout) -> Layout:
         """See :class:`FileMaker`."""
-        if not isinstance(page.product, _MadeFile):
-            raise TypeError("the page's file was not made here")
-        made = page.product.made
-        if isinstance(made, Exception):
-            raise made
-        return made
+        return layout
 
-    shows_rows = True
-
-    def write_rows(self, name: str, rows: Sequence[Row], path: Path) -> PageFile:
+    def encoder(self, layout: Layout, columns: Columns) -> PageEncoder:
         """See :class:`FileMaker`."""
-        with self._lock:
-            layout = self._objects[name]
-        return self._format.write_rows(rows, layout, path)
+        return self.encode(layout, columns)
 
-    def _made_of(self, page: Page) -> PageFile:
-        with self._lock:
-            layout = self._objects[page.address.object_name]
-        return self._format.write(page, layout, page.derived)
+    def cells(self, path: Path, names: Sequence[str]) -> Cells:
+        """See :class:`FileMaker`."""
+        return self.read(path, names)
+
+    def elsewhere(self, _connection: Connection) -> None:
+        """See :class:`FileMaker`."""
 
 
-def _groups(parts: Iterator[ArrowRows]) -> Iterator[list[ArrowRows]]:
-    """Parts together, so that each group has about :data:`ROW_GROUP` rows."""
-    group: list[ArrowRows] = []
-    for part in parts:
-        group.append(part)
-        if sum(one.batch.num_rows for one in group) >= ROW_GROUP:
-            yield group
-            group = []
-    if group:
-        yield group
+def _as_page(rows: Sequence[Row], names: Sequence[str]) -> bytes:
+    """Rows as a result page would hold them."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        values = [row.get(name, "") for name in names]
+        writer.writerow([str(value).lower() if isinstance(value, bool) else value for value in values])
+    return text.getvalue().encode()
+
+
+def _parquet(layout: Layout, columns: Columns) -> PageEncoder:
+    there = {column.name for column in columns}
+    added = [column for column in layout.added if column.name not in there]
+    return parquet_file(columns, layout.schema([*columns, *added]), layout.arranged)
+
+
+def _parquet_cells(path: Path, names: Sequence[str]) -> Cells:
+    from pyarrow import compute, parquet, types  # noqa: PLC0415 - only where rows are remembered
+
+    with parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=list(names)):
+            columns: list[Any] = [batch.column(name) for name in names]
+            for at, column in enumerate(columns):
+                if types.is_timestamp(column.type):
+                    columns[at] = compute.replace_substring(column.cast("string"), " ", "T")
+            yield from zip(*(column.to_pylist() for column in columns), strict=True)
+
+
+def _json_lines(_layout: Layout, columns: Columns, *, compressed: bool) -> PageEncoder:
+    return json_lines(columns, compressed=compressed)
+
+
+def _json_cells(path: Path, names: Sequence[str], *, compressed: bool) -> Cells:
+    with gzip.open(path, "rb") if compressed else path.open("rb") as file:
+        for line in file:
+            row = parse_line(line)
+            yield [row.get(name) for name in names]
+
+
+FORMATS: Mapping[str, PageFiles] = {
+    "parquet": PageFiles("parquet", _parquet, _parquet_cells),
+    "jsonl": PageFiles("jsonl", partial(_json_lines, compressed=False), partial(_json_cells, compressed=False)),
+    "jsonl.gz": PageFiles("jsonl.gz", partial(_json_lines, compressed=True), partial(_json_cells, compressed=True)),
+}
+"""By the name that ``--format`` takes."""

@@ -39,7 +39,8 @@ from source_salesforce_bulk.extraction.plan import object_query, select_fields
 from source_salesforce_bulk.extraction.stream_state import StateError
 from source_salesforce_bulk.extraction.windows import WHOLE
 from source_salesforce_bulk.pages.cells import Value
-from source_salesforce_bulk.pages.json_cells import json_value
+from source_salesforce_bulk.pages.encoders import object_lines
+from source_salesforce_bulk.pages.json_text import json_value
 from source_salesforce_bulk.registries.state import StateRegistry, UnreadableProgress, organization_key
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, SalesforceError
 from source_salesforce_bulk.salesforce.rest_api import Limit
@@ -227,7 +228,8 @@ def _confirmed(
         )
         try:
             if readable.lane.rest:
-                org.fetch(sample_through_rest(config, readable, query, 1), _unheeded, None).discard()
+                page = sample_through_rest(config, readable, query, 1)
+                org.fetch(page, _unheeded, object_lines(selection.columns)).discard()
                 return None
             soql = f"{build_soql(query, WHOLE)} LIMIT 1"
             job = org.create(config.api_version, soql, query)

@@ -109,7 +109,7 @@ class ExportRun:
         """
         connection = self.connection
         started = connection.clock.now()
-        extraction = self.places.page_files.extraction(connection)
+        extraction = connection.extraction(self.places.page_files.elsewhere(connection))
         loop = RunLoop(connection, extraction, self.stopped, self._watch)
         try:
             survey = self._prepare(loop)

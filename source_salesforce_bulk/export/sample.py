@@ -7,7 +7,6 @@ The only retries are those of the transport and of pages.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from source_salesforce_bulk.config import Config
@@ -18,8 +17,10 @@ from source_salesforce_bulk.extraction.query_job import JobPolicy, poll_interval
 from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
 from source_salesforce_bulk.extraction.windows import WHOLE
 from source_salesforce_bulk.pages.cells import Value
+from source_salesforce_bulk.pages.encoders import hashed, json_lines
 from source_salesforce_bulk.pages.fetch import PageAddress
-from source_salesforce_bulk.pages.records import Column, RecordReader
+from source_salesforce_bulk.pages.json_text import parse_line
+from source_salesforce_bulk.pages.page_encoder import PageEncoder
 from source_salesforce_bulk.pages.rest_pages import RestAddress
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
@@ -35,9 +36,7 @@ def sample_through_rest(config: Config, readable: ReadableObject, query: ObjectQ
     columns = select_fields(readable.sobject, None, ()).columns
     question = RestQuestion(query, WHOLE, count, readable.lane.keyed, readable.lane.parents)
     rest = RestAddress(question, columns, None, config.api_version)
-    return PageAddress(
-        query.object_name, "", None, config.api_version, count, query.fields, hashing=readable.hashing, rest=rest
-    )
+    return PageAddress(query.object_name, "", None, config.api_version, count, query.fields, rest=rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +53,24 @@ class Sampler:
         query = object_query(
             readable.sobject, columns, readable.cursor, where=readable.where, include_deleted=config.include_deleted
         )
+        encoder = hashed(json_lines(columns), readable.hashing)
         if readable.lane.rest:
-            return self._taken(sample_through_rest(config, readable, query, count), columns)[:count]
+            return self._taken(sample_through_rest(config, readable, query, count), encoder)[:count]
         job = self.org.create(config.api_version, f"{build_soql(query, WHOLE)} LIMIT {count}", query)
         finished = False
         try:
             self._wait(job, name)
             finished = True
-            address = PageAddress(name, job.id, None, config.api_version, count, query.fields, hashing=readable.hashing)
-            return self._taken(address, columns)
+            address = PageAddress(name, job.id, None, config.api_version, count, query.fields)
+            return self._taken(address, encoder)
         finally:
             (self.org.delete if finished else self.org.abort)(config.api_version, job.id, name)
 
-    def _taken(self, address: PageAddress, columns: Sequence[Column]) -> list[dict[str, Value]]:
-        page = self.org.fetch(address, lambda _: None)
+    def _taken(self, address: PageAddress, encoder: PageEncoder) -> list[dict[str, Value]]:
+        page = self.org.fetch(address, lambda _: None, encoder)
         try:
-            return [dict(record.data) for record in RecordReader(columns).records(page.read_rows())]
+            lines = page.encoded.product.take().path.read_bytes()
+            return [parse_line(line) for line in lines.split(b"\n")[:-1]]
         finally:
             page.discard()
 

@@ -12,7 +12,7 @@ from source_salesforce_bulk.config_values import ConfigError
 from source_salesforce_bulk.export import places
 from source_salesforce_bulk.export.destination import Destination
 from source_salesforce_bulk.export.ending import Ending, ManifestEnding
-from source_salesforce_bulk.export.page_files import FORMATS, FileMaker, PageFiles
+from source_salesforce_bulk.export.page_files import FORMATS, FileMaker
 from source_salesforce_bulk.registries.schemas import SchemaRegistry
 from source_salesforce_bulk.registries.state import StateRegistry
 from source_salesforce_bulk.salesforce.clock import Clock
@@ -65,7 +65,7 @@ def open_stores(options: StoreOptions, run_id: str, clock: Clock, make_files: Ma
         name = "--state" if options.state is None else "--schemas"
         raise ConfigError(name, "is missing", "Files want --state and --schemas; tables keep both in themselves.")
     destination = places.destination(options.destination)
-    make = make_files or (lambda place, _: (PageFiles(FORMATS[options.format_name]), place))
+    make = make_files or (lambda place, _: (FORMATS[options.format_name], place))
     page_files, destination = make(destination, run_id)
     return Stores(
         destination=destination,

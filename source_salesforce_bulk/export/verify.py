@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -22,15 +22,18 @@ from source_salesforce_bulk.export.layout import Layout
 from source_salesforce_bulk.export.manifest import build_manifest, page_path
 from source_salesforce_bulk.export.object_deletions import JOB
 from source_salesforce_bulk.export.outcomes import ObjectOutcome
-from source_salesforce_bulk.export.page_files import FORMATS, PageFile, PageFiles
+from source_salesforce_bulk.export.page_files import FORMATS, FileMaker, ObjectFiles
 from source_salesforce_bulk.export.schema_watch import SchemaWatch
 from source_salesforce_bulk.extraction.catalog import ReadableObject
 from source_salesforce_bulk.extraction.connection import Connection
-from source_salesforce_bulk.extraction.extraction import CLEAN_UP, IDLE, Extraction
+from source_salesforce_bulk.extraction.extraction import CLEAN_UP, IDLE, Encode
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
 from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan, ObjectRequest, Planner
 from source_salesforce_bulk.extraction.stream_state import Mode
 from source_salesforce_bulk.extraction.windows import plan_full_refresh
+from source_salesforce_bulk.pages.encoders import object_lines
+from source_salesforce_bulk.pages.json_text import parse_line
+from source_salesforce_bulk.pages.page_encoder import PageContent
 from source_salesforce_bulk.registries.field_ids import ids_by_name
 from source_salesforce_bulk.registries.state import DataFile, organization_key
 from source_salesforce_bulk.salesforce.describe import SObject
@@ -65,7 +68,7 @@ class Repair:
     """The requirements of a repair besides the destination; ``page_files`` writes files in the destination's format."""
 
     schemas: SchemaWatch
-    page_files: PageFiles = field(default_factory=lambda: PageFiles(FORMATS["parquet"]))
+    page_files: FileMaker = FORMATS["parquet"]
 
 
 class Verifier:
@@ -118,14 +121,18 @@ class Verifier:
         narrow = tuple(column for column in plan.columns if column.name.lower() in names)
         fields = tuple(column.name for column in narrow)
         asked = replace(plan, query=replace(plan.query, fields=fields), columns=narrow, hashing=None)
-        key, stamp = fields.index(columns.key), fields.index(columns.stamp)
-        for ready in self._pages(self._connection.extraction(), asked):
-            rows = ready.page.read_rows()
-            comparison.add_org(Stamped(cells[key], milliseconds(cells[stamp] or _NEVER)) for cells in rows)
+        for ready in self._pages(asked, object_lines):
+            for block in ready.page.encoded.product.take().blocks:
+                rows = map(parse_line, bytes(block.lines).splitlines())
+                comparison.add_org(
+                    Stamped(row.get(columns.key, ""), milliseconds(row.get(columns.stamp) or _NEVER)) for row in rows
+                )
 
-    def _pages(self, extraction: Extraction, plan: ObjectPlan) -> Iterator[ReadyPage]:
-        """Yield the pages of a plan, each handed on when the next is asked for; the jobs are gone afterwards."""
-        read: ObjectRead = extraction.begin(Beginning(plan, plan_full_refresh(plan.state, start=plan.start)))
+    def _pages(self, plan: ObjectPlan, encode: Encode) -> Iterator[ReadyPage]:
+        """The pages of a plan, each handed on when the next is asked for; the jobs are gone afterwards."""
+        extraction = self._connection.extraction()
+        beginning = Beginning(plan, plan_full_refresh(plan.state, start=plan.start))
+        read: ObjectRead = extraction.begin(beginning, encode)
         try:
             while not read.finished:
                 ready = extraction.next_page(read)
@@ -141,53 +148,55 @@ class Verifier:
     # Repair
 
     def _as_kept(self, name: str, repair: Repair) -> Repair:
-        """Return a repair in the format of the object's files."""
-        formats = {path.rpartition(".")[2] for path in named_files(self._manifests, name)} & set(FORMATS)
-        return replace(repair, page_files=PageFiles(FORMATS[min(formats)])) if formats else repair
+        """A repair in the format of the object's files."""
+        paths = named_files(self._manifests, name)
+        formats = [one for one in FORMATS if any(path.endswith(f".{one}") for path in paths)]
+        return replace(repair, page_files=FORMATS[min(formats)]) if formats else repair
 
     def _repair(
         self, plan: ObjectPlan, readable: ReadableObject, found: Differences, repair: Repair, comparison: Comparison
     ) -> None:
         organization = organization_key(self._connection.log_in().organization_id)
         registered = repair.schemas.check(organization, readable.sobject)
-        repair.page_files.expect(_layout(readable.sobject, ids_by_name(registered.schema)))
+        made_by = ObjectFiles(repair.page_files, _layout(readable.sobject, ids_by_name(registered.schema)))
         columns = Columns(readable.primary_key[0], plan.cursor_field or (readable.cursor_field or ""))
-        files = [*self._read_again(plan, sorted((*found.missing, *found.stale)), repair, columns, comparison)]
+        files = [*self._read_again(plan, sorted((*found.missing, *found.stale)), made_by, columns, comparison)]
         if found.extra:
-            files.append(self._told(plan, columns, found.extra, repair, comparison))
+            files.append(self._told(plan, columns, found.extra, made_by, comparison))
         rows = sum(file.rows for file in files)
         outcome = ObjectOutcome(plan.object_name, files=tuple(files), rows=rows, schema_version=registered.version)
         self._outcomes.append(outcome)
         LOGGER.info("%s: %d rows were read again, %d are told as gone", plan.object_name, rows, len(found.extra))
 
     def _read_again(
-        self, plan: ObjectPlan, ids: Sequence[str], repair: Repair, columns: Columns, comparison: Comparison
+        self, plan: ObjectPlan, ids: Sequence[str], files: ObjectFiles, columns: Columns, comparison: Comparison
     ) -> Iterator[DataFile]:
         for begin in range(0, len(ids), IDS_AT_ONCE):
             listed = ", ".join(f"'{one}'" for one in ids[begin : begin + IDS_AT_ONCE])
             asked = replace(plan, query=replace(plan.query, where=f"Id IN ({listed})"), rows=None)
-            for ready in self._pages(repair.page_files.extraction(self._connection), asked):
-                page, made = ready.page, repair.page_files.take(ready.page)
+            for ready in self._pages(asked, files.encoder):
+                page = ready.page
                 if page.rows:
-                    comparison.add_kept(rows_of_file(_named(made, repair), made.path.read_bytes(), columns))
-                    yield self._put(plan.object_name, made, page.address.job_id, repair)
+                    made = page.encoded.product.take()
+                    comparison.add_kept(rows_of_file(_named(made, files), made.path.read_bytes(), columns))
+                    yield self._put(plan.object_name, made, page.rows, page.address.job_id, files)
 
     def _told(
-        self, plan: ObjectPlan, columns: Columns, extra: Sequence[str], repair: Repair, comparison: Comparison
+        self, plan: ObjectPlan, columns: Columns, extra: Sequence[str], files: ObjectFiles, comparison: Comparison
     ) -> DataFile:
         seen = self._connection.upper_bound()
         rows = [tombstone(one, seen, key=columns.key, cursor=columns.stamp) for one in extra]
         comparison.add_kept(Stamped(one, milliseconds(seen), gone=True) for one in extra)
         with tempfile.TemporaryDirectory(prefix="tombstones-") as folder:
-            made = repair.page_files.write_rows(plan.object_name, rows, Path(folder) / "rows")
-            return self._put(plan.object_name, made, JOB, repair)
+            made = files.write_rows(rows, Path(folder))
+            return self._put(plan.object_name, made, len(rows), JOB, files)
 
-    def _put(self, name: str, made: PageFile, job: str, repair: Repair) -> DataFile:
-        path = page_path(name, self._connection.run_id, self._window, 0, repair.page_files.extension)
+    def _put(self, name: str, made: PageContent, rows: int, job: str, files: ObjectFiles) -> DataFile:
+        path = page_path(name, self._connection.run_id, self._window, 0, files.maker.extension)
         self._window += 1
         assert self._destination is not None
         self._destination.put(made.path, path)
-        return DataFile(path, made.rows, made.size, job, None)
+        return DataFile(path, rows, made.size, job, None)
 
 
 _FIRST_ID = 1_000_000  # of columns that no schema has numbered
@@ -205,5 +214,5 @@ def _layout(sobject: SObject, ids: Mapping[str, int]) -> Layout:
     return Layout(told, {**ids, **{name: _FIRST_ID + at for at, name in enumerate(unknown)}})
 
 
-def _named(made: PageFile, repair: Repair) -> str:
-    return f"{made.path.name}.{repair.page_files.extension}"
+def _named(made: PageContent, files: ObjectFiles) -> str:
+    return f"{made.path.name}.{files.maker.extension}"

@@ -23,13 +23,13 @@ from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.query_job import JobPolicy
 from source_salesforce_bulk.extraction.quota import Quota, compute_quota
-from source_salesforce_bulk.extraction.reader import PageBounds
+from source_salesforce_bulk.extraction.reader import Elsewhere, PageBounds
 from source_salesforce_bulk.extraction.run_context import RunContext
 from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
 from source_salesforce_bulk.extraction.temporary_folder import new_folder_for_pages
-from source_salesforce_bulk.pages.fetch import Page, PageSource
+from source_salesforce_bulk.pages.fetch import PageSource
 from source_salesforce_bulk.pages.listing import PageLister
-from source_salesforce_bulk.pages.page_encoders import PageEncoders
+from source_salesforce_bulk.pages.workspace import Workspace
 from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.discovery import Discovery
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
@@ -62,7 +62,6 @@ class Environment:
     caller: Caller
     secrets: SecretHooks
     calls: Callable[[int, str], Calls] = ThreadedCalls
-    encoding_workers: int = 0
     program: Program = Program.ANY
     run_id: str = field(default_factory=lambda: run_id(os.environ))
 
@@ -90,7 +89,6 @@ class Connection:
         self._tokens = TokenProvider(login, environment.caller, environment.secrets)
         self._transport = Transport(environment.caller, self._tokens, self.metrics)
         self.discovery = Discovery(self._transport, config.api_version, DESCRIBES_AT_ONCE)
-        self._encoders = PageEncoders(environment.encoding_workers)
         self._directory: Path | None = None
         self._opening = threading.Lock()
 
@@ -154,10 +152,8 @@ class Connection:
         """Return what lists the pages of a job before they are read."""
         return PageLister(self._transport)
 
-    def org(
-        self, on_page: Callable[[Page], Page] = lambda page: page, pages: PageSource | None = None
-    ) -> SalesforceOrg:
-        """Return the API calls of an extraction. Pages are spooled in the system's temporary directory (TMPDIR).
+    def org(self, pages: PageSource | None = None) -> SalesforceOrg:
+        """The calls of an extraction; pages are spooled under the system's temporary directory (TMPDIR).
 
         If ``pages`` is given, it reads the pages instead.
         """
@@ -166,37 +162,27 @@ class Connection:
                 self._directory = new_folder_for_pages(os.environ)
         return SalesforceOrg(
             self._transport,
-            self._directory,
+            Workspace(self._directory),
             self.clock,
             self._random01,
             lambda: self._tokens.session().user_id,
-            on_page,
             self.run_id,
-            encode=self._encoders.encode,
-            pages=pages,
+            pages,
         )
 
-    def extraction(
-        self,
-        on_page: Callable[[Page], Page] = lambda page: page,
-        pages: PageSource | None = None,
-        page_bounds: PageBounds | None = None,
-    ) -> Extraction:
-        """Create an extraction with its own threads; ``on_page`` is passed to :class:`SalesforceOrg`.
-
-        If ``pages`` reads the pages elsewhere, ``page_bounds`` are its limits.
-        """
+    def extraction(self, elsewhere: Elsewhere | None = None) -> Extraction:
+        """A new extraction, with threads of its own; pages are read in this process, or ``elsewhere``."""
         jobs = self.config.max_concurrent_jobs
         policy = JobPolicy(job_timeout=self.config.job_timeout.total_seconds())
         run = RunContext(self.run_id, self.clock, self._random01, jobs, policy, self.metrics)
-        elsewhere = page_bounds.of_all if page_bounds else 0  # each page waits on a thread here
-        calls = self._calls(min(jobs, 20) + _EXTRA_WORKERS + elsewhere, "salesforce")
-        org = self.org(on_page, pages)
-        return Extraction(org, calls, run, page_bounds)
+        bounds = elsewhere.bounds if elsewhere is not None else PageBounds()
+        waiting = bounds.of_all if elsewhere is not None else 0  # each of them waits on a thread here
+        calls = self._calls(min(jobs, 20) + _EXTRA_WORKERS + waiting, "salesforce")
+        org = self.org(elsewhere.pages if elsewhere is not None else None)
+        return Extraction(org, calls, run, bounds)
 
     def close(self) -> None:
-        """End the processes that it started and free the disk space; may be called twice."""
-        self._encoders.close()
+        """Give the disk space back; may be called twice."""
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None

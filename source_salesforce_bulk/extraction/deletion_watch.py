@@ -16,11 +16,12 @@ from source_salesforce_bulk.deletions.known_ids import KnownIds, SeenRow
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.plan import AuditPolicy, Beginning, ObjectPlan
+from source_salesforce_bulk.extraction.seen_rows import SeenRows
 from source_salesforce_bulk.extraction.stream_state import Mode, StateError, StreamState
 from source_salesforce_bulk.extraction.windows import plan_full_refresh
+from source_salesforce_bulk.pages.encoders import object_lines
 from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
-from source_salesforce_bulk.salesforce.soql import parse_instant
 
 LOGGER = logging.getLogger("salesforce_bulk.deletions")
 
@@ -99,7 +100,7 @@ class DeletionWatch:
     def _findings(self, before: KnownIds | None) -> Generator[None, None, Findings]:
         for _ in range(_TRIES):
             audit = Audit(before, self._org_now())
-            read = self._extraction.begin(self._beginning())
+            read = self._extraction.begin(self._beginning(), object_lines)
             try:
                 yield from self._taken(read, audit)
             finally:
@@ -112,9 +113,14 @@ class DeletionWatch:
         while not read.finished and not read.repeated_rows:
             ready = self._extraction.next_page(read)
             if ready is not None and not read.repeated_rows:
-                audit.take(rows_of(ready.page, self._policy))
+                audit.take(self._rows_in(ready.page))
                 self._extraction.handed_on(read, ready)
             yield None
+
+    def _rows_in(self, page: Page) -> Iterator[SeenRow]:
+        rows = SeenRows(self._policy.columns)
+        for block in page.encoded.product.take().blocks:
+            yield from rows.in_lines(block.lines)
 
     def _beginning(self) -> Beginning:
         plan, columns = self._plan, self._policy.columns
@@ -127,26 +133,10 @@ class DeletionWatch:
             mode=Mode.FULL_REFRESH,
             state=state,
             hashing=None,
-            encoder=None,
             audit=None,
             delivers=False,
         )
         return Beginning(audit, plan_full_refresh(state, start=plan.start))
-
-
-def rows_of(page: Page, policy: AuditPolicy) -> Iterator[SeenRow]:
-    """Yield the rows of a page in the form used by the memory."""
-    places = [page.address.columns.index(column.name) for column in policy.columns]
-    for cells in page.read_rows():
-        yield seen_row(cells[places[0]], cells[places[1]] if len(places) > 1 else None)
-
-
-def seen_row(record_id: str, created: str | None) -> SeenRow:
-    """Return a row in the form used by the memory; a missing or unreadable creation date is None."""
-    try:
-        return SeenRow(record_id, parse_instant(created) if created else None)
-    except ValueError:
-        return SeenRow(record_id, None)
 
 
 def _remembered(state: StreamState) -> KnownIds | None:

@@ -1,6 +1,6 @@
 """Read any number of objects in one run. This is the entry point for every runner.
 
-    extraction.begin(beginning)   -> ObjectRead          for each object, when has_free_slot
+    extraction.begin(beginning, encode) -> ObjectRead    for each object, when has_free_slot
     extraction.next_page(read)    -> page or None        emit its rows, then
     extraction.handed_on(read, page)                     and emit read.state when its version has grown
     extraction.wait(seconds)                             when no object had a page
@@ -29,7 +29,10 @@ from source_salesforce_bulk.extraction.run_context import RunContext
 from source_salesforce_bulk.extraction.scheduler import JobScheduler
 from source_salesforce_bulk.extraction.stream_state import REST_JOB
 from source_salesforce_bulk.extraction.windows import PlannedWindow
+from source_salesforce_bulk.pages.encoders import hashed
 from source_salesforce_bulk.pages.fetch import Page
+from source_salesforce_bulk.pages.page_encoder import PageEncoder
+from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.pages.walk import End
 from source_salesforce_bulk.salesforce.failures import Failure, SalesforceError
 from source_salesforce_bulk.salesforce.ids import EMPTY_KEY, is_empty_key
@@ -53,6 +56,9 @@ CLEAN_UP_STOPPED = 8.0
 """The same after a signal or a closed stdout, when the process has to end soon."""
 
 T = TypeVar("T")
+
+Encode = Callable[[tuple[Column, ...]], PageEncoder]
+"""Makes the encoder of an object's pages from its columns. Hashing is seen to here."""
 
 
 class Extraction:
@@ -98,18 +104,21 @@ class Extraction:
         """End a running :meth:`wait`. Thread-safe."""
         self._calls.post(_nothing)
 
-    def begin(self, beginning: Beginning) -> ObjectRead:
-        """Log the warnings, discard the jobs that are not continued, and begin to read."""
+    def begin(self, beginning: Beginning, encode: Encode) -> ObjectRead:
+        """Log the warnings, end the jobs that nothing continues, and begin to read; ``encode`` as for :meth:`add`."""
         facts = JobFacts(self._run_id, beginning.plan.object_name, None).attributes
         for warning in beginning.warnings:
             LOGGER.warning("%s", warning, extra=facts)
         for point in [point for point in beginning.abandoned if point.job != REST_JOB]:
             self._ledger.dispose(point.job, point.api_version, beginning.plan.object_name)
-        return self.add(beginning.plan, beginning.windows)
+        return self.add(beginning.plan, beginning.windows, encode)
 
-    def add(self, plan: ObjectPlan, planned: Sequence[PlannedWindow]) -> ObjectRead:
-        """Begin to read an object. While :attr:`others_wait` is set, no object uses more than half of the slots."""
-        read = ObjectRead(plan, planned)
+    def add(self, plan: ObjectPlan, planned: Sequence[PlannedWindow], encode: Encode) -> ObjectRead:
+        """Begin to read an object, whose pages become what ``encode`` makes of their columns.
+
+        While :attr:`others_wait` is set, no object takes more than half of the slots.
+        """
+        read = ObjectRead(plan, planned, hashed(encode(plan.columns), plan.hashing))
         self._reads.append(read)
         self._size(read)
         self._pump()

@@ -17,6 +17,7 @@ from source_salesforce_bulk.extraction.query_job import Phase, QueryJob
 from source_salesforce_bulk.extraction.stream_state import REST_JOB, Mode, ResumePoint
 from source_salesforce_bulk.extraction.windows import PlannedWindow, date_span, same_dates
 from source_salesforce_bulk.pages.fetch import Page, PageAddress
+from source_salesforce_bulk.pages.page_encoder import PageEncoder
 from source_salesforce_bulk.pages.rest_pages import RestAddress
 from source_salesforce_bulk.pages.walk import End, Onward, Walk
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
@@ -71,7 +72,7 @@ class WindowRead:
     question: RestQuestion | None = None
 
     def drop_pages(self) -> None:
-        """Discard the running pages and free their disk space."""
+        """Forget the pages under way and give their space back."""
         for slot in self.slots:
             if slot.page is not None:
                 slot.page.discard()
@@ -100,8 +101,9 @@ class ReadyPage:
 class ObjectRead:
     """The windows of one object and their progress. ``version`` increases with every change of :attr:`state`."""
 
-    def __init__(self, plan: ObjectPlan, planned: Sequence[PlannedWindow]) -> None:
+    def __init__(self, plan: ObjectPlan, planned: Sequence[PlannedWindow], encoder: PageEncoder) -> None:
         self.plan = plan
+        self.encoder = encoder
         self.failure: Failure | None = None
         self.repeated_rows = 0
         self.emitted_rows = 0
@@ -140,7 +142,6 @@ class ObjectRead:
             page_size=window.page_size,
             columns=self.plan.query.fields,
             job_rows=window.walk.total,
-            hashing=self.plan.hashing,
             rest=rest,
         )
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Protocol
 
-from source_salesforce_bulk.pages.encoded_page import PageEncoder
 from source_salesforce_bulk.pages.fetch import Page, PageAddress
+from source_salesforce_bulk.pages.page_encoder import PageEncoder
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo, PageHeaders
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery
 
@@ -39,10 +39,8 @@ class Org(Protocol):
         """Return a job that only a stream state names; None if it has another object, operation or user."""
         ...
 
-    def fetch(
-        self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder | None
-    ) -> Page:
-        """Fetch a result page, verify it, and encode it if there is an encoder."""
+    def fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder) -> Page:
+        """One result page, proven whole and encoded."""
         ...
 
     def rows_within(self, query: ObjectQuery, bounds: Bounds, version: str) -> int | None:

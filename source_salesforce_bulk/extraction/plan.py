@@ -32,7 +32,6 @@ from source_salesforce_bulk.extraction.stream_state import (
     scope_hash,
 )
 from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental
-from source_salesforce_bulk.pages.encoded_page import PageEncoder
 from source_salesforce_bulk.pages.hashing import Hashing
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.bulk_api import QUERY, QUERY_ALL
@@ -84,9 +83,7 @@ class ObjectPlan:
     filter excludes rows.
 
     ``audit`` says how rows that vanish are noticed; None where they are not. ``delivers`` is false of a read that is an
-    audit itself, whose rows go nowhere.
-
-    ``encoder`` encodes the object's pages while they are verified; None if the runner needs their rows.
+    audit itself, whose rows go nowhere. ``hashing`` says which columns leave as digests.
     """
 
     query: ObjectQuery
@@ -100,7 +97,6 @@ class ObjectPlan:
     primary_key: tuple[str, ...] = ()
     rows: int | None = None
     hashing: Hashing | None = None
-    encoder: PageEncoder | None = None
     audit: AuditPolicy | None = None
     delivers: bool = True
     lane: Lane = BULK

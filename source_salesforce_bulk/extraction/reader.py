@@ -20,8 +20,8 @@ from source_salesforce_bulk.extraction.job_events import Event, NotReady, PagesL
 from source_salesforce_bulk.extraction.object_read import ObjectRead, PageSlot, ReadyPage, WindowRead
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.query_job import Phase, is_refusal
-from source_salesforce_bulk.pages.encoded_page import PageEncoder
-from source_salesforce_bulk.pages.fetch import Page, PageAddress
+from source_salesforce_bulk.pages.fetch import Page, PageAddress, PageSource
+from source_salesforce_bulk.pages.page_encoder import PageEncoder
 from source_salesforce_bulk.pages.walk import End, Lost, Onward, WrongTotal, step
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind
@@ -35,16 +35,24 @@ MAX_REFETCHES = 2
 
 @dataclass(frozen=True, slots=True)
 class PageBounds:
-    """The maximum number of pages in download or on disk, including the one being emitted: in total and per object.
+    """Pages on their way or here at once: of all objects together, and of one; the page being emitted counts.
 
-    If arrived pages take more than ``bytes`` on disk, only an object's first page is requested. Salesforce allows 25
-    concurrent calls that take longer than 20 seconds in the whole org, so downloads of large pages must leave some of
-    them to others.
+    Above ``bytes`` of pages that have arrived, in memory and on disk, only an object's first page is asked for.
+    Salesforce allows 25 calls at once that take longer than 20 seconds, in the whole org: downloads of large pages must
+    leave others their share.
     """
 
     of_all: int = 10
     of_one: int = 8
     bytes: int = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Pages that are read in another place, with the bounds that suit it."""
+
+    pages: PageSource
+    bounds: PageBounds
 
 
 class Log(Protocol):
@@ -152,12 +160,12 @@ class PageReader:
         address = read.address_of(window, slot.locator)
         pause = REFETCH_BACKOFF.delay(window.refetches - 1, 0.0) if window.refetches else 0.0
         self._calls.submit(
-            partial(self._fetch_page, address, slot, pause, read.plan.encoder),
+            partial(self._fetch_page, address, slot, pause, read.encoder),
             partial(self._arrived, window, slot),
             partial(self._failed, slot),
         )
 
-    def _fetch_page(self, address: PageAddress, slot: PageSlot, pause: float, encoder: PageEncoder | None) -> Page:
+    def _fetch_page(self, address: PageAddress, slot: PageSlot, pause: float, encoder: PageEncoder) -> Page:
         """Runs on the download's thread."""
         self._sleep(pause)
         return self._org.fetch(address, partial(self._announce, slot), encoder)

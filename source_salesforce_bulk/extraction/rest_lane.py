@@ -61,7 +61,7 @@ class RestLane:
         """Ask for a window's rows, as many as an answer holds."""
         window.question = read.plan.rest_question(window.bounds)
         self._calls.submit(
-            partial(self._org.fetch, read.address_of(window, None), _unheeded, read.plan.encoder),
+            partial(self._org.fetch, read.address_of(window, None), _unheeded, read.encoder),
             partial(self._probed, read, window),
             partial(self._probe_failed, read, window),
         )

@@ -9,12 +9,11 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from source_salesforce_bulk.extraction.jobs import BulkJobs
-from source_salesforce_bulk.pages.encoded_page import PageEncoder
 from source_salesforce_bulk.pages.fetch import Page, PageAddress, PageFetcher, PageSource
-from source_salesforce_bulk.pages.spool import EncodeFile, encode_file
+from source_salesforce_bulk.pages.page_encoder import PageEncoder
+from source_salesforce_bulk.pages.workspace import Workspace
 from source_salesforce_bulk.salesforce import rest_api
 from source_salesforce_bulk.salesforce.asked import Asked
 from source_salesforce_bulk.salesforce.bulk_api import QUERY, QUERY_ALL, JobInfo, PageHeaders
@@ -30,32 +29,28 @@ from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody, wh
 class SalesforceOrg:
     """All methods are thread-safe, block, and raise ``SalesforceError`` or ``Stopped``.
 
-    ``directory`` takes the pages; ``on_page`` sees each as soon as it is proven, on its download's thread, and gives it
-    back, with its product where it makes one.
-    ``user_id`` identifies our jobs; None if the login did not report it. ``run_id`` is for log lines.
+    Pages lie in ``workspace`` while they are read, unless ``pages`` reads them elsewhere.
+    ``user_id`` tells our jobs from others'; None where the login did not say who we are. ``run_id`` is for log lines.
     """
 
     def __init__(
         self,
         transport: Transport,
-        directory: Path,
+        workspace: Workspace,
         clock: Clock,
         random01: Callable[[], float],
         user_id: Callable[[], str | None],
-        on_page: Callable[[Page], Page] = lambda page: page,
         run_id: str | None = None,
-        encode: EncodeFile = encode_file,
         pages: PageSource | None = None,
     ) -> None:
         self._transport = transport
         self._clock = clock
         self._jobs = BulkJobs(transport, run_id)
-        self._fetcher = PageFetcher(transport, directory, clock, random01, run_id, encode)
+        self._fetcher = PageFetcher(transport, workspace, clock, random01, run_id)
         self._pages = pages or self._fetcher
         self._user_id = user_id
         self._creator: str | None = None
         self._learning = threading.Lock()
-        self._on_page = on_page
 
     def now(self) -> datetime | None:
         """Return the org's time by its slowest clock, without a call; None if it is not known yet."""
@@ -91,15 +86,10 @@ class SalesforceOrg:
             return None
         return info if self._created_by_us(version, info.created_by, object_name) else None
 
-    def fetch(
-        self,
-        address: PageAddress,
-        on_headers: Callable[[PageHeaders], None],
-        encoder: PageEncoder | None = None,
-    ) -> Page:
-        """Fetch a result page, verify it, and encode it if there is an encoder."""
+    def fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder) -> Page:
+        """One result page, proven whole and encoded."""
         source = self._pages if address.rest is None else self._fetcher
-        return self._on_page(source.fetch(address, on_headers, encoder))
+        return source.fetch(address, on_headers, encoder)
 
     def rows_within(self, query: ObjectQuery, bounds: Bounds, version: str) -> int | None:
         """The number of rows that meet every condition of the window's query; None if the answer does not say."""

@@ -1,19 +1,16 @@
-"""A result page's CSV, read by RFC 4180 and checked before anybody sees a row.
+"""A result page's CSV, read by RFC 4180 and checked row by row.
 
 Salesforce was asked for LF line ends, so LF alone ends a row and every other line break is data. A page may hold NUL,
 control characters and cells of 131,072 characters; a cell is never stripped, trimmed or compared with a word for null.
 
-:func:`inspect_page` proves a page whole, :func:`read_rows` hands its rows on. ``csv_blocks`` reads a page faster
-where it can, and asks this module where it cannot: what a page holds is decided here.
+What a page holds is decided here. The native core reads it faster and comes to the same result.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, cast
 
@@ -50,68 +47,13 @@ class PageTooLarge(PageRejected):
     """The page has more bytes than any of Salesforce's; to ask for it again would be no help."""
 
 
-@dataclass(frozen=True, slots=True)
-class PageShape:
-    """The result of inspecting a whole page; ``ended`` is true if LF ended it."""
-
-    rows: int
-    ended: bool
-
-
-class Tap(io.RawIOBase):
-    """Passes bytes through, noting whether the last of them ended a line."""
-
-    def __init__(self, source: BinaryIO) -> None:
-        self._source = source
-        self._last = b""
-
-    def readable(self) -> bool:
-        """It can be read."""
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """See ``io.RawIOBase``."""
-        chunk = self._source.read(len(buffer))
-        if chunk:
-            self._last = chunk[-1:]
-            buffer[: len(chunk)] = chunk
-        return len(chunk)
-
-    def read(self, size: int = -1) -> bytes:
-        """See ``io.RawIOBase``; as much as there is, up to ``size``."""
-        chunk = self._source.read(size)
-        if chunk:
-            self._last = chunk[-1:]
-        return chunk
-
-    @property
-    def ended(self) -> bool:
-        """True if LF was the last byte so far, or before the first byte."""
-        return self._last in (b"", b"\n")
-
-
-def inspect_page(source: BinaryIO, columns: Sequence[str]) -> PageShape:
-    """Read a decompressed page to its end and say what it holds.
+def read_rows(source: BinaryIO, columns: Sequence[str], longest_row: int = LONGEST_ROW) -> Iterator[list[str]]:
+    """The rows of a decompressed page, cells in the order of ``columns``.
 
     Raises :class:`PageRejected` where its header is not exactly ``columns`` (in any order and letter case), a row has
     another number of cells or repeats the header, a quote is open or stray, or the bytes are not UTF-8. An empty page,
-    without even a header, holds no rows: some orgs answer an empty result so.
-    """
-    tapped = Tap(source)
-    rows = sum(1 for _ in read_rows(cast(BinaryIO, tapped), columns))
-    return PageShape(rows=rows, ended=tapped.ended)
-
-
-def page_digest(source: BinaryIO) -> str:
-    """Return a decompressed page's fingerprint: two pages have the same exactly when their bytes are the same."""
-    digest = hashlib.blake2b(digest_size=16)
-    while chunk := source.read(1 << 18):
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
-def read_rows(source: BinaryIO, columns: Sequence[str], longest_row: int = LONGEST_ROW) -> Iterator[list[str]]:
-    """Yield the rows of a decompressed page, cells in the order of ``columns``; raises :class:`PageRejected`.
+    without even a header, holds no rows: some orgs answer an empty result so. Nothing may be believed of a page before
+    its last row was read.
 
     ``longest_row`` bounds the bytes of a row with its line end.
     """
@@ -140,11 +82,11 @@ def _rows_of_text(text: io.TextIOWrapper, columns: Sequence[str], longest_row: i
         return
     lines = _Lines(text, longest_row, ends_with_cr=first.endswith("\r\n"))
     header = next(csv.reader([first], strict=True), [])
-    order = column_order(header, columns)
+    order = _column_order(header, columns)
     in_order = order == list(range(len(columns)))
     width = len(columns)
     for parsed in csv.reader(lines, strict=True):
-        row = parsed if len(parsed) == width else single_empty_cell(parsed, width)
+        row = parsed if len(parsed) == width else _single_empty_cell(parsed, width)
         lines.size = 0
         if lines.has_cr:
             row = [cell.replace(_CR_STAND_IN, "\r") for cell in row]
@@ -186,15 +128,15 @@ class _Lines:
                 yield line
 
 
-def single_empty_cell(row: list[str], width: int) -> list[str]:
+def _single_empty_cell(row: list[str], width: int) -> list[str]:
     """An empty line is a row where there is one column, unquoted and null; any other short or long row is damage."""
     if not row and width == 1:
         return [""]
     raise PageRejected(f"a row has {len(row)} cells where the header has {width}")
 
 
-def column_order(header: Sequence[str], columns: Sequence[str]) -> list[int]:
-    """Return where each column stands in the header; Salesforce answers in canonical case whatever case was asked."""
+def _column_order(header: Sequence[str], columns: Sequence[str]) -> list[int]:
+    """Where each column stands in the header; Salesforce answers in canonical case whatever case was asked."""
     positions = {name.lower(): index for index, name in enumerate(header)}
     wanted = [name.lower() for name in columns]
     if len(header) != len(columns) or set(positions) != set(wanted):

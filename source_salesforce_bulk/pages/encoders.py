@@ -26,7 +26,7 @@ from source_salesforce_bulk.pages.page_encoder import Arrival, EncodedPage, Page
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.pages.row_form import Block, Form, Sink
 from source_salesforce_bulk.pages.sinks import FileLines, MemoryLines
-from source_salesforce_bulk.pages.spooled import SpooledEncoding, page_text
+from source_salesforce_bulk.pages.spool import SpooledEncoding, page_text
 from source_salesforce_bulk.pages.workspace import Workspace
 
 C = TypeVar("C")
@@ -39,26 +39,37 @@ def uses_core() -> bool:
     return HAS_CORE and os.environ.get("SALESFORCE_BULK_CORE", "").lower() != "off"
 
 
-def record_lines(stream: str, columns: Sequence[Column]) -> PageEncoder:
+def record_lines(stream: str, columns: Sequence[Column]) -> FormEncoder[bytes | memoryview]:
     """RECORD lines of ``stream``, in memory as far as the workspace has some."""
     return FormEncoder(LineForm(tuple(columns), stream), MemoryLines, streams=True)
 
 
-def json_lines(columns: Sequence[Column], *, compressed: bool = False) -> PageEncoder:
-    """Return a file of JSON lines, compressed with gzip or not."""
+def object_lines(columns: Sequence[Column]) -> FormEncoder[bytes | memoryview]:
+    """JSON lines, in memory as far as the workspace has some."""
+    return FormEncoder(LineForm(tuple(columns)), MemoryLines, streams=True)
+
+
+def json_lines(columns: Sequence[Column], *, compressed: bool = False) -> FormEncoder[bytes | memoryview]:
+    """A file of JSON lines, compressed with gzip or not."""
     return FormEncoder(LineForm(tuple(columns)), partial(FileLines, compressed=compressed), streams=True)
 
 
-def parquet_file(columns: Sequence[Column], schema: Any) -> PageEncoder:
-    """Return a Parquet file of ``schema``."""
+def parquet_file(
+    columns: Sequence[Column], schema: Any, arrange: Callable[[Any, Any], Any] | None = None
+) -> FormEncoder[Any]:
+    """A Parquet file of ``schema``; ``arrange`` makes a table of it from one of ``columns``."""
+    import pyarrow as pa  # noqa: PLC0415 - which lines do not need
+
     from source_salesforce_bulk.pages.arrays import ArrayForm  # noqa: PLC0415 - pyarrow, which lines do not need
     from source_salesforce_bulk.pages.table_sinks import ParquetFile  # noqa: PLC0415
 
-    return FormEncoder(ArrayForm(tuple(columns)), partial(ParquetFile, schema=schema), streams=False)
+    return FormEncoder(
+        ArrayForm(tuple(columns)), partial(ParquetFile, schema=schema, arrange=arrange or pa.Table.cast), streams=False
+    )
 
 
-def batch_file(columns: Sequence[Column]) -> PageEncoder:
-    """Return a file of Arrow record batches; see ``table_sinks.batches_in``."""
+def batch_file(columns: Sequence[Column]) -> FormEncoder[Any]:
+    """A file of Arrow record batches; see ``table_sinks.batches_in``."""
     from source_salesforce_bulk.pages.arrays import ArrayForm, arrow_schema  # noqa: PLC0415 - as above
     from source_salesforce_bulk.pages.table_sinks import BatchFile  # noqa: PLC0415
 
@@ -88,6 +99,11 @@ class FormEncoder(Generic[C]):
     def columns(self) -> tuple[Column, ...]:
         """See ``PageEncoder``."""
         return self.form.columns
+
+    @property
+    def remote(self) -> FormEncoder[C]:
+        """See ``PageEncoder``."""
+        return self
 
     def begin(self, arrival: Arrival) -> PageEncoding:
         """See ``PageEncoder``."""
@@ -138,6 +154,11 @@ class HashingEncoder:
     def columns(self) -> tuple[Column, ...]:
         """See ``PageEncoder``."""
         return self.inner.columns
+
+    @property
+    def remote(self) -> HashingEncoder:
+        """See ``PageEncoder``."""
+        return replace(self, inner=self.inner.remote)
 
     def begin(self, arrival: Arrival) -> PageEncoding:
         """See ``PageEncoder``."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
-from source_salesforce_bulk.pages.cells import Value
+from source_salesforce_bulk.pages.cells import Value, number
 
 _SIXTY_FOUR_BITS = 1 << 63
 
@@ -21,6 +22,11 @@ def json_value(value: Value) -> Any:
 def json_number(value: Value) -> bytes:
     """Return a number or a boolean as JSON, digit for digit."""
     return orjson.dumps(json_value(value))
+
+
+def parse_line(line: bytes) -> Any:
+    """A line of JSON, its numbers as ``cells`` reads them: with every digit."""
+    return json.loads(line, parse_float=number)
 
 
 def _exact_digits(value: Value) -> str | None:

@@ -118,6 +118,11 @@ class PageEncoder(Protocol):
         """The required columns of the pages, in the order of the product."""
         ...
 
+    @property
+    def remote(self) -> PageEncoder:
+        """The encoder that does the same on another machine, whose product need not be the same."""
+        ...
+
     def begin(self, arrival: Arrival) -> PageEncoding:
         """A page is about to come; raises OSError."""
         ...

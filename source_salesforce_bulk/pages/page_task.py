@@ -11,15 +11,15 @@ from __future__ import annotations
 import random
 import tempfile
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from source_salesforce_bulk.pages.arrow_pages import ArrowPageReader
-from source_salesforce_bulk.pages.fetch import Page, PageAddress, PageFetcher
-from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.pages.fetch import PageAddress, PageFetcher
+from source_salesforce_bulk.pages.page_encoder import PageEncoder
+from source_salesforce_bulk.pages.table_sinks import batches_in
+from source_salesforce_bulk.pages.workspace import Workspace
 from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.clock import Clock, SystemClock
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
@@ -123,8 +123,8 @@ class Given(Protocol):
     """The data that every partition of a wave receives, such as a Spark broadcast."""
 
     @property
-    def value(self) -> tuple[SessionSource, tuple[Column, ...], tuple[PageTask, ...]]:
-        """Where the session is, the columns, and the tasks of all partitions."""
+    def value(self) -> tuple[SessionSource, PageEncoder, tuple[PageTask, ...]]:
+        """Where the session is, the encoder (an ``encoders.batch_file``), and the tasks of all partitions."""
         ...
 
 
@@ -140,26 +140,26 @@ class PartitionReader:
 
     def __call__(self, numbers: Iterator[Any]) -> Iterator[Any]:
         """See the class."""
-        source, columns, tasks = self._given.value
-        runner = PageTaskRunner(source.session(), columns)
+        source, encoder, tasks = self._given.value
+        runner = PageTaskRunner(source.session(), encoder)
         for batch in numbers:
             for number in batch.column(0).to_pylist():
                 yield from runner.run(tasks[number], lambda outcome: self._report({outcome.number: outcome}))
 
 
 class PageTaskRunner:
-    """Reads pages whose columns are ``columns``, with one session and one connection."""
+    """Reads pages by ``encoder``, whose product is a file of batches, with one session and one connection."""
 
     def __init__(
         self,
         session: Session,
-        columns: tuple[Column, ...],
+        encoder: PageEncoder,
         http: Http | None = None,
         clock: Clock | None = None,
         random01: Callable[[], float] = random.random,
     ) -> None:
         self._tokens = GivenSession(session)
-        self._reader = ArrowPageReader(columns)
+        self._encoder = encoder
         self._http = http or RequestsHttp(1)
         self._clock = clock or SystemClock(threading.Event())
         self._random01 = random01
@@ -167,37 +167,27 @@ class PageTaskRunner:
     def run(self, task: PageTask, report: Callable[[PageOutcome], None]) -> Iterator[Any]:
         """Yield the page's rows as pyarrow record batches, none before the whole page is proven; then its outcome.
 
-        A page that cannot be read yields nothing, and its outcome says why. Raises ValueError where a proven page turns
-        out otherwise while it is read: then what was yielded must be thrown away.
+        A page that cannot be read yields nothing, and its outcome says why.
         """
         costs = _Counting()
         transport = Transport(Caller(self._http, self._clock, self._random01), self._tokens, costs)
         with tempfile.TemporaryDirectory(prefix="salesforce-bulk-") as directory:
-            fetcher = PageFetcher(transport, Path(directory), self._clock, self._random01)
+            fetcher = PageFetcher(transport, Workspace(Path(directory)), self._clock, self._random01)
             try:
-                page = fetcher.fetch(task.address, lambda _: None)
+                page = fetcher.fetch(task.address, lambda _: None, self._encoder)
             except SalesforceError as error:
                 report(PageOutcome(task.number, cost=costs.so_far, failure=error.failure))
                 return
-            yield from self._rows(task, page, costs, report)
-
-    def _rows(
-        self, task: PageTask, page: Page, costs: _Counting, report: Callable[[PageOutcome], None]
-    ) -> Iterator[Any]:
-        unreadable: Counter[str] = Counter()
-        inexact: Counter[str] = Counter()
-        for part in self._reader.read(page.open, page.rows):
-            unreadable.update(part.unreadable)
-            inexact.update(part.inexact)
-            yield part.batch
+            yield from batches_in(page.encoded.product.take().path)
+        cost = replace(costs.so_far, retries=costs.so_far.retries + page.retries)
         report(
             PageOutcome(
                 number=task.number,
                 rows=page.rows,
                 first_id=page.first_id,
                 size=page.size,
-                cost=replace(costs.so_far, retries=costs.so_far.retries + page.retries),
-                unreadable=dict(unreadable),
-                inexact=dict(inexact),
+                cost=cost,
+                unreadable=page.encoded.unreadable,
+                inexact=page.encoded.inexact,
             )
         )

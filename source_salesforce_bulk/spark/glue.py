@@ -118,11 +118,12 @@ class SparkWaves:
         """See ``waves.WaveRunner``. Spark's exceptions are passed on."""
         with self._under_way():
             context = self._spark.sparkContext
-            columns = tuple(wave.layout.columns(wave.tasks[0].address))
-            given = context.broadcast((self._sessions.share(wave.session), columns, wave.tasks))
+            given = context.broadcast((self._sessions.share(wave.session), wave.encoder, wave.tasks))
             outcomes = context.accumulator({}, _Outcomes())
             pages = self._spark.range(0, len(wave.tasks), 1, len(wave.tasks))
-            rows = pages.mapInArrow(PartitionReader(given, outcomes.add), spark_struct(columns, wave.layout))
+            rows = pages.mapInArrow(
+                PartitionReader(given, outcomes.add), spark_struct(wave.encoder.columns, wave.layout)
+            )
             try:
                 rows.write.option("compression", "zstd").parquet(self._staging.url(wave.layout.name, wave.number))
             except Py4JJavaError as error:

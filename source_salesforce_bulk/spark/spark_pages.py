@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,15 +20,16 @@ from pathlib import Path
 from typing import Protocol
 
 from source_salesforce_bulk.export.layout import Layout
-from source_salesforce_bulk.export.page_files import PageFile, PageFiles, Parquet, Row
+from source_salesforce_bulk.export.page_files import FORMATS
 from source_salesforce_bulk.extraction.connection import Connection
-from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.metrics import RunMetrics
-from source_salesforce_bulk.extraction.reader import PageBounds
-from source_salesforce_bulk.pages.encoded_page import PageEncoder
+from source_salesforce_bulk.extraction.reader import Elsewhere, PageBounds
+from source_salesforce_bulk.pages.encoders import batch_file
 from source_salesforce_bulk.pages.fetch import Page, PageAddress
 from source_salesforce_bulk.pages.listing import JobResult, PageListing
+from source_salesforce_bulk.pages.page_encoder import Arrival, EncodedPage, PageContent, PageEncoder, PageEncoding
 from source_salesforce_bulk.pages.page_task import PageCost, PageOutcome
+from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import Session
@@ -62,7 +63,7 @@ class SparkPageReader:
     ``spent`` hears what each reading of a page has cost, by its object.
     """
 
-    read: Callable[[PageAddress], ReadPage]
+    read: Callable[[PageAddress, PageEncoder], ReadPage]
     renew: Callable[[str], Session]
     lister: Lister
     spent: Callable[[str, PageCost], None]
@@ -76,35 +77,49 @@ class SparkFiles:
 
     def __init__(self, runner: WaveRunner) -> None:
         self._runner = runner
-        self._here = PageFiles(Parquet())
         self._objects: dict[str, Layout] = {}
 
-    def expect(self, layout: Layout) -> None:
+    def prepared(self, layout: Layout) -> Layout:
         """See ``FileMaker``."""
-        self._objects[layout.name] = layout
-        self._here.expect(layout)
+        return layout
 
-    def extraction(self, connection: Connection) -> Extraction:
+    def encoder(self, layout: Layout, columns: tuple[Column, ...]) -> PageEncoder:
+        """See ``FileMaker``. Executors make batches, which Spark writes as files.
+
+        A page of the REST lane belongs to no job for executors to read; its file is made here.
+        """
+        self._objects[layout.name] = layout
+        return SparkEncoder(FORMATS["parquet"].encoder(layout, columns), batch_file(columns))
+
+    def elsewhere(self, connection: Connection) -> Elsewhere:
         """See ``FileMaker``. As many pages are asked for ahead as make two small waves."""
         board = WaveBoard(self._runner, connection.log_in, self._objects.__getitem__, connection.clock)
         reader = SparkPageReader(
             board.read, connection.renew, connection.page_lister(), _counted_in(connection.metrics)
         )
         ahead = max(_LEAST_AHEAD, 8 * self._runner.slots)
-        bounds = PageBounds(of_all=2 * ahead, of_one=ahead)
-        return connection.extraction(self.make, SparkPages(reader), bounds)
+        return Elsewhere(SparkPages(reader), PageBounds(of_all=2 * ahead, of_one=ahead))
 
-    def make(self, page: Page) -> Page:
-        """The page with its file. A page of the REST lane belongs to no job for executors to read; it is made here."""
-        return page if isinstance(page.product, StagedPage) else self._here.make(page)
-
-    def take(self, page: Page) -> PageFile:
-        """See ``FileMaker``."""
-        return page.product.take() if isinstance(page.product, StagedPage) else self._here.take(page)
-
-    def write_rows(self, name: str, rows: Sequence[Row], path: Path) -> PageFile:
+    def cells(self, path: Path, names: Sequence[str]) -> Iterator[Sequence[str | None]]:
         """See ``FileMaker``; not used, because pages do not show their rows here."""
-        raise NotImplementedError("rows are written by Spark")
+        raise NotImplementedError("rows are read by Spark")
+
+
+@dataclass(frozen=True, slots=True)
+class SparkEncoder:
+    """A ``PageEncoder`` whose pages are read by ``here`` on the driver and by ``remote`` on executors."""
+
+    here: PageEncoder
+    remote: PageEncoder
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """See ``PageEncoder``."""
+        return self.here.columns
+
+    def begin(self, arrival: Arrival) -> PageEncoding:
+        """See ``PageEncoder``."""
+        return self.here.begin(arrival)
 
 
 @dataclass(slots=True, eq=False)
@@ -115,7 +130,7 @@ class StagedPage:
     was dropped together with all running pages of its job.
     """
 
-    file: PageFile
+    content: PageContent
     last: bool
     forget: Callable[[], None]
     _taken: bool = False
@@ -125,10 +140,10 @@ class StagedPage:
         """See ``PageProduct``: nothing, page and file are elsewhere."""
         return 0
 
-    def take(self) -> PageFile:
-        """Return the file, for an export to name."""
+    def take(self) -> PageContent:
+        """See ``PageProduct``."""
         self._taken = True
-        return self.file
+        return self.content
 
     def discard(self) -> None:
         """See ``PageProduct``."""
@@ -148,24 +163,18 @@ class SparkPages:
         self._lock = threading.Lock()
         self._listings: dict[str, Future[PageListing]] = {}
 
-    def fetch(
-        self,
-        address: PageAddress,
-        on_headers: Callable[[PageHeaders], None],
-        encoder: PageEncoder | None = None,
-    ) -> Page:
-        """Return the page, verified and written by Spark; ``on_headers`` is called at once with the next locator.
+    def fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder) -> Page:
+        """The page, proven and written by Spark; ``on_headers`` hears at once which page comes next.
 
-        Nothing is encoded here. Raises ``SalesforceError`` as ``PageFetcher.fetch`` does, and what the Spark job
-        raised.
+        Raises ``SalesforceError`` as ``PageFetcher.fetch`` does, and what the Spark job raised.
         """
         try:
-            return self._fetch(address, on_headers)
+            return self._fetch(address, on_headers, encoder)
         except BaseException:
             self._forget(address.job_id)
             raise
 
-    def _fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None]) -> Page:
+    def _fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder) -> Page:
         listing = self._listing(address)
         if not listing.locators:
             empty = PageHeaders(rows=0, locator=None, last=True)
@@ -175,30 +184,29 @@ class SparkPages:
         headers = _headers(listing, place)
         on_headers(headers)
         asked = replace(address, locator=listing.locators[place], page_size=listing.page_size)
-        read = self._read(asked)
+        read = self._read(asked, encoder)
         return self._page(address, replace(headers, rows=read.outcome.rows), read.outcome, read.file)
 
     def _page(
         self, address: PageAddress, headers: PageHeaders, outcome: PageOutcome, written: StagedFile | None
     ) -> Page:
         path, size = (Path(written.path), written.size) if written is not None else (_NOWHERE, 0)
-        file = PageFile(path, outcome.rows, size, outcome.unreadable, outcome.inexact)
-        product = StagedPage(file, headers.locator is None, partial(self._forget, address.job_id))
-        return Page(
-            address=address,
-            headers=headers,
+        encoded = EncodedPage(
             rows=outcome.rows,
-            first_id=outcome.first_id,
             size=outcome.size,
-            retries=0,  # they have been counted with all that it cost
-            _path=_NOWHERE,
-            _gzipped=False,
-            product=product,
+            ended=True,
+            digest="",
+            first_key=outcome.first_id,
+            unreadable=outcome.unreadable,
+            inexact=outcome.inexact,
+            product=StagedPage(PageContent(path, size), headers.locator is None, partial(self._forget, address.job_id)),
         )
+        retries = 0  # they have been counted with all that it cost
+        return Page(address, headers, encoded, outcome.size, retries)
 
-    def _read(self, address: PageAddress) -> ReadPage:
+    def _read(self, address: PageAddress, encoder: PageEncoder) -> ReadPage:
         for _ in range(MAX_SESSIONS):
-            read = self._reader.read(address)
+            read = self._reader.read(address, encoder.remote)
             self._reader.spent(address.object_name, read.outcome.cost)
             failure = read.outcome.failure
             if failure is None:

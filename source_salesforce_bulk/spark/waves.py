@@ -17,6 +17,7 @@ from typing import Protocol
 
 from source_salesforce_bulk.export.layout import Layout
 from source_salesforce_bulk.pages.fetch import PageAddress
+from source_salesforce_bulk.pages.page_encoder import PageEncoder
 from source_salesforce_bulk.pages.page_task import PageOutcome, PageTask
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.oauth import Session
@@ -35,6 +36,7 @@ class Wave:
 
     number: int
     layout: Layout
+    encoder: PageEncoder
     tasks: tuple[PageTask, ...]
     session: Session
 
@@ -94,6 +96,7 @@ class _Waiter:
     """Somebody who waits for a page, or, where ``turn`` brings None, is to lead the wave that the page is in."""
 
     address: PageAddress
+    encoder: PageEncoder
     turn: Future[ReadPage | None] = field(default_factory=Future)
 
 
@@ -129,9 +132,9 @@ class WaveBoard:
         self._waves = 0
         self._size = WaveSize(runner.slots)
 
-    def read(self, address: PageAddress) -> ReadPage:
-        """Return the page, once its wave has run; raises what the wave raised."""
-        waiter = _Waiter(address)
+    def read(self, address: PageAddress, encoder: PageEncoder) -> ReadPage:
+        """The page, once its wave has run; raises what the wave raised. Pages of one object have the same encoder."""
+        waiter = _Waiter(address, encoder)
         with self._lock:
             queue = self._queues.setdefault(address.object_name, _Queue())
             if queue.led:
@@ -148,7 +151,7 @@ class WaveBoard:
         try:
             self._clock.sleep(GATHERING)
             others = self._gathered(queue)
-            page, *pages = self._run(leader.address.object_name, [leader.address, *(one.address for one in others)])
+            page, *pages = self._run(leader, [leader.address, *(one.address for one in others)])
         except BaseException as error:
             for one in others:
                 one.turn.set_exception(error)
@@ -171,14 +174,15 @@ class WaveBoard:
             else:
                 queue.led = False
 
-    def _run(self, name: str, addresses: Sequence[PageAddress]) -> list[ReadPage]:
-        """Return the pages of one wave, in order."""
+    def _run(self, leader: _Waiter, addresses: Sequence[PageAddress]) -> list[ReadPage]:
+        """The pages of one wave, in order."""
         with self._lock:
             self._waves += 1
             number = self._waves
         tasks = tuple(PageTask(index, address) for index, address in enumerate(addresses))
         session, began = self._session(), self._clock.monotonic()
-        result = self._runner.run(Wave(number, self._layout(name), tasks, session))
+        layout = self._layout(leader.address.object_name)
+        result = self._runner.run(Wave(number, layout, leader.encoder, tasks, session))
         with self._lock:
             self._size = self._size.after(len(tasks), self._clock.monotonic() - began)
         return [ReadPage(result.outcomes[task.number], result.files.get(task.number), session) for task in tasks]

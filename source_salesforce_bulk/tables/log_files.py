@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +14,10 @@ from pyiceberg.table import Table
 
 from source_salesforce_bulk.deletions.tombstones import DELETED_AT
 from source_salesforce_bulk.export.layout import Layout, Mark
-from source_salesforce_bulk.export.page_files import FORMATS, PageFiles
+from source_salesforce_bulk.export.page_files import FORMATS
+from source_salesforce_bulk.extraction.connection import Connection
+from source_salesforce_bulk.pages.page_encoder import PageEncoder
+from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.tables.columns import DELETED, READ_AT, RUN_ID
 from source_salesforce_bulk.tables.current import CURSOR, KEY
 from source_salesforce_bulk.tables.table_states import TableStates
@@ -21,20 +25,33 @@ from source_salesforce_bulk.tables.table_states import TableStates
 _INSTANT = pa.timestamp("us", "UTC")
 
 
-class TableFiles(PageFiles):
-    """Makes files of pages; each object's log tells how they have to look."""
+class TableFiles:
+    """A ``FileMaker`` whose files each object's log describes."""
+
+    extension = "parquet"
+    shows_rows = True
 
     def __init__(self, states: TableStates, run_id: str) -> None:
-        super().__init__(FORMATS["parquet"])
         self._logs = states.logs
         self._run_id = run_id
 
-    def expect(self, layout: Layout) -> None:
+    def prepared(self, layout: Layout) -> Layout:
         """See ``FileMaker``. The log learns the key, the cursor and the labels of the object."""
         log = self._logs[layout.name]
         if tell(log.table, layout):
             log.refresh()
-        super().expect(laid_out(layout, log.table, self._run_id))
+        return laid_out(layout, log.table, self._run_id)
+
+    def encoder(self, layout: Layout, columns: tuple[Column, ...]) -> PageEncoder:
+        """See ``FileMaker``."""
+        return FORMATS["parquet"].encoder(layout, columns)
+
+    def cells(self, path: Path, names: Sequence[str]) -> Iterator[Sequence[str | None]]:
+        """See ``FileMaker``."""
+        return FORMATS["parquet"].cells(path, names)
+
+    def elsewhere(self, _connection: Connection) -> None:
+        """See ``FileMaker``."""
 
 
 def laid_out(layout: Layout, table: Table, run_id: str) -> Layout:

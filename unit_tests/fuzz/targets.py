@@ -6,15 +6,17 @@ import csv
 import io
 import json
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import PurePosixPath
 
 import orjson
 
 from source_salesforce_bulk.extraction.stream_state import Mode, StateError, read_state
-from source_salesforce_bulk.pages.csv_blocks import Block, NotPlain, exact_blocks, plain_blocks
-from source_salesforce_bulk.pages.csv_page import PageRejected, inspect_page, read_rows
+from source_salesforce_bulk.pages.core import HAS_CORE, NativeDecoder
+from source_salesforce_bulk.pages.csv_page import PageRejected, read_rows
+from source_salesforce_bulk.pages.lines import LineForm
+from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.registries.schemas import UnreadableSchema, from_json_schema, to_json_schema
 from source_salesforce_bulk.registries.state import Progress, UnreadableProgress
 from source_salesforce_bulk.salesforce.bulk_api import JobState
@@ -26,6 +28,7 @@ from source_salesforce_bulk.salesforce.describe import (
 )
 from source_salesforce_bulk.salesforce.drift import object_schema
 from source_salesforce_bulk.salesforce.failures import classify_job_state, classify_response
+from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.object_hints import why_left_out
 from source_salesforce_bulk.salesforce.rest_api import parse_sobjects
 from source_salesforce_bulk.salesforce.soql import check_name
@@ -47,17 +50,15 @@ class InPieces(io.BytesIO):
 def page(data: bytes) -> None:
     """The first byte says how many columns were selected, the rest is the page.
 
-    It is rejected, or it has rows of that many cells: as many as were counted, whatever pieces the bytes came in, and
-    the very cells that Python's own csv module reads.
+    It is rejected, or it has rows of that many cells: the same whatever pieces the bytes came in, and the very
+    cells that Python's own csv module reads.
     """
     columns = COLUMNS[: 1 + data[0] % len(COLUMNS)] if data else COLUMNS
     body = data[1:]
     try:
-        shape = inspect_page(io.BytesIO(body), columns)
+        rows = list(read_rows(io.BytesIO(body), columns))
     except PageRejected:
         return
-    rows = list(read_rows(io.BytesIO(body), columns))
-    assert len(rows) == shape.rows
     assert all(len(row) == len(columns) for row in rows)
     assert list(read_rows(InPieces(body), columns)) == rows
     text = body.decode("utf-8-sig")
@@ -71,20 +72,23 @@ def page(data: bytes) -> None:
 
 
 def blocks(data: bytes) -> None:
-    """As :func:`page`, with how many bytes make a block in the second byte.
+    """As :func:`page`, with how many bytes come at once in the second byte.
 
-    The fast way through a page gives it up or finds the cells that ``csv_page`` finds, and the exact way always does.
+    The native core, where it is installed, finds the rows that ``csv_page`` finds, and rejects what it rejects.
     """
     columns = COLUMNS[: 1 + data[0] % len(COLUMNS)] if data else COLUMNS
     size, body = 20 + (data[1] if len(data) > 1 else 0), data[2:]
+    if not HAS_CORE:
+        return
     try:
         rows = list(read_rows(io.BytesIO(body), columns))
-    except PageRejected as rejected:
-        _is_rejected(body, columns, size, str(rejected))
-        return
-    with suppress(NotPlain):
-        assert _cells(plain_blocks(io.BytesIO(body), columns, size)) == rows
-    assert _cells(exact_blocks(io.BytesIO(body), columns)) == rows
+    except PageRejected:
+        try:
+            _rows_of_the_core(body, columns, size)
+        except PageRejected:
+            return
+        raise AssertionError("the core accepts a page that Python rejects") from None
+    assert _rows_of_the_core(body, columns, size) == rows
 
 
 def answer(data: bytes) -> None:
@@ -184,26 +188,17 @@ def _is_read_again(blob: object, mode: Mode) -> None:
         assert "'" not in f"{point.bounds.id_from}{point.bounds.id_to}"
 
 
-def _cells(found: Iterable[Block]) -> list[list[str]]:
-    rows: list[list[str]] = []
-    for block in found:
-        assert all(len(column) == block.rows for column in block.columns)
-        rows += ([orjson.loads(b'"%b"' % cell) for cell in row] for row in zip(*block.columns, strict=True))
-    return rows
-
-
-def _is_rejected(body: bytes, columns: tuple[str, ...], size: int, why: str) -> None:
-    try:
-        list(plain_blocks(io.BytesIO(body), columns, size))
-    except NotPlain:
-        pass
-    else:
-        raise AssertionError(f"the fast way accepts a page although {why}")
-    try:
-        list(exact_blocks(io.BytesIO(body), columns))
-    except PageRejected as rejected:
-        said = str(rejected)
-    assert said == why
+def _rows_of_the_core(body: bytes, columns: tuple[str, ...], size: int) -> list[list[str]]:
+    form = LineForm(tuple(Column(name, CellKind.STRING) for name in columns))
+    decoder, lines, taker = NativeDecoder(form.columns, gzipped=False, most=1 << 30), b"", form.native(0)
+    for start in range(0, len(body), size):
+        for _ in decoder.feed(body[start : start + size]):
+            pass
+    decoder.finish(None)
+    while (block := taker.next(decoder.core)) is not None:
+        lines += bytes(block.content)
+    found = [orjson.loads(line) for line in lines.split(b"\n")[:-1]]
+    return [[row.get(name, "") for name in columns] for row in found]
 
 
 def _masked(text: str) -> str:
