@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from source_salesforce_bulk.salesforce.rest_query import Batch, Parents, RestQuestion
+from source_salesforce_bulk.salesforce.rest_query import Batch, Parents, RestQuestion, rows_of_a_page
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql
 from source_salesforce_bulk.salesforce.wire import UnreadableBody
 
@@ -65,6 +65,14 @@ def test_children_are_asked_for_by_their_parents_alone():
 def test_a_key_of_a_parent_cannot_end_its_literal():
     question = replace(QUESTION, parents=Parents("EntityDefinitionId", ("EntityDefinition",), "DurableId"))
     assert question.children(["a'b\\"]).endswith(r"IN ('a\'b\\')")
+
+
+@pytest.mark.parametrize(
+    ("page_size", "fields", "rows"),
+    [(50_000, 1, 2000), (50_000, 100, 2000), (50_000, 800, 250), (3, 1, 3), (300, 5000, 200)],
+)
+def test_a_page_of_many_fields_has_fewer_rows(page_size, fields, rows):
+    assert rows_of_a_page(page_size, fields) == rows
 
 
 def test_an_answer_says_how_much_it_holds_and_what_follows():

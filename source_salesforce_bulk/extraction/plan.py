@@ -42,7 +42,7 @@ from source_salesforce_bulk.salesforce.describe import (
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import field_type
 from source_salesforce_bulk.salesforce.lanes import BULK, Lane
-from source_salesforce_bulk.salesforce.rest_query import ROWS_IN_ONE_ANSWER, RestQuestion
+from source_salesforce_bulk.salesforce.rest_query import ROWS_IN_ONE_ANSWER, RestQuestion, rows_of_a_page
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql, parse_instant, query_hash
 
 LOGGER = logging.getLogger("salesforce_bulk.plan")
@@ -114,7 +114,7 @@ class ObjectPlan:
     def rest_question(self, bounds: Bounds) -> RestQuestion:
         """How a window is asked for through REST. An object without Ids is asked for as a whole in its own lane."""
         limited = self.lane.keyed or not self.lane.rest
-        rows = min(self.page_size, ROWS_IN_ONE_ANSWER)
+        rows = rows_of_a_page(self.page_size, len(self.query.fields))
         return RestQuestion(self.query, bounds, rows, self.lane.keyed, self.lane.parents, limited)
 
     def query_hash(self, bounds: Bounds) -> str:

@@ -24,6 +24,9 @@ from source_salesforce_bulk.salesforce.wire import UnreadableBody, whole_number
 ROWS_IN_ONE_ANSWER = 2_000
 """The most rows of one batch (REST API Developer Guide, "Query Options Header")."""
 
+VALUES_IN_ONE_PAGE = 200_000
+"""About as many values as a page of REST has: its answers are parsed in memory, where each takes a hundred bytes."""
+
 PARENTS_IN_ONE_QUERY = 200
 """Parents whose children are asked for in one query: their Ids take 5,000 characters of its address."""
 
@@ -129,6 +132,15 @@ class Batch:
         if not done and not (isinstance(further, str) and further.startswith("/services/data/")):
             raise UnreadableBody("the answer is not the last one and names no next one")
         return cls(tuple(records), total, None if done else str(further))
+
+
+def rows_of_a_page(page_size: int, fields: int) -> int:
+    """Return the most rows of a page: fewer for wide objects, at least 200.
+
+    >>> rows_of_a_page(50_000, 20), rows_of_a_page(50_000, 500), rows_of_a_page(100, 20)
+    (2000, 400, 100)
+    """
+    return min(page_size, ROWS_IN_ONE_ANSWER, max(200, VALUES_IN_ONE_PAGE // max(1, fields)))
 
 
 def record_id(record: Mapping[str, object]) -> str | None:
