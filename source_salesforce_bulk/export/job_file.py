@@ -39,6 +39,10 @@ class Job(BaseModel):
     format: Annotated[Literal["jsonl", "jsonl.gz", "parquet"] | None, Field(description="The format of files.")] = None
     state: Annotated[str | None, Field(description="A folder, file:///DIR or dynamodb://TABLE.")] = None
     schemas: Annotated[str | None, Field(description="A folder, file:///DIR or glue://REGISTRY.")] = None
+    tables: Annotated[
+        Literal["log", "current", "both"] | None, Field(description="Of Iceberg tables, which to write.")
+    ] = None
+    keep_deleted: Annotated[bool | None, Field(description="Keep deleted rows in the current table.")] = None
     on_drift: Annotated[
         Literal["warn", "fail"] | None, Field(description="Read or fail an object whose schema has changed.")
     ] = None
