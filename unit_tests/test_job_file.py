@@ -30,7 +30,7 @@ def test_its_keys_are_the_options():
         (b"# nightly\n\nobject: [Account]\n", "line 3: object is not a known key; did you mean objects?"),
         (b"zzz: 1\n", "line 1: zzz is not a known key; known are config"),
         (b"objects: Account\n", "line 1: objects: input should be a valid list"),
-        (b"state: s\nformat: parket\n", "line 2: format: input should be 'jsonl' or 'parquet'"),
+        (b"state: s\nformat: parket\n", "line 2: format: input should be 'jsonl', 'jsonl.gz' or 'parquet'"),
         (b"state: a\nconfig: b\nstate: c\n", "line 3: state was already given in line 1"),
         (b"config: [\n", "line 2: this is not YAML"),
         (b"- Account\n", "has keys and values"),
