@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from source_salesforce_bulk.extraction.object_read import ObjectRead, PageSlot, ReadyPage, WindowRead
+from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
 from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.query_job import JobPolicy, Phase, half_job
 from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint, StreamState
+from source_salesforce_bulk.extraction.window_read import PageSlot, WindowRead
 from source_salesforce_bulk.extraction.windows import WHOLE, PlannedWindow, halve_by_date, halve_by_id
 from source_salesforce_bulk.pages.encoders import record_lines
 from source_salesforce_bulk.pages.fetch import Page, PageAddress
@@ -438,3 +440,13 @@ def test_the_memory_of_delivered_rows_goes_into_the_state_with_its_next_change()
     read.remember({"audited": "now"}, at_once=True)
     assert read.state.deletes == {"audited": "now"}
     assert read.version == 1
+
+
+def test_other_modules_change_a_window_by_its_methods_only():
+    written = []
+    for path in sorted((Path(__file__).parents[1] / "source_salesforce_bulk").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Attribute(value=ast.Name(id="window"), ctx=ast.Store()):
+                    written.append(f"{path.name}:{node.lineno}")
+    assert written == []

@@ -21,13 +21,14 @@ from source_salesforce_bulk.extraction.calls import Calls, failure_in
 from source_salesforce_bulk.extraction.cuts import Piece, find_pieces
 from source_salesforce_bulk.extraction.job_events import PagesRead
 from source_salesforce_bulk.extraction.job_ledger import JobLedger
-from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage, WindowRead
+from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan
 from source_salesforce_bulk.extraction.reader import PageBounds, PageReader
 from source_salesforce_bulk.extraction.run_context import RunContext
 from source_salesforce_bulk.extraction.scheduler import JobScheduler
 from source_salesforce_bulk.extraction.stream_state import REST_JOB
+from source_salesforce_bulk.extraction.window_read import WindowRead
 from source_salesforce_bulk.extraction.windows import PlannedWindow
 from source_salesforce_bulk.pages.encoders import hashed
 from source_salesforce_bulk.pages.fetch import Page
@@ -239,7 +240,7 @@ class Extraction:
             self._scheduler.log(read, window, what)
 
     def _not_sized(self, read: ObjectRead, window: WindowRead, error: Exception) -> None:
-        window.sizing = False
+        window.skip_first_step()
         failure = failure_in(error)
         if failure is not None:
             self._scheduler.give_up(read, window, failure)

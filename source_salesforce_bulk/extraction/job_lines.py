@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from source_salesforce_bulk.extraction.object_read import ObjectRead, WindowRead
+from source_salesforce_bulk.extraction.object_read import ObjectRead
+from source_salesforce_bulk.extraction.window_read import WindowRead
 from source_salesforce_bulk.salesforce.job_log import JobFacts, log_job
 
 LOGGER = logging.getLogger("salesforce_bulk.extraction")

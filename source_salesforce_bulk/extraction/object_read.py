@@ -6,88 +6,24 @@ this order only: window by window, page by page.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from source_salesforce_bulk.extraction.cuts import Piece
 from source_salesforce_bulk.extraction.plan import ObjectPlan, expected_rows, may_be_large, probe_pays
 from source_salesforce_bulk.extraction.query_job import Phase, QueryJob
-from source_salesforce_bulk.extraction.stream_state import REST_JOB, Mode, ResumePoint
+from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint
+from source_salesforce_bulk.extraction.window_read import FirstStep, WindowRead
 from source_salesforce_bulk.extraction.windows import PlannedWindow, date_span, same_dates
 from source_salesforce_bulk.pages.fetch import Page, PageAddress
 from source_salesforce_bulk.pages.page_encoder import PageEncoder
 from source_salesforce_bulk.pages.rest_pages import RestAddress
-from source_salesforce_bulk.pages.walk import End, Onward, Walk
-from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
+from source_salesforce_bulk.pages.walk import End, Onward
 from source_salesforce_bulk.salesforce.failures import Failure, Kind
-from source_salesforce_bulk.salesforce.rest_query import RestQuestion
 from source_salesforce_bulk.salesforce.soql import Bounds, build_soql
 
 _WITHOUT_JOB = (Phase.PROBING, Phase.CREATING, Phase.SPLITTING)
-
-
-@dataclass(slots=True, eq=False)
-class PageSlot:
-    """A page in progress: requested, announced by its headers, arrived, or failed."""
-
-    locator: str | None
-    headers: PageHeaders | None = None
-    page: Page | None = None
-    failure: Failure | None = None
-
-    @property
-    def arrived(self) -> bool:
-        """True if it has arrived or failed."""
-        return self.page is not None or self.failure is not None
-
-
-@dataclass(slots=True, eq=False)
-class WindowRead:
-    """A window in progress. ``walk`` is the position after the last delivered page.
-
-    ``inherited``: its job is from an earlier run, and none of its pages was delivered yet; ``unconfirmed``: the job was
-    not polled yet either. ``probe``: check that the window is not empty before creating a job. ``sizing``: queries for
-    where to split it are running. ``expected``: the planner's estimate of its rows. ``indivisible``: it cannot be
-    split. ``question``: its pages are asked for through REST, so it has no job in the org.
-    """
-
-    bounds: Bounds
-    soql: str
-    query: str
-    api_version: str
-    page_size: int
-    job: QueryJob = field(default_factory=QueryJob)
-    walk: Walk = field(default_factory=lambda: Walk(total=None))
-    slots: deque[PageSlot] = field(default_factory=deque)
-    calling: bool = False
-    inherited: bool = False
-    unconfirmed: bool = False
-    probe: bool = False
-    sizing: bool = False
-    expected: int | None = None
-    indivisible: bool = False
-    refetches: int = 0
-    question: RestQuestion | None = None
-
-    def drop_pages(self) -> None:
-        """Forget the pages under way and give their space back."""
-        for slot in self.slots:
-            if slot.page is not None:
-                slot.page.discard()
-        self.slots.clear()
-
-    @property
-    def rows_to_come(self) -> int:
-        """Return the number of remaining rows, from its job or else the planner's estimate; 0 if unknown."""
-        total = self.job.records if self.job.records is not None else self.expected
-        return max(0, (total or 0) - self.walk.rows)
-
-    @property
-    def ranged(self) -> bool:
-        """True if it is an Id range of a window."""
-        return self.bounds.id_from is not None or self.bounds.id_to is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +103,10 @@ class ObjectRead:
     def hand_on(self, ready: ReadyPage) -> None:
         """Advance past a page whose rows have been emitted."""
         window = self.windows[0]
-        window.slots.popleft()
+        window.hand_on(ready.after)
         self.emitted_rows += ready.page.rows
         ready.page.discard()
-        window.refetches = 0
-        window.inherited = False
         if isinstance(ready.after, Onward):
-            window.walk = ready.after.walk
-            self._drop_misled(window)
             self.publish()
 
     def close_front(self, org_now: datetime | None) -> None:
@@ -199,17 +131,14 @@ class ObjectRead:
         index = self.windows.index(window)
         fresh = [self._fresh(bounds) for bounds in halves]
         for half in fresh:
-            half.job = life
+            half.give(life)
         self.windows[index : index + 1] = fresh
         self.publish()
 
     def cut(self, window: WindowRead, pieces: Sequence[Piece]) -> None:
         """Replace ``window``, which has no job yet, by ``pieces``."""
         index = self.windows.index(window)
-        fresh = [self._fresh(piece.bounds) for piece in pieces]
-        for part, piece in zip(fresh, pieces, strict=True):
-            part.expected = piece.rows
-        self.windows[index : index + 1] = fresh
+        self.windows[index : index + 1] = [self._fresh(piece.bounds, expected=piece.rows) for piece in pieces]
         self.publish()
 
     def note_too_large(self, window: WindowRead) -> None:
@@ -231,10 +160,7 @@ class ObjectRead:
         """Read the window again from its start with a new job; return how many emitted rows will be repeated."""
         repeated = window.walk.rows
         self.repeated_rows += repeated
-        window.drop_pages()
-        window.inherited = False
-        window.walk = Walk(total=None)
-        window.api_version, window.page_size = self.plan.api_version, self.plan.page_size
+        window.restart(self.plan.api_version, self.plan.page_size)
         return repeated
 
     def fail(self, failure: Failure, *, forget_jobs: bool = False) -> None:
@@ -282,20 +208,19 @@ class ObjectRead:
             self.version += 1
 
     def _window(self, planned: PlannedWindow) -> WindowRead:
-        window = self._fresh(planned.bounds)
-        point = planned.resume
-        if point is None:
-            window.probe = not self.plan.lane.rest and probe_pays(self.plan.state, planned.bounds)
-            window.sizing = may_be_large(self.plan, planned.bounds)
-            window.expected = expected_rows(self.plan, planned.bounds)
+        point, bounds = planned.resume, planned.bounds
+        if point is not None:
+            window = self._fresh(bounds)
+            window.resume(point)
             return window
-        window.api_version, window.page_size = point.api_version, point.page_size
-        window.walk = Walk(total=None, locator=point.locator, page=point.page, rows=point.rows)
-        window.job = QueryJob(job_id=point.job)
-        window.inherited = window.unconfirmed = point.job != REST_JOB
-        return window
+        probed = not self.plan.lane.rest and probe_pays(self.plan.state, bounds)
+        cut = may_be_large(self.plan, bounds)
+        first_step = FirstStep.PROBE if probed else FirstStep.CUT if cut else FirstStep.NOTHING
+        return self._fresh(bounds, first_step=first_step, expected=expected_rows(self.plan, bounds))
 
-    def _fresh(self, bounds: Bounds) -> WindowRead:
+    def _fresh(
+        self, bounds: Bounds, *, first_step: FirstStep = FirstStep.NOTHING, expected: int | None = None
+    ) -> WindowRead:
         soql = build_soql(self.plan.query, bounds)
         return WindowRead(
             bounds=bounds,
@@ -303,6 +228,8 @@ class ObjectRead:
             query=self.plan.query_hash(bounds),
             api_version=self.plan.api_version,
             page_size=self.plan.page_size,
+            first_step=first_step,
+            expected=expected,
             question=self.plan.rest_question(bounds) if self.plan.lane.rest else None,
         )
 
@@ -317,11 +244,6 @@ class ObjectRead:
             page_size=window.page_size,
             query=window.query,
         )
-
-    def _drop_misled(self, window: WindowRead) -> None:
-        """Discard pages that were requested early with a locator that the accepted page did not confirm."""
-        if window.slots and window.slots[0].locator != window.walk.locator:
-            window.drop_pages()
 
 
 def _later(one: datetime | None, other: datetime) -> datetime:

@@ -17,9 +17,10 @@ from typing import Protocol
 
 from source_salesforce_bulk.extraction.calls import Calls, failure_in
 from source_salesforce_bulk.extraction.job_events import Event, NotReady, PagesLost, PagesRead
-from source_salesforce_bulk.extraction.object_read import ObjectRead, PageSlot, ReadyPage, WindowRead
+from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.query_job import Phase, is_refusal
+from source_salesforce_bulk.extraction.window_read import PageSlot, WindowRead
 from source_salesforce_bulk.pages.fetch import Page, PageAddress, PageSource
 from source_salesforce_bulk.pages.page_encoder import PageEncoder
 from source_salesforce_bulk.pages.walk import End, Lost, Onward, WrongTotal, step
@@ -156,7 +157,7 @@ class PageReader:
         return 1
 
     def _fetch(self, read: ObjectRead, window: WindowRead, slot: PageSlot) -> None:
-        window.slots.append(slot)
+        window.expect(slot)
         address = read.address_of(window, slot.locator)
         pause = REFETCH_BACKOFF.delay(window.refetches - 1, 0.0) if window.refetches else 0.0
         self._calls.submit(
@@ -203,10 +204,7 @@ class PageReader:
 
     def _fetched_again(self, read: ObjectRead, window: WindowRead, reason: str) -> bool:
         """Drop the running pages and fetch the first one again; return False if no attempt is left."""
-        window.drop_pages()
-        window.refetches += 1
-        again = window.refetches <= MAX_REFETCHES
-        window.refetches = window.refetches if again else 0
+        again = window.refetch(MAX_REFETCHES)
         fate = "it is fetched again" if again else "no attempt is left"
         what = f"the page does not continue the pages before it ({reason}); {fate}"
         self._log(read, window, what, batch=window.walk.locator or FIRST_PAGE, level=logging.WARNING)

@@ -17,13 +17,13 @@ from typing import Protocol
 from source_salesforce_bulk.extraction.calls import Calls, failure_in
 from source_salesforce_bulk.extraction.job_events import Event, Opened, Probed
 from source_salesforce_bulk.extraction.job_lines import JobLines
-from source_salesforce_bulk.extraction.object_read import ObjectRead, PageSlot, WindowRead
+from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.query_job import Phase, QueryJob, pause_before_create
 from source_salesforce_bulk.extraction.run_context import RunContext
 from source_salesforce_bulk.extraction.stream_state import REST_JOB
+from source_salesforce_bulk.extraction.window_read import PageSlot, WindowRead
 from source_salesforce_bulk.pages.fetch import Page
-from source_salesforce_bulk.pages.walk import Walk
 from source_salesforce_bulk.salesforce.failures import Action, Failure
 from source_salesforce_bulk.salesforce.rest_query import RestQuestion
 
@@ -59,7 +59,7 @@ class RestLane:
 
     def probe(self, read: ObjectRead, window: WindowRead) -> None:
         """Ask for a window's rows, as many as an answer holds."""
-        window.question = read.plan.rest_question(window.bounds)
+        window.ask(read.plan.rest_question(window.bounds))
         self._calls.submit(
             partial(self._org.fetch, read.address_of(window, None), _unheeded, read.encoder),
             partial(self._probed, read, window),
@@ -85,8 +85,8 @@ class RestLane:
             page.discard()
             self._leave_to_job(read, window)
         elif self._apply(read, window, Probed(page.rows)) is Phase.READY:
-            window.walk = Walk(total=page.rows)
-            window.slots.append(PageSlot(None, page.headers, page))
+            window.count(page.rows)
+            window.expect(PageSlot(None, page.headers, page))
             self._log(read, window, "read through REST, no query job is needed", rows=page.rows, event="probed")
         else:
             page.discard()
@@ -101,7 +101,7 @@ class RestLane:
             self._leave_to_job(read, window)
 
     def _leave_to_job(self, read: ObjectRead, window: WindowRead) -> None:
-        window.question = None
+        window.ask(None)
         self._apply(read, window, Probed(None))
 
     def _opened(self, read: ObjectRead, window: WindowRead, asked: QueryJob) -> None:

@@ -34,7 +34,7 @@ from source_salesforce_bulk.extraction.job_events import (
 )
 from source_salesforce_bulk.extraction.job_ledger import JobLedger
 from source_salesforce_bulk.extraction.job_lines import JobLines
-from source_salesforce_bulk.extraction.object_read import ObjectRead, WindowRead
+from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.query_job import (
     Phase,
@@ -48,6 +48,7 @@ from source_salesforce_bulk.extraction.query_job import (
 from source_salesforce_bulk.extraction.quota import jobs_used_up
 from source_salesforce_bulk.extraction.rest_lane import RestLane, can_be_cut
 from source_salesforce_bulk.extraction.run_context import RunContext
+from source_salesforce_bulk.extraction.window_read import FirstStep, WindowRead
 from source_salesforce_bulk.extraction.windows import Halves
 from source_salesforce_bulk.salesforce.asked import Asked
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo
@@ -73,6 +74,7 @@ class JobScheduler:
         self._on_stop = on_stop
         self._last_create: int | None = None
         self._halted = False
+        self._asked_about: set[WindowRead] = set()
         self._creates_held: list[tuple[ObjectRead, WindowRead]] = []
         self.creates = 0
 
@@ -94,7 +96,9 @@ class JobScheduler:
             window.job.next_poll
             for read in reads
             for window in read.windows
-            if window.job.phase is Phase.WAITING and window.job.next_poll is not None and not window.calling
+            if window.job.phase is Phase.WAITING
+            and window.job.next_poll is not None
+            and window not in self._asked_about
         ]
         return min(due, default=None)
 
@@ -106,7 +110,7 @@ class JobScheduler:
                 job = window.job
                 if now >= deadline(job, self._run.jobs):
                     self.apply(read, window, TimePassed())
-                elif not window.calling and job.next_poll is not None and now >= job.next_poll:
+                elif window not in self._asked_about and job.next_poll is not None and now >= job.next_poll:
                     self._poll(read, window)
 
     def start_jobs(self, reads: Sequence[ObjectRead], *, others_wait: bool) -> None:
@@ -128,12 +132,15 @@ class JobScheduler:
             elif read.is_too_large(window):
                 self.apply(read, window, TooLarge())
             else:
-                self.apply(read, window, Probe() if window.probe and self._rest.probes_pay else Start())
+                self.apply(
+                    read, window, Probe() if window.first_step is FirstStep.PROBE and self._rest.probes_pay else Start()
+                )
 
     def apply(self, read: ObjectRead, window: WindowRead, event: Event) -> Phase:
         """Apply ``event`` to a window's job, execute the resulting commands, and return the job's phase."""
         before = window.job
-        window.job, commands = advance(before, event, self._run.clock.monotonic(), self._run.jobs, self._run.random01())
+        job, commands = advance(before, event, self._run.clock.monotonic(), self._run.jobs, self._run.random01())
+        window.give(job)
         if window.job.failure is not None and window.job.failure is not before.failure:
             self._run.metrics.count(read.plan.object_name, errors=1)
             self._log_trouble(read, window, window.job.failure)
@@ -214,7 +221,6 @@ class JobScheduler:
         if window.job.creates > 1 or window.job.lost_answers:
             self._run.metrics.count(read.plan.object_name, retries=1)
         self._start_over(read, window)
-        window.unconfirmed = False
         if self._ledger.aborting:
             self._creates_held = [held for held in self._creates_held if held[1] is not window]
             self._creates_held.append((read, window))
@@ -262,7 +268,7 @@ class JobScheduler:
             self.apply(read, window, CreateFailed(failure))
 
     def _poll(self, read: ObjectRead, window: WindowRead) -> None:
-        window.calling = True
+        self._asked_about.add(window)
         job_id = window.job.job_id or ""
         query = read.plan.query
         failed = partial(self._poll_failed, read, window, job_id)
@@ -276,22 +282,22 @@ class JobScheduler:
     def _confirmed(self, read: ObjectRead, window: WindowRead, job_id: str, info: JobInfo | None) -> None:
         waited_for = window.job.phase is Phase.WAITING and window.job.job_id == job_id
         if info is None:
-            window.calling = False
+            self._asked_about.discard(window)
             if waited_for:
                 self._leave_alone(read, window, "the job that the state names is not this stream's")
             return
         if waited_for:
             self._ledger.note(job_id, window.api_version, read.plan.object_name)
-            window.unconfirmed = False
+            window.confirm()
         self._polled(read, window, job_id, info)
 
     def _polled(self, read: ObjectRead, window: WindowRead, job_id: str, info: JobInfo) -> None:
-        window.calling = False
+        self._asked_about.discard(window)
         if window.job.phase is not Phase.WAITING or window.job.job_id != job_id:
             return
         self.log(read, window, f"query job {info.state.value}", level=logging.DEBUG, event="job_polled")
         if self.apply(read, window, Polled(info, Asked(read.plan.query, window.soql))) is Phase.READY:
-            window.walk = replace(window.walk, total=window.job.records)
+            window.count(window.job.records)
             self._ledger.completed(job_id)
             self.log(read, window, "query job complete", rows=window.job.records, event="job_complete")
             if window.walk.counted and window.walk.page == 0 and not window.ranged:
@@ -307,7 +313,7 @@ class JobScheduler:
             read.close_front(self._org.now())
 
     def _poll_failed(self, read: ObjectRead, window: WindowRead, job_id: str, error: Exception) -> None:
-        window.calling = False
+        self._asked_about.discard(window)
         failure = failure_in(error)
         if failure is None or window.job.phase is not Phase.WAITING or window.job.job_id != job_id:
             return
@@ -322,13 +328,12 @@ class JobScheduler:
         """Read the window with a new job, and do not touch the state's job, which may belong to another client."""
         self.log(read, window, why, level=logging.WARNING)
         self._start_over(read, window)
-        window.unconfirmed = False
-        window.job = QueryJob()
+        window.give(QueryJob())
         read.publish()
 
     def _start_over(self, read: ObjectRead, window: WindowRead) -> None:
-        repeated = read.restart(window)
-        if repeated or window.unconfirmed:
+        unconfirmed, repeated = window.unconfirmed, read.restart(window)
+        if repeated or unconfirmed:
             what = f"the window is read again from its start; {repeated} rows already emitted are repeated"
             self.log(read, window, what, level=logging.WARNING)
 
@@ -354,8 +359,7 @@ class JobScheduler:
         elif window.job.failure is not None:
             self.give_up(read, window, window.job.failure)
         else:
-            window.indivisible = True
-            window.job = replace(window.job, phase=Phase.PLANNED)
+            window.keep_whole()
 
     def _not_split(self, read: ObjectRead, window: WindowRead, error: Exception) -> None:
         failure = failure_in(error)

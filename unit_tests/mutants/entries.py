@@ -242,7 +242,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="A continued job keeps its own version and page size",
-        old="window.api_version, window.page_size = point.api_version, point.page_size",
+        old="self.api_version, self.page_size = point.api_version, point.page_size",
         new="pass",
         tests=("test_an_earlier_runs_job_is_continued_with_its_own_version_and_page_size",),
     ),
@@ -631,7 +631,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="A page that does not fit behind those before it is fetched again before it fails anything",
-        old="again = window.refetches <= MAX_REFETCHES",
+        old="again = self.refetches < most",
         new="again = False",
         tests=("test_a_row_that_a_page_lacked_once_comes_when_the_page_is_fetched_again",),
     ),
