@@ -434,7 +434,7 @@ def test_a_result_that_cannot_be_trusted_drops_resume_and_keeps_the_cursor(mode)
 
 
 def test_the_memory_of_delivered_rows_goes_into_the_state_with_its_next_change():
-    read = ObjectRead(object_plan("Account", Mode.INCREMENTAL), [])
+    read = ObjectRead(object_plan("Account", Mode.INCREMENTAL), [], ENCODER)
     read.remember({"audited": "now"})
     assert read.state.deletes is None
     read.remember({"audited": "now"}, at_once=True)
