@@ -63,7 +63,7 @@ def open_stores(options: StoreOptions, run_id: str, clock: Clock, make_files: Ma
         return _tables(options, run_id, clock, make_files)
     if options.state is None or options.schemas is None:
         name = "--state" if options.state is None else "--schemas"
-        raise ConfigError(name, "is missing", "Files want --state and --schemas; tables keep both in themselves.")
+        raise ConfigError(name, "is missing", "Files want --state and --schemas; tables keep both in themselves")
     destination = places.destination(options.destination)
     make = make_files or (lambda place, _: (FORMATS[options.format_name], place))
     page_files, destination = make(destination, run_id)
@@ -78,9 +78,9 @@ def open_stores(options: StoreOptions, run_id: str, clock: Clock, make_files: Ma
 
 def _tables(options: StoreOptions, run_id: str, clock: Clock, make_files: MakeFiles | None) -> Stores:
     if make_files is not None:
-        raise ConfigError("--destination", "names tables", "On Spark, write to s3://BUCKET/PREFIX.")
+        raise ConfigError("--destination", "names tables", "On Spark, write to s3://BUCKET/PREFIX")
     if options.format_name != "parquet":
-        raise ConfigError("--format", f"is {options.format_name}", "Tables hold Parquet files: leave --format out.")
+        raise ConfigError("--format", f"is {options.format_name}", "Tables hold Parquet files: leave --format out")
     tables = places.tables(options.destination)
     if options.state is not None or options.schemas is not None:
         LOGGER.info("--state and --schemas are not read: the state and the schemas are in the tables")
