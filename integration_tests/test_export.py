@@ -232,7 +232,7 @@ def test_metrics_that_cannot_be_written_change_nothing_of_how_the_run_ended(
     exporter = Exporter(still_org, tmp_path)
     done = exporter.script(["Account"], "--metrics", f"json:{exporter.destination / 'Account'}")
     assert done.returncode == 0, done.stderr
-    assert "The run's metrics were not written (Is a directory)" in done.stderr
+    assert "The metrics were not written (Is a directory)" in done.stderr
     assert [line.split()[-1] for line in done.stdout.splitlines() if line.startswith("Account ")][-1] == "complete"
 
 
