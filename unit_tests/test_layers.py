@@ -97,7 +97,6 @@ WIDE = frozenset(
         # To become values with the pages that they carry:
         ("extraction.salesforce_org", "__init__"),
         ("extraction.reader", "__init__"),
-        ("pages.fetch", "__init__"),
     }
 )
 
