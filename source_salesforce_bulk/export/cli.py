@@ -133,7 +133,12 @@ def discover(stop: Stop, /, **options: Any) -> int:
     shared.config_option,
     shared.object_option,
     shared.state_option(required=False),
-    click.option("--sample", type=click.IntRange(1, 1000), metavar="N", help="Show N rows of each object."),
+    click.option(
+        "--sample",
+        type=click.IntRange(1, 1000),  # they fit into one page
+        metavar="N",
+        help="Show N rows of each object.",
+    ),
     click.option("--confirm", is_flag=True, help="Check each object with the org by creating a tiny job for it."),
     shared.json_option,
 )

@@ -27,9 +27,6 @@ from source_salesforce_bulk.salesforce.failures import Failure, Kind, Salesforce
 from source_salesforce_bulk.salesforce.rest_query import RestQuestion
 from source_salesforce_bulk.salesforce.soql import ObjectQuery, build_soql
 
-MOST_ROWS = 1000
-"""Maximum number of rows in a sample, which fit into one page."""
-
 
 def sample_through_rest(config: Config, readable: ReadableObject, query: ObjectQuery, count: int) -> PageAddress:
     """Return the page that brings some rows of an object of the REST lane: ``count``, or those of the first parents."""
