@@ -45,7 +45,7 @@ demo: $(READY) ## Show two reads of a simulated org; the second reads only chang
 
 .PHONY: test
 test: $(READY) ## Run all tests
-	@$(BIN)/python -m pytest -n $(PYTEST_JOBS) $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(PYTEST_JOBS) --dist worksteal $(PYTEST_ARGS)
 
 .PHONY: test-pythons
 test-pythons: ## Run all tests on each supported Python on this machine (PYTHONS='3.12 3.13')

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from integration_tests import connector
 from integration_tests.fault_trial import Complete, Fails, Trial, on_account, trials, try_fault, with_settings
 from integration_tests.simulated_org import Fault
-from source_salesforce_bulk.airbyte import source
 from source_salesforce_bulk.airbyte.http import CdkHttp
 from source_salesforce_bulk.salesforce.http_client import HttpRequest
 
@@ -219,7 +219,7 @@ SILENCES = {
 @trials(SILENCES)
 def test_silence(trial: Trial, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers that never come, or stop in the middle: a timeout stands between any two bytes."""
-    monkeypatch.setattr(source, "CdkHttp", HurriedHttp)
+    monkeypatch.setattr(connector, "CdkHttp", HurriedHttp)
     try_fault(trial, jobs)
 
 

@@ -14,8 +14,10 @@ PATIENT = 60
 """Seconds: longer than any of these tests may take."""
 
 SCRIPT = """
-import os, sys, threading
+import os, signal, sys, threading
 from source_salesforce_bulk.signals import Overdue, Stop
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests themselves run under nohup
 
 def say(what):
     os.write(2, what.encode() + b"\\n")
