@@ -182,7 +182,16 @@ def test_all_is_everything_but_spark():
 
 
 # Modules that only run where the extra `export` is installed, or what Glue has in its place.
-WITH_EXPORT = ("export", "spark", "tables", "registries", "pages.arr", "pages.page_task", "pages.table_sinks")
+WITH_EXPORT = (
+    "export",
+    "spark",
+    "tables",
+    "registries",
+    "pages.arr",
+    "pages.encoders",
+    "pages.page_task",
+    "pages.table_sinks",
+)
 
 
 def test_every_import_is_of_a_declared_dependency():

@@ -21,6 +21,7 @@ from source_salesforce_bulk.extraction.windows import (
     plan_full_refresh,
     plan_incremental,
 )
+from source_salesforce_bulk.pages.encoders import record_lines
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, format_instant
 
 LOOKBACK = timedelta(minutes=10)
@@ -380,7 +381,7 @@ class History:
             api_version="v66.0",
             page_size=50000,
         )
-        return ObjectRead(plan, self.plan(self.state))
+        return ObjectRead(plan, self.plan(self.state), record_lines("Account", ()))
 
     def happen(self, read: ObjectRead, what: int, which: int) -> None:
         if what == 0:

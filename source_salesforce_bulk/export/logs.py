@@ -90,7 +90,10 @@ class JsonLog(logging.Formatter):
         for attribute, name in _FACTS.items():
             if (value := getattr(record, attribute, None)) is not None:
                 line[name] = value
-        line = {**redacted(getattr(record, "facts", {}), self._redact), **line}
+        facts = getattr(record, "facts", {})
+        if facts.get("ends"):  # the object's own error says why
+            facts = {name: fact for name, fact in facts.items() if name != "why"}
+        line = {**redacted(facts, self._redact), **line}
         return printable(json.dumps(line, ensure_ascii=False, default=str))
 
 
