@@ -63,7 +63,9 @@ class Tree:
             "-p",
             "no:xdist",
         ]
-        environment = {**os.environ, "PYTHONPATH": str(self._root), "PYTHONDONTWRITEBYTECODE": "1"}
+        # A rule of Python's way through a page is not broken for tests that go the core's way.
+        ours = {"PYTHONPATH": str(self._root), "PYTHONDONTWRITEBYTECODE": "1", "SALESFORCE_BULK_CORE": "off"}
+        environment = {**os.environ, **ours}
         try:
             done = subprocess.run(
                 [*command, *tests],
