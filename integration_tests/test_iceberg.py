@@ -1,4 +1,4 @@
-"""Exports into embedded Iceberg tables equal the org, whoever reads them and whatever happens on the way."""
+"""Exports into embedded Iceberg tables equal the org in each reader that is tried, after drift and power cuts."""
 
 from __future__ import annotations
 

@@ -16,8 +16,6 @@ from source_salesforce_bulk.tables.table_states import TableStates
 class TableDestination:
     """See ``Destination``."""
 
-    keeps_manifests = False
-
     def __init__(self, tables: Tables, states: TableStates) -> None:
         self._states = states
         self.url = tables.url
