@@ -33,8 +33,8 @@ from benchmarks.bench_org import org_process
 from source_salesforce_bulk.config import parse_config
 from source_salesforce_bulk.extraction.connection import Connection, Environment
 from source_salesforce_bulk.pages.fetch import PageAddress
+from source_salesforce_bulk.pages.line_sinks import FileProduct
 from source_salesforce_bulk.pages.page_encoder import Arrival, EncodedPage
-from source_salesforce_bulk.pages.sinks import FileProduct
 from source_salesforce_bulk.pages.spool import SpooledEncoding, page_text
 from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.clock import SystemClock
@@ -87,7 +87,7 @@ def bench(folder: Path, org: Mapping[str, Any], rows: int, rounds: int) -> Itera
     before = CLOCK.replace("Z", ".000Z")
     soql = f"SELECT {', '.join(names)} FROM {OBJECT} WHERE SystemModstamp < {before}"  # noqa: S608
     warm(org["control_url"], soql)
-    pages = list(pages_on_disk(folder, config, soql, names))
+    pages = list(pages_on_disk(folder, config, soql))
     contenders: Mapping[str, Callable[[], Cost]] = {
         "`salesforce-bulk export`, Parquet": lambda: export(folder, "parquet", rows),
         "`salesforce-bulk export`, JSON lines": lambda: export(folder, "jsonl", rows),
@@ -197,7 +197,7 @@ class AsItCame:
         return SpooledEncoding(arrival, read)
 
 
-def pages_on_disk(folder: Path, config: Mapping[str, Any], soql: str, names: Sequence[str]) -> Iterator[Path]:
+def pages_on_disk(folder: Path, config: Mapping[str, Any], soql: str) -> Iterator[Path]:
     """The pages that an export reads, decompressed, as files."""
     caller = Caller(RequestsHttp(4), SystemClock(threading.Event()), random.random)
     environment = Environment(caller, SecretHooks(lambda _: None, lambda _: None))
@@ -208,7 +208,7 @@ def pages_on_disk(folder: Path, config: Mapping[str, Any], soql: str, names: Seq
             time.sleep(0.1)
         locator, number, more = None, 0, True
         while more:
-            address = PageAddress(OBJECT, job.id, locator, version, PAGE_ROWS, tuple(names))
+            address = PageAddress(OBJECT, job.id, locator, version, PAGE_ROWS)
             page = org.fetch(address, lambda _: None, AsItCame())
             path = folder / f"page-{number:04d}.csv"
             shutil.move(page.encoded.product.take().path, path)

@@ -32,7 +32,7 @@ from source_salesforce_bulk.pages.fetch import PageAddress
 
 asked = json.load(sys.stdin)
 columns = tuple(Column(name, CellKind(kind)) for name, kind in asked["columns"])
-address = PageAddress("Contact", asked["job"], None, "v66.0", None, tuple(name for name, _ in asked["columns"]))
+address = PageAddress("Contact", asked["job"], None, "v66.0", None)
 
 class Source:
     def session(self):

@@ -217,7 +217,7 @@ PLAN = ObjectPlan(
     page_size=50000,
 )
 COLUMNS = (Column("Id", CellKind.STRING),)
-ADDRESS = PageAddress("Account", "750A", None, "v66.0", 50000, ("Id",))
+ADDRESS = PageAddress("Account", "750A", None, "v66.0", 50000)
 
 
 def test_pages_lie_under_the_systems_temporary_directory_until_the_connection_closes(rig, spool):

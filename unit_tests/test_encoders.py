@@ -37,12 +37,12 @@ from source_salesforce_bulk.pages.encoders import (
 )
 from source_salesforce_bulk.pages.hashing import Hashing
 from source_salesforce_bulk.pages.json_text import json_value
+from source_salesforce_bulk.pages.line_sinks import FileLines, MemoryLines
 from source_salesforce_bulk.pages.lines import LineForm
 from source_salesforce_bulk.pages.page_encoder import Arrival
+from source_salesforce_bulk.pages.parquet_sinks import ROW_GROUP
 from source_salesforce_bulk.pages.records import Column, Record, RecordReader
 from source_salesforce_bulk.pages.row_form import Block
-from source_salesforce_bulk.pages.sinks import FileLines, MemoryLines
-from source_salesforce_bulk.pages.table_sinks import ROW_GROUP
 from source_salesforce_bulk.pages.workspace import MemoryBudget, Workspace
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from unit_tests.any_pages import AWKWARD, DOUBTFUL, compressed, csv_of, damaged_pages, pages, splits

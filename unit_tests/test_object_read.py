@@ -15,8 +15,8 @@ from source_salesforce_bulk.extraction.window_read import PageSlot, WindowRead
 from source_salesforce_bulk.extraction.windows import WHOLE, PlannedWindow, halve_by_date, halve_by_id
 from source_salesforce_bulk.pages.encoders import record_lines
 from source_salesforce_bulk.pages.fetch import Page, PageAddress
+from source_salesforce_bulk.pages.line_sinks import FileProduct
 from source_salesforce_bulk.pages.page_encoder import EncodedPage
-from source_salesforce_bulk.pages.sinks import FileProduct
 from source_salesforce_bulk.pages.walk import End, Onward, Walk
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import Failure, Kind
@@ -93,7 +93,7 @@ class Pages:
         path = self._directory / f"page-{self._made}"
         path.write_bytes(b"")
         return Page(
-            address=PageAddress("Account", "750A", locator, "v66.0", 50000, QUERY.fields),
+            address=PageAddress("Account", "750A", locator, "v66.0", 50000),
             headers=PageHeaders(rows=rows, locator=following, last=following is None),
             encoded=EncodedPage(rows, 0, True, "", None, {}, {}, FileProduct(path, 0)),
             size=0,

@@ -190,7 +190,7 @@ WITH_EXPORT = (
     "pages.arr",
     "pages.encoders",
     "pages.page_task",
-    "pages.table_sinks",
+    "pages.parquet_sinks",
 )
 
 

@@ -28,7 +28,7 @@ from unit_tests.fakes import Answer, FakeClock, ScriptedHttp
 
 SESSION = Session("T0K3N-of-the-driver", "https://acme.my.salesforce.com")
 COLUMNS = (Column("Id", CellKind.STRING), Column("Amount", CellKind.NUMBER))
-TASK = PageTask(7, PageAddress("Opportunity", "750x", "MDox", "v66.0", None, ("Id", "Amount")))
+TASK = PageTask(7, PageAddress("Opportunity", "750x", "MDox", "v66.0", None))
 TEXT = b'"Id","Amount"\n"a","1.5"\n"b",""\n"c","much"\n'
 EXPIRED = Answer(401, [{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}])
 

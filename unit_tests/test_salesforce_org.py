@@ -251,7 +251,7 @@ def test_jobs_and_pages_of_one_org_go_through_one_transport(rig, tmp_path):
     rig.http.expect("DELETE", f"{jobs}/750B", Answer(204))
     assert rig.org.create(VERSION, "SELECT Id FROM Account", ObjectQuery("Account", ("Id",), "query")).id == "750A"
     assert rig.org.info(VERSION, "750A", "Account").state is JobState.JOB_COMPLETE
-    address = PageAddress("Account", "750A", None, VERSION, 50000, ("Id",))
+    address = PageAddress("Account", "750A", None, VERSION, 50000)
     page = rig.org.fetch(address, lambda headers: None, json_lines((Column("Id", CellKind.STRING),)))
     assert page.encoded.product.take().path.read_bytes() == b'{"Id":"001A"}\n'
     page.discard()

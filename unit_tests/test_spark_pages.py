@@ -25,7 +25,7 @@ def taken(page: Page) -> PageContent:
     return page.encoded.product.take()
 
 
-ADDRESS = PageAddress("Account", "750x", None, "v66.0", 50_000, ("Id", "Name"))
+ADDRESS = PageAddress("Account", "750x", None, "v66.0", 50_000)
 ENDED = Failure.of(Kind.SESSION_EXPIRED)
 COST = PageCost(calls=3, retries=2, received=210)
 
@@ -69,7 +69,7 @@ class Fake:
 
     def fetch(self, locator: str | None) -> tuple:
         heard: list[PageHeaders] = []
-        address = PageAddress("Account", "750x", locator, "v66.0", 50_000, ("Id", "Name"))
+        address = PageAddress("Account", "750x", locator, "v66.0", 50_000)
         return self.pages.fetch(address, heard.append, ENCODER), heard
 
 

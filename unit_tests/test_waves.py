@@ -23,7 +23,7 @@ SESSION = Session("T0", "https://acme.my.salesforce.com")
 
 
 def address(name: str = "Account", locator: str | None = None) -> PageAddress:
-    return PageAddress(name, "750x", locator, "v66.0", None, ("Id",))
+    return PageAddress(name, "750x", locator, "v66.0", None)
 
 
 class GatheringClock(FakeClock):

@@ -33,7 +33,7 @@ def sample_through_rest(config: Config, readable: ReadableObject, query: ObjectQ
     columns = select_fields(readable.sobject, None, ()).columns
     question = RestQuestion(query, WHOLE, count, readable.lane.keyed, readable.lane.parents)
     rest = RestAddress(question, columns, None, config.api_version)
-    return PageAddress(query.object_name, "", None, config.api_version, count, query.fields, rest=rest)
+    return PageAddress(query.object_name, "", None, config.api_version, count, rest=rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Sampler:
         try:
             self._wait(job, name)
             finished = True
-            address = PageAddress(name, job.id, None, config.api_version, count, query.fields)
+            address = PageAddress(name, job.id, None, config.api_version, count)
             return self._taken(address, encoder)
         finally:
             (self.org.delete if finished else self.org.abort)(config.api_version, job.id, name)

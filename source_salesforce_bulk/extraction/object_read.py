@@ -76,7 +76,6 @@ class ObjectRead:
             locator=locator,
             version=window.api_version,
             page_size=window.page_size,
-            columns=self.plan.query.fields,
             job_rows=window.walk.total,
             rest=rest,
         )

@@ -1,9 +1,9 @@
-"""Rows as Arrow record batches, and the schemas of tables made of them.
+"""Rows as Arrow record batches, and the Arrow schemas of columns.
 
-Two values have no place in Arrow's types: an integer beyond 64 bits, and a number beyond a double's range. They are
-unreadable here: null, and counted. A number that a double rounds is kept and counted as inexact.
+Two values do not fit Arrow's types: an integer beyond 64 bits, and a number beyond a double's range. They become null
+and are counted as unreadable. A number that a double rounds is kept and counted as inexact.
 
-Runs on Spark executors, too: it needs pyarrow (17 or later) and the standard library.
+Also runs on Spark executors: it needs only pyarrow (17 or later) and the standard library.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class ArrayForm:
 
 
 class _NativeArrays:
-    """See ``NativeForm``. Also the core's ``ExactPath``: Python decides the cells that the core is not sure of."""
+    """See ``NativeForm``. Also the core's ``ExactPath``: Python reads the cells that the core leaves to it."""
 
     def __init__(self, form: ArrayForm) -> None:
         self._form = form
@@ -89,7 +89,7 @@ class _NativeArrays:
         return None if batch is None else Block(pa.record_batch(batch), batch.rows, batch.unreadable, batch.inexact)
 
     def json(self, column: int, cell: str) -> bytes | None:
-        """Never called: no line is made of arrays."""
+        """Never called, because arrays have no lines."""
         raise NotImplementedError
 
     def scalar(self, column: int, cell: str) -> tuple[int | float | None, bool]:
@@ -99,15 +99,15 @@ class _NativeArrays:
 
 
 def arrow_schema(columns: Sequence[Column], metadata: Mapping[str, Mapping[str, str]] | None = None) -> Any:
-    """The Arrow schema of ``columns``, every field nullable; ``metadata`` by field name is attached where given."""
+    """Return the Arrow schema of ``columns``, every field nullable, with the ``metadata`` of each field name."""
     fields = [pa.field(column.name, _TYPES[column.kind]) for column in columns]
     return pa.schema([field.with_metadata(dict((metadata or {}).get(field.name, {})) or None) for field in fields])
 
 
 def arrow_value(kind: CellKind, cell: str) -> tuple[Scalar, bool]:
-    """A cell's value as Arrow holds it, dates in days and instants in microseconds since 1970; None where it cannot.
+    """Return a cell's value for Arrow, dates in days and instants in microseconds since 1970; None if it does not fit.
 
-    The second value says whether it is another number than the cell's.
+    The second value is true if the number differs from the cell's.
     """
     value = READERS[kind](cell)
     return (None, False) if value is UNREADABLE else _FITS[kind](value)
@@ -144,7 +144,7 @@ _FITS: Mapping[CellKind, Callable[[Value], tuple[Scalar, bool]]] = {
     CellKind.TIME: _as_it_is,
 }
 
-# How Arrow lays out the values that have a fixed size.
+# Arrow's memory layout of values that have a fixed size.
 _LAYOUTS: Mapping[CellKind, str] = {
     CellKind.INTEGER: "q",
     CellKind.NUMBER: "d",
@@ -154,7 +154,7 @@ _LAYOUTS: Mapping[CellKind, str] = {
 
 
 def _array(kind: CellKind, values: Sequence[Any]) -> Any:
-    """Return an array from its buffers. ``pyarrow.array`` would import pandas, where that is installed."""
+    """Return an array from its buffers. ``pyarrow.array`` would import pandas if that is installed."""
     valid = _bits([value is not None for value in values])
     if kind is CellKind.BOOLEAN:
         buffers = [valid, _bits([value is True for value in values])]

@@ -1,7 +1,7 @@
-"""One cell's text as the value its field's type promises.
+"""Convert a cell's text to a value of its field's type.
 
-A cell that cannot be its type is :data:`UNREADABLE`; callers make it null and say so. Numbers keep every digit: where a
-double would lose one, the digits travel as they came.
+A cell that is not of its type is :data:`UNREADABLE`; callers replace it with null and report it. Numbers keep every
+digit: if a double would lose one, the value is a ``Decimal``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from source_salesforce_bulk.salesforce.soql import parse_instant
 
 
 class Unreadable(Enum):
-    """The one value that stands for a cell which cannot be its type."""
+    """The value of a cell that is not of its type."""
 
     UNREADABLE = "unreadable"
 
@@ -31,23 +31,23 @@ _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"-?\d+", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
-_EXACT_DIGITS = 15  # every decimal of up to 15 significant digits survives the way through a double (IEEE 754)
+_EXACT_DIGITS = 15  # a double (IEEE 754) preserves every decimal of up to 15 significant digits
 _LONGEST_INTEGER = 400  # digits; an exponent could ask for gigabytes of them
 
 
 def text(cell: str) -> Value:
-    """Return the cell as it stands."""
+    """Return the cell unchanged."""
     return cell
 
 
 def boolean(cell: str) -> Value:
-    """Return ``true`` and ``false`` in any letter case."""
+    """Return the boolean for ``true`` or ``false`` in any letter case."""
     lowered = cell.lower()
     return True if lowered == "true" else False if lowered == "false" else UNREADABLE
 
 
 def integer(cell: str) -> Value:
-    """Return a whole number, also where Salesforce writes ``47.0`` or ``1.39E8`` for one."""
+    """Return a whole number, which Salesforce may write as ``47.0`` or ``1.39E8``."""
     if _INTEGER.fullmatch(cell):
         return int(cell) if len(cell) <= _LONGEST_INTEGER else UNREADABLE
     if not _NUMBER.fullmatch(cell):
@@ -59,7 +59,7 @@ def integer(cell: str) -> Value:
 
 
 def number(cell: str) -> Value:
-    """Return a float where it reproduces every digit, else a Decimal."""
+    """Return a float if it reproduces every digit, otherwise a Decimal."""
     if not _NUMBER.fullmatch(cell):
         return UNREADABLE
     value = float(cell)
@@ -70,8 +70,8 @@ def number(cell: str) -> Value:
 
 
 def calendar_date(cell: str) -> Value:
-    """Return ``YYYY-MM-DD``, left as it stands."""
-    if not _DATE.fullmatch(cell):  # fromisoformat takes week dates, too
+    """Return a date ``YYYY-MM-DD`` unchanged."""
+    if not _DATE.fullmatch(cell):  # fromisoformat also accepts week dates
         return UNREADABLE
     try:
         date.fromisoformat(cell)
@@ -81,7 +81,7 @@ def calendar_date(cell: str) -> Value:
 
 
 def instant(cell: str) -> Value:
-    """Return an ISO 8601 instant with a zone, left as it stands."""
+    """Return an ISO 8601 instant with a time zone unchanged."""
     try:
         parse_instant(cell)
     except ValueError:
@@ -90,12 +90,12 @@ def instant(cell: str) -> Value:
 
 
 def time_of_day(cell: str) -> Value:
-    """Return ``HH:MM:SS.mmmZ``, left as it stands."""
+    """Return a time ``HH:MM:SS.mmmZ`` unchanged."""
     return cell if _TIME.fullmatch(cell) else UNREADABLE
 
 
 def _exact(cell: str) -> Decimal | Literal[Unreadable.UNREADABLE]:
-    """Return the number with every digit; exponents of nineteen digits are beyond what Decimal holds."""
+    """Return the number with every digit. An exponent of nineteen digits is too large for Decimal."""
     try:
         return Decimal(cell)
     except InvalidOperation:
@@ -111,4 +111,4 @@ READERS: dict[CellKind, Callable[[str], Value]] = {
     CellKind.DATETIME: instant,
     CellKind.TIME: time_of_day,
 }
-"""How a cell of each kind is read; an empty cell is null and is never handed to one of these."""
+"""The reader of each kind of cell. They are not called for empty cells, which are null."""

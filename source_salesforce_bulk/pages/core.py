@@ -1,9 +1,9 @@
-"""The native page core, where it is installed.
+"""The optional native page core.
 
-The core (``core/``, distribution ``source-salesforce-bulk-core``) proves and encodes pages many times faster than
-Python can. It is certain of nearly every cell. It asks its caller for the others: numbers with more digits than a
-double keeps or with an exponent in their text, and instants that versions of Python disagree about. So
-:mod:`pages.cells` decides what a cell is, with the core and without it.
+The core (``core/``, distribution ``source-salesforce-bulk-core``) verifies and encodes pages many times faster than
+Python. It reads nearly every cell itself, and leaves some to its caller: numbers with an exponent or with more digits
+than a double keeps, and instants that versions of Python read differently. So :mod:`pages.cells` defines every cell's
+value, with and without the core.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ else:
 if TYPE_CHECKING:
     from salesforce_bulk_core import PageDecoder, Proof
 
-_SLICE = 1 << 16  # bytes fed at once: compressed, they may stand for a thousand times as many
+_SLICE = 1 << 16  # bytes fed at once; they may decompress to a thousand times as many
 
 
 class NativeDecoder:
-    """The core's decoder of one page whose rows are taken as they come, with this package's exceptions."""
+    """The core's decoder of one page, with this package's exceptions."""
 
     def __init__(self, columns: tuple[Column, ...], *, gzipped: bool, most: int) -> None:
         self.core: PageDecoder = salesforce_bulk_core.PageDecoder(
@@ -46,20 +46,20 @@ class NativeDecoder:
         )
 
     def feed(self, data: bytes) -> Iterator[None]:
-        """Take the next bytes, a slice for each step; raises ``PageRejected``."""
+        """Feed the next bytes to the core, a slice at each step; raises ``PageRejected``."""
         for start in range(0, len(data), _SLICE):
             with _as_rejected():
                 self.core.feed(data[start : start + _SLICE])
             yield
 
     def finish(self, expected: int | None) -> Proof:
-        """The page has come to its end; raises ``PageRejected``."""
+        """Verify the page, which has arrived completely; raises ``PageRejected``."""
         with _as_rejected():
             return self.core.finish(expected)
 
     @property
     def kept_size(self) -> int:
-        """Bytes of rows that have come and were not taken yet."""
+        """The bytes of rows that have arrived and were not taken yet."""
         return self.core.kept_size
 
 

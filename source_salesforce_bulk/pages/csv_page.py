@@ -1,9 +1,9 @@
-"""A result page's CSV, read by RFC 4180 and checked row by row.
+"""Read a result page's CSV according to RFC 4180 and check it row by row.
 
-Salesforce was asked for LF line ends, so LF alone ends a row and every other line break is data. A page may hold NUL,
-control characters and cells of 131,072 characters; a cell is never stripped, trimmed or compared with a word for null.
+The job requests LF line ends, so only LF ends a row and every other line break is data. A page may contain NUL, control
+characters and cells of 131,072 characters. A cell is never stripped or compared with a word for null.
 
-What a page holds is decided here. The native core reads it faster and comes to the same result.
+This module defines the rows of a page. The native core reads a page faster, with the same result.
 """
 
 from __future__ import annotations
@@ -14,27 +14,28 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import BinaryIO, cast
 
-# Salesforce's longest text is 131,072 characters, exactly the csv module's default limit. A cell beyond this one is an
-# unclosed quote that swallows the page.
+# Salesforce's longest text has 131,072 characters, exactly the csv module's default limit. A cell that exceeds this
+# limit is caused by an unclosed quote.
 LONGEST_CELL = 4 * 1024 * 1024
 csv.field_size_limit(LONGEST_CELL)
 
-# UTF-8 decodes to no lone surrogate, so it can stand for a bare CR while the csv module looks at the line: unquoted, a
-# CR would end the row there, although only LF does.
+# Stands for a bare CR while the csv module reads a line, because the module would end the row at an unquoted CR.
+# Decoded UTF-8 never contains a lone surrogate.
 _CR_STAND_IN = "\udc0d"
 
 LONGEST_ROW = 64 * 1024 * 1024
-"""Bytes of a row with its line end. A record holds 1.6 million characters of long text and some hundred short fields.
+"""Maximum size of a row in bytes, including its line end.
 
-Anything longer is not one of Salesforce's rows, and would be held in memory to its end.
+A record of Salesforce has at most 1.6 million characters of long text and some hundred short fields. A longer row would
+have to be held in memory.
 """
 
-# 500 fields of 40 characters with a relationship path each stay far below it; a page without any LF does not.
+# 500 fields of 40 characters, each with a relationship path, stay far below it.
 LONGEST_HEADER = 1024 * 1024
 
 
 _NOTHING_FOUND = "Records not found for this query"
-"""Stands for the header in some empty results, as in Bulk API 1.0; nothing but blanks follows it."""
+"""Some empty results have this line in place of the header, as in Bulk API 1.0; only blanks follow it."""
 _MOST_OF_NOTHING = 1024
 _BLANKS = " \t\n\f\r"
 
@@ -44,18 +45,18 @@ class PageRejected(ValueError):
 
 
 class PageTooLarge(PageRejected):
-    """The page has more bytes than any of Salesforce's; to ask for it again would be no help."""
+    """The page is larger than any of Salesforce's, so fetching it again would not help."""
 
 
 def read_rows(source: BinaryIO, columns: Sequence[str], longest_row: int = LONGEST_ROW) -> Iterator[list[str]]:
-    """The rows of a decompressed page, cells in the order of ``columns``.
+    """Yield the rows of a decompressed page, with cells in the order of ``columns``.
 
-    Raises :class:`PageRejected` where its header is not exactly ``columns`` (in any order and letter case), a row has
-    another number of cells or repeats the header, a quote is open or stray, or the bytes are not UTF-8. An empty page,
-    without even a header, holds no rows: some orgs answer an empty result so. Nothing may be believed of a page before
-    its last row was read.
+    Raises :class:`PageRejected` if the header is not exactly ``columns`` (in any order and letter case), if a row has
+    another number of cells or repeats the header, if a quote is unclosed or stray, or if the bytes are not UTF-8. An
+    empty page, without even a header, has no rows: some orgs answer an empty result so. The page is verified only when
+    its last row has been read.
 
-    ``longest_row`` bounds the bytes of a row with its line end.
+    ``longest_row`` is the maximum size of a row in bytes, including its line end.
     """
     buffered = io.BufferedReader(_as_raw(source), 1 << 18)
     text = io.TextIOWrapper(buffered, encoding="utf-8", errors="strict", newline="\n")
@@ -71,12 +72,12 @@ def read_rows(source: BinaryIO, columns: Sequence[str], longest_row: int = LONGE
 
 
 def _as_raw(source: BinaryIO) -> io.RawIOBase:
-    """Any binary file will do: a BufferedReader only ever calls ``readinto``."""
+    """Return any binary file as raw: a BufferedReader only calls ``readinto``."""
     return cast(io.RawIOBase, source)
 
 
 def _rows_of_text(text: io.TextIOWrapper, columns: Sequence[str], longest_row: int) -> Iterator[list[str]]:
-    # Not the codec utf-8-sig: it takes one or two bytes of a byte order mark for an empty text.
+    # Not the codec utf-8-sig, which reads one or two bytes of a byte order mark as an empty text.
     first = text.readline(LONGEST_HEADER).removeprefix("\ufeff")
     if not first or (_NOTHING_FOUND in first and _says_nothing_found(first, text)):
         return
@@ -97,15 +98,15 @@ def _rows_of_text(text: io.TextIOWrapper, columns: Sequence[str], longest_row: i
 
 
 def _says_nothing_found(first: str, text: io.TextIOWrapper) -> bool:
-    """Return whether a page that begins with ``first`` is only the sentence and blanks, not a damaged header."""
+    """Return whether a page that begins with ``first`` contains only the sentence and blanks."""
     whole = first + text.read(_MOST_OF_NOTHING)
     return len(whole) <= _MOST_OF_NOTHING and whole.strip(_BLANKS).strip('"') == _NOTHING_FOUND
 
 
 class _Lines:
-    """The lines of a page for the csv module; a bare CR in one is hidden from it and noted.
+    """The lines of a page for the csv module. A bare CR in a line is replaced, and ``has_cr`` is set.
 
-    ``size`` counts the bytes given since the reader of the rows has set it to 0: rows may go over many lines.
+    ``size`` is the number of bytes of the current row, which may have many lines; the reader of the rows resets it.
     """
 
     def __init__(self, text: io.TextIOWrapper, longest_row: int, *, ends_with_cr: bool) -> None:
@@ -116,7 +117,7 @@ class _Lines:
         self.size = 0
 
     def __iter__(self) -> Iterator[str]:
-        # No `yield from`: it would close the text, and with it the owner's file, when the reader stops early.
+        # Not `yield from`, which would close the text, and so the owner's file, when the reader stops early.
         for line in iter(partial(self._text.readline, self._longest_row + 1), ""):
             self.size += len(line) if line.isascii() else len(line.encode())
             if self.size > self._longest_row:
@@ -129,14 +130,14 @@ class _Lines:
 
 
 def _single_empty_cell(row: list[str], width: int) -> list[str]:
-    """An empty line is a row where there is one column, unquoted and null; any other short or long row is damage."""
+    """Return the row of an empty line, a null in a page of one column; any other wrong length is rejected."""
     if not row and width == 1:
         return [""]
     raise PageRejected(f"a row has {len(row)} cells where the header has {width}")
 
 
 def _column_order(header: Sequence[str], columns: Sequence[str]) -> list[int]:
-    """Where each column stands in the header; Salesforce answers in canonical case whatever case was asked."""
+    """Return the index of each column in the header, whose letter case may differ from the query's."""
     positions = {name.lower(): index for index, name in enumerate(header)}
     wanted = [name.lower() for name in columns]
     if len(header) != len(columns) or set(positions) != set(wanted):

@@ -1,11 +1,12 @@
-"""The page encoders: a form of rows, a place for them, and the core or Python to get there.
+"""The page encoders. This is where a page becomes RECORD lines, JSON lines, Parquet or Arrow.
 
                             ┌── the native core, as the bytes arrive, or from a file ──┐
     bytes of a page ────────┤                                                          ├──> form's blocks ──> sink
                             └── csv_page, from a file, row by row ─────────────────────┘
 
-Both ways accept the same pages and make the same of them. Where the core is installed it is used; the environment
-variable ``SALESFORCE_BULK_CORE=off`` disables it, for example to rule it out as the cause of a problem.
+The form determines the output (``lines``, ``arrays``), and the sink its place (``line_sinks``, ``parquet_sinks``). Both
+paths accept the same pages and produce the same output. The core is used if it is installed; the environment variable
+``SALESFORCE_BULK_CORE=off`` disables it, for example to rule it out as the cause of a problem.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from typing import Any, BinaryIO, Generic, TypeVar, cast
 from source_salesforce_bulk.pages.core import HAS_CORE, NativeDecoder
 from source_salesforce_bulk.pages.csv_page import PageRejected, read_rows
 from source_salesforce_bulk.pages.hashing import Hashing, hashed_text
+from source_salesforce_bulk.pages.line_sinks import FileLines, MemoryLines
 from source_salesforce_bulk.pages.lines import LineForm
 from source_salesforce_bulk.pages.page_encoder import Arrival, EncodedPage, PageEncoder, PageEncoding, key_column
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.pages.row_form import Block, Form, Sink
-from source_salesforce_bulk.pages.sinks import FileLines, MemoryLines
 from source_salesforce_bulk.pages.spool import SpooledEncoding, page_text
 from source_salesforce_bulk.pages.workspace import Workspace
 
@@ -40,28 +41,28 @@ def uses_core() -> bool:
 
 
 def record_lines(stream: str, columns: Sequence[Column]) -> FormEncoder[bytes | memoryview]:
-    """RECORD lines of ``stream``, in memory as far as the workspace has some."""
+    """Return the encoder for RECORD lines of ``stream``, in memory while the workspace has some."""
     return FormEncoder(LineForm(tuple(columns), stream), MemoryLines, streams=True)
 
 
 def object_lines(columns: Sequence[Column]) -> FormEncoder[bytes | memoryview]:
-    """JSON lines, in memory as far as the workspace has some."""
+    """Return the encoder for JSON lines, in memory while the workspace has some."""
     return FormEncoder(LineForm(tuple(columns)), MemoryLines, streams=True)
 
 
 def json_lines(columns: Sequence[Column], *, compressed: bool = False) -> FormEncoder[bytes | memoryview]:
-    """A file of JSON lines, compressed with gzip or not."""
+    """Return the encoder for a file of JSON lines, compressed with gzip or not."""
     return FormEncoder(LineForm(tuple(columns)), partial(FileLines, compressed=compressed), streams=True)
 
 
 def parquet_file(
     columns: Sequence[Column], schema: Any, arrange: Callable[[Any, Any], Any] | None = None
 ) -> FormEncoder[Any]:
-    """A Parquet file of ``schema``; ``arrange`` makes a table of it from one of ``columns``."""
+    """Return the encoder for a Parquet file of ``schema``; ``arrange`` converts a table of ``columns`` to it."""
     import pyarrow as pa  # noqa: PLC0415 - which lines do not need
 
     from source_salesforce_bulk.pages.arrays import ArrayForm  # noqa: PLC0415 - pyarrow, which lines do not need
-    from source_salesforce_bulk.pages.table_sinks import ParquetFile  # noqa: PLC0415
+    from source_salesforce_bulk.pages.parquet_sinks import ParquetFile  # noqa: PLC0415
 
     return FormEncoder(
         ArrayForm(tuple(columns)), partial(ParquetFile, schema=schema, arrange=arrange or pa.Table.cast), streams=False
@@ -69,25 +70,25 @@ def parquet_file(
 
 
 def batch_file(columns: Sequence[Column]) -> FormEncoder[Any]:
-    """A file of Arrow record batches; see ``table_sinks.batches_in``."""
+    """Return the encoder for a file of Arrow record batches, which ``parquet_sinks.batches_in`` reads."""
     from source_salesforce_bulk.pages.arrays import ArrayForm, arrow_schema  # noqa: PLC0415 - as above
-    from source_salesforce_bulk.pages.table_sinks import BatchFile  # noqa: PLC0415
+    from source_salesforce_bulk.pages.parquet_sinks import BatchFile  # noqa: PLC0415
 
     return FormEncoder(ArrayForm(tuple(columns)), partial(BatchFile, schema=arrow_schema(columns)), streams=False)
 
 
 def hashed(encoder: PageEncoder, hashing: Hashing | None) -> PageEncoder:
-    """Return the encoder for pages whose cells are hashed first, where any are to be."""
+    """Return ``encoder``, or one that first hashes the cells that ``hashing`` names."""
     return encoder if hashing is None else HashingEncoder(encoder, hashing)
 
 
 @dataclass(frozen=True, slots=True)
 class FormEncoder(Generic[C]):
-    """A ``PageEncoder``: pages in ``form``, into what ``open_sink`` opens.
+    """A ``PageEncoder`` that converts pages to ``form`` and writes them to the sink that ``open_sink`` opens.
 
-    ``streams``: what arrives can be encoded at once. Other pages are kept as they come, and as many of them encoded at
-    a time as the workspace has turns, so that memory is bounded whatever the number of pages under way. ``native``
-    says whether the core is used; None leaves that to :func:`uses_core`.
+    With ``streams``, bytes are encoded as they arrive. Otherwise a page is first stored on disk, and the workspace's
+    turns limit how many are encoded at the same time, which bounds memory whatever the number of pages in progress.
+    ``native`` says whether the core is used; None leaves that to :func:`uses_core`.
     """
 
     form: Form[C]
@@ -145,7 +146,7 @@ class FormEncoder(Generic[C]):
 
 @dataclass(frozen=True, slots=True)
 class HashingEncoder:
-    """A ``PageEncoder`` that reads a page by Python, and lets ``inner`` see it with digests in the place of values."""
+    """A ``PageEncoder`` that reads a page with Python and passes it to ``inner`` with digests in place of values."""
 
     inner: PageEncoder
     hashing: Hashing
@@ -213,7 +214,7 @@ class _Tally(Generic[C]):
 
 
 class _NativeEncoding(Generic[C]):
-    """A ``PageEncoding`` by the core: blocks go to the sink while the page is proven."""
+    """A ``PageEncoding`` with the core: blocks go to the sink while the page is being verified."""
 
     def __init__(self, form: Form[C], sink: Sink[C], arrival: Arrival) -> None:
         self._tally = _Tally(sink)
@@ -246,7 +247,7 @@ class _NativeEncoding(Generic[C]):
 
 
 def _portions(text: Any, columns: Sequence[Column], size: int) -> Iterator[list[list[str]]]:
-    """Yield the rows of a page, some at a time: about ``size`` bytes of text, and one row at least."""
+    """Yield the rows of a page in lists of about ``size`` bytes of text, and at least one row."""
     rows: list[list[str]] = []
     begun = 0
     for row in read_rows(text, [column.name for column in columns]):

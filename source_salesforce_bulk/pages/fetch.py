@@ -1,12 +1,11 @@
-"""One result page: encoded while it arrives, proven whole, then handed on.
+"""Fetch one result page: download it, encode it while it arrives, and return it once it is verified.
 
-The bytes go to the page's encoder as they come, which is much faster than the network or keeps them on disk: neither a
-slow destination nor a slow decoder holds the connection open (Salesforce cuts a download after 20 minutes). Nothing of
-a page leaves this module before it is accepted (docs/contracts.md, "What may never happen", 4).
+The page's encoder either keeps up with the network or writes the bytes to disk first. So neither a slow destination nor
+a slow encoder holds the connection open; Salesforce ends a download after 20 minutes. Nothing of a page leaves this
+module before the page is accepted (docs/contracts.md, "What may never happen", 4).
 
-Retries here: a body that broke or was not accepted is asked for again with the same locator, which Salesforce keeps
-stable while the job exists. Trouble before a body began is ``transport``'s; a job that cannot give its page is
-``query_job``'s.
+Retries a body that broke off or was not accepted, with the same locator, which Salesforce keeps stable while the job
+exists. ``transport`` retries what fails before a body begins; ``query_job`` replaces a job whose page cannot be read.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ _CHUNK = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class PageAddress:
-    """Which page: the one of ``job_id`` that ``locator`` names (None: the first), with the SELECT's ``columns``.
+    """The page of ``job_id`` that ``locator`` names; None names the first.
 
-    ``job_rows`` are the rows of the whole job, None where Salesforce did not say. A page of the REST lane belongs to no
-    job, and is asked for by ``rest``.
+    ``job_rows`` is the number of rows of the whole job, None if Salesforce did not report it. A page of the REST lane
+    belongs to no job; ``rest`` requests it.
     """
 
     object_name: str
@@ -47,14 +46,13 @@ class PageAddress:
     locator: str | None
     version: str
     page_size: int | None
-    columns: tuple[str, ...]
     job_rows: int | None = None
     rest: RestAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page that was proven whole, there until :meth:`discard`. ``size`` is in bytes as received."""
+    """A verified page, which exists until :meth:`discard`. ``size`` is in bytes as received."""
 
     address: PageAddress
     headers: PageHeaders
@@ -64,21 +62,21 @@ class Page:
 
     @property
     def rows(self) -> int:
-        """How many rows it holds."""
+        """The number of its rows."""
         return self.encoded.rows
 
     @property
     def first_id(self) -> str | None:
-        """The Id in its first row, None where it has none."""
+        """The Id in its first row; None if it has none."""
         return self.encoded.first_key
 
     @property
     def stored(self) -> int:
-        """The bytes that it takes on this machine."""
+        """The bytes that it occupies on this machine."""
         return self.encoded.product.stored
 
     def discard(self) -> None:
-        """Give the space back; may be called twice."""
+        """Free its memory and disk space; may be called twice."""
         self.encoded.product.discard()
 
 
@@ -90,15 +88,15 @@ class _Attempt:
 
     @property
     def proven(self) -> bool:
-        """Whether the page itself says it is whole: its last line ended, and its rows are as many as announced."""
+        """True if the page itself shows that it is whole: its last line ended, and its rows were announced."""
         return self.encoded.ended and self.headers.rows is not None
 
 
 class PageSource(Protocol):
-    """Where proven pages come from; :class:`PageFetcher` is one."""
+    """Returns verified pages; :class:`PageFetcher` is one."""
 
     def fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder) -> Page:
-        """The page, accepted; may be called from any thread. Raises ``SalesforceError``."""
+        """Return the page; may be called from any thread. Raises ``SalesforceError``."""
         ...
 
 
@@ -121,11 +119,11 @@ class PageFetcher:
         self._random01 = random01
 
     def fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder) -> Page:
-        """The page, accepted. ``on_headers`` is told what the answer's headers say before its body is read.
+        """Return the page. ``on_headers`` is called with the response's headers before its body is read.
 
-        A page without a final line end, or without ``Sforce-NumberOfRecords``, proves its end by coming twice alike.
-        Raises ``SalesforceError``: ``NOT_READY`` where the job is not complete, ``NEW_JOB`` where the job is gone or
-        its page stays unacceptable after every retry, and what ``transport`` raises.
+        A page without a final line end, or without ``Sforce-NumberOfRecords``, is accepted if a second download is
+        identical. Raises ``SalesforceError``: ``NOT_READY`` if the job is not complete, ``NEW_JOB`` if the job is gone
+        or its page is still not accepted after every retry, and the errors of ``transport``.
         """
         began = self._clock.monotonic()
         unproven: str | None = None

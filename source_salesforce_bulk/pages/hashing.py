@@ -1,7 +1,7 @@
-"""Fields whose values leave as keyed digests: HMAC-SHA-256 with the user's secret, in hex. Pure.
+"""Replace the values of fields by keyed digests: HMAC-SHA-256 with the user's secret, in hex. Pure.
 
-The same value gives the same digest under the same key, so that joins and counts still work, and the value itself is
-nowhere: a page is rewritten as soon as it is proven, before anything is made of its rows. A null stays a null.
+The same value has the same digest under the same key, so joins and counts still work. The value itself is in no output:
+a page is rewritten before its rows are encoded. A null stays null.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _ROWS_AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Hashing:
-    """Which fields of an object are hashed, in any letter case, and with which key. No ``repr`` shows the key."""
+    """The fields of an object to hash, in any letter case, and the key, which no ``repr`` shows."""
 
     fields: tuple[str, ...]
     key: str = field(repr=False)
 
     def digest(self, value: str) -> str:
-        """Return the digest of a cell; of an empty cell, which is a null, the empty text.
+        """Return the digest of a cell. An empty cell is null and stays empty.
 
         >>> Hashing((), "key").digest("")
         ''
@@ -32,7 +32,7 @@ class Hashing:
 
 
 def hashed_text(rows: Iterable[Sequence[str]], columns: Sequence[str], hashing: Hashing) -> Iterator[bytes]:
-    """Yield a page's text again, with the cells of its hashed ``columns`` replaced."""
+    """Yield a page's text in parts, with the cells of its hashed ``columns`` replaced."""
     wanted = {name.lower() for name in hashing.fields}
     places = [index for index, name in enumerate(columns) if name.lower() in wanted]
     text = io.StringIO(newline="")

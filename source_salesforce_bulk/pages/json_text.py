@@ -14,7 +14,7 @@ _SIXTY_FOUR_BITS = 1 << 63
 
 
 def json_value(value: Value) -> Any:
-    """A value as orjson writes it digit for digit: what a double or 64 bits cannot hold travels as its own text."""
+    """Return a value that orjson writes digit for digit: numbers beyond a double or 64 bits as raw text."""
     digits = _exact_digits(value)
     return value if digits is None else orjson.Fragment(digits)
 
@@ -25,12 +25,12 @@ def json_number(value: Value) -> bytes:
 
 
 def parse_line(line: bytes) -> Any:
-    """A line of JSON, its numbers as ``cells`` reads them: with every digit."""
+    """Parse a line of JSON; its numbers keep every digit, as in ``cells``."""
     return json.loads(line, parse_float=number)
 
 
 def _exact_digits(value: Value) -> str | None:
-    """The text of a number that neither a double nor 64 bits hold, so that it has to travel as it is; else None."""
+    """Return the text of a number that fits neither a double nor 64 bits; None for any other value."""
     if isinstance(value, Decimal):
         return str(value)
     if type(value) is int and not -_SIXTY_FOUR_BITS <= value < _SIXTY_FOUR_BITS:

@@ -1,7 +1,7 @@
-"""Rows as lines of JSON: RECORD messages of the Airbyte protocol, or objects alone.
+"""Rows as lines of JSON: RECORD messages of the Airbyte protocol, or plain objects.
 
-The lines are those that the CDK would print, byte for byte: nulls left out, numbers with every digit, unreadable cells
-null and, in RECORD messages, named in ``meta.changes``.
+The lines equal those that the CDK would print, byte for byte. Nulls are left out, and numbers keep every digit.
+Unreadable cells are null; RECORD messages name them in ``meta.changes``.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from salesforce_bulk_core import LineFormat, PageDecoder
 
 LINES_AT_ONCE = 1 << 20
-"""About how many bytes of lines make a block."""
+"""The approximate size of a block in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineForm:
-    """A ``Form``: one line for each row, RECORD messages of ``stream`` where it is given."""
+    """A ``Form``: one line for each row; RECORD messages if ``stream`` is given."""
 
     columns: tuple[Column, ...]
     stream: str | None = None
@@ -57,7 +57,7 @@ class LineForm:
 
 
 class _NativeLines:
-    """See ``NativeForm``. Also the core's ``ExactPath``: Python decides the cells that the core is not sure of."""
+    """See ``NativeForm``. Also the core's ``ExactPath``: Python reads the cells that the core leaves to it."""
 
     def __init__(self, form: LineForm, at: int) -> None:
         self._columns = form.columns
@@ -69,14 +69,14 @@ class _NativeLines:
         return None if lines is None else Block(memoryview(lines), lines.rows, lines.unreadable)
 
     def json(self, column: int, cell: str) -> bytes | None:
-        """See ``ExactPath``. Of texts the core only asks for instants, in which nothing is escaped."""
+        """See ``ExactPath``. The only texts that the core asks for are instants, which need no escaping."""
         value = READERS[self._columns[column].kind](cell)
         if value is UNREADABLE:
             return None
         return value.encode() if isinstance(value, str) else json_number(value)
 
     def scalar(self, column: int, cell: str) -> tuple[int | float | None, bool]:
-        """Never called: no array is made of lines."""
+        """Never called, because lines have no arrays."""
         raise NotImplementedError
 
 

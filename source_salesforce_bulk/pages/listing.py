@@ -1,9 +1,9 @@
-"""The pages of a complete job, listed before any of them is read: what many machines can download at once.
+"""List the pages of a complete job before any of them is read, so that many machines can download them in parallel.
 
-Salesforce lists them itself (``resultPages``, API v58 and later), at its own page size. Where an org lacks that
-resource the locators are walked: each page is asked for, and let go as soon as its headers have named the next.
+Salesforce lists them (``resultPages``, API v58 and later), at its own page size. If an org lacks that resource, the
+locators are followed: each page is requested, and closed as soon as its headers have named the next one.
 
-Retries here: none. A call's own retries are ``transport``'s; a job whose pages cannot be listed is ``query_job``'s.
+Does not retry. ``transport`` retries single calls; ``query_job`` replaces a job whose pages cannot be listed.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody
 LOGGER = logging.getLogger("salesforce_bulk.pages")
 
 MOST_PAGES = 100_000
-"""Pages of one job that are listed: of 50,000 rows each, more rows than an org may extract in a day."""
+"""Maximum number of listed pages of one job. With 50,000 rows each, an org may not extract so many rows in a day."""
 
 _LISTS_NOTHING = frozenset({400, 404, 405, 501})
-"""How an org says that it lacks the resource. What else may be behind these, the results are answered with as well."""
+"""The statuses of an org that lacks the resource. Any other cause would affect the results themselves as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """A complete job of an object, in the API version that it was created with.
+    """A complete job of an object, and the API version with which it was created.
 
-    ``rows`` are those that it reports; None where it does not say.
+    ``rows`` is the number that it reports, or None.
     """
 
     object_name: str
@@ -42,7 +42,7 @@ class JobResult:
 
     @property
     def most_pages(self) -> int:
-        """More pages than this are no list of its result: most hold rows, and few are empty in a row."""
+        """The maximum number of its pages, because only a few pages in a row can be empty."""
         return MOST_PAGES if self.rows is None else min(self.rows, MOST_PAGES) + MAX_EMPTY_PAGES
 
 
@@ -50,9 +50,9 @@ class JobResult:
 class PageListing:
     """The locators of a job's pages in the order of the result; None is the first page's.
 
-    Every page has to be asked for with ``page_size`` as its ``maxRecords``, or without one where it is None: then the
-    pages are cut as Salesforce cut them. Without ``end_said`` the last page's headers named no next one and did not say
-    that there is none: it is the end where the rows of all pages are as many as the job has.
+    Every page must be requested with ``page_size`` as its ``maxRecords``, or without it if it is None: Salesforce then
+    determined the page size. If ``end_said`` is false, the last page's headers neither named a next page nor marked the
+    end; it is the last page if the rows of all pages add up to the job's.
     """
 
     locators: tuple[str | None, ...]
@@ -69,9 +69,9 @@ class PageLister:
     def list_pages(self, job: JobResult, start: str | None, page_size: int) -> PageListing:
         """Return every page of the job from the one that ``start`` names (None: the first).
 
-        ``page_size`` is for pages that have to be walked: where the org does not list them, or where its list does not
-        hold ``start``, which an earlier run came to by pages of that size. Raises ``SalesforceError``; its action is
-        ``NEW_JOB`` where the job is gone or its pages do not add up.
+        ``page_size`` is used if the org does not list its pages, or if its list lacks ``start``, which an earlier run
+        reached by pages of that size. Raises ``SalesforceError``, with the action ``NEW_JOB`` if the job is gone or its
+        pages do not add up.
         """
         try:
             listed = tuple(self._listed(job))
@@ -125,7 +125,7 @@ class PageLister:
                 raise SalesforceError(_does_not_add_up("the pages do not end"))
             if headers.locator is None:
                 return PageListing(tuple(locators), page_size, end_said=headers.last)
-            # A page that does not say how many rows it has may hold some.
+            # A page that does not report its number of rows may have some.
             match step(walk, headers, 1 if headers.rows is None else headers.rows):
                 case Onward(onward):
                     walk = onward

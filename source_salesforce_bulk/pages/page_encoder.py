@@ -1,12 +1,12 @@
-"""The contract between a page that arrives and whatever it becomes: RECORD lines, JSON lines, a Parquet file, batches.
+"""The contract for turning a page into a product: RECORD lines, JSON lines, a Parquet file, or record batches.
 
     encoding = encoder.begin(arrival)       before the first byte
     encoding.feed(data)                     for the bytes as they arrive
-    encoding.finish(rows announced)  ->     EncodedPage: the page is proven, and its product may leave
-    encoding.close()                        in any case; a page that was not finished leaves nothing behind
+    encoding.finish(rows announced)  ->     EncodedPage: the page is verified, and its product may be handed on
+    encoding.close()                        in any case; an unfinished page leaves nothing behind
 
-A page is read once. It is proven and encoded in the same pass, so its product exists before the proof does; the product
-is only reachable through the result of ``finish``.
+A page is read once. It is verified and encoded in the same pass, so the product exists before the page is verified, but
+only the result of ``finish`` gives access to it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from source_salesforce_bulk.pages.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A page whose bytes are about to come.
+    """A page that is about to arrive.
 
-    ``at`` is the time, in milliseconds since 1970; RECORD lines carry it as ``emitted_at``.
+    ``at`` is the time in milliseconds since 1970, the ``emitted_at`` of RECORD lines.
     """
 
     gzipped: bool
@@ -42,7 +42,7 @@ class LineBlock:
 
 @dataclass(frozen=True, slots=True)
 class PageContent:
-    """The bytes that a page became: the file at ``path``, of ``size`` bytes, or ``blocks`` of lines, in order.
+    """The bytes of a product: the file at ``path``, of ``size`` bytes, or ``blocks`` of lines, in order.
 
     RECORD lines come in blocks. Every other product is one file.
     """
@@ -53,29 +53,29 @@ class PageContent:
 
 
 class PageProduct(Protocol):
-    """The result of encoding a page. It exists as long as its page."""
+    """The output of encoding a page. It exists as long as its page."""
 
     @property
     def stored(self) -> int:
-        """The bytes that it takes on this machine, in memory and on disk."""
+        """The bytes that it occupies on this machine, in memory and on disk."""
         ...
 
     def take(self) -> PageContent:
-        """Return the bytes, to be handed on; called once."""
+        """Return its content; called once."""
         ...
 
     def discard(self) -> None:
-        """Give memory and disk back, whether or not the bytes were taken; may be called twice."""
+        """Free its memory and disk space, whether or not it was taken; may be called twice."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedPage:
-    """A page that was proven whole, and its product.
+    """A verified page and its product.
 
-    ``size`` counts the bytes of its text, ``ended`` says whether a line feed closed it, and ``digest`` is the same for
-    two pages of one run exactly when their texts are. ``first_key`` is the first row's Id, None where there is none.
-    By field, ``unreadable`` counts the cells that became null, ``inexact`` the values that were rounded.
+    ``size`` is the length of its text in bytes; ``ended`` is true if the text ends with a line feed. ``digest`` is
+    equal for two pages of one run if and only if their texts are equal. ``first_key`` is the first row's Id, or None.
+    By field, ``unreadable`` counts the cells that became null, and ``inexact`` the values that were rounded.
     """
 
     rows: int
@@ -89,24 +89,24 @@ class EncodedPage:
 
 
 class PageEncoding(Protocol):
-    """One page on its way. Used by one thread at a time; a call that raised is its last but :meth:`close`."""
+    """A page being encoded, by one thread at a time. After a call that raised, only :meth:`close` may be called."""
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes as they arrived.
 
-        Raises ``PageRejected`` as soon as they cannot be a page, and OSError where the disk refuses.
+        Raises ``PageRejected`` as soon as they cannot be part of a page, and OSError if they cannot be written.
         """
         ...
 
     def finish(self, expected: int | None) -> EncodedPage:
-        """The page has come to its end; ``expected`` is the number of rows it should have, where that is known.
+        """Verify the page, which has arrived completely, and return it; ``expected`` is its announced number of rows.
 
-        Raises as :meth:`feed`.
+        Raises the same as :meth:`feed`.
         """
         ...
 
     def close(self) -> None:
-        """Leave nothing of a page that was not finished; may be called twice, and after :meth:`finish`."""
+        """Remove what is left of an unfinished page; may be called twice, and after :meth:`finish`."""
         ...
 
 
@@ -120,14 +120,14 @@ class PageEncoder(Protocol):
 
     @property
     def remote(self) -> PageEncoder:
-        """The encoder that does the same on another machine, whose product need not be the same."""
+        """The encoder to use on another machine; its product may differ."""
         ...
 
     def begin(self, arrival: Arrival) -> PageEncoding:
-        """A page is about to come; raises OSError."""
+        """Begin to encode a page; raises OSError."""
         ...
 
 
 def key_column(columns: tuple[Column, ...]) -> int | None:
-    """Return the place of the Id among ``columns``."""
+    """Return the index of the Id among ``columns``."""
     return next((place for place, column in enumerate(columns) if column.name.lower() == "id"), None)

@@ -3,7 +3,7 @@
 An executor has a session but cannot renew it. If the session has expired, the page is not read, and the driver runs the
 task again with a newer session. A task can run any number of times, because it only downloads and never queries.
 
-Does not retry: ``pages`` retries incomplete bodies, ``transport`` retries single calls.
+Does not retry: ``fetch`` retries incomplete bodies, ``transport`` retries single calls.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from source_salesforce_bulk.pages.fetch import PageAddress, PageFetcher
 from source_salesforce_bulk.pages.page_encoder import PageEncoder
-from source_salesforce_bulk.pages.table_sinks import batches_in
+from source_salesforce_bulk.pages.parquet_sinks import batches_in
 from source_salesforce_bulk.pages.workspace import Workspace
 from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.clock import Clock, SystemClock
@@ -32,7 +32,7 @@ from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage
 
 @dataclass(frozen=True, slots=True)
 class PageTask:
-    """A page to be read: ``number`` tells it from the others of its wave."""
+    """A page to read; ``number`` identifies it within its wave."""
 
     number: int
     address: PageAddress
@@ -55,8 +55,8 @@ class PageCost:
 class PageOutcome:
     """The outcome of a page. ``failure`` is None if all its rows were returned; otherwise none of them was.
 
-    ``rows`` and ``size`` (bytes as received) are 0 for a failed page; ``cost`` says what it took all the same.
-    ``first_id`` is the Id in its first row, None where it has none.
+    ``rows`` and ``size`` (bytes as received) are 0 for a failed page, but ``cost`` is counted.
+    ``first_id`` is the Id in its first row; None if it has none.
     """
 
     number: int
@@ -70,18 +70,18 @@ class PageOutcome:
 
 
 class SessionEnded(SalesforceError):
-    """The session that the task was given is over. Raised here so that nothing tries to renew it."""
+    """The session of the task has expired. Raised here so that nothing tries to renew it."""
 
 
 class GivenSession:
-    """``Tokens`` of a machine that was handed a session and cannot make another."""
+    """``Tokens`` of a machine that was given a session and cannot create another."""
 
     def __init__(self, given: Session) -> None:
         self._given = given
         self._mask = SecretMask(given.access_token)
 
     def session(self) -> Session:
-        """The one it was given."""
+        """Return the session that it was given."""
         return self._given
 
     def refresh(self, stale_access_token: str) -> Session:
@@ -89,7 +89,7 @@ class GivenSession:
         raise SessionEnded(Failure.of(Kind.SESSION_EXPIRED))
 
     def redact(self, text: str) -> str:
-        """Return ``text`` without the access token, which is all that it knows."""
+        """Return ``text`` with the access token masked, the only secret here."""
         return self._mask.redact(text)
 
 
@@ -112,7 +112,7 @@ class _Counting:
 
 
 class SessionSource(Protocol):
-    """Where a partition finds its session. It is pickled and sent to every machine, and holds no secret itself."""
+    """Provides a partition with its session. It is pickled and sent to every machine, and contains no secret itself."""
 
     def session(self) -> Session:
         """Return the session to read pages with."""
@@ -124,14 +124,14 @@ class Given(Protocol):
 
     @property
     def value(self) -> tuple[SessionSource, PageEncoder, tuple[PageTask, ...]]:
-        """Where the session is, the encoder (an ``encoders.batch_file``), and the tasks of all partitions."""
+        """The source of the session, the encoder (an ``encoders.batch_file``), and the tasks of all partitions."""
         ...
 
 
 class PartitionReader:
-    """The function of a Spark ``mapInArrow`` whose input are task numbers, one in each partition.
+    """The function for Spark's ``mapInArrow``, whose input is one task number in each partition.
 
-    It yields the rows of the task's page, and tells ``report`` (a Spark accumulator's ``add``) what became of it.
+    It yields the rows of the task's page, and passes the outcome to ``report`` (a Spark accumulator's ``add``).
     """
 
     def __init__(self, given: Given, report: Callable[[Mapping[int, PageOutcome]], None]) -> None:
@@ -148,7 +148,7 @@ class PartitionReader:
 
 
 class PageTaskRunner:
-    """Reads pages by ``encoder``, whose product is a file of batches, with one session and one connection."""
+    """Reads pages with one session and one connection. The product of ``encoder`` is a file of batches."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class PageTaskRunner:
         self._random01 = random01
 
     def run(self, task: PageTask, report: Callable[[PageOutcome], None]) -> Iterator[Any]:
-        """Yield the page's rows as pyarrow record batches, none before the whole page is proven; then its outcome.
+        """Yield the rows of the verified page as pyarrow record batches, and then report its outcome.
 
         A page that cannot be read yields nothing, and its outcome says why.
         """

@@ -1,4 +1,4 @@
-"""Rows of text as records: the one place where a cell becomes a value of ``data``."""
+"""Convert rows of text to records."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row: its non-null values, and the fields whose cell could not be read and is null for it."""
+    """One row: its non-null values, and the fields that are null because their cell could not be read."""
 
     data: Mapping[str, Value]
     unreadable: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class RecordReader:
         ]
 
     def records(self, rows: Iterable[Sequence[str]]) -> Iterator[Record]:
-        """One record per row, in order. Nulls are left out of ``data``, as the CDK's own serializer does."""
+        """Yield one record for each row, in order. Nulls are left out of ``data``, as in the CDK's own serializer."""
         for row in rows:
             yield self._record(row)
 

@@ -35,7 +35,7 @@ class Form(Protocol[C]):
 
     @property
     def text_at_once(self) -> int:
-        """About how many bytes of a page's text make a block."""
+        """The approximate number of bytes of a page's text for one block."""
         ...
 
     def native(self, at: int, /) -> NativeForm[C]:
@@ -43,12 +43,12 @@ class Form(Protocol[C]):
         ...
 
     def block(self, rows: Sequence[Sequence[str]], at: int, /) -> Block[C]:
-        """Rows, with their cells in the order of the columns, as a block; ``at`` as for :meth:`native`."""
+        """Return rows, with their cells in the order of the columns, as a block; ``at`` as for :meth:`native`."""
         ...
 
 
 class NativeForm(Protocol[C]):
-    """Takes the blocks of one page out of the core."""
+    """Takes the blocks of one page from the core."""
 
     def next(self, decoder: PageDecoder) -> Block[C] | None:
         """Return the next rows that have arrived; None if there are none."""
@@ -56,16 +56,16 @@ class NativeForm(Protocol[C]):
 
 
 class Sink(Protocol[C]):
-    """Where the blocks of one page go."""
+    """Receives the blocks of one page."""
 
     def write(self, block: Block[C]) -> None:
         """Take the next block; raises OSError."""
         ...
 
     def finish(self) -> PageProduct:
-        """All blocks have come, and the page is proven; raises OSError."""
+        """Return the product of a page that is complete and verified; raises OSError."""
         ...
 
     def close(self) -> None:
-        """Leave nothing behind unless it was finished; may be called twice."""
+        """Remove everything unless it was finished; may be called twice."""
         ...

@@ -1,4 +1,4 @@
-"""A page kept on disk as it comes, and read once it is whole."""
+"""Pages that are stored on disk as they arrive, and read once they are complete."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from source_salesforce_bulk.pages.page_encoder import Arrival, EncodedPage
 
 
 class SpooledEncoding:
-    """A ``PageEncoding`` that begins when the page has come: ``read`` is given its file and the number of its rows."""
+    """A ``PageEncoding`` that stores the page; ``read`` is then called with its file and announced number of rows."""
 
     def __init__(self, arrival: Arrival, read: Callable[[Path, int | None], EncodedPage]) -> None:
         self._file = arrival.workspace.new_file(".csv")
@@ -50,7 +50,7 @@ class PageText(io.RawIOBase):
         self.size = 0
 
     def readable(self) -> bool:
-        """It can be read."""
+        """True."""
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
@@ -71,17 +71,17 @@ class PageText(io.RawIOBase):
 
     @property
     def ended(self) -> bool:
-        """Whether a line feed was the last byte so far, or there was none."""
+        """True if the last byte so far was a line feed, or if there was no byte."""
         return self._last == b"\n"
 
     @property
     def digest(self) -> str:
-        """A fingerprint of what was read."""
+        """The digest of the bytes read so far."""
         return self._digest.hexdigest()
 
 
 @contextmanager
 def page_text(path: Path, arrival: Arrival) -> Iterator[PageText]:
-    """The text of a page's file."""
+    """Open the text of a page's file."""
     with gzip.open(path, "rb") if arrival.gzipped else path.open("rb") as source:
         yield PageText(cast(BinaryIO, source), arrival.workspace.largest_page)

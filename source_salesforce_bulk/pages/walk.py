@@ -1,7 +1,7 @@
-"""From one result page to the next: what a page's headers prove about where the result ends.
+"""Follow a job's result from page to page, and decide from the headers where it ends.
 
-A walk counts the rows of one job and knows the locators it has used and which rows its pages began with. :func:`step`
-says what follows a page: another locator, the end, or a reason why neither can be believed.
+A walk counts the rows of one job, and remembers the locators it has used and the first row of each page. :func:`step`
+returns what follows a page: another locator, the end, or the reason why neither can be trusted.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 
 MAX_EMPTY_PAGES = 100
-"""Pages without rows in a row, each naming a further locator, before the walk is given up."""
+"""Maximum number of consecutive pages without rows that each name a further locator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """The way through one job's pages. ``rows`` and ``page`` count what lies behind; ``locator`` names what is next.
+    """A position in one job's pages. ``rows`` and ``page`` count what has been passed; ``locator`` is the next page's.
 
-    ``total`` is ``numberRecordsProcessed``, None where Salesforce did not say. ``used`` are the locators behind,
-    ``first_ids`` the Ids that the pages behind began with; a walk that was resumed knows neither of an earlier run.
+    ``total`` is ``numberRecordsProcessed``, None if Salesforce did not report it. ``used`` are the locators passed, and
+    ``first_ids`` the first Ids of the pages passed; neither includes those of an earlier run.
     """
 
     total: int | None
@@ -38,14 +38,14 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Onward:
-    """There is a further page: the walk as it stands before it."""
+    """There is a further page; ``walk`` is the position before it."""
 
     walk: Walk
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The result is complete: ``rows`` in ``pages`` agree with the job's total where one is known."""
+    """The result is complete: ``rows`` in ``pages`` equal the job's total, if that is known."""
 
     rows: int
     pages: int
@@ -53,16 +53,16 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The page's header cannot be followed; the same page may be asked for again."""
+    """The page's header cannot be followed; the same page may be requested again."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class WrongTotal:
-    """The pages ended, or went on, against the job's own count.
+    """The number of rows contradicts the job's own count.
 
-    Where asking for the page again does not cure it, nothing read from this job can be trusted.
+    If requesting the page again does not help, nothing read from this job can be trusted.
     """
 
     rows: int
@@ -75,9 +75,9 @@ Step = Onward | End | Lost | WrongTotal
 def step(walk: Walk, headers: PageHeaders, rows: int, first_id: str | None = None) -> Step:
     """Return the next step after a page of ``rows`` rows for ``walk.locator`` with ``headers``.
 
-    A missing locator header is the end only when the rows so far equal the total. A locator used before cannot lead on,
-    nor can rows that were there before: both would emit rows twice. ``first_id`` is the Id in the page's first row, by
-    which such rows are known; None where it has none.
+    A missing locator header is the end only if the rows so far equal the total. A locator used before, or a page that
+    begins with the row of an earlier page, would emit rows twice. ``first_id`` is the Id in the page's first row, if it
+    has one.
     """
     if first_id in walk.first_ids:
         return Lost("it begins with a row of an earlier page")

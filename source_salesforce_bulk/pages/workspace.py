@@ -1,4 +1,4 @@
-"""Where pages lie while they are read: a folder, a share of memory, and turns for work that needs much of either."""
+"""The shared resources of a run's pages: a folder, a memory budget, and turns for work that needs much of either."""
 
 from __future__ import annotations
 
@@ -10,27 +10,24 @@ from pathlib import Path
 from typing import IO
 
 MEMORY = 48 << 20
-"""Bytes of finished lines that are kept in memory, of all pages together; further ones go to disk."""
+"""Bytes of finished lines that all pages together keep in memory; the others go to disk."""
 
 LARGEST_PAGE = 2 << 30
-"""Bytes of a page, decompressed or not, that are read. Salesforce's own files of results end at 1 GB."""
+"""Maximum size of a page in bytes, decompressed or not. Salesforce's own result files are limited to 1 GB."""
 
 TURNS = min(4, os.cpu_count() or 1)
-"""Pages encoded at the same time, of those that take many bytes each."""
+"""The number of pages that are encoded from a file at the same time."""
 
 
 class MemoryBudget:
-    """A number of bytes that pages share. It never makes anybody wait, so a page in front cannot wait for those behind.
-
-    May be used from any thread.
-    """
+    """A number of bytes that pages share. It never blocks, so a page cannot wait for later ones. Thread-safe."""
 
     def __init__(self, size: int = MEMORY) -> None:
         self._free = size
         self._lock = threading.Lock()
 
     def take(self, size: int) -> bool:
-        """Take ``size`` bytes; False, taking none, where fewer are free."""
+        """Take ``size`` bytes and return True, or return False if fewer are free."""
         with self._lock:
             fits = size <= self._free
             self._free -= size if fits else 0
@@ -44,7 +41,7 @@ class MemoryBudget:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """The shared resources of a run's pages. ``turns`` limits how many are encoded from a file at the same time."""
+    """A run's workspace. ``turns`` limits how many pages are encoded from a file at the same time."""
 
     directory: Path
     memory: MemoryBudget = field(default_factory=MemoryBudget)
@@ -52,5 +49,5 @@ class Workspace:
     turns: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(TURNS))
 
     def new_file(self, suffix: str) -> IO[bytes]:
-        """Return a new file, open to be written, with a name of its own. Whoever asks for it removes it."""
+        """Return a new file with a unique name, open for writing. The caller removes it."""
         return tempfile.NamedTemporaryFile(dir=self.directory, prefix="page-", suffix=suffix, delete=False)

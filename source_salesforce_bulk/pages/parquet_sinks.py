@@ -1,4 +1,4 @@
-"""Where record batches go: into a Parquet file, or into a file of Arrow's own that gives them back as they were."""
+"""The sinks of record batches: a Parquet file, or an Arrow file from which the same batches can be read again."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import ipc, parquet
 
+from source_salesforce_bulk.pages.line_sinks import FileProduct
 from source_salesforce_bulk.pages.row_form import Block
-from source_salesforce_bulk.pages.sinks import FileProduct
 from source_salesforce_bulk.pages.workspace import Workspace
 
 ROW_GROUP = 16 << 20
-"""Bytes of Arrow memory that a Parquet row group stands for, at most: enough to compress well, little to hold."""
+"""Maximum size of a Parquet row group, in bytes of Arrow memory: large enough to compress well, small to hold."""
 
 
 class ParquetFile:
-    """A ``Sink`` that writes a Parquet file, zstd, with row groups of about the same size in bytes.
+    """A ``Sink`` that writes a Parquet file with zstd compression and row groups of about the same size in bytes.
 
-    ``arrange`` makes a table of ``schema`` from one of a page's rows.
+    ``arrange`` converts a table of a page's rows to ``schema``.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class ParquetFile:
 
 
 class BatchFile:
-    """A ``Sink`` that keeps record batches in a file, for :func:`batches_in`."""
+    """A ``Sink`` that writes record batches to a file, for :func:`batches_in`."""
 
     def __init__(self, workspace: Workspace, schema: Any) -> None:
         with workspace.new_file(".arrow") as file:
@@ -93,6 +93,6 @@ class BatchFile:
 
 
 def batches_in(path: Path) -> Iterator[Any]:
-    """Yield the record batches of a file that :class:`BatchFile` has written, in order."""
+    """Yield the record batches of a file written by :class:`BatchFile`, in order."""
     with pa.OSFile(str(path)) as file, ipc.open_stream(file) as batches:
         yield from batches

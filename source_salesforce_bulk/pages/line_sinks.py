@@ -1,4 +1,4 @@
-"""Where finished lines go: into memory with disk behind it, or into a file."""
+"""The sinks of lines: memory, with a file for what does not fit, or a file alone."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class MemoryLines:
         return self._kept_size + sum(size for size, _ in self._on_disk)
 
     def take(self) -> PageContent:
-        """See ``PageProduct``. The memory of a block is given back once the next one is asked for."""
+        """See ``PageProduct``. A block's memory is freed when the next block is requested."""
         path = Path(self._file.name) if self._file is not None else self._workspace.directory
         return PageContent(path, self.stored, self._blocks(path))
 
@@ -128,7 +128,7 @@ class FileLines:
 
 
 def _remove(file: IO[bytes]) -> None:
-    """Close and remove a file, even where it cannot be written to its end."""
+    """Close and remove a file, even if its last bytes cannot be written."""
     try:
         file.close()
     finally:
