@@ -271,3 +271,24 @@ def test_purged_rows_leave_the_current_table_through_tombstones_in_the_log(org: 
     tombstones = [row for row in by_pyiceberg(exporter.table("contact_log")) if row["_deleted"]]
     assert sorted(row["Id"] for row in tombstones) == sorted(gone)
     assert all(row["IsDeleted"] and row["LastName"] is None for row in tombstones)
+
+
+def test_purged_rows_stay_marked_where_deleted_rows_are_to_be_kept(org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = TableExporter(org, tmp_path, detect_deletes="all", full_audit_every="P1D")
+    exporter.keep_deleted = True
+    exporter.run(["Contact"])
+    before = {row["Id"]: row for row in exporter.rows_of("contact")}
+    gone = [row["Id"] for row in org.control.rows("Contact", operation="query")][:2]
+    org.control.hard_delete("Contact", ids=gone, logged=False)
+    org.control.advance_clock(2 * 86_400)
+
+    for _ in range(2):  # the second run finds nothing new, and leaves the marks
+        assert exporter.run(["Contact"]).code == 0
+
+        rows = {row["Id"]: row for row in exporter.rows_of("contact")}
+        assert set(rows) == set(before)
+        for key, row in rows.items():
+            moment = row.pop("_ab_cdc_deleted_at", None)
+            assert (moment == datetime(2026, 11, 26, 8, tzinfo=UTC)) is (key in gone)
+            assert row == before[key] | ({"IsDeleted": True} if key in gone else {})
+        org.control.advance_clock(2 * 86_400)

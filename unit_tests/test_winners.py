@@ -58,6 +58,17 @@ def test_a_tombstone_beats_what_was_read_until_then_and_not_what_was_read_later(
     assert chosen(version("a", None, read_at=1, tombstone=True), version("b", 1, read_at=0)) == [1]
 
 
+def test_a_buried_row_that_is_kept_says_when_it_was_found_to_be_gone():
+    versions = table(
+        version("a", 1, read_at=1), version("a", None, read_at=3, tombstone=True), version("b", 1, read_at=1)
+    )
+    kept = winners(versions, keep_deleted=True)
+    assert sorted(kept.table["file"].to_pylist()) == [0, 2]
+    assert kept.buried_in(0).to_pylist() == [{"row": 0, "buried": NOON + timedelta(minutes=3)}]
+    assert kept.buried_in(2).num_rows == 0
+    assert winners(versions, keep_deleted=False).table["file"].to_pylist() == [2]
+
+
 def test_a_key_of_several_fields_is_one_text():
     columns = [pa.chunked_array([["a", "a", None]]), pa.chunked_array([[1, 11, 1]])]
     keys = key_of(columns).to_pylist()

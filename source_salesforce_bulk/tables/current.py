@@ -24,13 +24,14 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.types import NestedField
 
+from source_salesforce_bulk.deletions.tombstones import DELETED_AT, IS_DELETED
 from source_salesforce_bulk.tables.columns import DELETED, READ_AT
 from source_salesforce_bulk.tables.commits import MAIN, PROPERTIES, FencedTransaction, checked, refs_of, told
 from source_salesforce_bulk.tables.data_files import Listed, listed
 from source_salesforce_bulk.tables.iceberg_catalog import Tables, current_name
 from source_salesforce_bulk.tables.log import OBJECT, ORGANIZATION, generation_of
 from source_salesforce_bulk.tables.parquet_rows import Rows, RowWriter
-from source_salesforce_bulk.tables.winners import VERSIONS, Places, between, boundaries, key_of, winners
+from source_salesforce_bulk.tables.winners import BURIED, ROW, VERSIONS, Places, between, boundaries, key_of, winners
 
 LOGGER = logging.getLogger("salesforce_bulk.tables")
 
@@ -46,7 +47,6 @@ VERSIONS_AT_ONCE = 500_000
 """Versions of rows that are compared at once: about 100 MB."""
 
 _MODSTAMP = "SystemModstamp"
-_IS_DELETED = "IsDeleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class Fold:
     keep_deleted: bool
     _stay: dict[int, list[Any]] = field(default_factory=dict)
     _touched: dict[int, list[Any]] = field(default_factory=dict)
+    _buried: dict[int, list[Any]] = field(default_factory=dict)
 
     def run(self) -> Folded:
         """Bring the current table up to the log; raises ``Stale`` where another fold came first."""
@@ -145,6 +146,9 @@ class Fold:
             rows = places.in_file(at)
             if len(rows):
                 self._stay.setdefault(at, []).append(rows.combine_chunks())
+            buried = places.buried_in(at)
+            if buried.num_rows:
+                self._buried.setdefault(at, []).append(buried)
 
     def _cuts(self, new: list[Rows], key: list[str], parts: int) -> list[str]:
         if parts < 2:
@@ -167,7 +171,7 @@ class Fold:
                 key_of(rows.columns(key)),
                 rows.column(cursor) if cursor is not None else none,
                 rows.column(READ_AT) if READ_AT in names else none,
-                flag(_IS_DELETED),
+                flag(IS_DELETED),
                 flag(DELETED),
                 pa.repeat(pa.scalar(at, pa.int32()), count),
                 pa.array(range(count), pa.int64()),
@@ -185,12 +189,13 @@ class Fold:
         if at < olds:
             touched = _together(self._touched.get(at, []))
             leave = touched.filter(pc.invert(pc.is_in(touched, stay)))
+        buried = pa.concat_tables(self._buried[at]) if at in self._buried else None
         begun = 0
         for batch in source.batches():
             numbers = pa.array(range(begun, begun + batch.num_rows), pa.int64())
             begun += batch.num_rows
             mask = pc.is_in(numbers, stay) if leave is None else pc.invert(pc.is_in(numbers, leave))
-            yield batch.filter(mask)
+            yield (batch if buried is None else _marked(batch, numbers, buried)).filter(mask)
 
     # The table
 
@@ -217,6 +222,18 @@ class Fold:
         return self.tables.catalog.create_table(
             self.tables.identifier(name), Schema(*wanted), properties={**PROPERTIES, **facts}
         )
+
+
+def _marked(batch: Any, numbers: Any, buried: Any) -> Any:
+    """Return the rows with the marks of a deleted row in those that a tombstone has buried."""
+    moments = buried[BURIED].combine_chunks().take(pc.index_in(numbers, buried[ROW].combine_chunks()))
+    gone = pc.is_valid(moments)
+    for name, mark in ((IS_DELETED, pa.scalar(value=True)), (DELETED_AT, moments)):
+        there = batch.column_names.index(name) if name in batch.column_names else None
+        before = pa.nulls(batch.num_rows, mark.type) if there is None else batch[name]
+        after = pc.if_else(gone, mark, before)
+        batch = batch.append_column(name, after) if there is None else batch.set_column(there, name, after)
+    return batch
 
 
 def _together(arrays: list[Any]) -> Any:

@@ -18,6 +18,7 @@ BATCH = 16_384
 ROWS_A_GROUP = 131_072
 BYTES_A_GROUP = 64 << 20
 ROWS_A_FILE = 1_048_576
+READ_AT_ONCE = 1 << 20
 _FIELD_ID = b"PARQUET:field_id"
 
 
@@ -42,7 +43,7 @@ class Rows:
     def columns(self, names: Sequence[str]) -> list[Any]:
         """Return columns as chunked arrays."""
         with self._table.io.new_input(self._file.file_path).open() as stream:
-            file = parquet.ParquetFile(stream)
+            file = _opened(stream)
             here = _names_by_id(file.schema_arrow)
             schema = self._table.schema()
             ids = [schema.find_field(name).field_id for name in names]
@@ -56,7 +57,7 @@ class Rows:
     def batches(self) -> Iterator[Any]:
         """Yield the rows as tables with the table's columns that the file has."""
         with self._table.io.new_input(self._file.file_path).open() as stream:
-            file = parquet.ParquetFile(stream)
+            file = _opened(stream)
             here = _names_by_id(file.schema_arrow)
             names = {here[one.field_id]: one.name for one in self._table.schema().fields if one.field_id in here}
             for batch in file.iter_batches(BATCH, columns=list(names)):
@@ -133,6 +134,11 @@ class RowWriter:
         self._stream.close()
         self._done(registered(self._table, self._location, self._footers[0], size))
         self._writer, self._rows = None, 0
+
+
+def _opened(stream: Any) -> Any:
+    """Return a Parquet file that is read as its rows are asked for: by default pyarrow first loads all of it."""
+    return parquet.ParquetFile(stream, pre_buffer=False, buffer_size=READ_AT_ONCE)
 
 
 def _names_by_id(schema: Any) -> Mapping[int, str]:

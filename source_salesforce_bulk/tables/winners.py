@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 KEY, CURSOR, READ_AT, GONE, TOMBSTONE, FILE, ROW = "key", "cursor", "read_at", "gone", "tombstone", "file", "row"
+BURIED = "buried"
 
 VERSIONS = pa.schema(
     [
@@ -30,19 +31,25 @@ VERSIONS = pa.schema(
 """The columns that decide. ``gone``: the version has ``IsDeleted``. ``file`` and ``row`` say where it stands."""
 
 _AT = "at"
-_BURIED = "buried"
 _BEFORE_ALL = -(1 << 63)
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Rows by the file they stand in."""
+    """Rows by the file they stand in. Rows that a tombstone has buried have its time in ``buried``, others null."""
 
     table: Any
 
     def in_file(self, file: int) -> Any:
         """Return the row numbers in one file, as an Arrow array."""
-        return pc.filter(self.table[ROW], pc.equal(self.table[FILE], file))
+        return self._of(file)[ROW]
+
+    def buried_in(self, file: int) -> Any:
+        """Return the rows in one file that are kept although they are gone: a table of ``row`` and ``buried``."""
+        return self._of(file).filter(pc.field(BURIED).is_valid()).select([ROW, BURIED])
+
+    def _of(self, file: int) -> Any:
+        return self.table.filter(pc.equal(self.table[FILE], file))
 
 
 def key_of(columns: Sequence[Any]) -> Any:
@@ -63,21 +70,22 @@ def winners(versions: Any, *, keep_deleted: bool) -> Places:
     )
     ascending = rows.take(order).append_column(_AT, pa.array(range(rows.num_rows), pa.int64()))
     newest = ascending.take(ascending.group_by(KEY).aggregate([(_AT, "max")])[f"{_AT}_max"])
-    newest = _unburied(newest, versions.filter(versions[TOMBSTONE]))
+    newest = _with_burials(newest, versions.filter(versions[TOMBSTONE]))
     if not keep_deleted:
-        newest = newest.filter(pc.invert(newest[GONE]))
-    return Places(newest.select([FILE, ROW]))
+        newest = newest.filter(pc.and_(pc.invert(newest[GONE]), pc.is_null(newest[BURIED])))
+    return Places(newest.select([FILE, ROW, BURIED]))
 
 
-def _unburied(newest: Any, tombstones: Any) -> Any:
+def _with_burials(newest: Any, tombstones: Any) -> Any:
+    """Return the rows with the time of the tombstone that beats each; null where there is none, or an older one."""
     if not tombstones.num_rows:
-        return newest
-    last = tombstones.group_by(KEY).aggregate([(READ_AT, "max")]).rename_columns([KEY, _BURIED])
+        return newest.append_column(BURIED, pa.nulls(newest.num_rows, VERSIONS.field(READ_AT).type))
+    last = tombstones.group_by(KEY).aggregate([(READ_AT, "max")]).rename_columns([KEY, BURIED])
     joined = newest.join(last, KEY, join_type="left outer")
-    stands = pc.fill_null(pc.less(joined[_BURIED], joined[READ_AT]), fill_value=True)
     # A version without a time was read by something else; a tombstone is newer.
-    unknown = pc.and_(pc.is_null(joined[READ_AT]), pc.is_valid(joined[_BURIED]))
-    return joined.filter(pc.and_(stands, pc.invert(unknown)))
+    stands = pc.fill_null(pc.less(joined[BURIED], joined[READ_AT]), fill_value=False)
+    buried = pc.if_else(stands, pa.scalar(None, VERSIONS.field(READ_AT).type), joined[BURIED])
+    return joined.set_column(joined.column_names.index(BURIED), BURIED, buried)
 
 
 def boundaries(keys: Any, parts: int) -> list[str]:
