@@ -13,16 +13,17 @@ from source_salesforce_bulk.signals import Stop
 def run() -> None:
     """Run the protocol command that the command line names.
 
-    Only ``spec`` is answered from a file, because importing the CDK takes a second. Signals are handled before that.
+    Only ``spec`` is answered from a file, because importing the CDK takes most of a second.
+    Signals are handled before that.
     """
     arguments = sys.argv[1:]
     if arguments == ["spec"]:
         sys.exit(_print_spec())
     stop = Stop()
     stop.install()
-    from source_salesforce_bulk.airbyte.entrypoint import launch  # noqa: PLC0415 - see above
+    from source_salesforce_bulk.airbyte.lean_imports import import_launch  # noqa: PLC0415 - see above
 
-    launch(arguments, stop)
+    import_launch()(arguments, stop)
 
 
 def _print_spec() -> int:
