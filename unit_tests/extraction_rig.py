@@ -20,7 +20,7 @@ from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
 from source_salesforce_bulk.extraction.stream_state import Mode, StreamState, read_state
 from source_salesforce_bulk.extraction.windows import PlannedWindow
 from source_salesforce_bulk.pages.encoders import record_lines
-from source_salesforce_bulk.pages.fetch import Page
+from source_salesforce_bulk.pages.fetch import Page, PageFetcher
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.pages.workspace import MemoryBudget, Workspace
 from source_salesforce_bulk.salesforce.attempts import Caller
@@ -115,7 +115,8 @@ class ExtractionRig:
         self.metrics = RunMetrics()
         tokens = FakeTokens(base=INSTANCE)
         transport = Transport(Caller(self.salesforce, self.clock, random01), tokens, self.metrics)
-        org = SalesforceOrg(transport, self.workspace, self.clock, random01, lambda: USER)
+        pages = PageFetcher(transport, self.workspace, self.clock, random01)
+        org = SalesforceOrg(transport, pages, self.clock, lambda: USER, "run-1")
         run = RunContext("run-1", self.clock, random01, jobs, JobPolicy(job_timeout), self.metrics)
         self.extraction = Extraction(org, self.calls, run)
         self.runs: list[ObjectRun] = []

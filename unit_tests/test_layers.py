@@ -94,9 +94,6 @@ WIDE = frozenset(
         ("salesforce.job_log", "log_job"),  # a log line's facts, likewise
         ("extraction.job_lines", "__call__"),
         ("extraction.metrics", "count"),  # counts by name, of which a caller adds one or two
-        # To become values with the pages that they carry:
-        ("extraction.salesforce_org", "__init__"),
-        ("extraction.reader", "__init__"),
     }
 )
 

@@ -25,9 +25,9 @@ from source_salesforce_bulk.extraction.query_job import JobPolicy
 from source_salesforce_bulk.extraction.quota import Quota, compute_quota
 from source_salesforce_bulk.extraction.reader import Elsewhere, PageBounds
 from source_salesforce_bulk.extraction.run_context import RunContext
-from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
+from source_salesforce_bulk.extraction.salesforce_org import JobPagesElsewhere, SalesforceOrg
 from source_salesforce_bulk.extraction.temporary_folder import new_folder_for_pages
-from source_salesforce_bulk.pages.fetch import PageSource
+from source_salesforce_bulk.pages.fetch import PageFetcher, PageSource
 from source_salesforce_bulk.pages.listing import PageLister
 from source_salesforce_bulk.pages.workspace import Workspace
 from source_salesforce_bulk.salesforce.attempts import Caller
@@ -153,21 +153,20 @@ class Connection:
         return PageLister(self._transport)
 
     def org(self, pages: PageSource | None = None) -> SalesforceOrg:
-        """The calls of an extraction; pages are spooled under the system's temporary directory (TMPDIR).
+        """Return the org's API calls. Pages are stored under the system's temporary directory (TMPDIR).
 
-        If ``pages`` is given, it reads the pages instead.
+        If ``pages`` is given, it reads the pages of jobs instead.
         """
         with self._opening:
             if self._directory is None:
                 self._directory = new_folder_for_pages(os.environ)
+        here = PageFetcher(self._transport, Workspace(self._directory), self.clock, self._random01, self.run_id)
         return SalesforceOrg(
             self._transport,
-            Workspace(self._directory),
+            here if pages is None else JobPagesElsewhere(here, pages),
             self.clock,
-            self._random01,
             lambda: self._tokens.session().user_id,
             self.run_id,
-            pages,
         )
 
     def extraction(self, elsewhere: Elsewhere | None = None) -> Extraction:

@@ -59,7 +59,7 @@ CLEAN_UP_STOPPED = 8.0
 T = TypeVar("T")
 
 Encode = Callable[[tuple[Column, ...]], PageEncoder]
-"""Makes the encoder of an object's pages from its columns. Hashing is seen to here."""
+"""Returns the encoder of an object's pages for its columns; hashing is added here."""
 
 
 class Extraction:
@@ -76,9 +76,7 @@ class Extraction:
         self._run_id = run.run_id
         self._ledger = JobLedger(org, calls, run.clock)
         self._scheduler = JobScheduler(org, calls, run, self._ledger, self.stop)
-        self._reader = PageReader(
-            org, calls, run.clock.sleep, page_bounds or PageBounds(), self._scheduler.apply, self._scheduler.log
-        )
+        self._reader = PageReader(org, calls, run.clock.sleep, page_bounds or PageBounds(), self._scheduler)
         self._reads: list[ObjectRead] = []
         self._without_key: set[str] = set()
         self._reads_at_once = READS_PER_SLOT * run.max_concurrent_jobs
@@ -115,7 +113,7 @@ class Extraction:
         return self.add(beginning.plan, beginning.windows, encode)
 
     def add(self, plan: ObjectPlan, planned: Sequence[PlannedWindow], encode: Encode) -> ObjectRead:
-        """Begin to read an object, whose pages become what ``encode`` makes of their columns.
+        """Begin to read an object, with the page encoder that ``encode`` returns for its columns.
 
         While :attr:`others_wait` is set, no object takes more than half of the slots.
         """
@@ -215,7 +213,7 @@ class Extraction:
         if keyed_by_id and is_empty_key(page.first_id) and name not in self._without_key:
             self._without_key.add(name)
             LOGGER.warning(
-                "%s: its rows have the empty Id %s, which identifies none of them, so deduplication would keep a "
+                "%s: its rows have the empty Id %s, which does not identify them, so deduplication would keep a "
                 "single row. Name a field that identifies a row as primary_key in object_overrides, or append.",
                 name,
                 EMPTY_KEY,

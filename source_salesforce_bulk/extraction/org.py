@@ -28,11 +28,11 @@ class Org(Protocol):
         ...
 
     def abort(self, version: str, job_id: str, object_name: str) -> bool:
-        """Abort and delete an unfinished job, best effort."""
+        """Abort an unfinished job and delete it; best effort like :meth:`delete`."""
         ...
 
     def delete(self, version: str, job_id: str, object_name: str) -> bool:
-        """Delete a finished job, best effort."""
+        """Delete a finished job. Never raises ``SalesforceError``: returns False, with a log line, if that failed."""
         ...
 
     def confirm(self, version: str, job_id: str, object_name: str, operations: Collection[str]) -> JobInfo | None:
@@ -40,11 +40,11 @@ class Org(Protocol):
         ...
 
     def fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder) -> Page:
-        """One result page, proven whole and encoded."""
+        """Return a result page, verified and encoded."""
         ...
 
     def rows_within(self, query: ObjectQuery, bounds: Bounds, version: str) -> int | None:
-        """The number of rows that meet every condition of the window's query; None if the answer does not say."""
+        """Return the number of rows of the window's query, including every filter; None if unknown."""
         ...
 
     def instants(self, query: ObjectQuery, bounds: Bounds, version: str) -> tuple[datetime, datetime] | None:
@@ -58,5 +58,5 @@ class Org(Protocol):
         ...
 
     def count(self, query: ObjectQuery, bounds: Bounds, version: str) -> int | None:
-        """Return the number of rows within ``bounds``; None if unknown."""
+        """Return the number of rows within ``bounds``, without the user's filter; None if unknown."""
         ...

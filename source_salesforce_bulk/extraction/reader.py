@@ -3,7 +3,7 @@
 The next page's locator is in a page's response headers, so its download starts as soon as these headers have arrived.
 
 Only one case is retried here: a valid page that does not continue the previous pages (``walk.Lost``,
-``walk.WrongTotal``) is fetched again after a pause, because only this module knows those pages. ``pages`` retries
+``walk.WrongTotal``) is fetched again after a pause, because only this module knows those pages. ``fetch`` retries
 damaged pages.
 """
 
@@ -17,6 +17,7 @@ from typing import Protocol
 
 from source_salesforce_bulk.extraction.calls import Calls, failure_in
 from source_salesforce_bulk.extraction.job_events import Event, NotReady, PagesLost, PagesRead
+from source_salesforce_bulk.extraction.job_lines import JobLines
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.query_job import Phase, is_refusal
@@ -31,16 +32,16 @@ from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE
 from source_salesforce_bulk.salesforce.retry import REFETCH_BACKOFF
 
 MAX_REFETCHES = 2
-"""How often an accepted page is fetched again because it does not fit behind those before it."""
+"""How often an accepted page is fetched again because it does not continue the pages before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageBounds:
-    """Pages on their way or here at once: of all objects together, and of one; the page being emitted counts.
+    """Maximum number of pages in progress, of all objects together and of one; the page being emitted counts.
 
-    Above ``bytes`` of pages that have arrived, in memory and on disk, only an object's first page is asked for.
-    Salesforce allows 25 calls at once that take longer than 20 seconds, in the whole org: downloads of large pages must
-    leave others their share.
+    If more than ``bytes`` of pages have arrived, in memory and on disk, only an object's first page is requested.
+    Salesforce allows only 25 concurrent calls of more than 20 seconds in the whole org, so the downloads of large pages
+    must leave some to others.
     """
 
     of_all: int = 10
@@ -50,42 +51,34 @@ class PageBounds:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """Pages that are read in another place, with the bounds that suit it."""
+    """Reads the pages of jobs outside this process, within its own bounds."""
 
     pages: PageSource
     bounds: PageBounds
 
 
-class Log(Protocol):
-    """Logs a line about a window's job; ``batch`` is the page's locator."""
+class Jobs(Protocol):
+    """The part of the scheduler that the reader needs."""
 
-    def __call__(self, read: ObjectRead, window: WindowRead, what: str, *, batch: str, level: int) -> None:
-        """Log the line."""
+    def apply(self, read: ObjectRead, window: WindowRead, event: Event) -> object:
+        """Apply an event to a window's job."""
+        ...
+
+    @property
+    def log(self) -> JobLines:
+        """Write a log line about a window's job."""
         ...
 
 
 class PageReader:
-    """Fetches pages ahead of their emission and returns them in order.
+    """Fetches pages ahead of their emission and returns them in order. ``sleep`` pauses a thread of ``calls``."""
 
-    ``apply`` passes an event to a window's job, and ``log`` writes a line about it; both belong to the scheduler.
-    ``sleep`` pauses a thread of ``calls``.
-    """
-
-    def __init__(
-        self,
-        org: Org,
-        calls: Calls,
-        sleep: Callable[[float], None],
-        bounds: PageBounds,
-        apply: Callable[[ObjectRead, WindowRead, Event], object],
-        log: Log,
-    ) -> None:
+    def __init__(self, org: Org, calls: Calls, sleep: Callable[[float], None], bounds: PageBounds, jobs: Jobs) -> None:
         self._org = org
         self._calls = calls
         self._sleep = sleep
         self._bounds = bounds
-        self._apply = apply
-        self._log = log
+        self._jobs = jobs
 
     def fetch_ahead(self, reads: Sequence[ObjectRead]) -> None:
         """Start the downloads that the limits allow; the first page of every object before further ones of any."""
@@ -114,12 +107,12 @@ class PageReader:
             case (Onward() | End()) as after:
                 return ReadyPage(page, after)
             case Lost() if window.walk.counted and window.walk.page > 0:
-                # A locator behind the last row, or one that leads back: what it shows is none of the result.
+                # A locator after the last row, or one that leads back, is not part of the result.
                 self._end(read, window)
             case Lost(reason):
                 if not self._fetched_again(read, window, reason):
                     failure = Failure.of(Kind.PAGE_REJECTED, detail=reason, action=Action.NEW_JOB)
-                    self._apply(read, window, PagesLost(failure))
+                    self._jobs.apply(read, window, PagesLost(failure))
             case WrongTotal(rows, total):
                 reason = f"{rows} rows were received, the job reports {total}"
                 if not self._fetched_again(read, window, reason):
@@ -190,16 +183,16 @@ class PageReader:
         if _nothing_is_left(window, slot.failure):
             self._end(read, window)
         elif slot.failure.action is Action.NOT_READY:
-            self._apply(read, window, NotReady())
+            self._jobs.apply(read, window, NotReady())
         elif window.inherited and is_refusal(slot.failure):
             # If an earlier run's result cannot be read, its window can still be read with a new job.
-            self._apply(read, window, PagesLost(replace(slot.failure, action=Action.NEW_JOB)))
+            self._jobs.apply(read, window, PagesLost(replace(slot.failure, action=Action.NEW_JOB)))
         else:
-            self._apply(read, window, PagesLost(slot.failure))
+            self._jobs.apply(read, window, PagesLost(slot.failure))
 
     def _end(self, read: ObjectRead, window: WindowRead) -> None:
         """End the window after all rows that the job reports, although no page was marked as the last."""
-        self._apply(read, window, PagesRead())
+        self._jobs.apply(read, window, PagesRead())
         read.close_front(self._org.now())
 
     def _fetched_again(self, read: ObjectRead, window: WindowRead, reason: str) -> bool:
@@ -207,7 +200,7 @@ class PageReader:
         again = window.refetch(MAX_REFETCHES)
         fate = "it is fetched again" if again else "no attempt is left"
         what = f"the page does not continue the pages before it ({reason}); {fate}"
-        self._log(read, window, what, batch=window.walk.locator or FIRST_PAGE, level=logging.WARNING)
+        self._jobs.log(read, window, what, batch=window.walk.locator or FIRST_PAGE, level=logging.WARNING)
         return again
 
 

@@ -1,85 +1,89 @@
-"""The API calls that an extraction makes to one org, as one object.
+"""The API calls that an extraction makes to one org: query jobs, their pages, and small synchronous queries.
 
-Does not retry.
+Does not retry. ``transport`` retries single calls, and ``query_job`` decides on new jobs for a query.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from source_salesforce_bulk.extraction.jobs import BulkJobs
-from source_salesforce_bulk.pages.fetch import Page, PageAddress, PageFetcher, PageSource
+from source_salesforce_bulk.pages.fetch import Page, PageAddress, PageSource
 from source_salesforce_bulk.pages.page_encoder import PageEncoder
-from source_salesforce_bulk.pages.workspace import Workspace
-from source_salesforce_bulk.salesforce import rest_api
+from source_salesforce_bulk.salesforce import bulk_api, rest_api
 from source_salesforce_bulk.salesforce.asked import Asked
 from source_salesforce_bulk.salesforce.bulk_api import QUERY, QUERY_ALL, JobInfo, PageHeaders
-from source_salesforce_bulk.salesforce.clock import Clock
-from source_salesforce_bulk.salesforce.failures import SalesforceError, unreadable_answer
+from source_salesforce_bulk.salesforce.clock import Clock, Stopped
+from source_salesforce_bulk.salesforce.failures import Action, SalesforceError, unreadable_answer
 from source_salesforce_bulk.salesforce.ids import is_id
+from source_salesforce_bulk.salesforce.job_log import JobFacts, log_job
 from source_salesforce_bulk.salesforce.org_clock import Moment
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql, parse_instant
 from source_salesforce_bulk.salesforce.transport import Transport
-from source_salesforce_bulk.salesforce.wire import Operation, UnreadableBody, whole_number
+from source_salesforce_bulk.salesforce.wire import ApiRequest, Operation, UnreadableBody, whole_number
+
+LOGGER = logging.getLogger("salesforce_bulk.jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class JobPagesElsewhere:
+    """A ``PageSource`` that reads the pages of jobs ``elsewhere``, and those of the REST lane ``here``."""
+
+    here: PageSource
+    elsewhere: PageSource
+
+    def fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder) -> Page:
+        """See ``PageSource``."""
+        source = self.elsewhere if address.rest is None else self.here
+        return source.fetch(address, on_headers, encoder)
 
 
 class SalesforceOrg:
-    """All methods are thread-safe, block, and raise ``SalesforceError`` or ``Stopped``.
+    """An ``Org`` with Salesforce's APIs.
 
-    Pages lie in ``workspace`` while they are read, unless ``pages`` reads them elsewhere.
-    ``user_id`` tells our jobs from others'; None where the login did not say who we are. ``run_id`` is for log lines.
+    ``user_id`` returns the user of the login, by which jobs of other clients are recognised; None if it is not known.
     """
 
     def __init__(
-        self,
-        transport: Transport,
-        workspace: Workspace,
-        clock: Clock,
-        random01: Callable[[], float],
-        user_id: Callable[[], str | None],
-        run_id: str | None = None,
-        pages: PageSource | None = None,
+        self, transport: Transport, pages: PageSource, clock: Clock, user_id: Callable[[], str | None], run_id: str
     ) -> None:
         self._transport = transport
+        self._pages = pages
         self._clock = clock
-        self._jobs = BulkJobs(transport, run_id)
-        self._fetcher = PageFetcher(transport, workspace, clock, random01, run_id)
-        self._pages = pages or self._fetcher
         self._user_id = user_id
+        self._run_id = run_id
         self._creator: str | None = None
         self._learning = threading.Lock()
 
     def now(self) -> datetime | None:
-        """Return the org's time by its slowest clock, without a call; None if it is not known yet."""
+        """See ``Org``."""
         return self._transport.org_clock.time_at(Moment(self._clock.monotonic(), self._clock.now()))
 
     def create(self, version: str, soql: str, query: ObjectQuery) -> JobInfo:
-        """Create a query job; ``soql`` is ``query`` for one window."""
-        info = self._jobs.create(version, soql, query)
+        """See ``Org``. A lost response raises with ``Action.SEND_ONCE_MORE``: a job with an unknown id may exist."""
+        info = self._job(bulk_api.create_job(version, soql, query))
         self._creator = info.created_by or self._creator
         return info
 
     def info(self, version: str, job_id: str, object_name: str) -> JobInfo:
-        """Return a query job's state."""
-        return self._jobs.info(version, job_id, object_name)
+        """See ``Org``."""
+        return self._job(bulk_api.job_info(version, job_id, object_name))
 
     def abort(self, version: str, job_id: str, object_name: str) -> bool:
-        """Abort and delete an unfinished job, best effort."""
-        return self._jobs.abort(version, job_id, object_name)
+        """See ``Org``."""
+        self._best_effort(bulk_api.abort_job(version, job_id, object_name), job_id)
+        return self.delete(version, job_id, object_name)
 
     def delete(self, version: str, job_id: str, object_name: str) -> bool:
-        """Delete a finished job, best effort."""
-        return self._jobs.delete(version, job_id, object_name)
+        """See ``Org``."""
+        return self._best_effort(bulk_api.delete_job(version, job_id, object_name), job_id)
 
     def confirm(self, version: str, job_id: str, object_name: str, operations: Collection[str]) -> JobInfo | None:
-        """Return a job that only a stream state names; None if it has another object, operation or user.
-
-        The check is necessary because users can edit states. A value that Salesforce does not report is not compared.
-        """
-        info = self._jobs.info(version, job_id, object_name)
+        """See ``Org``. Users can edit states, so the job is checked; a value that Salesforce leaves out is not."""
+        info = self.info(version, job_id, object_name)
         if info.object_name is not None and info.object_name.lower() != object_name.lower():
             return None
         if info.operation is not None and info.operation.lower() not in {known.lower() for known in operations}:
@@ -87,16 +91,15 @@ class SalesforceOrg:
         return info if self._created_by_us(version, info.created_by, object_name) else None
 
     def fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder) -> Page:
-        """One result page, proven whole and encoded."""
-        source = self._pages if address.rest is None else self._fetcher
-        return source.fetch(address, on_headers, encoder)
+        """See ``Org``."""
+        return self._pages.fetch(address, on_headers, encoder)
 
     def rows_within(self, query: ObjectQuery, bounds: Bounds, version: str) -> int | None:
-        """The number of rows that meet every condition of the window's query; None if the answer does not say."""
+        """See ``Org``."""
         return self._counted(build_soql(query, bounds), query, version)
 
     def instants(self, query: ObjectQuery, bounds: Bounds, version: str) -> tuple[datetime, datetime] | None:
-        """Return the oldest and the newest cursor in the window, by two synchronous queries; None if it is empty."""
+        """See ``Org``. Takes two synchronous queries."""
         cursor = query.cursor_field
         if cursor is None:
             return None
@@ -112,18 +115,38 @@ class SalesforceOrg:
     def id_at(
         self, query: ObjectQuery, bounds: Bounds, version: str, *, offset: int = 0, last: bool = False
     ) -> str | None:
-        """Return the Id after ``offset`` others, from the lowest or the ``last``, by a synchronous query, or None.
-
-        The user's filter is left out, because it may be slow if it is not selective.
-        """
+        """See ``Org``. The user's filter is left out, because it may be slow if it is not selective."""
         order = f"ORDER BY Id {'DESC' if last else 'ASC'} LIMIT 1"
         skipped = f" OFFSET {offset}" if offset else ""
         found = self._first(f"{build_soql(_ids_only(query), bounds)} {order}{skipped}", "Id", query, version)
         return found if found is not None and is_id(found) else None
 
     def count(self, query: ObjectQuery, bounds: Bounds, version: str) -> int | None:
-        """Return the number of rows within the bounds, by a synchronous query without the user's filter, or None."""
+        """See ``Org``. The user's filter is left out."""
         return self._counted(build_soql(_ids_only(query), bounds), query, version)
+
+    def _job(self, request: ApiRequest) -> JobInfo:
+        response = self._transport.call(request)
+        try:
+            info = JobInfo.from_json(response.json())
+        except UnreadableBody as error:
+            raise SalesforceError(unreadable_answer(request.operation, response)) from error
+        # Salesforce's message appears in logs and traces, so secrets in it must be masked.
+        return replace(info, error_message=self._transport.redact(info.error_message or "") or None)
+
+    def _best_effort(self, request: ApiRequest, job_id: str) -> bool:
+        """Send a request of the clean-up, which must not fail a sync whose rows are complete."""
+        try:
+            self._transport.call(request)
+        except Stopped:
+            return False
+        except SalesforceError as error:
+            if error.failure.action is Action.IGNORE:
+                return True
+            what = f"could not {request.operation.value}: {error}"
+            log_job(LOGGER, JobFacts(self._run_id, request.object_name, job_id), what, level=logging.WARNING)
+            return False
+        return True
 
     def _counted(self, soql: str, query: ObjectQuery, version: str) -> int | None:
         from_clause = soql.partition(" FROM ")[2]
