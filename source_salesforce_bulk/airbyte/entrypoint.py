@@ -43,7 +43,7 @@ GRACE_WITHOUT_STATE = 1.0
 
 
 BATCHES_PER_MEMORY_CHECK = 20
-"""Messages between two memory checks. A batch has a megabyte; the CDK's 5,000 are meant for single records."""
+"""Messages between two memory checks. The CDK's 5,000 are for single records, but a batch has a megabyte."""
 
 
 class Entrypoint(AirbyteEntrypoint):

@@ -38,7 +38,7 @@ _EXCLUDE = "If this continues, leave the object out with exclude_objects."
 class ReadableObject:
     """An object with its primary key and cursor.
 
-    ``audited`` are the columns by which rows that vanish are noticed; empty where none are to be, or can be.
+    ``audited`` are the columns with which deleted rows are detected; empty if they are not detected.
     """
 
     sobject: SObject
@@ -57,11 +57,11 @@ class ReadableObject:
     @property
     def json_schema(self) -> Mapping[str, Any]:
         """The object's JSON Schema with its descriptions."""
-        worth_saying = self.lane.rest or self.lane.chosen
-        return json_schema(self.sobject, self.cursor, str(self.lane) if worth_saying else None)
+        notable = self.lane.rest or self.lane.chosen
+        return json_schema(self.sobject, self.cursor, str(self.lane) if notable else None)
 
     def lane_after(self, *, refused: bool) -> Lane:
-        """Return the lane, where an earlier run may have learnt that Bulk refuses the object (``refused``)."""
+        """Return the lane; ``refused`` is true if an earlier run has found that Bulk refuses the object."""
         chosen = self.lane.rest or self.lane.chosen or not refused
         return self.lane if chosen else choose_lane(self.sobject, where=self.where, refused=True)
 

@@ -149,7 +149,7 @@ class Connection:
         return self._tokens.refresh(stale_access_token)
 
     def page_lister(self) -> PageLister:
-        """Return what lists the pages of a job before they are read."""
+        """Return a lister for the pages of complete jobs."""
         return PageLister(self._transport)
 
     def org(self, pages: PageSource | None = None) -> SalesforceOrg:
@@ -170,18 +170,18 @@ class Connection:
         )
 
     def extraction(self, elsewhere: Elsewhere | None = None) -> Extraction:
-        """A new extraction, with threads of its own; pages are read in this process, or ``elsewhere``."""
+        """Return a new extraction with its own threads. Pages are read in this process, or ``elsewhere``."""
         jobs = self.config.max_concurrent_jobs
         policy = JobPolicy(job_timeout=self.config.job_timeout.total_seconds())
         run = RunContext(self.run_id, self.clock, self._random01, jobs, policy, self.metrics)
         bounds = elsewhere.bounds if elsewhere is not None else PageBounds()
-        waiting = bounds.of_all if elsewhere is not None else 0  # each of them waits on a thread here
+        waiting = bounds.of_all if elsewhere is not None else 0  # each occupies a thread here while it waits
         calls = self._calls(min(jobs, 20) + _EXTRA_WORKERS + waiting, "salesforce")
         org = self.org(elsewhere.pages if elsewhere is not None else None)
         return Extraction(org, calls, run, bounds)
 
     def close(self) -> None:
-        """Give the disk space back; may be called twice."""
+        """Free the disk space; may be called twice."""
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None

@@ -1,4 +1,4 @@
-"""Detect the deleted rows of one object: when to read all Ids. ``deletions`` evaluates them.
+"""Detect the deleted rows of one object: decide when to read all Ids, and read them. ``deletions`` compares them.
 
 An audit is a query job for all Ids, read by the same extraction as everything else; a later run does not continue it.
 If a page would be counted twice because its job was lost, the audit begins again.
@@ -44,10 +44,10 @@ class DeletionWatch:
         self._known = _remembered(plan.state)
 
     def comes_first(self, beginning: Beginning) -> bool:
-        """Return whether an audit has to be made before the first row is read.
+        """Return whether an audit must come before the first row.
 
-        This is the case if there is no memory yet, or if a window whose pages an earlier run has delivered is read
-        again (``known_ids`` says why).
+        It must if there is no memory yet, or if a window whose pages an earlier run has delivered is read again
+        (``known_ids`` says why).
         """
         known, cursor = self._known, self._plan.state.cursor
         if known is None:

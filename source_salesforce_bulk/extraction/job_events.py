@@ -18,12 +18,12 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The window's turn has come, and it may well hold little: ask for its rows before a job is created for it."""
+    """It is the window's turn, and it probably has few rows: query them before a job is created."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """The window's rows are here, all ``rows`` of them; None where there may be more, or the org did not say."""
+    """The probe returned all ``rows`` of the window; None if there may be more."""
 
     rows: int | None
 
@@ -112,7 +112,7 @@ class CreateJob:
 
 @dataclass(frozen=True, slots=True)
 class ProbeWindow:
-    """Ask for the window's rows synchronously."""
+    """Query the window's rows synchronously."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from source_salesforce_bulk.extraction.quota import RecentUsage
 from source_salesforce_bulk.salesforce.failures import Failure
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiUsage, Operation
 
-if TYPE_CHECKING:  # it brings Arrow along
+if TYPE_CHECKING:  # imports Arrow
     from source_salesforce_bulk.pages.page_task import PageCost
 
 LOGGER = logging.getLogger("salesforce_bulk.transport")

@@ -66,7 +66,7 @@ class ObjectRead:
         return self.windows[0] if self.windows else None
 
     def address_of(self, window: WindowRead, locator: str | None) -> PageAddress:
-        """Return the page of a window that ``locator`` names; None: its first."""
+        """Return the page of a window that ``locator`` names; None names the first."""
         question, rest = window.question, None
         if question is not None:
             rest = RestAddress(question, self.plan.columns, locator, window.api_version)
@@ -163,9 +163,9 @@ class ObjectRead:
         return repeated
 
     def fail(self, failure: Failure, *, forget_jobs: bool = False) -> None:
-        """The object cannot be read on. ``forget_jobs``: no result of its jobs can be trusted; no state names them.
+        """End the object with a failure. ``forget_jobs``: its jobs' results cannot be trusted, so no state names them.
 
-        That Bulk refuses the object is remembered, so that the next run reads it through REST.
+        If Bulk refuses the object, the state records it, so that the next run reads the object through REST.
         """
         self.failure = failure
         for window in self.windows:
@@ -178,9 +178,9 @@ class ObjectRead:
             self._set_state(())
 
     def remember(self, deletes: Mapping[str, object] | None, *, at_once: bool = False) -> None:
-        """Let :attr:`state` hold this memory of delivered rows from its next change on, which covers the same rows.
+        """Include this memory of delivered rows in :attr:`state` from its next change on, which covers the same rows.
 
-        ``at_once``: now, because no row was noted in it that the state does not cover.
+        ``at_once``: now, because the memory has no row that the state does not cover.
         """
         self.plan = replace(self.plan, state=replace(self.plan.state, deletes=deletes))
         if at_once:

@@ -82,8 +82,8 @@ class ObjectPlan:
     ``rows`` is Salesforce's estimate for the whole object; None if it is unknown or does not apply, because the user's
     filter excludes rows.
 
-    ``audit`` says how rows that vanish are noticed; None where they are not. ``delivers`` is false of a read that is an
-    audit itself, whose rows go nowhere. ``hashing`` says which columns leave as digests.
+    ``audit`` says how deleted rows are detected; None if they are not. ``delivers`` is false for an audit, whose rows
+    are not emitted. ``hashing`` names the columns whose values are replaced by digests.
     """
 
     query: ObjectQuery
@@ -112,7 +112,7 @@ class ObjectPlan:
         return self.query.cursor_field
 
     def rest_question(self, bounds: Bounds) -> RestQuestion:
-        """How a window is asked for through REST. An object without Ids is asked for as a whole in its own lane."""
+        """Return the REST request for a window. In the REST lane, an object without Ids is requested as a whole."""
         limited = self.lane.keyed or not self.lane.rest
         rows = rows_of_a_page(self.page_size, len(self.query.fields))
         return RestQuestion(self.query, bounds, rows, self.lane.keyed, self.lane.parents, limited)
@@ -349,7 +349,7 @@ def _continues(plan: ObjectPlan, window: PlannedWindow) -> bool:
 
 
 def probe_pays(state: StreamState, bounds: Bounds) -> bool:
-    """Whether to ask for a window's rows synchronously before a job is created for it (docs/contracts.md, "Windows").
+    """Return whether to query a window's rows synchronously before creating a job (docs/contracts.md, "Windows").
 
     Only if an earlier run has read up to the window, because a first load is unlikely to be empty.
     """

@@ -14,12 +14,12 @@ again as a new job. If that does not help, the window is split, and each half ha
 
 A create without a response within ``job_timeout`` is treated like a lost response: it is sent once more.
 
-A window that may well hold little is PROBING first: a synchronous query with its exact WHERE. An empty answer is DONE,
-one that holds all of its rows is READY, anything else goes on to CREATING (docs/contracts.md, "What may never happen",
+A window that probably has few rows is PROBING first: a synchronous query with its exact WHERE. If the answer is empty,
+the window is DONE; if it has all rows, READY; otherwise a job is created (docs/contracts.md, "What may never happen",
 12). A window that is read through REST needs no job: it is READY as soon as it is opened.
 
 :func:`advance` decides and returns commands; it never acts, sleeps or reads a clock. This module owns one kind of
-retry: *new jobs for the same query*. ``transport`` retries single calls, ``pages`` retries pages.
+retry: *new jobs for the same query*. ``transport`` retries single calls, ``pages.fetch`` retries pages.
 
 Limits (docs/contracts.md, "Retries"): three creates of a window, then six halvings whose pieces get one create each,
 and three ``job_timeout`` in total. The time that a window took before it was split counts for its halves. The time that
@@ -315,7 +315,7 @@ def _not_ready(job: QueryJob, event: NotReady, at: _Circumstances) -> Move:
 
 def _pages_lost(job: QueryJob, event: PagesLost, at: _Circumstances) -> Move:
     if event.failure.action is Action.FAIL_STREAM:
-        # The result is sound; who is given what was missing can go on with it.
+        # The result is sound, and a run with the missing permission or space can continue it.
         return _trouble(job, event.failure, at)
     return _trouble(job, event.failure, at, DeleteJob(_id(job)))
 

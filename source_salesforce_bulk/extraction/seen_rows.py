@@ -18,7 +18,7 @@ class SeenRows:
         self._patterns = [re.compile(rb'[{,]"%b":"([^"\\]*)"' % column.name.encode()) for column in columns]
 
     def in_lines(self, lines: bytes | memoryview) -> Iterator[SeenRow]:
-        """The rows of RECORD lines, or of JSON lines."""
+        """Yield the rows of RECORD lines, or of JSON lines."""
         for line in bytes(lines).splitlines():
             found = [match and match[1].decode() for match in (pattern.search(line) for pattern in self._patterns)]
             if found[0]:
@@ -26,7 +26,7 @@ class SeenRows:
 
 
 def seen_row(record_id: str, created: str | None = None) -> SeenRow:
-    """A row as the memory takes it; a creation date that is missing or cannot be read is none."""
+    """Return a row for the memory, without a creation date if that is missing or unreadable."""
     try:
         return SeenRow(record_id, parse_instant(created) if created else None)
     except ValueError:

@@ -25,13 +25,13 @@ COMPLETE_MARKER: Mapping[str, object] = {"__ab_full_refresh_sync_complete": True
 """The complete state of a finished full refresh, as the CDK's resumable reader expects it."""
 
 REST_JOB = "rest"
-"""Stands for a job in the point of a window that is read through REST; its locator is the last Id, or parent, read."""
+"""Takes the place of a job id for a window that is read through REST; its locator is the last Id, or parent, read."""
 
 _NO_CURSOR_MARKER: Mapping[str, object] = {"__ab_no_cursor_state_message": True}
 _RESUME = "resume"
 _SCOPE = "scope"
 DELETES = "deletes"
-"""The key of what is remembered of delivered rows."""
+"""The key of the memory of delivered rows."""
 _MODE = "mode"
 _FULL_REFRESH = "full_refresh"
 _API = "api"
@@ -72,8 +72,8 @@ class ResumePoint:
 class StreamState:
     """A stream's state. ``complete`` is only ever true of a full refresh.
 
-    ``refused``: Bulk API refuses the object.
-    ``deletes`` is what is remembered of delivered rows, so that rows which vanish are noticed (``known_ids``).
+    ``refused``: Bulk API refuses the object. ``deletes`` is the memory of delivered rows, with which deleted rows are
+    detected (``known_ids``).
     """
 
     mode: Mode

@@ -21,9 +21,9 @@ _NOT_THE_FOLDERS_FAULT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, er
 
 
 def new_folder_for_pages(environment: Mapping[str, str]) -> Path:
-    """Make a folder of its own for a run's pages, in the one that the environment names or else in the system's.
+    """Create a folder for a run's pages, in the folder that the environment names or else in the system's.
 
-    Raises ``SalesforceError`` where its disk is full: left to itself, Python would then take another disk.
+    Raises ``SalesforceError`` if its disk is full; by default, Python would then use another disk.
     """
     named = _named_folder(environment)
     try:

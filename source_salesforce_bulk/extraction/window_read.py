@@ -1,6 +1,6 @@
-"""One window being read: its query, its job, the pages under way, and how far their rows were handed on.
+"""One window being read: its query, its job, its pages in progress, and the position up to which rows were emitted.
 
-A window is changed by its methods only; ``object_read``, ``scheduler``, ``reader`` and ``rest_lane`` call them.
+Only its methods change a window; ``object_read``, ``scheduler``, ``reader`` and ``rest_lane`` call them.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ class PageSlot:
 
 
 class Origin(Enum):
-    """Whose job a window is read by."""
+    """The run that created a window's job."""
 
-    THIS_RUN = "a job of this run, or none yet"
-    CONFIRMED = "an earlier run's job, none of whose pages was handed on yet"
-    UNCONFIRMED = "an earlier run's job that Salesforce was not asked about yet"
+    THIS_RUN = "this run, or there is no job yet"
+    CONFIRMED = "an earlier run, and none of its pages was emitted yet"
+    UNCONFIRMED = "an earlier run, and the job was not looked up in Salesforce yet"
 
 
 class FirstStep(Enum):
-    """What is asked about a window before it gets a job."""
+    """The query that comes before a window's job."""
 
-    NOTHING = "nothing"
-    PROBE = "whether it holds any row"
-    CUT = "where to cut it"
+    NOTHING = "none"
+    PROBE = "does it have any row?"
+    CUT = "where to split it?"
 
 
 @dataclass(slots=True, eq=False)
 class WindowRead:
     """A window in progress. ``walk`` is the position after the last delivered page.
 
-    Other modules read its fields, but change none. ``expected`` is the planner's estimate of its rows.
-    ``indivisible``: it cannot be split. ``question``: its pages are asked for through REST, so it has no job in
-    the org.
+    It is mutable because callbacks hold the window itself: its identity tells them whether it is still being read.
+    ``expected`` is the planner's estimate of its rows. ``indivisible``: it cannot be split. ``question`` requests its
+    pages through REST; such a window has no job in the org.
     """
 
     bounds: Bounds
@@ -75,50 +75,50 @@ class WindowRead:
     question: RestQuestion | None = None
 
     def give(self, job: QueryJob) -> None:
-        """From now on the window's query stands as ``job`` says."""
+        """Set the state of the window's query."""
         self.job = job
 
     def resume(self, point: ResumePoint) -> None:
-        """Go on with an earlier run's job, behind the last page that it handed on."""
+        """Continue an earlier run's job after the last page that it emitted."""
         self.api_version, self.page_size = point.api_version, point.page_size
         self.walk = Walk(total=None, locator=point.locator, page=point.page, rows=point.rows)
         self.job = QueryJob(job_id=point.job)
         self.origin = Origin.THIS_RUN if point.job == REST_JOB else Origin.UNCONFIRMED
 
     def confirm(self) -> None:
-        """Salesforce says that the earlier run's job is ours."""
+        """Note that the earlier run's job is ours."""
         self.origin = Origin.CONFIRMED
 
     def restart(self, api_version: str, page_size: int) -> None:
-        """Forget what was read: the window will be read from its start by a job of this run."""
+        """Discard what was read: the window will be read from its start by a job of this run."""
         self.drop_pages()
         self.origin = Origin.THIS_RUN
         self.walk = Walk(total=None)
         self.api_version, self.page_size = api_version, page_size
 
     def count(self, rows: int | None) -> None:
-        """The window is known to hold so many rows."""
+        """Set the number of rows that Salesforce reports for the window."""
         self.walk = replace(self.walk, total=rows)
 
     def ask(self, question: RestQuestion | None) -> None:
-        """Ask for the pages through REST, or by a job where there is no question."""
+        """Read the pages through REST, or with a job if ``question`` is None."""
         self.question = question
 
     def keep_whole(self) -> None:
-        """No way to cut the window was found: ask for a job for all of it."""
+        """Note that the window cannot be split, and request a job for all of it."""
         self.indivisible = True
         self.job = replace(self.job, phase=Phase.PLANNED)
 
     def skip_first_step(self) -> None:
-        """Nothing more is asked about the window before it gets a job."""
+        """Let the window get a job without a further query."""
         self.first_step = FirstStep.NOTHING
 
     def expect(self, slot: PageSlot) -> None:
-        """A further page is under way."""
+        """Add a page in progress."""
         self.slots.append(slot)
 
     def hand_on(self, after: Onward | End) -> None:
-        """The rows of the first page under way have been emitted. Pages it does not lead to are dropped."""
+        """Note that the first page's rows have been emitted; drop the following pages if it does not lead to them."""
         self.slots.popleft()
         self.refetches = 0
         self.origin = Origin.THIS_RUN
@@ -128,14 +128,14 @@ class WindowRead:
                 self.drop_pages()
 
     def refetch(self, most: int) -> bool:
-        """Drop the pages under way, so that the first of them is asked for again; False after ``most`` times."""
+        """Drop the pages in progress, so that the first is fetched again; return False after ``most`` times."""
         self.drop_pages()
         again = self.refetches < most
         self.refetches = self.refetches + 1 if again else 0
         return again
 
     def drop_pages(self) -> None:
-        """Discard the running pages and free their disk space."""
+        """Discard the pages in progress and free their disk space."""
         for slot in self.slots:
             if slot.page is not None:
                 slot.page.discard()
@@ -143,17 +143,17 @@ class WindowRead:
 
     @property
     def inherited(self) -> bool:
-        """Whether its job is an earlier run's, and none of its pages was handed on yet."""
+        """True if its job is an earlier run's, and none of its pages was emitted yet."""
         return self.origin is not Origin.THIS_RUN
 
     @property
     def unconfirmed(self) -> bool:
-        """Whether Salesforce was not asked yet about the earlier run's job."""
+        """True if the earlier run's job was not looked up in Salesforce yet."""
         return self.origin is Origin.UNCONFIRMED
 
     @property
     def sizing(self) -> bool:
-        """Whether the org is being asked where to cut it."""
+        """True while the org is queried for where to split it."""
         return self.first_step is FirstStep.CUT
 
     @property

@@ -1,1 +1,1 @@
-"""One result page: fetched, proven, encoded."""
+"""Result pages: fetch, verify and encode them."""
