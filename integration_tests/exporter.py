@@ -26,7 +26,7 @@ from integration_tests.connector import ImpatientClock
 from integration_tests.ground_truth import GroundTruth, assert_same_rows
 from integration_tests.simulated_org import SimulatedOrg
 from source_salesforce_bulk.config import parse_config
-from source_salesforce_bulk.export.begin import Wish
+from source_salesforce_bulk.export.begin import BeginOptions
 from source_salesforce_bulk.export.destination import Destination, LocalDestination
 from source_salesforce_bulk.export.outcomes import ExportFailed
 from source_salesforce_bulk.export.page_files import FORMATS, FileMaker
@@ -85,7 +85,7 @@ class Exporter:
         destination: Destination | None = None,
         states: StateRegistry | None = None,
         stop: threading.Event | None = None,
-        wish: Wish | None = None,
+        begin_options: BeginOptions | None = None,
         **config: Any,
     ) -> ExportResult:
         """In this process, without pauses; raises as ``ExportRun.run`` does."""
@@ -98,7 +98,7 @@ class Exporter:
         parsed = replace(parse_config({**self.config, **config}), objects=tuple(objects))
         connection = self._connection(parsed, environment)
         self.metrics = connection.metrics
-        return ExportRun(connection, places, stop.is_set, wish or Wish()).run()
+        return ExportRun(connection, places, stop.is_set, begin_options or BeginOptions()).run()
 
     def places(
         self, destination: Destination, states: StateRegistry | None, run_id: str, format_name: str, on_drift: str

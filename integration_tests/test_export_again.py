@@ -17,7 +17,7 @@ from integration_tests.connector import Connector
 from integration_tests.exporter import Exporter, assert_every_row_once
 from integration_tests.ground_truth import GroundTruth
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
-from source_salesforce_bulk.export.begin import Wish
+from source_salesforce_bulk.export.begin import BeginOptions
 from source_salesforce_bulk.export.destination import LocalDestination, S3Destination
 from source_salesforce_bulk.registries.dynamodb_state import DynamoDbStates
 from source_salesforce_bulk.registries.local_state import LocalLease, LocalStates
@@ -169,7 +169,7 @@ def test_a_destination_without_the_rows_is_refused_until_the_user_says_what_to_d
     assert ("The same applies to Contact." in failed.message) == (change != "object's files removed")
     assert len(org.control.jobs()) == jobs
 
-    result = exporter.run(["Account"], wish=Wish(start_over=True), **options)
+    result = exporter.run(["Account"], begin_options=BeginOptions(start_over=True), **options)
     assert result.code == 0
     assert result.outcomes[0].rows == len(GroundTruth(org).records("Account"))
 
@@ -234,7 +234,7 @@ def test_starting_over_ends_the_jobs_of_the_state_that_it_gives_up(org: Simulate
     (job,) = org.control.jobs()
     assert not job["deleted"]
 
-    assert exporter.run(["Contact"], wish=Wish(start_over=True)).code == 0
+    assert exporter.run(["Contact"], begin_options=BeginOptions(start_over=True)).code == 0
 
     assert all(job["deleted"] for job in org.control.jobs())
     assert_every_row_once(exporter.rows, org, "Contact")
@@ -243,10 +243,13 @@ def test_starting_over_ends_the_jobs_of_the_state_that_it_gives_up(org: Simulate
 def test_one_object_is_read_from_its_beginning_and_the_others_go_on(org: SimulatedOrg, tmp_path: Path) -> None:
     exporter = Exporter(org, tmp_path)
     exporter.run(["Account", "Contact"])
-    result = exporter.run(["Account", "Contact"], wish=Wish(full=frozenset({"account"})))
+    result = exporter.run(["Account", "Contact"], begin_options=BeginOptions(full=frozenset({"account"})))
     rows = {outcome.object_name: outcome.rows for outcome in result.outcomes}
     assert rows == {"Account": len(GroundTruth(org).records("Account")), "Contact": 0}
-    assert exporter.failure(["Account"], wish=Wish(full=frozenset({"acount"}))).consequence is Consequence.CONFIG
+    assert (
+        exporter.failure(["Account"], begin_options=BeginOptions(full=frozenset({"acount"}))).consequence
+        is Consequence.CONFIG
+    )
 
 
 def test_what_has_changed_since_a_moment_is_read_again(org: SimulatedOrg, tmp_path: Path) -> None:

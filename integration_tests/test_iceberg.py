@@ -20,7 +20,7 @@ from integration_tests.exporter import Row
 from integration_tests.ground_truth import GroundTruth
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
 from integration_tests.table_exporter import TableExporter, assert_equals_org, without_marks
-from source_salesforce_bulk.export.begin import Wish
+from source_salesforce_bulk.export.begin import BeginOptions
 from source_salesforce_bulk.registries.state import LeaseLost
 from source_salesforce_bulk.tables import current, local_files
 from source_salesforce_bulk.tables.cleaning import clean
@@ -107,7 +107,7 @@ def test_an_object_that_is_read_in_full_is_replaced_in_one_commit(org: Simulated
     names = ["Contact"]
     exporter.run(names)
     before = exporter.table("contact_log").metadata.current_snapshot_id
-    result = exporter.run(names, wish=Wish(start_over=True))
+    result = exporter.run(names, begin_options=BeginOptions(start_over=True))
 
     assert result.code == 0
     table = exporter.table("contact_log")

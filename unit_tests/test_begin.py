@@ -4,7 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from source_salesforce_bulk.export.begin import Target, Wish, adopted, all_objections, objection, set_back, unknown_full
+from source_salesforce_bulk.export.begin import (
+    BeginOptions,
+    Target,
+    adopted,
+    all_objections,
+    objection,
+    set_back,
+    unknown_full,
+)
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, StateError
 from source_salesforce_bulk.registries.state import DataFile, Progress
 
@@ -18,8 +26,8 @@ def progress(**changes) -> Progress:
     return Progress(**facts)
 
 
-def problem(kept: Progress, wish: Wish | None = None, *, holds_files: bool = True) -> str | None:
-    return objection("Account", kept, HERE, wish or Wish(), holds_files=holds_files)
+def problem(kept: Progress, options: BeginOptions | None = None, *, holds_files: bool = True) -> str | None:
+    return objection("Account", kept, HERE, options or BeginOptions(), holds_files=holds_files)
 
 
 def test_the_destination_that_the_state_knows_is_taken():
@@ -52,15 +60,15 @@ def test_a_destination_that_was_emptied_is_refused_where_rows_were_written():
 
 @pytest.mark.parametrize("changes", [{"destination": "s3://old"}, {"file_format": "jsonl"}])
 def test_starting_over_may_go_anywhere(changes):
-    assert problem(progress(**changes), Wish(start_over=True), holds_files=False) is None
+    assert problem(progress(**changes), BeginOptions(start_over=True), holds_files=False) is None
 
 
 def test_files_that_the_user_has_moved_are_gone_on_from():
-    wish = Wish(continue_here=True)
-    assert problem(progress(destination="s3://old"), wish) is None
-    assert problem(progress(), wish, holds_files=False) is None
-    assert problem(progress(file_format="jsonl"), wish) is not None, "one table has one format"
-    assert problem(progress(destination="s3://old", closed=(FILE,)), wish) is not None, "files await their manifest"
+    options = BeginOptions(continue_here=True)
+    assert problem(progress(destination="s3://old"), options) is None
+    assert problem(progress(), options, holds_files=False) is None
+    assert problem(progress(file_format="jsonl"), options) is not None, "one table has one format"
+    assert problem(progress(destination="s3://old", closed=(FILE,)), options) is not None, "files await their manifest"
 
 
 def test_an_object_that_is_read_whole_misses_nothing_elsewhere():
@@ -117,9 +125,9 @@ def test_since_does_not_guess_what_a_damaged_state_means():
 
 
 def test_an_object_to_be_started_over_is_one_of_the_run():
-    wish = Wish(full=frozenset({"account", "contcat"}))
-    assert wish.starts_over("Account")
-    assert not wish.starts_over("Lead")
-    assert unknown_full(wish, ["Account", "Contcat"]) is None
-    said = unknown_full(wish, ["Account", "Contact"])
+    options = BeginOptions(full=frozenset({"account", "contcat"}))
+    assert options.starts_over("Account")
+    assert not options.starts_over("Lead")
+    assert unknown_full(options, ["Account", "Contcat"]) is None
+    said = unknown_full(options, ["Account", "Contact"])
     assert said == "--full contcat: the run has no such object. Did you mean Contact? Nothing was started."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from source_salesforce_bulk.export.begin import Wish
+from source_salesforce_bulk.export.begin import BeginOptions
 from source_salesforce_bulk.export.destination import LocalDestination
 from source_salesforce_bulk.export.opening import Opening
 from source_salesforce_bulk.export.outcomes import ExportFailed
@@ -41,8 +41,8 @@ def kept(tmp_path: Path) -> Progress:
     return LocalStates(tmp_path / "state").progress("00D", "Account")
 
 
-def opening(out: LocalDestination, run_id: str = "r1", **wish: bool) -> Opening:
-    return Opening(run_id, out, "parquet", Wish(**wish))
+def opening(out: LocalDestination, run_id: str = "r1", **options: bool) -> Opening:
+    return Opening(run_id, out, "parquet", BeginOptions(**options))
 
 
 def test_a_manifest_that_was_never_written_is_declared_abandoned(tmp_path, out):

@@ -9,7 +9,7 @@ A stream yields ``TURN_OVER`` after each page, and when it has nothing to emit, 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -41,7 +41,7 @@ from airbyte_cdk.sources.streams.http import HttpStream
 from source_salesforce_bulk.airbyte.record_batch import RecordBatch
 from source_salesforce_bulk.deletions.known_ids import SeenRow
 from source_salesforce_bulk.deletions.tombstones import tombstone
-from source_salesforce_bulk.extraction.deletion_watch import DeletionWatch
+from source_salesforce_bulk.extraction.deletion_watch import DeletionWatch, begin_again
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
@@ -252,9 +252,9 @@ class BulkStream(HttpStream):
     def _over_again(self) -> Beginning:
         """Return the remaining windows, from their start and without earlier jobs."""
         reading, read = self._being_read()
-        state = replace(read.state, resume=())
-        self._incoming = state.to_json(self._shape.cursor_field)
-        return begin(replace(read.plan, state=state), ReadState(state), reading.upper_bound)
+        beginning = begin_again(read, reading.upper_bound)
+        self._incoming = beginning.plan.state.to_json(self._shape.cursor_field)
+        return beginning
 
     def _remember(self, read: ObjectRead, *, at_once: bool = False) -> None:
         if self._watch is not None:
@@ -315,7 +315,7 @@ class BulkStream(HttpStream):
             )
             yield AirbyteMessage(type=Type.TRACE, trace=trace)
 
-    # Required by HttpStream for streams whose pages it requests itself; here the extraction requests them
+    # Required by HttpStream, which would request pages itself; here the extraction requests them
 
     @property
     def url_base(self) -> str:
@@ -350,7 +350,7 @@ def build_stream(shape: StreamShape, reading: Reading | None = None) -> BulkStre
 
 
 def record_messages(lines: bytes) -> Iterator[AirbyteMessage]:
-    """RECORD lines as messages, one by one, whose values orjson writes digit for digit."""
+    """Yield RECORD lines as messages, whose values orjson writes digit for digit."""
     for line in lines.split(b"\n")[:-1]:
         record = parse_line(line)["record"]
         data = {name: json_value(value) for name, value in record["data"].items()}

@@ -29,7 +29,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class BeginOptions:
     """The user's options that change where a run begins.
 
     ``full`` are the objects to read from their beginning, in lower case. Rows changed after ``since`` are read again.
@@ -46,19 +46,19 @@ class Wish:
         return self.start_over or name.lower() in self.full
 
 
-def objection(name: str, progress: Progress, target: Target, wish: Wish, *, holds_files: bool) -> str | None:
+def objection(name: str, progress: Progress, target: Target, options: BeginOptions, *, holds_files: bool) -> str | None:
     """Return why an object must not be exported to ``target``, in a sentence; None if it may.
 
     ``progress.destination`` has the same form as ``target.url``. ``holds_files``: the target has files of the object.
     """
-    if wish.starts_over(name) or not belongs_somewhere(progress):
+    if options.starts_over(name) or not belongs_somewhere(progress):
         return None
     if progress.destination != target.url:
         awaited = bool(progress.closed or progress.open)
-        return None if wish.continue_here and not awaited else _other_destination(name, progress, target, awaited)
+        return None if options.continue_here and not awaited else _other_destination(name, progress, target, awaited)
     if progress.file_format not in ("", target.file_format):
         return _other_format(name, progress, target)
-    if progress.rows and not holds_files and not wish.continue_here:
+    if progress.rows and not holds_files and not options.continue_here:
         return _emptied(name, progress, target)
     return None
 
@@ -84,10 +84,10 @@ def set_back(state: Mapping[str, object], cursor_field: str, since: datetime) ->
     return {cursor_field: format_instant(min(since, reached)), **scope}
 
 
-def unknown_full(wish: Wish, names: Sequence[str]) -> str | None:
+def unknown_full(options: BeginOptions, names: Sequence[str]) -> str | None:
     """Return a sentence about a name in ``--full`` that is not an object of the run; None if all are."""
     known = {name.lower() for name in names}
-    for wanted in sorted(wish.full - known):
+    for wanted in sorted(options.full - known):
         near = nearest(wanted, names)
         hint = f" Did you mean {near}?" if near else ""
         return f"--full {wanted}: the run has no such object.{hint} Nothing was started."

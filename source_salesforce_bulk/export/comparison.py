@@ -1,6 +1,6 @@
-"""Two lists of Ids and stamps, compared on disk: memory does not grow with rows.
+"""Compare two lists of Ids and timestamps on disk, so that memory does not grow with the number of rows.
 
-Of what is kept, each key's newest row counts; where that row says that the key is gone, the key is not kept.
+Of the exported rows, each key's newest counts. If that one marks a deletion, the key counts as deleted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 
 
 class Stamped(NamedTuple):
-    """A row: its Id, its stamp in milliseconds since 1970, and whether it says that the key is gone."""
+    """A row: its Id, its timestamp in milliseconds since 1970, and whether it marks a deletion."""
 
     id: str
     stamp: int
@@ -22,9 +22,9 @@ class Stamped(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """Ids that only the org has, that only the kept rows have, and that both have with another stamp; all sorted.
+    """Sorted Ids: only in the org, only in the exported rows, and in both with different timestamps.
 
-    ``in_org`` and ``kept`` count the rows of both sides.
+    ``in_org`` and ``kept`` are the numbers of rows on both sides.
     """
 
     missing: tuple[str, ...]
@@ -63,11 +63,11 @@ class Comparison:
         self._database.executescript(_TABLES)
 
     def add_org(self, rows: Iterable[Stamped]) -> None:
-        """Rows of the org; a row that comes again counts once."""
+        """Add rows of the org; a repeated row counts once."""
         self._database.executemany(_ADD_ORG, ((row.id, row.stamp) for row in rows))
 
     def add_kept(self, rows: Iterable[Stamped]) -> None:
-        """Rows that are kept, in any order."""
+        """Add exported rows, in any order."""
         self._database.executemany(_ADD_KEPT, ((row.id, row.stamp, row.gone) for row in rows))
 
     def differences(self, *, newer_is_equal: bool = False) -> Differences:
@@ -81,7 +81,7 @@ class Comparison:
         )
 
     def close(self) -> None:
-        """Give the database up."""
+        """Close the database."""
         self._database.close()
 
     def __enter__(self) -> Self:

@@ -45,7 +45,7 @@ class Coverage:
         return self if file is None else replace(self, open=(*self.open, file), front=self.front + 1)
 
     def with_tombstones(self, file: DataFile) -> Self:
-        """One more file, of rows that have vanished; it belongs to no window."""
+        """Add a file of deleted rows, which belongs to no window."""
         return replace(self, closed=(*self.closed, file))
 
     def started_over(self) -> Self:

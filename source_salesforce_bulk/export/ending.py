@@ -1,7 +1,7 @@
-"""The end of a run that was not stopped: what makes the rows of its objects part of what readers see.
+"""The end of a run that was not stopped: make its rows available to readers.
 
-For files that is the manifest, which is announced in each object's state, written, and then taken note of. So a run
-that dies in between leaves the next one with nothing to guess.
+For files, the manifest does that. It is announced in each object's state, written, and then confirmed in each state. So
+after a crash in between, the next run knows what was written.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Ending(Protocol):
     """Ends a run."""
 
     def conclude(self, end: RunEnd) -> str | None:
-        """Make the rows available; where a manifest says so, or None. What fails is its object's failure."""
+        """Make the rows available and return the location of the manifest, or None. A failure ends its object."""
         ...
 
 
@@ -56,7 +56,7 @@ class ManifestEnding:
     """Writes the manifest and empties the objects' file lists."""
 
     def conclude(self, end: RunEnd) -> str | None:
-        """See :class:`Ending`; None where there is nothing to write, or no right to."""
+        """See :class:`Ending`. Returns None if there is nothing to write, or if another run has taken over."""
         name = read_attempts(end.run_id, end.destination.manifest).next_name
         named = [one for one in end.objects if one.announce_manifest(name)]
         if _nothing_to_add(end):

@@ -19,7 +19,7 @@ import click
 from source_salesforce_bulk.config_values import ConfigError, parse_start_date
 from source_salesforce_bulk.export import places
 from source_salesforce_bulk.export.aws_clients import aws_client
-from source_salesforce_bulk.export.begin import Wish
+from source_salesforce_bulk.export.begin import BeginOptions
 from source_salesforce_bulk.export.ledger import kept_at_destination, kept_in_folder
 from source_salesforce_bulk.export.logs import LogOptions
 from source_salesforce_bulk.export.metrics_sink import RunReport, named_counts, publish
@@ -106,7 +106,7 @@ class _Command:
         if not _RUN_ID.fullmatch(session.run_id):
             text = "--run-id takes letters, digits, dots, dashes and underscores, beginning with a letter or digit."
             raise ExportFailed(Consequence.CONFIG, text)
-        wish = _wish(options)
+        begin_options = _begin_options(options)
         stores = open_stores(options, session.run_id, session.clock, self.make_files)
         self.watch = _schema_watch(options, session, stores.schemas)
         watcher = _watcher(options, session)
@@ -120,7 +120,7 @@ class _Command:
             on_clean_up=session.stop.leaving,
         )
         connection = session.connect(options.config, options.objects)
-        self.run = ExportRun(connection, where, session.stop.event.is_set, wish)
+        self.run = ExportRun(connection, where, session.stop.event.is_set, begin_options)
         with self._ledger(stores):
             try:
                 result = self.run.run()
@@ -156,14 +156,14 @@ class _Command:
         )
 
 
-def _wish(options: ExportOptions) -> Wish:
+def _begin_options(options: ExportOptions) -> BeginOptions:
     """Return the options that change where the run begins; raises ``ConfigError`` for an invalid date."""
     try:
         since = None if options.since is None else parse_start_date(options.since)
     except ConfigError as error:
         raise ConfigError("--since", error.problem, error.remedy) from error
     full = frozenset(name.lower() for name in options.full)
-    return Wish(options.start_over, options.continue_here, full, since)
+    return BeginOptions(options.start_over, options.continue_here, full, since)
 
 
 def _watcher(options: ExportOptions, session: Session) -> Watcher:

@@ -1,4 +1,4 @@
-"""Ids and stamps of rows that are kept: from the files of an export, or from the result of a query in a warehouse."""
+"""Read the Ids and timestamps of exported rows, from an export's files or from the result of a warehouse query."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The names of the columns that tell a row and its age; they compare without case."""
+    """The names of a row's key and timestamp columns, in any letter case."""
 
     key: str
     stamp: str
 
 
 def rows_of_file(name: str, content: bytes, columns: Columns) -> Iterator[Stamped]:
-    """Yield the rows of a Parquet file, of JSON lines or of CSV, by the ending of its ``name``.
+    """Yield the rows of a file of Parquet, JSON lines or CSV, according to the extension of its ``name``.
 
-    Raises ``ExportFailed`` where a column is missing, or a value is neither an Id nor a time.
+    Raises ``ExportFailed`` if a column is missing, or if a value is not an Id or not a time.
     """
     if name.endswith(".gz"):
         name, content = name.removesuffix(".gz"), gzip.decompress(content)
@@ -50,7 +50,7 @@ def rows_of_file(name: str, content: bytes, columns: Columns) -> Iterator[Stampe
 
 
 def milliseconds(value: object) -> int:
-    """An instant as a file may write it, in milliseconds since 1970; without a zone it is UTC. Raises ValueError."""
+    """Return an instant from a file in milliseconds since 1970, UTC if it has no time zone; raises ValueError."""
     match value:
         case datetime():
             moment = value

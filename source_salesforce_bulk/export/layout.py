@@ -23,7 +23,7 @@ FIELD_ID = "PARQUET:field_id"
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A column beside the object's fields, of pyarrow's ``type``; ``fill`` makes it for a table of rows."""
+    """A column in addition to the object's fields, of pyarrow's ``type``; ``fill`` computes it for a table of rows."""
 
     name: str
     id: int
@@ -33,10 +33,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """An object as its files hold it.
+    """The layout of one object's files.
 
-    ``ids`` are those of its columns by field. ``names`` are the columns' names where they are not the fields' own.
-    ``key`` and ``cursor`` are fields. ``upper_bound`` gives the org's clock.
+    ``ids`` are the column ids by field. ``names`` are the columns' names if they differ from the fields'. ``key`` and
+    ``cursor`` are fields. ``upper_bound`` returns the org's time.
     """
 
     sobject: SObject
@@ -49,7 +49,7 @@ class Layout:
 
     @classmethod
     def of(cls, readable: ReadableObject, schema: ObjectSchema, upper_bound: Callable[[], datetime]) -> Self:
-        """Return the layout of an object as it is read, with the ids that its registered ``schema`` has."""
+        """Return the layout of an object, with the column ids of its registered ``schema``."""
         key, cursor = readable.primary_key, readable.cursor_field
         return cls(readable.sobject, ids_by_name(schema), key, cursor, upper_bound)
 
@@ -60,12 +60,12 @@ class Layout:
 
     @property
     def added(self) -> list[Column]:
-        """The columns that no page has, null in its rows; tombstones have them."""
+        """The columns that only tombstones have; they are null in the rows of pages."""
         return [Column(one.name, field_type(one.type).kind) for one in self.sobject.fields if one.added]
 
     @property
     def all_columns(self) -> tuple[Column, ...]:
-        """Every column, those that no page has included."""
+        """Every column, including those that only tombstones have."""
         return tuple(Column(one.name, field_type(one.type).kind) for one in self.sobject.fields)
 
     def facts(self) -> Mapping[str, Mapping[str, str]]:
@@ -84,7 +84,7 @@ class Layout:
         return pa.schema([*fields, *marks], {"salesforce.object": self.name})
 
     def arranged(self, rows: Any, schema: Any) -> Any:
-        """``rows``, a pyarrow table of fields, as they stand in a file of ``schema``: null where they lack a column."""
+        """Return ``rows``, a pyarrow table of fields, converted to ``schema``; missing columns are null."""
         there = {self.names.get(name, name): rows[name] for name in rows.column_names}
         there |= {one.name: one.fill(rows) for one in self.marks}
         columns = [there.get(one.name, pa.nulls(rows.num_rows, one.type)).cast(one.type) for one in schema]

@@ -19,7 +19,7 @@ from pathlib import Path
 from source_salesforce_bulk.export.coverage import Coverage
 from source_salesforce_bulk.export.export_context import Export, PageDone, PageEvent
 from source_salesforce_bulk.export.manifest import highest_window, page_path
-from source_salesforce_bulk.export.object_deletions import ObjectDeletions, Surroundings, auditable
+from source_salesforce_bulk.export.object_deletions import AuditContext, ObjectDeletions, auditable
 from source_salesforce_bulk.export.object_view import known_rows, standing_after_failure, standing_of
 from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome
 from source_salesforce_bulk.export.overview import ObjectView, Standing
@@ -78,7 +78,7 @@ class ObjectExport:
         self._folder = export.run_id
         self._done = False
         self._nameable = False
-        self._gone: ObjectDeletions | None = None
+        self._deletions: ObjectDeletions | None = None
 
     @property
     def name(self) -> str:
@@ -178,26 +178,26 @@ class ObjectExport:
         self._done = True
 
     def _exported(self, beginning: Beginning, files: ObjectFiles) -> Iterator[PageEvent]:
-        gone = self._gone = self._deletions(beginning, files)
-        yield from gone.first(beginning)
-        while (read := (yield from self._read_on(beginning, files))) is not None:
-            beginning = gone.anew(read)
+        deletions = self._deletions = self._begin_deletions(beginning, files)
+        yield from deletions.first(beginning)
+        while (read := (yield from self._read_windows(beginning, files))) is not None:
+            beginning = deletions.anew(read)
             self._give_up(beginning.plan.state)
-            yield from gone.audited()
+            yield from deletions.audited()
 
-    def _read_on(self, beginning: Beginning, files: ObjectFiles) -> Generator[PageEvent, None, ObjectRead | None]:
-        """Read what was begun; returns the reading where its windows have to be begun anew, and None at its end."""
+    def _read_windows(self, beginning: Beginning, files: ObjectFiles) -> Generator[PageEvent, None, ObjectRead | None]:
+        """Read the windows to their end and return None; return the read if its remaining windows must begin again."""
         read = self._read = self._export.extraction.begin(beginning, files.encoder)
         self._committed = 0
-        gone = self._gone
-        assert gone is not None
-        gone.begun(read)
+        deletions = self._deletions
+        assert deletions is not None
+        deletions.begun(read)
         try:
-            yield from self._pages(read, gone)
-            if gone.over_again(read):
+            yield from self._pages(read, deletions)
+            if deletions.over_again(read):
                 return read
             if self.outcome.failure is None:
-                yield from gone.last(read)
+                yield from deletions.last(read)
         except SalesforceError:
             # Also commit the state after a failure: a job with a wrong total must not be continued.
             self._commit(read)
@@ -213,7 +213,7 @@ class ObjectExport:
         self._coverage = self._coverage.under(state)
         self._window += 1
 
-    def _deletions(self, beginning: Beginning, files: ObjectFiles) -> ObjectDeletions:
+    def _begin_deletions(self, beginning: Beginning, files: ObjectFiles) -> ObjectDeletions:
         export = self._export
 
         def put(file: Path) -> str:
@@ -225,8 +225,8 @@ class ObjectExport:
         def listed(file: DataFile) -> None:
             self._coverage = self._coverage.with_tombstones(file)
 
-        around = Surroundings(export.extraction, files, export.upper_bound, put, listed)
-        return ObjectDeletions(around, beginning)
+        context = AuditContext(export.extraction, files, export.upper_bound, put, listed)
+        return ObjectDeletions(context, beginning)
 
     def _in_full(self, failure: Failure) -> Beginning | None:
         """Return the start of a full read if Salesforce refuses the cursor as a filter and the user did not set it."""
@@ -241,11 +241,11 @@ class ObjectExport:
             self._window += 1
         return beginning
 
-    def _pages(self, read: ObjectRead, gone: ObjectDeletions) -> Iterator[PageEvent]:
+    def _pages(self, read: ObjectRead, deletions: ObjectDeletions) -> Iterator[PageEvent]:
         export = self._export
         while not read.finished and self.outcome.failure is None:
             ready = export.extraction.next_page(read)
-            if gone.over_again(read):
+            if deletions.over_again(read):
                 return
             if ready is not None:
                 self._hand_on(read, ready)
@@ -285,8 +285,8 @@ class ObjectExport:
         self._commit(read)
         if window.walk.page == 0:
             self._coverage = self._coverage.started_over()
-        if self._gone is not None:
-            self._gone.note(read, ready)  # reads the page's file, which writing it moves
+        if self._deletions is not None:
+            self._deletions.note(read, ready)  # reads the page's file, before it is moved
         file = self._write(ready, window.walk.page)
         bounds = window.bounds
         self._export.extraction.handed_on(read, ready)

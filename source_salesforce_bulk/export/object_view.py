@@ -1,4 +1,4 @@
-"""How an object that is being exported stands, for those who show progress."""
+"""The standing of an object during an export, for displays of progress."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _STANDINGS: Mapping[Phase, Standing] = {
 
 
 def standing_after_failure(consequence: Consequence) -> Standing:
-    """Return where an object stands that has failed."""
+    """Return the standing of an object that has failed."""
     return Standing.AGAIN if consequence is Consequence.TRANSIENT else Standing.FAILED
 
 
 def standing_of(read: ObjectRead | None, *, begun: bool) -> Standing:
-    """Return where an object stands that has neither failed nor ended; ``begun``: this run has its lease."""
+    """Return the standing of an object that has neither failed nor ended; ``begun``: this run has its lease."""
     if read is not None and read.finished:
         return Standing.READ
     if not begun:
@@ -35,7 +35,7 @@ def standing_of(read: ObjectRead | None, *, begun: bool) -> Standing:
 
 
 def known_rows(read: ObjectRead | None) -> int | None:
-    """Return the rows that a run will bring, where its jobs or an estimate of the whole object say so."""
+    """Return the expected rows of the run, from its jobs or an estimate of the whole object; None if unknown."""
     if read is None:
         return None
     known = all(window.job.records is not None or window.expected is not None for window in read.windows)

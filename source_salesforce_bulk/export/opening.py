@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from source_salesforce_bulk.export.begin import Target, Wish, adopted, objection, set_back
+from source_salesforce_bulk.export.begin import BeginOptions, Target, adopted, objection, set_back
 from source_salesforce_bulk.export.destination import Destination, ManifestExists, canonical_url
 from source_salesforce_bulk.export.manifest import abandoned_manifest, files_named
 from source_salesforce_bulk.export.outcomes import ExportFailed
@@ -27,7 +27,7 @@ class Opening:
     run_id: str
     destination: Destination
     file_format: str
-    wish: Wish
+    options: BeginOptions
 
     @property
     def target(self) -> Target:
@@ -38,7 +38,7 @@ class Opening:
         """Return why the object must not be exported there; None if it may."""
         spelled = replace(progress, destination=canonical_url(progress.destination))
         holds_files = not progress.rows or self.destination.holds_files(name)
-        return objection(name, spelled, self.target, self.wish, holds_files=holds_files)
+        return objection(name, spelled, self.target, self.options, holds_files=holds_files)
 
     def open(self, name: str, cursor_field: str | None, lease: Lease) -> tuple[Progress, Mapping[str, object]]:
         """Return the progress to continue from, and the state that it replaces (empty if none).
@@ -50,7 +50,7 @@ class Opening:
         if problem is not None:
             raise ExportFailed(Consequence.CONFIG, problem)
         progress = self._settled(name, lease)
-        if self.wish.starts_over(name) and progress.begun_by != self.run_id:
+        if self.options.starts_over(name) and progress.begun_by != self.run_id:
             fresh = Progress(destination=self.target.url, file_format=self.target.file_format, begun_by=self.run_id)
             lease.commit(fresh)
             self._log(f"{name}: all its rows are read again", name)
@@ -58,9 +58,9 @@ class Opening:
         spelled = replace(progress, destination=canonical_url(progress.destination))
         progress, news = adopted(name, spelled, self.target)
         given_up: Mapping[str, object] = {}
-        if self.wish.since is not None and cursor_field is not None and progress.begun_by != self.run_id:
+        if self.options.since is not None and cursor_field is not None and progress.begun_by != self.run_id:
             given_up = progress.state
-            state = set_back(progress.state, cursor_field, self.wish.since)
+            state = set_back(progress.state, cursor_field, self.options.since)
             progress = replace(progress, state=state, open=(), begun_by=self.run_id)
             self._log(f"{name}: rows changed since {state[cursor_field]} are read again", name)
         if progress != lease.progress:
@@ -73,7 +73,7 @@ class Opening:
         """Return the progress after making sure that a dead run's pending manifest exists or can never be written."""
         progress = lease.progress
         if progress.closing is None or (
-            self.wish.starts_over(name) and canonical_url(progress.destination) != self.target.url
+            self.options.starts_over(name) and canonical_url(progress.destination) != self.target.url
         ):
             return progress
         manifest = self.destination.manifest(progress.closing)

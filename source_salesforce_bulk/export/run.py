@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from source_salesforce_bulk.export.begin import Wish, all_objections, unknown_full
+from source_salesforce_bulk.export.begin import BeginOptions, all_objections, unknown_full
 from source_salesforce_bulk.export.destination import Destination
 from source_salesforce_bulk.export.ending import Ending, ManifestEnding, RunEnd
 from source_salesforce_bulk.export.export_context import Export, PageDone
@@ -96,7 +96,7 @@ class ExportRun:
     connection: Connection
     places: ExportPlaces
     stopped: Callable[[], bool]
-    wish: Wish = field(default_factory=Wish)
+    begin_options: BeginOptions = field(default_factory=BeginOptions)
     objects: list[ObjectExport] = field(default_factory=list)
     missed: list[ObjectOutcome] = field(default_factory=list)
     organization_id: str | None = None
@@ -153,7 +153,7 @@ class ExportRun:
         if wrong is not None:
             raise wrong
         names = [one.sobject.name for one in survey.objects]
-        problem = unknown_full(self.wish, names)
+        problem = unknown_full(self.begin_options, names)
         if problem is not None:
             raise ExportFailed(Consequence.CONFIG, problem)
         self._check_destination(names)
@@ -165,7 +165,7 @@ class ExportRun:
     @property
     def _opening(self) -> Opening:
         places = self.places
-        return Opening(self.connection.run_id, places.destination, places.page_files.extension, self.wish)
+        return Opening(self.connection.run_id, places.destination, places.page_files.extension, self.begin_options)
 
     def _is_kept(self, name: str) -> bool:
         try:

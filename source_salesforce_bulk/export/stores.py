@@ -20,7 +20,7 @@ from source_salesforce_bulk.salesforce.clock import Clock
 LOGGER = logging.getLogger("salesforce_bulk.export")
 
 MakeFiles = Callable[[Destination, str], tuple[FileMaker, Destination]]
-"""From a destination and a run id: who makes the files, and how they get to their places there."""
+"""From a destination and a run id: the maker of the files, and the destination to give them to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def open_stores(options: StoreOptions, run_id: str, clock: Clock, make_files: Ma
         return _tables(options, run_id, clock, make_files)
     if options.state is None or options.schemas is None:
         name = "--state" if options.state is None else "--schemas"
-        raise ConfigError(name, "is missing", "Files want --state and --schemas; tables keep both in themselves")
+        raise ConfigError(name, "is missing", "Files need --state and --schemas; tables contain both")
     destination = places.destination(options.destination)
     make = make_files or (lambda place, _: (FORMATS[options.format_name], place))
     page_files, destination = make(destination, run_id)
@@ -86,7 +86,7 @@ def _tables(options: StoreOptions, run_id: str, clock: Clock, make_files: MakeFi
         LOGGER.info("--state and --schemas are not read: the state and the schemas are in the tables")
     from source_salesforce_bulk.tables.fold_ending import TablesEnding  # noqa: PLC0415
     from source_salesforce_bulk.tables.log_files import TableFiles  # noqa: PLC0415
-    from source_salesforce_bulk.tables.table_destination import TableDestination  # noqa: PLC0415 - wants pyiceberg
+    from source_salesforce_bulk.tables.table_destination import TableDestination  # noqa: PLC0415 - needs pyiceberg
     from source_salesforce_bulk.tables.table_schemas import TableSchemas  # noqa: PLC0415
     from source_salesforce_bulk.tables.table_states import TableStates  # noqa: PLC0415
 

@@ -20,7 +20,7 @@ def run_list_tables(stop: Stop, *, destination: str, as_json: bool) -> int:
     """Print every table of this program and return the exit code."""
 
     def listed() -> int:
-        from source_salesforce_bulk.tables.listing_tables import list_tables  # noqa: PLC0415 - wants pyiceberg
+        from source_salesforce_bulk.tables.listing_tables import list_tables  # noqa: PLC0415 - needs pyiceberg
 
         found = list_tables(places.tables(destination))
         if as_json:
@@ -39,7 +39,7 @@ def run_clean_tables(stop: Stop, *, destination: str, older_than: str) -> int:
     """Remove old snapshots and unnamed files, print how many, and return the exit code."""
 
     def cleaned() -> int:
-        from source_salesforce_bulk.tables.cleaning import clean  # noqa: PLC0415 - wants pyiceberg
+        from source_salesforce_bulk.tables.cleaning import clean  # noqa: PLC0415 - needs pyiceberg
 
         before = datetime.now(UTC) - parse_duration("--older-than", older_than, may_be_zero=True)
         for one in clean(places.tables(destination), before):

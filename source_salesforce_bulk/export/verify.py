@@ -1,7 +1,7 @@
-"""The org against what is kept of it: every Id and stamp of an object, by one query job; and the repair of differences.
+"""Compare every Id and timestamp of an object in the org with the exported rows, and repair differences.
 
-A repair reads exactly the rows that are missing or stale, by their Ids, and writes a tombstone for each that is extra.
-It adds files and a manifest, and changes no state: what it adds wins by its stamps, whatever else is exported.
+The org's side is one query job. A repair reads the missing and stale rows by their Ids, and writes a tombstone for each
+extra row. It adds files and a manifest and does not change the state: its rows win by their timestamps.
 """
 
 from __future__ import annotations
@@ -41,14 +41,15 @@ from source_salesforce_bulk.salesforce.describe import SObject
 LOGGER = logging.getLogger("salesforce_bulk.verify")
 
 IDS_AT_ONCE = 2_000
-"""Ids that one query names: 45,000 characters of the 100,000 that a query may have."""
+"""Ids in one query: 45,000 characters of the 100,000 that a query may have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """One object. ``problem`` says why it could not be compared; ``believed`` is false where it cannot be told.
+    """The result for one object. ``problem`` says why it was not compared, or why the result is not reliable.
 
-    ``left`` are the differences after a repair, else those that were found.
+    ``believed`` is false if it is unknown whether the rows are equal. ``left`` are the differences after a repair, or
+    those found if there was none.
     """
 
     name: str
@@ -72,7 +73,7 @@ class Repair:
 
 
 class Verifier:
-    """Compares objects of one org with what a destination, or a file in its place, keeps of them."""
+    """Compares objects of one org with the rows at a destination, or with those in one file."""
 
     def __init__(self, connection: Connection, destination: Destination | None, against: Path | None) -> None:
         self._connection = connection
@@ -84,7 +85,7 @@ class Verifier:
         self._window = 0
 
     def verify(self, readable: ReadableObject, repair: Repair | None) -> Verified:
-        """Compare one object, and repair it where that is wanted; raises as reading the org and files does."""
+        """Compare one object, and repair it if ``repair`` is given; raises the errors of reading the org and files."""
         name, cursor = readable.sobject.name, readable.cursor
         if cursor is None or [key.lower() for key in readable.primary_key] != ["id"]:
             return Verified(name, problem="it is read in full each time, or Id is not its key")
@@ -102,7 +103,7 @@ class Verifier:
             return Verified(name, found, comparison.differences(newer_is_equal=True))
 
     def conclude(self, started: datetime) -> str | None:
-        """Write the manifest of what was repaired, and say where it is; None where nothing was."""
+        """Write the manifest of the repaired rows and return its location; None if nothing was repaired."""
         if self._destination is None or not self._outcomes:
             return None
         now, run_id = self._connection.clock.now(), self._connection.run_id
@@ -129,7 +130,7 @@ class Verifier:
                 )
 
     def _pages(self, plan: ObjectPlan, encode: Encode) -> Iterator[ReadyPage]:
-        """The pages of a plan, each handed on when the next is asked for; the jobs are gone afterwards."""
+        """Yield the pages of a plan; at the end, its jobs are deleted."""
         extraction = self._connection.extraction()
         beginning = Beginning(plan, plan_full_refresh(plan.state, start=plan.start))
         read: ObjectRead = extraction.begin(beginning, encode)
@@ -148,7 +149,7 @@ class Verifier:
     # Repair
 
     def _as_kept(self, name: str, repair: Repair) -> Repair:
-        """A repair in the format of the object's files."""
+        """Return the repair with the format of the object's files."""
         paths = named_files(self._manifests, name)
         formats = [one for one in FORMATS if any(path.endswith(f".{one}") for path in paths)]
         return replace(repair, page_files=FORMATS[min(formats)]) if formats else repair
@@ -162,11 +163,11 @@ class Verifier:
         columns = Columns(readable.primary_key[0], plan.cursor_field or (readable.cursor_field or ""))
         files = [*self._read_again(plan, sorted((*found.missing, *found.stale)), made_by, columns, comparison)]
         if found.extra:
-            files.append(self._told(plan, columns, found.extra, made_by, comparison))
+            files.append(self._tombstones(plan, columns, found.extra, made_by, comparison))
         rows = sum(file.rows for file in files)
         outcome = ObjectOutcome(plan.object_name, files=tuple(files), rows=rows, schema_version=registered.version)
         self._outcomes.append(outcome)
-        LOGGER.info("%s: %d rows were read again, %d are told as gone", plan.object_name, rows, len(found.extra))
+        LOGGER.info("%s: %d rows were written, %d of them mark deletions", plan.object_name, rows, len(found.extra))
 
     def _read_again(
         self, plan: ObjectPlan, ids: Sequence[str], files: ObjectFiles, columns: Columns, comparison: Comparison
@@ -181,7 +182,7 @@ class Verifier:
                     comparison.add_kept(rows_of_file(_named(made, files), made.path.read_bytes(), columns))
                     yield self._put(plan.object_name, made, page.rows, page.address.job_id, files)
 
-    def _told(
+    def _tombstones(
         self, plan: ObjectPlan, columns: Columns, extra: Sequence[str], files: ObjectFiles, comparison: Comparison
     ) -> DataFile:
         seen = self._connection.upper_bound()
@@ -199,11 +200,11 @@ class Verifier:
         return DataFile(path, rows, made.size, job, None)
 
 
-_FIRST_ID = 1_000_000  # of columns that no schema has numbered
+_FIRST_ID = 1_000_000  # of columns that are not in the schema
 _NEVER = "1970-01-01T00:00:00+00:00"
 _FEWER = (
-    "the user of the login sees far fewer rows than are kept. See whether it can still see all rows (sharing rules, "
-    "View All, the permission set), or raise max_deletes if they were really deleted"
+    "the user of the login sees far fewer rows than were exported. Check whether it can still see all rows (sharing "
+    "rules, View All, the permission set), or raise max_deletes if they were really deleted"
 )
 
 

@@ -1,4 +1,4 @@
-"""``salesforce-bulk verify``: whether the files of an export, or a table, hold what the org holds; and their repair."""
+"""The command ``salesforce-bulk verify``: compare the rows of an export or a table with the org, and repair them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class VerifyOptions:
 
 
 def run_verify(options: VerifyOptions, stop: Stop) -> int:
-    """Run the command; its exit code: 0 equal, 3 not, 75 where it cannot be told."""
+    """Run the command and return its exit code: 0 equal, 3 different, 75 unknown."""
     session = Session(stop, new_run_id(datetime.now(UTC)), options.logs)
     session.begin()
     return session.ended(lambda: _verify(options, session))
@@ -63,7 +63,7 @@ def _verify(options: VerifyOptions, session: Session) -> int:
 
 
 def verified(connection: Connection, options: VerifyOptions, started: datetime) -> list[Verified]:
-    """Compare every object that the configuration shows; raises what keeps all of them from being compared."""
+    """Compare every object of the configuration; raises an error that affects all of them."""
     survey = survey_objects(connection.discovery, connection.config)
     if not survey.objects:
         raise nothing_to_export(survey, connection.config.objects)
@@ -104,7 +104,7 @@ def exit_code(results: Sequence[Verified]) -> int:
 
 
 def as_json(one: Verified) -> dict[str, Any]:
-    """One object as the command prints it with ``--json``; the Ids are of what was found."""
+    """Return the result for one object as JSON, with the Ids of the differences that were found."""
     if one.found is None:
         return {"object": one.name, "status": _status(one), "reason": one.problem}
     ids = {kind: list(getattr(one.found, kind)) for kind in _KINDS}

@@ -15,9 +15,9 @@ from source_salesforce_bulk.deletions.audit import Audit, Findings, is_due, is_t
 from source_salesforce_bulk.deletions.known_ids import KnownIds, SeenRow
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.object_read import ObjectRead
-from source_salesforce_bulk.extraction.plan import AuditPolicy, Beginning, ObjectPlan
+from source_salesforce_bulk.extraction.plan import AuditPolicy, Beginning, ObjectPlan, begin
 from source_salesforce_bulk.extraction.seen_rows import SeenRows
-from source_salesforce_bulk.extraction.stream_state import Mode, StateError, StreamState
+from source_salesforce_bulk.extraction.stream_state import Mode, ReadState, StateError, StreamState
 from source_salesforce_bulk.extraction.windows import plan_full_refresh
 from source_salesforce_bulk.pages.encoders import object_lines
 from source_salesforce_bulk.pages.fetch import Page
@@ -137,6 +137,12 @@ class DeletionWatch:
             delivers=False,
         )
         return Beginning(audit, plan_full_refresh(state, start=plan.start))
+
+
+def begin_again(read: ObjectRead, upper_bound: Callable[[], datetime]) -> Beginning:
+    """Return the remaining windows of a read, from their start and without earlier jobs."""
+    state = replace(read.state, resume=())
+    return begin(replace(read.plan, state=state), ReadState(state), upper_bound)
 
 
 def _remembered(state: StreamState) -> KnownIds | None:

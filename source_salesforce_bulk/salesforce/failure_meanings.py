@@ -318,16 +318,16 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
         Kind.TOO_MANY_DELETIONS: Meaning(
             Action.FAIL_STREAM,
             _C,
-            "So many rows have vanished at once that the user of the login may see fewer than before; none was told as "
-            "deleted",
-            "See whether this user can still see all rows (sharing rules, View All on the object, the profile or "
+            "So many rows have vanished at once that the user of the login may see fewer than before; none was "
+            "reported as deleted",
+            "Check whether this user can still see all rows (sharing rules, View All on the object, the profile or "
             "permission set). If the rows were really deleted, raise max_deletes for one run, or set it to 100.",
         ),
         Kind.DELETIONS_UNKNOWN: Meaning(
             Action.FAIL_STREAM,
             _C,
-            "More rows have vanished, or were delivered without a creation date, than can be remembered, so it cannot "
-            "be told which are deleted; none was told as deleted",
+            "More rows have vanished, or were delivered without a creation date, than can be remembered, so it is "
+            "unknown which are deleted; none was reported as deleted",
             "{Start_over}, and make full_audit_every shorter.",
         ),
         Kind.CLOCKS_DISAGREE: Meaning(

@@ -1,7 +1,7 @@
-"""By which API an object is read: Bulk, or REST where Bulk refuses it. Pure.
+"""The choice of API for each object: Bulk, or REST if Bulk refuses it. Pure.
 
-The lane is chosen once for an object, before anything of it is read, and has a reason in words. Nothing is ever read
-half by one and half by the other.
+The lane is chosen once for an object, before any of its rows is read, and has a reason in words. No object is read
+partly with one and partly with the other.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Api(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """How an object is read, and why. ``keyed``: its rows have Ids of their own. ``parents``: by whom they are found.
+    """The API for an object, and the reason. ``keyed``: its rows have Ids. ``parents``: its rows are found by these.
 
-    ``chosen``: by the user, so that no refusal changes it.
+    ``chosen``: the user has chosen the API, so a refusal does not change it.
     """
 
     rest: bool
@@ -46,9 +46,9 @@ _REFUSED = "Bulk API 2.0 refused it in an earlier run"
 
 
 def choose_lane(sobject: SObject, api: Api = Api.AUTO, *, where: str | None = None, refused: bool = False) -> Lane:
-    """Return the lane of an object. ``refused``: an earlier run has learnt that Bulk refuses it.
+    """Return the lane of an object. ``refused``: an earlier run has found that Bulk refuses it.
 
-    ``where`` is the user's own filter: with one, an object that wants a filter is read like any other.
+    ``where`` is the user's filter. An object that must be filtered is then read like any other.
     """
     parents = None if where else _parents(sobject)
     if api is Api.BULK:
@@ -67,7 +67,7 @@ def _by_parents(reason: str, parents: Parents | None) -> str:
 
 
 def _is_keyed(sobject: SObject) -> bool:
-    """Return whether rows can be ordered and told apart by their Ids, as far as describe shows."""
+    """Return whether Ids identify and order the rows, according to describe."""
     if any(sobject.field(name) is not None for name in IDENTIFIERS):
         return False
     key = sobject.field(PRIMARY_KEY)
@@ -75,7 +75,7 @@ def _is_keyed(sobject: SObject) -> bool:
 
 
 def _parents(sobject: SObject) -> Parents | None:
-    """Return the parents of an object that is read by them; None of any other, or where describe does not name them."""
+    """Return the parents of an object that is read by them; None for others, or if describe does not name them."""
     hint = parent_field(sobject.name)
     field = sobject.field(hint.field) if hint is not None else None
     if hint is None or field is None:

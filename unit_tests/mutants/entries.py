@@ -808,8 +808,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="A retry of a run that started an object over goes on",
-        old="if self.wish.starts_over(name) and progress.begun_by != self.run_id:",
-        new="if self.wish.starts_over(name):",
+        old="if self.options.starts_over(name) and progress.begun_by != self.run_id:",
+        new="if self.options.starts_over(name):",
         tests=("test_starting_over_gives_the_old_state_up_and_happens_once_in_a_run",),
     ),
     Mutant(
