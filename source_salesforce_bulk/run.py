@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from source_salesforce_bulk.allocation import prepare_this_process
 from source_salesforce_bulk.output import OutputLost, report_lost, silence_stdout
 from source_salesforce_bulk.signals import Stop
 
@@ -19,6 +20,7 @@ def run() -> None:
     arguments = sys.argv[1:]
     if arguments == ["spec"]:
         sys.exit(_print_spec())
+    prepare_this_process()
     stop = Stop()
     stop.install()
     from source_salesforce_bulk.airbyte.lean_imports import import_launch  # noqa: PLC0415 - see above

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 # The floors, lowest first. A folder stands for everything in it; "" is the package's __init__.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"salesforce"}),
-    frozenset({"config", "config_keys", "config_values", "form", "output", "signals"}),
+    frozenset({"allocation", "config", "config_keys", "config_values", "form", "output", "signals"}),
     frozenset({"pages", "deletions"}),
     frozenset({"extraction"}),
     frozenset({"registries"}),

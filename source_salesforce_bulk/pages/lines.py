@@ -21,7 +21,7 @@ from source_salesforce_bulk.pages.row_form import Block
 if TYPE_CHECKING:
     from salesforce_bulk_core import LineFormat, PageDecoder
 
-LINES_AT_ONCE = 1 << 20
+LINES_AT_ONCE = 1 << 19
 """The approximate size of a block in bytes."""
 
 
