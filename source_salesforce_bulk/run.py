@@ -23,9 +23,12 @@ def run() -> None:
     prepare_this_process()
     stop = Stop()
     stop.install()
-    from source_salesforce_bulk.airbyte.lean_imports import import_launch  # noqa: PLC0415 - see above
+    from source_salesforce_bulk.airbyte.lean_imports import import_entrypoint  # noqa: PLC0415 - see above
 
-    import_launch()(arguments, stop)
+    import_entrypoint()
+    from source_salesforce_bulk.airbyte.entrypoint import launch  # noqa: PLC0415
+
+    launch(arguments, stop)
 
 
 def _print_spec() -> int:

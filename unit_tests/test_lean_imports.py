@@ -124,18 +124,18 @@ def test_an_invalid_message_is_refused_as_the_cdk_refuses_it():
         lazy.load({})
 
 
-IMPORT = "import json, sys\nfrom source_salesforce_bulk.airbyte.lean_imports import import_launch\n"
+IMPORT = "import json, sys\nfrom source_salesforce_bulk.airbyte.lean_imports import import_entrypoint\n"
 
 
 def test_the_console_script_imports_neither_declarative_connectors_nor_destinations():
-    names = run(f"{IMPORT}import_launch()\nprint(json.dumps({{name: 0 for name in sys.modules}}))")
+    names = run(f"{IMPORT}import_entrypoint()\nprint(json.dumps({{name: 0 for name in sys.modules}}))")
     assert "airbyte_cdk.entrypoint" in names
     assert not [name for name in names if name.startswith(("airbyte_cdk.sources.declarative", "airbyte_cdk.destin"))]
 
 
 def test_the_package_is_whole_for_whoever_asks_it_for_a_name():
     code = (
-        "import_launch()\nimport airbyte_cdk\nfrom airbyte_cdk import Destination\n"
+        "import_entrypoint()\nimport airbyte_cdk\nfrom airbyte_cdk import Destination\n"
         "from airbyte_cdk.sources import AbstractSource\n"
         "print(json.dumps({'same': airbyte_cdk.AbstractSource is AbstractSource, 'version': airbyte_cdk.__version__}))"
     )
@@ -146,7 +146,7 @@ def test_the_package_is_whole_for_whoever_asks_it_for_a_name():
 
 def test_serializers_that_are_made_later_and_the_garbage_collector_are_the_usual_ones():
     code = (
-        "import gc, serpyco_rs\nbefore = serpyco_rs.Serializer\nimport_launch()\n"
+        "import gc, serpyco_rs\nbefore = serpyco_rs.Serializer\nimport_entrypoint()\n"
         "print(json.dumps({'same': serpyco_rs.Serializer is before, 'gc': gc.isenabled()}))"
     )
     assert run(IMPORT + code) == {"same": True, "gc": True}
@@ -160,8 +160,8 @@ def test_a_cdk_that_must_be_imported_as_a_package_is():
         "        if name == 'airbyte_cdk.entrypoint' and type(sys.modules['airbyte_cdk']).__name__ != 'module':\n"
         "            raise ImportError(name)\n"
         "sys.meta_path.insert(0, Order())\n"
-        "import_launch()\n"
-        "import airbyte_cdk.destinations\n"
+        "import_entrypoint()\n"
+        "import source_salesforce_bulk.airbyte.entrypoint\n"
         "print(json.dumps({'kind': type(sys.modules['airbyte_cdk']).__name__}))"
     )
     assert run(IMPORT + code) == {"kind": "module"}

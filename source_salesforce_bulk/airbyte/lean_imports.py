@@ -15,37 +15,34 @@ The garbage collector pauses during the imports, because nothing of what they cr
 from __future__ import annotations
 
 import gc
+import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 import serpyco_rs
-
-from source_salesforce_bulk.signals import Stop
 
 _CDK = "airbyte_cdk"
 
 
-def import_launch() -> Callable[[Sequence[str], Stop], NoReturn]:
-    """Return ``entrypoint.launch``, imported quickly; called before any other import of the CDK.
+def import_entrypoint() -> None:
+    """Import ``airbyte.entrypoint`` quickly; called before any other import of the CDK.
 
-    A release of the CDK whose modules cannot be imported before its package is imported as usual.
+    Where the modules of a release of the CDK cannot be imported before their package, nothing stays imported.
     """
     before = set(sys.modules)
     try:
         with _lean_imports():
-            from source_salesforce_bulk.airbyte.entrypoint import launch  # noqa: PLC0415 - the import that is meant
+            importlib.import_module("source_salesforce_bulk.airbyte.entrypoint")
     except ImportError:
         for name in set(sys.modules) - before:
             if name.startswith((_CDK, __package__)):
                 del sys.modules[name]
-        from source_salesforce_bulk.airbyte.entrypoint import launch  # noqa: PLC0415 - again, as usual
-    return launch
 
 
 @contextmanager
