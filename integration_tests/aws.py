@@ -1,4 +1,4 @@
-"""AWS on a loopback port (moto), as the connector's own boto3 clients see it: through the environment."""
+"""AWS on a loopback port (moto), which the connector's own boto3 clients find through the environment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Aws:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs to find it."""
+        """Return the environment variables with which a process finds it."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "testing",

@@ -1,8 +1,8 @@
-"""A backfill as the integration tests run it: without Spark, in this process, but by Spark's rules.
+"""A backfill without Spark, in this process, but by the rules of Spark.
 
-A wave's tasks run side by side; an attempt that dies is made again from the start, up to four times; of two attempts at
-one task that both end one counts; what the wave brought is there when all its tasks have ended, one file for each page
-with rows. `make certify-glue` runs the same on Spark.
+A wave's tasks run in parallel. A failed attempt is repeated from the start, up to four times. Of two finished attempts
+at one task, only one counts. The wave's output, one file for each page with rows, exists when all tasks have ended.
+`make certify-glue` runs the same on Spark.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class JobLost(Exception):
 
 
 class Mishaps:
-    """What goes wrong on the cluster. Numbers count the tasks of the whole run in the order in which they begin."""
+    """The faults of the cluster. Numbers count the tasks of the whole run in the order in which they begin."""
 
     def __init__(self) -> None:
         self.dies_after_rows: Callable[[int, int], bool] = lambda task, attempt: False

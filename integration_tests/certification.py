@@ -1,7 +1,7 @@
-"""What every certification is made of: legs that run, or cannot be run here, and a summary of what they showed.
+"""The legs of a certification, which run or cannot be run here, and the summary of their results.
 
-It ends with 0 where every leg that was asked for ran and passed, and with 1 otherwise: a certification that could not
-try everything has not certified it. To run less, name the legs; the summary then lists those left out.
+The exit code is 0 if every requested leg ran and passed, otherwise 1: what could not be tried is not certified. To run
+less, name the legs; the summary then lists those left out.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a leg went."""
+    """The outcome of a leg."""
 
     leg: Leg
     status: str

@@ -1,4 +1,4 @@
-"""``make certify-fargate``: everything about running on Fargate that can be shown without an AWS account.
+"""``make certify-fargate``: test everything about Fargate that does not need an AWS account.
 
 Its arguments are legs to run, by name; all of them by default. Exit codes are ``certification``'s.
 """

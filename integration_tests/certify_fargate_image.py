@@ -1,4 +1,4 @@
-"""The export in the container image, confined as the task definition of ``deploy/fargate`` confines it.
+"""The export in the container image, with the restrictions of the task definition in ``deploy/fargate``.
 
 Run by ``make certify-fargate`` alone, because it needs the image and something that runs containers.
 """

@@ -1,4 +1,4 @@
-"""``make certify-glue``: everything about backfills on AWS Glue that can be shown without an AWS account.
+"""``make certify-glue``: test everything about backfills on AWS Glue that does not need an AWS account.
 
 It sets up by itself what it needs: below ``build`` an environment for each Glue release with Glue's own versions, into
 which the job's wheels are installed without a package index, in those of 5.1 and 6.0 with Spark; and Java, where this

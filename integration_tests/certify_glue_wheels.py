@@ -1,4 +1,4 @@
-"""What executors run, in environments with the versions that releases of Glue have. Run by `make certify-glue`."""
+"""The code of executors, in environments with the versions of Glue releases. Run by `make certify-glue`."""
 
 from __future__ import annotations
 

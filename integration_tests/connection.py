@@ -1,4 +1,4 @@
-"""One Airbyte connection as it lives: read, and read again from the state that the last read left."""
+"""One Airbyte connection: read, and read again from the state of the last read."""
 
 from __future__ import annotations
 

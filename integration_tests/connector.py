@@ -1,4 +1,4 @@
-"""The connector as the integration tests run it: in this process for speed, or as the console script for the truth.
+"""Run the connector: in this process because that is fast, or as the console script because that is the real thing.
 
 Both ways go through a CDK entrypoint and come back as lines of JSON, parsed with every digit kept.
 """
@@ -140,7 +140,7 @@ class Output:
 
     @property
     def causes(self) -> list[str]:
-        """What the error traces say, without those that refer to another stream's."""
+        """The messages of the error traces, without those that refer to another stream's."""
         return [
             error["message"]
             for error in self.errors
@@ -204,7 +204,7 @@ class Connector:
         return self._run(["discover", "--config", self._file(self.config(**overlay))])
 
     def streams(self, **overlay: Any) -> dict[str, dict[str, Any]]:
-        """What discovery offers, by name."""
+        """The discovered streams, by name."""
         (catalog,) = self.discover(**overlay).of_type("CATALOG")
         return {stream["name"]: stream for stream in catalog["streams"]}
 

@@ -43,7 +43,7 @@ class DemoFailed(Exception):
 
 @dataclass(slots=True)
 class StreamResult:
-    """What one stream of a run brought."""
+    """The output of one stream of a run."""
 
     rows: int = 0
     pages: int = 0
@@ -241,7 +241,7 @@ def configured(streams: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 
 def as_typed(program: Path) -> str:
-    """How to call a program from here; the virtual environment is on nobody's PATH."""
+    """Return the path of a program in the virtual environment, which is not on PATH."""
     here = Path.cwd()
     return str(program.relative_to(here) if program.is_relative_to(here) else program)
 

@@ -1,4 +1,4 @@
-"""The blocks of code in the documentation: how each is tried, or why it is not."""
+"""The code blocks of the documentation: how each is tested, or the reason why it is not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Block:
 
     @property
     def first_line(self) -> str:
-        """What it is known by."""
+        """Its identifier."""
         return self.text.partition("\n")[0]
 
 

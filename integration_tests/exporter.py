@@ -1,6 +1,6 @@
-"""The export as the integration tests run it: in this process, or as the console script.
+"""Run an export, in this process or as the console script.
 
-What an export brought is read as its users would: from the files that manifests name, and from no others.
+Its rows are read as users read them: only from the files that manifests name.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Exporter:
 
     @property
     def destination(self) -> Path:
-        """Where files go."""
+        """The destination of the files."""
         return self.folder / "out"
 
     def run(
@@ -103,7 +103,7 @@ class Exporter:
     def places(
         self, destination: Destination, states: StateRegistry | None, run_id: str, format_name: str, on_drift: str
     ) -> ExportPlaces:
-        """Where a run writes to."""
+        """Return the places that a run writes to."""
         files, place = self.make_files(destination, run_id, format_name)
         return ExportPlaces(
             destination=place,
@@ -115,7 +115,7 @@ class Exporter:
         )
 
     def make_files(self, destination: Destination, run_id: str, format_name: str) -> tuple[FileMaker, Destination]:
-        """Who makes the files of a run, and how they get to their places."""
+        """Return the maker of a run's files, and their destination."""
         return FORMATS[format_name], destination
 
     def failure(self, objects: Sequence[str], **options: Any) -> ExportFailed:
@@ -179,7 +179,7 @@ class Exporter:
         return rows
 
     def state(self, name: str) -> Mapping[str, Any]:
-        """What the local registry holds of an object."""
+        """Return the progress of an object in the local registry."""
         (path,) = (self.folder / "state").glob(f"*/{name}.json")
         return json.loads(path.read_bytes())
 
@@ -213,7 +213,7 @@ def assert_every_row_once(brought: Callable[[str], list[Row]], org: SimulatedOrg
 
 
 def pages_served(org: SimulatedOrg) -> Counter[str]:
-    """How often each page of each job was answered with rows, by its address."""
+    """Return how often each page of each job was answered with rows, by its address."""
     log = org.control.request_log()
     return Counter(f"{one['path']} {one['query']}" for one in log if one["kind"] == "results" and one["status"] == 200)
 

@@ -1,4 +1,4 @@
-"""One fault, one trial: read while it strikes, read again without it, and judge both by the org's own rows.
+"""The trial of one fault: read with it, read again without it, and compare both with the org's rows.
 
 A trial reads Account, on which the fault lies, beside Campaign, which it must not touch. :func:`try_fault` asserts that
 
@@ -38,7 +38,7 @@ PAGE_SIZE = 100
 class Complete:
     """Complete and exact. ``repeats``: a job was lost after rows had come, so some may come twice, with a warning.
 
-    ``warning`` is a part of a log line that must be there; ``orphans`` are jobs that nobody could know of.
+    ``warning`` is a part of a log line that must be there; ``orphans`` are jobs whose id no client knows.
     """
 
     repeats: bool = False
@@ -90,7 +90,7 @@ def trials(cases: Mapping[str, Trial]) -> pytest.MarkDecorator:
 
 @cache
 def streams() -> Mapping[str, dict[str, Any]]:
-    """What discovery offers of both objects: the same in every org of these tests."""
+    """Return the discovered streams of both objects, which are the same in every org of these tests."""
     with SimulatedOrg(SETTINGS) as org:
         return Connector(org).streams(objects=list(FIELDS))
 
@@ -131,7 +131,7 @@ def assert_bounded(org: SimulatedOrg, most: Mapping[str, int]) -> None:
 
 
 def assert_outcome(org: SimulatedOrg, output: Output, outcome: Outcome) -> None:
-    """What the run said and emitted is what must come of the fault."""
+    """Assert that the run's messages and records are those required after the fault."""
     endings = {name: output.statuses[name][-1] for name in FIELDS}
     failing = [name for name, ending in endings.items() if ending == "INCOMPLETE"]
     assert [STRUCK] * isinstance(outcome, Fails) == failing[:1], output.errors
@@ -189,14 +189,14 @@ def covered_rows(output: Output, name: str) -> Iterator[Row]:
             rows.append(message["record"]["data"])
         elif message["type"] == "STATE" and message["state"]["stream"]["stream_descriptor"]["name"] == name:
             state = message["state"]["stream"]["stream_state"]
-            # A state that names neither a cursor nor a job covers nothing: its window is read anew.
-            anew = not set(state) & {"SystemModstamp", "resume", "__ab_full_refresh_sync_complete"}
-            covered = [] if anew else list(rows)
+            # A state that names neither a cursor nor a job covers nothing: its window is read again.
+            again = not set(state) & {"SystemModstamp", "resume", "__ab_full_refresh_sync_complete"}
+            covered = [] if again else list(rows)
     yield from covered
 
 
 def assert_no_job_left(org: SimulatedOrg, output: Output, *, orphans: int) -> None:
-    """What is left are jobs that the last states name, and jobs whose answer was lost."""
+    """Assert that only jobs are left that the last states name, and jobs whose answer was lost."""
     named = {
         point["job"] for states in output.states.values() for state in states[-1:] for point in state.get("resume", [])
     }
@@ -223,7 +223,7 @@ def list_secrets(org: SimulatedOrg, credentials: Mapping[str, Any]) -> set[str]:
 
 
 def values_of(org: SimulatedOrg) -> set[str]:
-    """Cells that nobody can have from anywhere but a row: long texts, and names with a number in them."""
+    """Return cells that can only come from a row: long texts, and names with a number in them."""
     telling = {"Name", "Description"}
     rows = [row for name, fields in FIELDS.items() for row in org.control.rows(name, fields=[*telling & set(fields)])]
     return {cell for row in rows for cell in row.values() if cell and len(cell) > 15}

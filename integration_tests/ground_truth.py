@@ -1,4 +1,4 @@
-"""What should have been emitted, from the org's own rows: built from the facts sheet, not from the connector."""
+"""The expected records, from the org's own rows. Built from the facts about the API, not from the connector."""
 
 from __future__ import annotations
 

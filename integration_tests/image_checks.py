@@ -57,7 +57,7 @@ def org() -> Iterator[SimulatedOrg]:
 
 
 def in_image(*command: str) -> str:
-    """What a program other than the entry point prints."""
+    """Return the output of a program other than the entry point."""
     run = [CONTAINER, "run", *CONFINED, "--entrypoint", command[0], IMAGE, *command[1:]]
     return subprocess.run(run, capture_output=True, text=True, timeout=300, check=True).stdout
 

@@ -1,8 +1,7 @@
-"""Runs of the console script that are killed at a random moment, and everything they said before they died.
+"""Run the console script, kill it at a random moment, and keep its output.
 
-What makes a moment is an event that can be told of: the n-th request of a kind at the org, the n-th message of a type
-on stdout; a small random delay comes on top. What a run said are the whole lines of its stdout: half a line at the end
-is what a kill leaves, and what the platform drops.
+A moment is a small random delay after an event: the n-th request of a kind at the org, or the n-th message of a type on
+stdout. Only whole lines of stdout count: a kill may leave half a line at the end, which the platform drops.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ LONGEST_DELAY = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a run is killed: ``delay`` seconds after the ``nth`` event at the org, or message of that type on stdout."""
+    """The moment of a kill: ``delay`` seconds after the ``nth`` event at the org, or message of that type on stdout."""
 
     event: str
     nth: int
@@ -114,12 +113,12 @@ class Sequence:
 
     @property
     def kills(self) -> int:
-        """How many runs were killed."""
+        """The number of killed runs."""
         return sum(run.killed for run in self.runs)
 
     @property
     def moments(self) -> str:
-        """When they were killed, for a line of a log."""
+        """Return the moments of the kills, for a log line."""
         struck = [run.moment for run in self.runs if run.killed and run.moment]
         return ", ".join(f"{moment.event} {moment.nth} + {moment.delay * 1000:.0f} ms" for moment in struck)
 
@@ -150,7 +149,7 @@ def _watched(process: subprocess.Popen[bytes], org: SimulatedOrg, moment: Moment
 
 
 class _Strike:
-    """Kills a process at its moment, once, from whatever thread is told of it."""
+    """Kills a process once, at its moment, from the thread that notices the event."""
 
     def __init__(self, process: subprocess.Popen[bytes], moment: Moment) -> None:
         self._process = process

@@ -1,4 +1,4 @@
-"""A plain client for tests of the simulated org: requests and the csv module, no cleverness."""
+"""A plain client for tests of the simulated org, made of requests and the csv module."""
 
 from __future__ import annotations
 

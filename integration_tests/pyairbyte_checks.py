@@ -1,4 +1,4 @@
-"""PyAirbyte, a client that nobody here wrote, reads a simulated org into DuckDB, twice. ``make pyairbyte-test``.
+"""PyAirbyte, an independent client, reads a simulated org into DuckDB twice. ``make pyairbyte-test``.
 
 Not collected by ``make test``, because it needs some 180 packages in a virtual environment of its own
 (``requirements/pyairbyte.txt``), whose interpreter ``PYAIRBYTE_PYTHON`` names.
@@ -33,7 +33,7 @@ def org() -> Iterator[SimulatedOrg]:
 
 
 def read(connector: Connector, directory: Path, names: Sequence[str] = OBJECTS) -> Mapping[str, Any]:
-    """What the client prints; without ``names`` it selects every stream.
+    """Return the output of the client; without ``names`` it selects every stream.
 
     A process for each read: a second one in the same process trips over its own cache.
     """

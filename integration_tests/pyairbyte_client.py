@@ -1,4 +1,4 @@
-"""PyAirbyte as its users write it: check, select, read into DuckDB. Runs in a virtual environment of its own.
+"""PyAirbyte as its users write it: check, select, read into DuckDB. Runs in a separate virtual environment.
 
     python pyairbyte_client.py CONNECTOR CONFIG CACHE STREAM...
     python pyairbyte_client.py CONNECTOR CONFIG CACHE             every stream, by select_all_streams()

@@ -177,7 +177,7 @@ def built(pattern: str) -> Path:
 
 
 def run(*command: str | Path) -> str:
-    """What a command prints. Raises ``subprocess.CalledProcessError`` where it fails; its errors are shown."""
+    """Return the output of a command; raises ``subprocess.CalledProcessError`` if it fails. Its errors are shown."""
     return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 

@@ -1,4 +1,4 @@
-"""Rows that change while they are read: random changes of every kind, and what each row has looked like meanwhile."""
+"""Random changes of rows while they are read, with a record of every version of each row."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class RowChanges:
         self.lasting: dict[str, set[str]] = {}
 
     def watch(self) -> None:
-        """Begin anew to note what rows look like."""
+        """Forget the recorded versions and record again."""
         self.versions = {name: defaultdict(set) for name in self._watched}
         self.lasting = {}
         for name in self._watched:

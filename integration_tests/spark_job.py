@@ -1,7 +1,7 @@
 """The Glue job as `make certify-glue` runs it: deploy/glue/job.py through spark-submit, as Glue does, on one machine.
 
-What only Glue has is stood in for: the JVM class behind `awsglue.job.Job` by a stub that says what it was asked to do,
-AWS by moto, S3 as destination by a folder.
+Fakes replace what only Glue has: a stub that records its calls replaces the JVM class behind `awsglue.job.Job`, moto
+replaces AWS, and a folder replaces S3 as destination.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class SparkJob(Exporter):
 
     @property
     def environment(self) -> dict[str, str]:
-        """Where AWS is, and which Python executors start."""
+        """Return the address of AWS, and the Python that executors start."""
         return {**os.environ, **self.aws.environment, "PYSPARK_PYTHON": PYTHON, "PYSPARK_DRIVER_PYTHON": PYTHON}
 
     def submit(self, objects: Sequence[str], *more: str) -> subprocess.CompletedProcess[str]:

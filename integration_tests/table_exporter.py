@@ -34,7 +34,7 @@ class TableExporter(Exporter):
         self.monotonic: Callable[[], float] = time.monotonic
 
     def tables(self) -> Tables:
-        """The tables, opened anew."""
+        """Open the tables again."""
         return embedded(self.folder / "lake")
 
     def places(

@@ -1,4 +1,4 @@
-"""What Airbyte's older acceptance tests asked of every stream and the CDK's suite no longer does.
+"""The checks of Airbyte's older acceptance tests that the CDK's suite no longer has.
 
 All streams of the simulated org at once, in one process, through a stock CDK entrypoint.
 """
@@ -21,7 +21,7 @@ METADATA = yaml.safe_load((Path(__file__).parents[1] / "metadata.yaml").read_tex
 
 @pytest.fixture(scope="module")
 def org() -> Iterator[SimulatedOrg]:
-    """Nobody changes anything in it while these tests run."""
+    """An org that no test here changes."""
     with SimulatedOrg(OrgSettings(polls_until_complete=1, frozen_at="2026-11-24T08:00:00Z")) as simulated:
         yield simulated
 

@@ -1,4 +1,4 @@
-"""What each command costs in API calls, as docs/api-calls.md says: every request the org saw, counted by kind."""
+"""The cost of each command in API calls equals docs/api-calls.md: every request to the org is counted by kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logging in, and staying logged in: three flows, sessions that end mid-sync, refresh tokens that rotate."""
+"""Logins and sessions: three flows, sessions that end during a sync, refresh tokens that rotate."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def assert_whole(org: SimulatedOrg, output: Output, names: list[str]) -> None:
 
 
 def logins(org: SimulatedOrg) -> int:
-    """How often the connector has logged in; to be asked before the ground truth logs in by itself."""
+    """Return the number of the connector's logins; call it before the ground truth logs in."""
     return org.control.requests().get("token", 0)
 
 

@@ -1,4 +1,4 @@
-"""Backfills: pages read elsewhere, in waves, and everything else as in every export. See ``backfill``."""
+"""Backfills: pages are read elsewhere, in waves; everything else is as in every export. See ``backfill``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALL_KINDS = ["Account", "Awkward__c", "LoginHistory", "Empty__c"]
 
 @pytest.fixture(scope="module")
 def still_org() -> Iterator[SimulatedOrg]:
-    """Nobody changes its rows."""
+    """An org whose rows no test here changes."""
     with SimulatedOrg(SETTINGS) as simulated:
         yield simulated
 

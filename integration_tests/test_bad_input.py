@@ -1,4 +1,4 @@
-"""Bad input: a clear, typed error and an exit code other than 0, and nothing on stdout but protocol messages.
+"""Invalid input: a clear, typed error, an exit code other than 0, and only protocol messages on stdout.
 
 Most cases run in this process; the console script, which takes a second to start, has a case of each kind.
 """
@@ -38,14 +38,14 @@ BAD_CONFIGS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("credentials.auth_type", "refresh_token, client_credentials or jwt_bearer"),
     ),
     "no credentials": ({"credentials": None}, ("credentials is missing", '"auth_type"')),
-    "a date that is none": ({"start_date": "24/11/2026"}, ("start_date", '"24/11/2026"', '"2024-01-01"')),
+    "not a date": ({"start_date": "24/11/2026"}, ("start_date", '"24/11/2026"', '"2024-01-01"')),
     "a day that does not exist": ({"start_date": "2026-02-30"}, ("start_date", '"2026-02-30"')),
     "a time without zone": ({"start_date": "2026-01-01T00:00:00"}, ("start_date", "no time zone", "Add Z for UTC")),
-    "a duration that is none": ({"lookback_window": "10 minutes"}, ("lookback_window", '"10 minutes"', '"PT10M"')),
+    "not a duration": ({"lookback_window": "10 minutes"}, ("lookback_window", '"10 minutes"', '"PT10M"')),
     "a duration in months": ({"lookback_window": "P1M"}, ("lookback_window", "months or years", '"P30D"')),
     "a negative duration": ({"lookback_window": "-PT10M"}, ("lookback_window", "negative")),
     "no time for jobs": ({"job_timeout": "PT0S"}, ("job_timeout", "no time at all", '"PT4H"')),
-    "a version that is none": ({"api_version": "latest"}, ("api_version", '"latest"', '"v66.0"')),
+    "not a version": ({"api_version": "latest"}, ("api_version", '"latest"', '"v66.0"')),
     "a version that is too old": ({"api_version": "v50.0"}, ("api_version", "too old", '"v58.0"')),
     "no job at once": ({"max_concurrent_jobs": 0}, ("max_concurrent_jobs", "too small", "from 1 up")),
     "a number in quotes": ({"page_size": "many"}, ("page_size", "whole number")),
@@ -263,7 +263,7 @@ def test_the_script_ends_with_1_when_one_stream_of_many_fails(org: SimulatedOrg,
         ["check", "--config", "{text}"],
         ["write"],
     ],
-    ids=["no config", "no catalog", "no state", "a catalog that is none", "a config that is no JSON", "no command"],
+    ids=["no config", "no catalog", "no state", "not a catalog", "a config that is not JSON", "no command"],
 )
 def test_a_command_line_that_cannot_be_carried_out_ends_with_an_error(
     org: SimulatedOrg, streams: dict[str, Any], arguments: list[str]

@@ -1,4 +1,4 @@
-"""``check``: who is connected to what, or what is wrong and what to do, for a handful of calls."""
+"""``check``: the user and the org, or what is wrong and what to do, with a handful of calls."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_client_credentials_at_the_generic_host_need_my_domain() -> None:
         assert_refused(org, output, ("login_url is not the host", "client credentials need the My Domain URL"), 1)
 
 
-def test_a_host_where_nobody_listens_is_tried_again_and_then_named() -> None:
+def test_a_host_without_a_listener_is_tried_again_and_then_named() -> None:
     with SimulatedOrg() as org:
         connector = Connector(org, login_url="http://127.0.0.1:9")
 

@@ -1,4 +1,4 @@
-"""``check``, ``discover`` and ``state`` as programs, and the connector with the catalog that ``discover`` writes."""
+"""``check``, ``discover`` and ``state`` as programs, and the connector with the catalog of ``discover``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that leave the org for good are told, and no others."""
+"""Rows that are deleted for good are reported, and no others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def org() -> Iterator[SimulatedOrg]:
 
 @pytest.fixture(params=["exact", "sketch"])
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What is remembered: the Ids themselves, or a sketch of them."""
+    """The form of the memory: the Ids themselves, or a sketch of them."""
     if request.param == "sketch":
         monkeypatch.setattr(known_ids, "EXACT_MOST", 10)
     return str(request.param)
@@ -203,7 +203,7 @@ def test_the_schema_shows_when_a_row_was_deleted(org: SimulatedOrg) -> None:
 
 
 def folded(exporter: Exporter, name: str) -> dict[str, dict[str, Any]]:
-    """The newest row of each key in the files that manifests name, without those that are told as gone."""
+    """Return the newest row of each key in the files that manifests name, without deleted ones."""
     rows = sorted(exporter.rows(name), key=lambda row: str(row["SystemModstamp"]))
     return {row["Id"]: row for row in {row["Id"]: row for row in rows}.values() if TOLD not in row}
 

@@ -50,7 +50,7 @@ def test_a_manifest_whose_first_answer_was_lost_is_written(aws):
 
 
 def test_a_manifest_that_somebody_is_creating_at_this_moment_is_not_said_to_exist(aws):
-    """What it will say is not known yet: whoever asks fails, and a later run sees it."""
+    """Its content is not known yet: the run that looks fails, and a later run reads it."""
     client = aws.client("s3")
     destination = S3Destination(client, BUCKET, "")
     with Stubber(client) as stub:

@@ -1,4 +1,4 @@
-"""What discovery offers, what it leaves out and why, and what it costs."""
+"""Discovery: the objects it offers, those it leaves out and why, and its cost."""
 
 from __future__ import annotations
 

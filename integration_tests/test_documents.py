@@ -1,4 +1,4 @@
-"""Every command in the documentation is run by a test, or is on a list with the reason why not."""
+"""Every command in the documentation is run by a test, or is listed with the reason why not."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def states(aws: Aws, clock: FakeClock) -> DynamoDbStates:
 
 
 def kept(states: DynamoDbStates) -> Progress:
-    """What the next run finds."""
+    """The progress that the next run finds."""
     lease = states.acquire("00D", "Account", "reader")
     lease.release()
     return lease.progress
@@ -210,7 +210,7 @@ def test_a_commit_renews_the_lease(states, clock):
         states.acquire("00D", "Account", "two")
 
 
-def test_a_renewal_that_is_not_due_asks_nobody(states, clock, aws):
+def test_a_renewal_that_is_not_due_makes_no_call(states, clock, aws):
     lease = states.acquire("00D", "Account", "one")
     aws.client("dynamodb").delete_table(TableName=TABLE)
     lease.renew()

@@ -1,4 +1,4 @@
-"""Export without Airbyte: the same rows, exactly once in the files that manifests name, whatever happens on the way."""
+"""Export without Airbyte: every row exactly once in the files that manifests name, whatever goes wrong."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SETTINGS = OrgSettings(polls_until_complete=1, frozen_at="2026-11-24T08:00:00Z")
 
 @pytest.fixture(scope="module")
 def still_org() -> Iterator[SimulatedOrg]:
-    """Nobody changes its rows."""
+    """An org whose rows no test here changes."""
     with SimulatedOrg(SETTINGS) as simulated:
         yield simulated
 
@@ -185,7 +185,7 @@ def assert_complete(exporter: Exporter, org: SimulatedOrg, name: str) -> None:
     assert ids == Counter(row["Id"] for row in GroundTruth(org).records(name, fields=["Id"]))
 
 
-def test_an_object_that_nobody_has_is_the_users_to_mend(still_org: SimulatedOrg, tmp_path: Path) -> None:
+def test_an_object_that_does_not_exist_is_an_error_for_the_user(still_org: SimulatedOrg, tmp_path: Path) -> None:
     failed = Exporter(still_org, tmp_path).failure(["Nonsense__c"])
     assert failed.consequence is Consequence.CONFIG
     assert "Nonsense__c" in failed.message

@@ -1,4 +1,4 @@
-"""The same run id again, another destination, an emptied one: no row is missing where manifests say it is, or twice."""
+"""Exports with a repeated run id, another destination, or an emptied one: no row is missing or repeated."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ def test_what_is_not_there_is_named_before_anything_is_begun(
     assert org.control.requests() == {}
 
 
-def test_a_secret_that_nobody_has_filled_yet_says_how_to(task: Task, aws: Aws) -> None:
+def test_an_empty_secret_is_reported_with_the_remedy(task: Task, aws: Aws) -> None:
     aws.client("secretsmanager").create_secret(Name="empty")
     done = task.run("--config", "secretsmanager://empty")
     assert done.returncode == 2, done.stderr
@@ -223,9 +223,9 @@ def test_the_region_of_fargate_is_enough(task: Task, monkeypatch: pytest.MonkeyP
 
 
 def test_a_secret_that_is_rotated_while_a_run_goes_on_does_not_end_it(task: Task, org: SimulatedOrg, aws: Aws) -> None:
-    """Somebody authorizes the app anew after the second page: old sessions and tokens are dead from then on."""
+    """An admin authorizes the app again after the second page, which ends the old sessions and tokens."""
 
-    def authorize_anew() -> None:
+    def authorize_again() -> None:
         app = next(app for app in org.org.tokens.apps.values() if app.refresh_tokens)
         app.refresh_tokens[:] = ["5Aep.brand.new.refresh.token"]
         secret = task.secret()
@@ -233,7 +233,7 @@ def test_a_secret_that_is_rotated_while_a_run_goes_on_does_not_end_it(task: Task
         aws.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=json.dumps(secret))
         org.control.expire_sessions()
 
-    org.control.when_do("page_served", authorize_anew, object="Contact", nth=2)
+    org.control.when_do("page_served", authorize_again, object="Contact", nth=2)
 
     done = task.run()
 

@@ -1,4 +1,4 @@
-"""An export that dies, anywhere, and is started again: every row in the files that manifests name, and none twice."""
+"""An export that is killed anywhere and started again: every row once in the files that manifests name."""
 
 from __future__ import annotations
 

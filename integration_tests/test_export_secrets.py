@@ -1,7 +1,7 @@
-"""No secret and no value of a row is shown by ``salesforce-bulk``: not in logs, tables, manifests, states or metrics.
+"""``salesforce-bulk`` shows no secret and no row value: not in logs, tables, manifests, states or metrics.
 
-The commands run in this process, as the console script runs them. What only the layers below decide, such as trouble
-that is retried, is in ``test_secrets``.
+The commands run in this process, as the console script runs them. ``test_secrets`` tests the layers below, such as
+retries.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Trial:
         return code, printed.out + printed.err
 
     def assert_hidden(self, printed: str) -> None:
-        """What was printed, and every file but those of rows, can be read by people who may not read the rows."""
+        """The output, and every file without rows: people may read them who may not read the rows."""
         kept = [path for path in self.exporter.folder.rglob("*.json") if path.name != "config.json"]
         words = hidden(self.org, self.exporter.config["credentials"])
         for text in [printed, *(path.read_text(encoding="utf-8") for path in kept)]:

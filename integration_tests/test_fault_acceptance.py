@@ -1,4 +1,4 @@
-"""The acceptance list names every fault test, and no test that is not there; outcomes are the tests' own."""
+"""The acceptance list names every fault test and only existing tests, with the outcomes of the tests."""
 
 from __future__ import annotations
 

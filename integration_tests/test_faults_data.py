@@ -1,4 +1,4 @@
-"""Data that is awkward by its number, its time, or because it changes under the reader's hands."""
+"""Data that is awkward by its amount or its timestamps, or because it changes while it is read."""
 
 from __future__ import annotations
 

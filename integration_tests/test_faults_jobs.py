@@ -177,5 +177,5 @@ def test_total(trial: Trial, jobs: int) -> None:
 
 @trials(CREATES)
 def test_create(trial: Trial, jobs: int) -> None:
-    """Creates after which nobody knows whether there is a job."""
+    """Creates after which it is unknown whether there is a job."""
     try_fault(trial, jobs)

@@ -1,4 +1,4 @@
-"""Quotas: what Salesforce refuses, what the reserve keeps back, and where a run stops."""
+"""Quotas: Salesforce's refusals, the reserve, and the point at which a run stops."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ REFUSALS = {
 
 @trials(REFUSALS)
 def test_limit(trial: Trial, jobs: int) -> None:
-    """What Salesforce refuses for a limit stops the run, resumable, and says which limit and when to come back."""
+    """A refusal for a limit stops the run in a resumable state and names the limit and the time to run again."""
     output, _ = try_fault(trial, jobs)
     if isinstance(trial.outcome, Fails) and trial.outcome.type == "transient_error":
         assert all("24 hours" in cause for cause in output.causes)

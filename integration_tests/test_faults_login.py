@@ -1,4 +1,4 @@
-"""Logins that are refused, answered by somebody else, or must wait."""
+"""Logins that are refused, answered by another server, or delayed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damaged, misled and odd result pages: what can be had is read, whole and once; what cannot fails typed."""
+"""Damaged, misled and odd result pages: readable rows are read exactly once; anything else is a typed failure."""
 
 from __future__ import annotations
 

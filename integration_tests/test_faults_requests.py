@@ -1,4 +1,4 @@
-"""Requests that are refused, answered by somebody else, or not answered at all."""
+"""Requests that are refused, answered by another server, or not answered."""
 
 from __future__ import annotations
 

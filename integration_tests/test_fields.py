@@ -1,4 +1,4 @@
-"""Fields that are chosen, excluded and hashed: the same in a sync, an export and a backfill, and nowhere in clear."""
+"""Chosen, excluded and hashed fields: the same in a sync, an export and a backfill, and nowhere in clear text."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def test_versions_are_kept_per_organization_and_object(registry):
     assert other.version == 1
 
 
-def test_it_is_a_json_schema_of_a_registry_that_anybody_can_read(registry, aws):
+def test_it_is_a_json_schema_that_any_client_of_the_registry_can_read(registry, aws):
     registry.register("00D", SCHEMA, None)
     schema = aws.client("glue").get_schema(SchemaId={"RegistryName": REGISTRY, "SchemaName": "00D-Account"})
     assert (schema["DataFormat"], schema["Compatibility"]) == ("JSON", "NONE")

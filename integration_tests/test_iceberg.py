@@ -1,4 +1,4 @@
-"""Exports into embedded Iceberg tables equal the org in each reader that is tried, after drift and power cuts."""
+"""Exports into embedded Iceberg tables equal the org in each tested reader, also after drift and power cuts."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def by_duckdb(table: Table) -> list[Row]:
         return connection.from_parquet(paths, union_by_name=True).to_arrow_table().to_pylist()
 
 
-def test_tables_equal_the_org_after_changes_and_a_delete_whoever_reads_them(
+def test_tables_equal_the_org_after_changes_and_a_delete_in_every_reader(
     org: SimulatedOrg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POLARS_ICEBERG_PLANNER", "pyiceberg")

@@ -1,4 +1,4 @@
-"""Reading again: exactly what changed comes, whatever happened in the org between two reads or during one.
+"""Incremental reads emit exactly what changed, whatever happens in the org between or during two reads.
 
 The org's clock stands still unless a test moves it, so that every stamp and every window is known to the second.
 """
@@ -55,7 +55,7 @@ def truth(org: SimulatedOrg, name: str, wanted: Iterable[str]) -> list[Mapping[s
 
 
 def destination(*outputs: Output, name: str) -> list[Mapping[str, Any]]:
-    """What a destination that keeps the newest row of each Id holds after these reads."""
+    """Return the rows of a destination that keeps the newest row of each Id, after these reads."""
     return list({row["Id"]: row for output in outputs for row in output.rows[name]}.values())
 
 
@@ -460,7 +460,7 @@ def test_rows_older_than_start_date_stay_away_until_they_change(org: SimulatedOr
     ],
 )
 def test_a_stream_starts_over_where_its_scope_changed(org: SimulatedOrg, changed: dict[str, Any], jobs: int) -> None:
-    """What was read under another scope says nothing about what this one still needs."""
+    """A state of another scope says nothing about the rows that this one still needs."""
     connection = Connection(org, ["Lead"], max_concurrent_jobs=jobs)
     connection.sync()
     org.control.advance_clock(HOUR)

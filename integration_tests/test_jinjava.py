@@ -1,4 +1,4 @@
-"""The templates of the Authenticate button, rendered with Jinjava itself: the library that the platform renders with.
+"""The templates of the Authenticate button, rendered with Jinjava, the library of the platform.
 
 Its jars come through Maven once and stay in ``build/jinjava``. Without Java, Maven or a repository that answers in
 time the test is skipped; ``make jinjava-test`` then fails.

@@ -3,7 +3,7 @@
     make kill-test KILLS=200 [SEED=…]        a long one; `make test` runs a short one
 
 Each round is one sync of eight objects: its attempts are killed and started again from the last states they wrote,
-until one ends by itself. What must hold is in ``assert_…`` below.
+until one ends by itself. The requirements are in ``assert_…`` below.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a run logs: every line of a job can be found again in Salesforce, and each stream ends with one summary."""
+"""The log of a run: every line of a job can be found in Salesforce, and each stream ends with one summary."""
 
 from __future__ import annotations
 

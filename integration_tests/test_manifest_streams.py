@@ -52,7 +52,7 @@ def cursor(stream: Mapping[str, Any]) -> str | None:
 
 
 def test_streams_come_from_discovery(org: SimulatedOrg, streams: Streams) -> None:
-    """No list of streams is built in: an object that appears in the org is a stream, one that goes is none."""
+    """No list of streams is built in: the objects of the org are the streams."""
     org.control.add_object("Fresh__c", "Name string(80) name", rows=3)
     with_it = Connector(org).streams()
     org.control.remove_object("Fresh__c")
@@ -66,7 +66,7 @@ def test_streams_come_from_discovery(org: SimulatedOrg, streams: Streams) -> Non
 def test_the_key_is_source_declared_or_configured(
     org: SimulatedOrg, streams: Streams, fields: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    """What the configuration says; else the field that identifies a row, as describe shows it; else none."""
+    """Return the configured key, else the field that identifies a row according to describe, else None."""
     for name, stream in streams.items():
         identifiers = [field for field in ("EventIdentifier", "DurableId", "Id") if field in fields[name]]
         assert primary_key(stream) == identifiers[:1]

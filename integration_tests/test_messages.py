@@ -1,7 +1,7 @@
-"""What goes wrong at night, and the one message that whoever is woken by it can act on.
+"""Failures at night, and the one message with which the person on call can act.
 
-Each is tried as a sync and as an export, in the languages that a login's user may have. A message says what happened
-once, says what to do in the words of the program that runs, and shows no more of a traceback than a trace's own.
+Each is tried as a sync and as an export, in the languages that a login's user may have. A message says once what
+happened, says what to do in the words of the running program, and shows no traceback but that of a trace message.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ NIGHTS = {
         "MALFORMED_QUERY/reified", "Salesforce returns this object only with a filter", "`where`"
     ),
 }
-# A login is refused before anybody's language is known.
+# A login is refused before the user's language is known.
 IN_LANGUAGES = [(name, "en") for name in NIGHTS] + [
     (name, language) for name, night in NIGHTS.items() if not night.everything for language in ("de", "ja")
 ]
@@ -132,7 +132,7 @@ EXPORTS_WORDS = ("--object", "--run-id", "exclude_fields")
 
 
 def troubled(night: Night, language: str, jobs: Callable[[SimulatedOrg, dict[str, Any]], Any]) -> Any:
-    """What becomes of a run against an org in which this has happened."""
+    """Return the outcome of a run against an org in which this has happened."""
     with SimulatedOrg(night.settings) as org:
         org.control.configure(language=language)
         credentials = {**org.credentials(night.flow), **night.credentials}
@@ -209,7 +209,7 @@ def test_a_version_that_the_org_lacks_is_named_by_a_sync_and_no_object_is_blamed
         "InvalidBatch : Failed to process query: INVALID_TYPE_FOR_OPERATION: entity type X does not support query",
         "InvalidBatch : Failed to process query: FUNCTIONALITY_NOT_ENABLED: Selecting compound data not supported",
         "InvalidBatch : Abfrage kann nicht verarbeitet werden: MALFORMED_QUERY: Account muss gefiltert werden",
-        "InvalidBatch : Failed to process query: SOME_NEW_CODE: what nobody has met yet",
+        "InvalidBatch : Failed to process query: SOME_NEW_CODE: something entirely new",
     ],
 )
 def test_a_job_that_fails_for_what_forbids_its_creation_costs_one_job(message: str) -> None:

@@ -1,7 +1,7 @@
-"""What goes wrong around an export at night, by the command line: its exit code, and one sentence that says what to do.
+"""Failures around an export at night: its exit code, and one sentence that says what to do.
 
-Failures that Salesforce answers with are in ``test_messages``. These are the others: the network, a proxy, disks, a
-bucket, a state, names that are wrong or gone, the reserve, and a process that was killed.
+Salesforce's own failures are in ``test_messages``. These are the others: the network, a proxy, disks, a bucket, a
+state, wrong or missing names, the reserve, and a killed process.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ run()
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended, and its log lines: level and message."""
+    """The exit code of a command, and its log lines: level and message."""
 
     code: int
     log: list[tuple[str, str]]
@@ -125,7 +125,7 @@ def nothing(_: Exporter, __: pytest.MonkeyPatch) -> None:
 
 @dataclass(frozen=True)
 class Night:
-    """The one error that it ends in holds ``says``. ``exports``: Account is exported all the same."""
+    """Assert that its only error contains ``says``. ``exports``: Account is still exported."""
 
     prepare: Callable[[Exporter, pytest.MonkeyPatch], None]
     code: int

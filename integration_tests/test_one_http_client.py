@@ -72,7 +72,7 @@ def salesforce() -> Iterator[requests_mock.Mocker]:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str, str]]:
-    """Which client was asked to send what, in order."""
+    """Return which client sent what, in order."""
     asked: list[tuple[int, str, str]] = []
     send_request = HttpClient.send_request
 

@@ -1,4 +1,4 @@
-"""What ``salesforce-bulk plan`` promises is what an export of the same objects then does."""
+"""The forecast of ``salesforce-bulk plan`` equals what an export of the same objects then does."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_the_table_is_for_people(org: SimulatedOrg, tmp_path: Path) -> None:
     assert "unknown" in done.stdout
 
 
-def test_what_nobody_has_is_named(org: SimulatedOrg, tmp_path: Path) -> None:
+def test_an_object_that_does_not_exist_is_named(org: SimulatedOrg, tmp_path: Path) -> None:
     done = run_plan(Exporter(org, tmp_path), ["Nonsense__c"])
     assert done.returncode == 2
     assert "Nonsense__c" in done.stderr

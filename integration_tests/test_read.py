@@ -1,4 +1,4 @@
-"""Everything the org holds comes out, value for value, by the console script and by a stock CDK entrypoint."""
+"""Everything in the org is emitted, value for value, by the console script and by a stock CDK entrypoint."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_only_selected_fields_are_asked_for_and_emitted(org: SimulatedOrg, jobs:
 
 
 def test_a_deleted_row_never_arrives_looking_alive(org: SimulatedOrg, jobs: int) -> None:
-    """Where IsDeleted is not selected, deleted rows stay away, and one log line says so."""
+    """If IsDeleted is not selected, deleted rows are left out, and one log line says so."""
     connector = Connector(org, max_concurrent_jobs=jobs)
     streams = connector.streams(objects=["Account"])
 

@@ -1,4 +1,4 @@
-"""The README and the pages it leads to are true: their commands do what they say, and links lead somewhere."""
+"""The README and the pages it leads to are correct: their commands work, and their links exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of real runs, as a file and in a browser where one is installed."""
+"""The report of real runs, as a file, and in a browser if one is installed."""
 
 from __future__ import annotations
 

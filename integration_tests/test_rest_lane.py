@@ -1,4 +1,4 @@
-"""Objects that Bulk refuses, read through REST: every row, once, whatever the org does in between."""
+"""Objects that Bulk refuses, read through REST: every row once, whatever the org does in between."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def texts(rows: list[Row]) -> list[str]:
 
 
 WANTS_PERMISSION = {"OrgWideRole"}
-"""What no API returns to a user without View All Data; the stream fails with that permission's name."""
+"""Objects that no API returns to a user without View All Data; the stream fails and names that permission."""
 
 PARENTS = {
     "ContentDocumentLink": ("ContentDocumentId", "ContentDocument"),

@@ -1,7 +1,7 @@
-"""A run goes on where another one stopped, or says why it cannot; whatever happened in between, no row is skipped.
+"""A run continues where another one stopped, or says why it cannot; no row is ever skipped.
 
-A read is stopped when the org has served its second page. What it left is continued as it is, after something was done
-to its job, with another configuration, or after its state was changed by hand.
+A read is stopped when the org has served its second page. It is continued directly, after a change to its job, with
+another configuration, or after its state was edited by hand.
 """
 
 from __future__ import annotations
@@ -221,7 +221,7 @@ def test_somebody_elses_job_in_a_state_is_never_touched(org: SimulatedOrg, whose
 
 @both_concurrencies
 def test_a_job_of_another_version_than_its_entry_says_is_not_read(org: SimulatedOrg, jobs: int) -> None:
-    """Salesforce answers 409 to whoever asks for results by another version than the job's."""
+    """Salesforce answers 409 if results are requested with another version than the job's."""
     stopped = Stopped(org, max_concurrent_jobs=jobs)
     stopped.entry["api_version"] = "v61.0"
 

@@ -1,4 +1,4 @@
-"""No secret and no value of a row is shown, in good runs and bad ones, at debug level, whatever an org echoes.
+"""No secret and no row value is shown, in good runs and bad ones, at debug level, whatever an org echoes.
 
 The one message that carries a secret by design is the CONTROL message of a rotated refresh token; it goes to stdout
 directly and is no log line.
@@ -18,7 +18,7 @@ from integration_tests.simulated_org import Fault, SimulatedOrg
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 
 JWT = "eyJ"
-"""How every assertion begins: a JSON object in base64."""
+"""The beginning of every assertion: a JSON object in base64."""
 
 GOOD: list[Fault] = []
 TRIALS: dict[str, list[Fault]] = {
@@ -53,7 +53,7 @@ FLOWS = ("refresh_token", "client_credentials", "jwt_bearer")
 
 
 def hidden(org: SimulatedOrg, credentials: Mapping[str, Any]) -> set[str]:
-    """What may not be seen anywhere, as it is and as a form spells it."""
+    """Return the texts that must not appear anywhere, also in their form encoding."""
     secrets = {secret for secret in list_secrets(org, credentials) if "PRIVATE KEY" not in secret}
     secrets |= {line for line in str(credentials.get("private_key", "")).splitlines() if len(line) > 20}
     return secrets | {quote_plus(secret) for secret in secrets} | values_of(org) | {JWT}
@@ -121,7 +121,7 @@ def test_check_shows_no_secret(on: str, flow: Any, capfd: pytest.CaptureFixture[
 def test_a_defect_shows_where_it_happened_and_not_what_it_said(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The text of an exception that nobody foresaw may be a value of a row."""
+    """The text of an unforeseen exception may be a row's value."""
     with SimulatedOrg(with_settings()) as org:
         connector = Connector(org, impatient=True)
         catalog = configure(streams(), list(FIELDS), "incremental", FIELDS)

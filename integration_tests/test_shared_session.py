@@ -1,4 +1,4 @@
-"""The session on its way from the driver to executors, through simulated Secrets Manager."""
+"""The session is passed from the driver to executors through simulated Secrets Manager."""
 
 from __future__ import annotations
 

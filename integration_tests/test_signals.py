@@ -1,4 +1,4 @@
-"""SIGTERM, SIGINT and a reader that goes away: what the console script still says, and what it leaves in the org."""
+"""SIGTERM, SIGINT and a closed stdout: the last output of the console script, and the jobs left in the org."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ended(process: Process, read: bytes = b"") -> Output:
 
 
 def lines_until(process: Process, wanted: bytes) -> bytes:
-    """What a process says until it has said ``wanted``."""
+    """Return the output of a process up to ``wanted``."""
     assert process.stdout is not None
     said = b""
     while piece := os.read(process.stdout.fileno(), 1 << 12):
@@ -131,7 +131,7 @@ def test_a_run_that_emits_a_page_writes_its_state_and_the_rest_comes_later(org: 
 
 
 def test_a_job_that_a_stopped_run_hears_of_too_late_is_ended(org: SimulatedOrg) -> None:
-    """Its id is in no state, so nobody could ever continue it."""
+    """Its id is in no state, so no run could continue it."""
     connector = Connector(org)
     catalog = configure(connector.streams(objects=["Contact"]), ["Contact"])
     strike(org, "late_answer", on="createJob", seconds=2.0)
@@ -183,7 +183,7 @@ def test_discover_ends_while_objects_are_described(org: SimulatedOrg) -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 4])
-def test_a_run_whose_stdout_nobody_reads_ends_and_writes_nothing_behind_the_cut(org: SimulatedOrg, jobs: int) -> None:
+def test_a_run_whose_stdout_is_not_read_ends_and_writes_nothing_after_the_cut(org: SimulatedOrg, jobs: int) -> None:
     """Its first page is larger than a pipe."""
     connector = Connector(org, max_concurrent_jobs=jobs)
     names = ["Contact", "Opportunity"]

@@ -1,4 +1,4 @@
-"""Answers that hurt. Each is looked at from a raw socket or through a stream that is left early."""
+"""The attacks of the simulated org, observed through a raw socket or a stream that is closed early."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that go, come back and hide: recycle bin, purge, merge, getDeleted, getUpdated, sharing."""
+"""Deleted, restored and hidden rows: recycle bin, purge, merge, getDeleted, getUpdated, sharing."""
 
 from __future__ import annotations
 

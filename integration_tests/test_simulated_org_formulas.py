@@ -1,4 +1,4 @@
-"""Calculated fields: their values are the org's at the moment of reading, and no stamp moves when they change."""
+"""Calculated fields: their values are computed when they are read, and their changes do not move a timestamp."""
 
 from __future__ import annotations
 

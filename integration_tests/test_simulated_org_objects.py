@@ -1,4 +1,4 @@
-"""Objects that are there for one trait: uneven Ids, empty Ids, virtual ones, those that must be filtered."""
+"""Objects with one special trait: uneven Ids, empty Ids, virtual ones, those that must be filtered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms that were recorded from real orgs and clients; where two exist, both are tried."""
+"""Forms that were recorded from real orgs and clients; where two forms exist, both are tested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""simple-salesforce, a client nobody here wrote, must find in the simulated org what it finds in a real one."""
+"""simple-salesforce, an independent client, finds in the simulated org what it finds in a real one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orgs of any size: rows that are counted and not held, and a list of objects as long as a real one."""
+"""Orgs of any size: rows that are counted but not stored, and a list of objects as long as a real one."""
 
 from __future__ import annotations
 

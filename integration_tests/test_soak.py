@@ -1,4 +1,4 @@
-"""Days in the life of an org: after each audit, what was delivered has the Ids that the org has, and no others.
+"""Days in the life of an org: after each audit, the delivered Ids equal those of the org.
 
 `make soak` lives 30 days, `make test` three; SOAK_DAYS and SOAK_SEED choose others. Killed runs end between two pages.
 """
@@ -76,7 +76,7 @@ class Life:
 
 
 class Destination:
-    """What a destination holds that keeps the row with the newest cursor of each Id. ``told`` are all deletions."""
+    """A destination that keeps the row with the newest cursor of each Id. ``told`` are all reported deletions."""
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in OBJECTS}
@@ -85,13 +85,13 @@ class Destination:
         """Take what a read has emitted; a deletion that is told must be true."""
         for name in OBJECTS:
             for row in output.rows.get(name, ()):
-                assert TOLD not in row or gone_for_good(name, row["Id"]), "a deletion was told of a row that is there"
+                assert TOLD not in row or gone_for_good(name, row["Id"]), "a deletion was reported for an existing row"
                 held = self.rows[name].get(row["Id"])
                 if held is None or row["SystemModstamp"] >= held["SystemModstamp"]:
                     self.rows[name][row["Id"]] = row
 
     def ids(self, name: str) -> set[str]:
-        """The Ids that are not told as gone."""
+        """The Ids that are not reported as deleted."""
         return {key for key, row in self.rows[name].items() if TOLD not in row}
 
 

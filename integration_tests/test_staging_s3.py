@@ -1,4 +1,4 @@
-"""Files that Spark has staged on S3 become part of an export there (moto)."""
+"""Files that Spark has staged on S3 become part of an export (moto)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The CDK's own suite for connectors, driven by ``acceptance-test-config.yml``, against a simulated org.
 
-The suite reads its configurations below ``secrets/``, which never is in the repository. So it is pointed at a copy of
-the two files it needs, in a temporary directory, and the configurations are written there.
+The suite reads its configurations below ``secrets/``, which is never in the repository. So the tests copy the two files
+it needs to a temporary directory and write the configurations there.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def connector_root() -> Path:
 
 @pytest.fixture(scope="module", autouse=True)
 def configurations() -> Iterator[None]:
-    """What ``secrets/`` holds while the org is there. The suite's basic read wants a row of every stream it sees."""
+    """Write the content of ``secrets/`` for this org. The suite's basic read requires a row of every stream it sees."""
     with SimulatedOrg(OrgSettings(polls_until_complete=1)) as org:
         config = {
             "credentials": org.credentials(),

@@ -1,4 +1,4 @@
-"""The queries of docs/tables.md, run as they stand on files of a real export: they give the rows that the org has."""
+"""The queries of docs/tables.md, run unchanged on the files of a real export, return the rows of the org."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SNIPPETS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
 class SparkByDuckDb:
-    """What the snippet for Spark uses of a session. Its SQL is run by DuckDB, which reads it alike."""
+    """The part of a Spark session that the snippet uses. DuckDB runs its SQL."""
 
     def __init__(self) -> None:
         self._files: list[str] = []

@@ -1,4 +1,4 @@
-"""The command ``verify`` finds every planted difference, and repairs it with no more rows than differ."""
+"""The command ``verify`` finds every planted difference, and repairs it without reading other rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages to try readers and encoders with: awkward texts, any table, any quoting, any damage, any split of the bytes."""
+"""Hypothesis strategies for result pages: awkward texts, any table, any quoting, any damage, any split of the bytes."""
 
 from __future__ import annotations
 

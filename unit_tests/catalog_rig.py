@@ -1,4 +1,4 @@
-"""A configuration and described objects, for tests of what is offered and what is planned."""
+"""A configuration and described objects, for tests of discovery and planning."""
 
 from __future__ import annotations
 

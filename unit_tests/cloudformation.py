@@ -1,4 +1,4 @@
-"""CloudFormation templates as tests read them: as text in long form, and as the stack that parameters make of them."""
+"""Read CloudFormation templates: as text in long form, and as the stack that results from parameters."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def read_template(path: Path) -> dict[str, Any]:
 
 @cache
 def lint(path: Path) -> tuple[int, str]:
-    """What cfn-lint ends with and says: (0, "") where it finds nothing."""
+    """Return the exit code and output of cfn-lint: (0, "") if it finds nothing."""
     done = subprocess.run(
         [Path(sys.executable).with_name("cfn-lint"), "--regions", REGION, "--", str(path)],
         capture_output=True,
@@ -121,7 +121,7 @@ class Stack:
         return {name: self.resolve(one["Value"]) for name, one in outputs.items() if self._is_made(one)}
 
     def statements(self, role: str) -> list[dict[str, Any]]:
-        """What a role may do, in all of its own policies."""
+        """Return the permissions of a role from all of its own policies."""
         policies = self.properties(role)["Policies"]
         return [one for policy in policies for one in policy["PolicyDocument"]["Statement"]]
 
@@ -134,7 +134,7 @@ class Stack:
         return _ARNS[self.template["Resources"][name]["Type"]] % name.lower()
 
     def resolve(self, value: Any) -> Any:
-        """What CloudFormation makes of a value."""
+        """Return a value as CloudFormation resolves it."""
         if isinstance(value, list):
             return [one for one in map(self.resolve, value) if one is not _NO_VALUE]
         if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""A page through an encoder, by the core or by Python, and what came out."""
+"""Run a page through an encoder, with the core or with Python, and collect its output."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Encoded:
 
     @property
     def said(self) -> tuple[object, ...]:
-        """What both ways have to agree about. Their digests are of different kinds."""
+        """The parts in which both paths must agree. Their digests are of different kinds."""
         page = self.page
         return (page.rows, page.size, page.ended, page.first_key, dict(page.unreadable), dict(page.inexact))
 

@@ -1,4 +1,4 @@
-"""A whole extraction over :class:`FakeSalesforce`: real jobs, pages and failures, no thread, no waiting."""
+"""A whole extraction over :class:`FakeSalesforce`: real jobs, pages and failures, without threads or waiting."""
 
 from __future__ import annotations
 

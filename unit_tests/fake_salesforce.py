@@ -81,7 +81,7 @@ class FakeSalesforce:
     _logins: int = 0
 
     def script(self, operation: str, *fates: str) -> Self:
-        """What happens to the next requests of an operation; an empty fate is a sound answer."""
+        """Set what happens to the next requests of an operation; an empty text is a sound answer."""
         self._scripts[operation].extend(fates)
         return self
 
@@ -97,7 +97,7 @@ class FakeSalesforce:
         return {job.id for job in self.jobs.values() if job.told and not job.deleted}
 
     def count(self, operation: str) -> int:
-        """How many requests of an operation came."""
+        """Return the number of requests of an operation."""
         return sum(self._operation(sent)[0] == operation for sent in self.sent)
 
     def close(self) -> None:
@@ -148,7 +148,7 @@ class FakeSalesforce:
         return format_datetime(self.clock.now() + self.ahead + self.fast.get(operation, timedelta(0)), usegmt=True)
 
     def _trouble(self, fate: str) -> Answer | None:
-        """What can happen to any request; a fate like ``403 FORBIDDEN`` is that status with that code."""
+        """Apply a fate that any request can have; one like ``403 FORBIDDEN`` is that status with that code."""
         if re.fullmatch(r"4\d\d \w+", fate):
             status, code = fate.split()
             return _error(int(status), code)
@@ -311,7 +311,7 @@ class FakeSalesforce:
     def _known(self, job_id: str, what: str) -> Job | None:
         job = self.jobs.get(job_id)
         if job is None or not job.told:
-            self.wrongs.append(f"{job_id} was {what}, and nobody was told of it")
+            self.wrongs.append(f"{job_id} was {what}, but no client knows its id")
         return job if job is not None and not job.deleted else None
 
     def _vanish(self, job: Job | None) -> None:
@@ -358,7 +358,7 @@ def _page(job: Job, begin: int, size: int, fate: str) -> Answer:
     rows = job.rows[begin : begin + size]
     end = begin + len(rows)
     if fate in ("short", "no locator") and not job.honest:
-        fate = ""  # where the job's own count is false or missing, too, nobody could tell that a row is missing
+        fate = ""  # if the job's own count is wrong or missing as well, a missing row cannot be detected
     if fate == "short":
         rows = rows[:-1]
     text = io.StringIO()

@@ -1,4 +1,4 @@
-"""Stand-ins for time and for Salesforce. They record, and fail on what nobody scripted, or on what nobody asked for."""
+"""Fakes for time and for Salesforce. They record calls, and fail on unexpected requests and on unused answers."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def http_response(answer: Answer) -> requests.Response:
         headers=headers,
         status=answer.status,
         preload_content=False,
-        # As urllib3 1.25 does it: nobody but us compares what came with what was announced.
+        # As in urllib3 1.25: only our own code compares the received length with the announced one.
         enforce_content_length=False,
     )
     return response
@@ -222,7 +222,7 @@ class HeldCalls:
         return True
 
     def next_one(self) -> int:
-        """Which of the held calls answers next."""
+        """Return the held call that is answered next."""
         return 0
 
     def settle(self) -> None:

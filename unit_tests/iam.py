@@ -1,4 +1,4 @@
-"""IAM's judgement of a request, as far as the policies of ``deploy`` need it: who may do what, where, and when."""
+"""Evaluate IAM policies as far as those of ``deploy`` need it: who may do what, where, and when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many steps a backtracking matcher takes, in place of how many seconds: a model of Python's ``re``.
+"""Count the steps of a backtracking matcher, instead of measuring seconds: a model of Python's ``re``.
 
 The model walks the tree that ``re`` itself parses a pattern into and tries alternatives in the same order. It counts a
 step for every node that it looks at. A pattern is linear if twice the text takes about twice the steps, whatever the

@@ -1,4 +1,4 @@
-"""Reads docs/requirements.md: the table that says where each line of the brief is met."""
+"""Read docs/requirements.md: the table that maps each line of the brief to what fulfils it."""
 
 from __future__ import annotations
 

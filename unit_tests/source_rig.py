@@ -1,4 +1,4 @@
-"""The whole source over :class:`FakeSalesforce`: only the HTTP client and the threads are replaced."""
+"""The whole source over :class:`FakeSalesforce`; only the HTTP client and the threads are replaced."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def test_no_attempt_begins_after_the_budget():
     assert rig.outcomes == ["never"]
 
 
-def test_an_exception_of_another_sort_is_nobodys_retry():
+def test_an_exception_of_another_kind_is_not_retried():
     with pytest.raises(KeyError):
         Rig(KeyError("x")).persist()
 

@@ -1,4 +1,4 @@
-"""What an audit says, and when it says that it cannot."""
+"""The findings of an audit, and when it reports that it cannot have any."""
 
 from __future__ import annotations
 

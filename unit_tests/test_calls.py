@@ -150,7 +150,7 @@ def test_closing_waits_for_no_call_and_begins_none_that_waits():
 
 
 def test_a_defect_in_a_call_is_a_failure_that_does_not_quote_it(caplog):
-    """Else it would end whichever object had the word, and the one it belongs to would wait for ever."""
+    """Otherwise it would end the object whose turn it is, and its own object would wait for ever."""
     caplog.set_level("DEBUG")
     failure = failure_in(LookupError("a value of a row"))
     assert failure is not None

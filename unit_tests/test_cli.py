@@ -1,4 +1,4 @@
-"""The command line itself: names, hints, where options come from. Commands are not run."""
+"""The command line: names, hints, and the sources of options. No command is run."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import pytest
 from source_salesforce_bulk.salesforce.clock import Stopped, SystemClock
 
 
-def test_a_sleep_that_nobody_interrupts_ends():
+def test_a_sleep_without_an_interrupt_ends():
     clock = SystemClock(threading.Event())
     for seconds in (0.0, -1.0, 0.001):
         clock.sleep(seconds)

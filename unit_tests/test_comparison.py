@@ -1,4 +1,4 @@
-"""What two lists of Ids and stamps differ in."""
+"""The differences of two lists of Ids and timestamps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Against real sockets of this machine. No test waits: the clock that the deadlines are read from is the test's own."""
+"""Connections over real sockets of this machine. No test waits: the deadlines are read from the test's own clock."""
 
 from __future__ import annotations
 

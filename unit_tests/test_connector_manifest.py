@@ -1,4 +1,4 @@
-"""connector_manifest.yaml tells the platform what this connector is. Each fact is derived from what is really there."""
+"""connector_manifest.yaml describes this connector to the platform. Each fact is derived from the code."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def leaves(value: Any, path: str = "") -> Iterator[str]:
 
 
 def deployed(deploy: Path, words: dict[str, str]) -> set[str]:
-    """What the templates below ``deploy`` create, in the manifest's words."""
+    """Return what the templates below ``deploy`` create, in the manifest's words."""
     templates = [path.read_text(encoding="utf-8") for path in sorted(deploy.rglob("*.y*ml"))]
     types = {
         found for text in templates for found in re.findall(r"^\s*Type:\s*['\"]?(AWS::[\w:]+)", text, re.MULTILINE)
@@ -61,7 +61,7 @@ def deployed(deploy: Path, words: dict[str, str]) -> set[str]:
 
 
 def undeployed(claimed: list[str], deploy: Path, words: dict[str, str], *, announced: bool) -> set[str]:
-    """What manifest and templates disagree on. A claim without a template is forgiven while it is announced."""
+    """Return the disagreements of manifest and templates. An announced claim needs no template yet."""
     found = deployed(deploy, words)
     return (found - set(claimed)) | (set() if announced else set(claimed) - found)
 

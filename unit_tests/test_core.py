@@ -1,4 +1,4 @@
-"""The native core by itself: what it does in turn, and what it gives out. Its results are ``test_encoders``' matter."""
+"""The native core by itself: its steps and its outputs. ``test_encoders`` tests its results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The entries of ``make core-mutants`` follow the crate; ``make core-mutants`` shows whether each is noticed."""
+"""The entries of ``make core-mutants`` match the crate; ``make core-mutants`` shows whether each is noticed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where windows are cut: the dialogues over lists of Ids, and whole extractions over an org without sockets."""
+"""Where windows are cut: dialogues about lists of Ids, and whole extractions over an org without sockets."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_large_object_is_cut_into_windows_of_equal_length_between_its_oldest_a
 
 
 def test_a_window_is_cut_for_the_share_of_the_rows_that_it_holds():
-    """What an earlier run has read is not expected again."""
+    """Rows that an earlier run has read are not expected again."""
     pieces = cut_by_date(window(50 * DAY), T - 100 * DAY, T, 8 * ROWS_PER_WINDOW)
     assert len(pieces) == 4
 
@@ -421,7 +421,7 @@ QUOTA = SalesforceError(Failure.of(Kind.API_CALLS_EXHAUSTED))
 
 
 class AnsweringOrg:
-    """Where rows lie, or why that cannot be said; it keeps the questions."""
+    """Answers questions about the rows, or fails; it records the questions."""
 
     def __init__(self, instants: object = None, middles: tuple[object, ...] = (MIDDLE,)) -> None:
         self._instants = instants
@@ -470,7 +470,7 @@ def test_an_incremental_window_is_cut_by_date_between_its_rows():
     assert org.asked == [("instants", WINDOW)]
 
 
-def test_where_nobody_says_how_the_rows_lie_the_window_is_cut_in_its_middle():
+def test_without_answers_about_the_rows_the_window_is_cut_in_its_middle():
     for answer in (SLOW, None):
         assert find_halves(AnsweringOrg(answer), plan(), WINDOW, 0) == halve_by_date(WINDOW)
 

@@ -1,4 +1,4 @@
-"""The pages about AWS name what the templates have, and their commands can be pasted into a shell."""
+"""The pages about AWS agree with the templates, and their commands can be pasted into a shell."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ Reply = object | Callable[[ApiRequest], object]
 
 
 class ScriptedOrg:
-    """A transport that answers by path, and fails on what nobody scripted.
+    """A transport that answers by path, and fails on an unscripted request.
 
     A reply is a body, an exception to be raised, or a function of the request that gives either.
     """
@@ -31,7 +31,7 @@ class ScriptedOrg:
         with self._lock:
             self.asked.append(request)
         key = request.object_name or request.operation.name.lower()
-        assert key in self._replies, f"nobody scripted {request}"
+        assert key in self._replies, f"{request} is not scripted"
         reply = self._replies[key]
         body = reply(request) if callable(reply) else reply
         if isinstance(body, Exception):

@@ -1,4 +1,4 @@
-"""The two ways through a page encoder, against each other: the same rows, bytes, counts and rejections."""
+"""The two paths through a page encoder give the same rows, bytes, counts and rejections."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ def record(stream: str) -> AirbyteMessage:
 
 
 def read_by(source: Source) -> Iterator[str]:
-    """What the CDK's ``run`` does with what its ``read`` yields."""
+    """Handle the messages of ``read`` as the CDK's ``run`` does."""
     reading = Entrypoint(source)
     specification = ConnectorSpecification(connectionSpecification={})
     yield from map(AirbyteEntrypoint.airbyte_message_to_string, reading.read(specification, {}, None, []))

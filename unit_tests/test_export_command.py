@@ -1,4 +1,4 @@
-"""Runs that end before Salesforce is asked for anything. What comes after is in ``integration_tests``."""
+"""Runs that end before Salesforce is called. Later parts are in ``integration_tests``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state machine of ``deploy/fargate``, interpreted: which ends of a task are tried again, under which run id."""
+"""The state machine of ``deploy/fargate``, interpreted: which ends of a task are tried again, with which run id."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REFUSED = "the request was refused"
 
 
 class Fargate:
-    """Tasks that end as they are told to, and what each was given; and which executions are at work."""
+    """Tasks with scripted ends, the input of each, and the running executions."""
 
     def __init__(self) -> None:
         self.ends: list[int | str] = []
@@ -35,7 +35,7 @@ class Fargate:
         self.at_work = ["nightly-1"]
 
     def run(self, asked: dict[str, Any]) -> MockedResponse:
-        """What ECS says of a task that has come to its end."""
+        """Return what ECS reports about a stopped task."""
         self.asked.append(asked)
         end = self.ends.pop(0)
         if end == REFUSED:

@@ -95,7 +95,7 @@ def test_a_run_that_is_stopped_keeps_the_jobs_of_its_states_and_ends_the_others(
 
 
 def test_an_answer_that_comes_while_it_closes_creates_no_job(rig):
-    """Nobody would be there to end it."""
+    """No code would be left to end it."""
     to_first_page(rig, rig.add("Contact", INCREMENTAL))
     read_until = {"SystemModstamp": format_instant(UPPER), "scope": SCOPE}
     rig.add("Account", INCREMENTAL, read_until, lookback=timedelta(days=7))

@@ -106,7 +106,7 @@ def row_of(operation: Operation, response: ApiResponse, asked: Asked) -> str:
 
 
 # Rows that rest on words alone, and what the same answer ends as where its words cannot be read: Salesforce tells these
-# things apart by nothing else. Whoever reads the message still finds Salesforce's own words in it.
+# things apart by nothing else. The message still contains Salesforce's own words.
 ONLY_WORDS = {
     "wrong audience": "CREDENTIALS_REFUSED",
     "wrong domain for the grant": "CREDENTIALS_REFUSED",
@@ -138,7 +138,7 @@ WORD = re.compile(r"\w[\w.]*(?:'\w+)?")
 
 
 def translated(text: str, names: frozenset[str]) -> str:
-    """The text in a language that nobody reads: names, numbers and what stands in quotes or brackets stay."""
+    """Return the text in an invented language: names, numbers, and text in quotes or brackets stay the same."""
 
     def other(word: re.Match[str]) -> str:
         kept = word[0] in names or any(char.isdigit() or char == "_" for char in word[0])

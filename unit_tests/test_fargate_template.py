@@ -1,4 +1,4 @@
-"""The CloudFormation template: what cfn-lint knows, and what a task needs that neither cfn-lint nor moto would miss."""
+"""The CloudFormation template: cfn-lint passes, and the task has what neither cfn-lint nor moto would miss."""
 
 from __future__ import annotations
 
@@ -342,7 +342,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def starts(stack: Stack, zone: ZoneInfo) -> list[datetime]:
-    """When exports start, in the days round the end of summer time: what the expression means, minute by minute."""
+    """Return the starts of exports in the days around the end of summer time, evaluating the expression by minute."""
     cron = re.fullmatch(
         r"cron\((\d+) (\S+) (\S+) \* (\S+) \*\)", stack.properties("NightlyExport")["ScheduleExpression"]
     )
@@ -411,7 +411,7 @@ def test_a_schedule_of_ones_own_brings_its_own_hours() -> None:
 
 
 def test_what_counts_as_a_complete_export_is_what_runs_write_into_the_log_group_of_the_stack() -> None:
-    """The metrics that runs write have no dimension for the stack: two stacks would hear of each other."""
+    """The metrics of runs have no dimension for the stack, so two stacks would alarm for each other."""
     alarm = NEW.properties("NoSuccessAlarm")
     (counter,) = NEW.of_type("AWS::Logs::MetricFilter").values()
     assert counter["LogGroupName"] == "logs"
@@ -440,7 +440,7 @@ def matches(pattern: str, document: dict[str, Any]) -> bool:
     return all(name in document and compare[sign](document[name], int(number)) for name, sign, number in terms)
 
 
-def test_failed_exports_and_schema_changes_are_mailed_without_anybody_setting_that_up() -> None:
+def test_failed_exports_and_schema_changes_are_mailed_without_further_setup() -> None:
     (subscription,) = NEW.of_type("AWS::SNS::Subscription").values()
     assert subscription == {"TopicArn": NEW.arn("Alarms"), "Protocol": "email", "Endpoint": "data@example.com"}
     assert "Default" not in NEW.template["Parameters"]["AlarmEmail"]

@@ -168,7 +168,7 @@ BAD = {
     "bytes that are no UTF-8": answer(b'"Id","Name"\n"001A","\xff"\n"001B","b"\n'),
     "a cut gzip": answer(gzip.compress(WHOLE)[:-4], **{"Content-Encoding": "gzip"}),
     "a damaged gzip": answer(b"\x1f\x8b\x08\x00" + b"\x07" * 40, **{"Content-Encoding": "gzip"}),
-    "gzip that is none": answer(WHOLE, **{"Content-Encoding": "gzip"}),
+    "not gzip": answer(WHOLE, **{"Content-Encoding": "gzip"}),
     "a broken connection": broken(),
     "fewer bytes than announced": answer(WHOLE, **{"Content-Length": str(len(WHOLE) + 1)}),
 }

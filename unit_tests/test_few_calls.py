@@ -1,4 +1,4 @@
-"""What a run asks of the org, over an org without sockets: probes, slots, and what it may still create."""
+"""A run's calls to the org, over an org without sockets: probes, slots, and the number of jobs it may still create."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One test per row of the table, and what holds for all of them."""
+"""One test for each row of the table, and the rules that hold for all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Glue job's script, with stand-ins for what only Glue has. `make certify-glue` runs it on Spark."""
+"""The Glue job's script, with fakes for what only Glue has. `make certify-glue` runs it on Spark."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def resolved(argv: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
 
 
 class Glue:
-    """What the script meets in a job run, and what it did there."""
+    """The environment of the script in a job run, and a record of its actions."""
 
     def __init__(self, code: int = 0) -> None:
         self.code = code

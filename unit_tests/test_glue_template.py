@@ -1,4 +1,4 @@
-"""The CloudFormation template of the Glue job, held against the job's script and against the Fargate stack."""
+"""The CloudFormation template of the Glue job, compared with the job's script and with the Fargate stack."""
 
 from __future__ import annotations
 

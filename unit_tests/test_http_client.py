@@ -1,4 +1,4 @@
-"""Against a real socket, because what breaks here is the library's reading of one."""
+"""The HTTP client over a real socket, because the library's reading of the socket is what can break."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sketches of sets of Ids: what is added and removed can be read again, or the sketch says that it cannot."""
+"""Sketches of sets of Ids: the differences can be read, or the sketch reports that they cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be said of the image without building it; ``make image-test`` tries the real one."""
+"""The image, as far as it can be tested without building it; ``make image-test`` tests the real one."""
 
 from __future__ import annotations
 

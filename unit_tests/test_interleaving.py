@@ -14,7 +14,7 @@ def always(others: bool) -> bool:
 
 
 def never_idle() -> None:
-    raise AssertionError("nobody was to wait")
+    raise AssertionError("no wait is expected")
 
 
 def told(*streams: Iterator, may_begin=always, idle=never_idle) -> list:
@@ -31,7 +31,7 @@ def test_streams_take_turns_where_they_hand_over():
     assert told(one, other) == ["a1", "a2", "b1", "a3", "b2", "b3"]
 
 
-def test_a_stream_that_has_nothing_to_say_holds_nobody_up():
+def test_a_stream_without_a_message_does_not_hold_up_the_others():
     waiting = iter([TURN_OVER, TURN_OVER, TURN_OVER, "a1"])
     assert told(waiting, iter(["b1", TURN_OVER, "b2", TURN_OVER, "b3"])) == ["b1", "b2", "b3", "a1"]
 
@@ -103,7 +103,7 @@ def closing(name: str, closed: list[str]):
 
 def test_every_stream_under_way_is_closed_when_the_consumer_stops():
     closed: list[str] = []
-    streams = [closing("a", closed), closing("b", closed)]  # held here, so that nobody else closes them
+    streams = [closing("a", closed), closing("b", closed)]  # held here, so that nothing else closes them
     messages = interleave(streams, may_begin=always, idle=never_idle)
     assert [next(messages), next(messages)] == ["a", "b"]
     messages.close()  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Ids and stamps are read from whatever file holds them."""
+"""Ids and timestamps are read from every supported file format."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 from source_salesforce_bulk.registries.kept_token import KeptTokens, configured_token, with_refresh_token
 
 
-def test_a_kept_token_is_found_by_the_one_it_replaced_and_read_by_nobody_else(tmp_path):
+def test_a_kept_token_is_found_by_the_one_it_replaced_and_readable_by_its_owner_only(tmp_path):
     kept = KeptTokens([tmp_path])
     path = kept.keep("old", "new")
     assert path.parent == tmp_path

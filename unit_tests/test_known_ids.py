@@ -1,4 +1,4 @@
-"""What is remembered of delivered rows, whatever is delivered how often."""
+"""The memory of delivered rows is correct whatever is delivered, and however often."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""By which API an object is read, and why."""
+"""The choice of API for each object, and its reason."""
 
 from __future__ import annotations
 

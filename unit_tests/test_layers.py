@@ -1,4 +1,4 @@
-"""The shape of the package, read from its imports: nothing imports upwards, and the edges stay at the edges.
+"""The shape of the package, from its imports: nothing imports upwards, and reserved libraries stay in their folders.
 
 A new folder needs a floor in FLOORS; a module that decides without doing anything belongs into PURE.
 """
@@ -165,7 +165,7 @@ def imports_of(module: Module, modules: Mapping[str, Module], package: str = PAC
 
 
 def absolute(module: Module, source: str | None, level: int, package: str) -> str:
-    """What `from <dots><source>` means inside ``module``."""
+    """Return the module that `from <dots><source>` names inside ``module``."""
     if level == 0:
         return source or ""
     parts = [package, *filter(None, module.name.split("."))]
@@ -255,7 +255,7 @@ def impure_code(modules: Mapping[str, Module]) -> Iterator[str]:
 def computed_imports(modules: Mapping[str, Module]) -> Iterator[str]:
     for name, module in modules.items():
         if "<computed>" in imports_of(module, modules):
-            yield f"{name} computes what it imports, so nobody can check it"
+            yield f"{name} computes what it imports, so it cannot be checked"
 
 
 def long_modules(modules: Mapping[str, Module]) -> Iterator[str]:

@@ -96,7 +96,7 @@ MESSAGES = {
 
 
 def run(code: str) -> dict[str, Any]:
-    """What a fresh process prints as JSON."""
+    """Return the JSON output of a fresh process."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
@@ -133,7 +133,7 @@ def test_the_console_script_imports_neither_declarative_connectors_nor_destinati
     assert not [name for name in names if name.startswith(("airbyte_cdk.sources.declarative", "airbyte_cdk.destin"))]
 
 
-def test_the_package_is_whole_for_whoever_asks_it_for_a_name():
+def test_every_name_of_the_package_can_be_imported():
     code = (
         "import_entrypoint()\nimport airbyte_cdk\nfrom airbyte_cdk import Destination\n"
         "from airbyte_cdk.sources import AbstractSource\n"

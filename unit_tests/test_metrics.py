@@ -60,7 +60,7 @@ def test_what_is_counted_is_added_to_its_count_alone(name):
     assert metrics.of("Account") == ObjectMetrics(**{name: 5})
 
 
-def test_nobody_adds_to_a_count_while_another_thread_may():
+def test_a_count_that_another_thread_may_change_is_added_to_under_the_lock():
     metrics, locked = RunMetrics(), []
 
     class Watched(int):

@@ -1,4 +1,4 @@
-"""The entries of ``make mutants`` follow the code; whether each is noticed is for ``make mutants`` to show."""
+"""The entries of ``make mutants`` match the code; ``make mutants`` shows whether each is noticed."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def listed(name: str) -> ObjectListing:
         "ApiAnomalyEventStore",
     ],
 )
-def test_what_nobody_warned_of_is_offered(name):
+def test_an_object_without_a_warning_is_offered(name):
     assert why_left_out(listed(name)) is None
 
 

@@ -1,4 +1,4 @@
-"""What an export finds in the registry, and what it makes of it before the first page."""
+"""The progress that an export finds in the registry, and its changes before the first page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shipped, what it says about itself, and what it is installed from."""
+"""The contents, metadata and dependencies of what is shipped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ACCEPTANCE = yaml.safe_load((ROOT / "acceptance-test-config.yml").read_text(enco
 LOCKS = ("connector.txt", "export.txt", "dev.txt", "setup.txt", "pyairbyte.txt")
 
 # Import name -> distribution, where the two differ or one distribution stands for another.
-SPARKS = {"pyspark", "py4j", "awsglue"}  # Glue has them, and nobody else needs them
+SPARKS = {"pyspark", "py4j", "awsglue"}  # Glue has them, and only Glue needs them
 CORE = "salesforce_bulk_core"  # the native page core: a wheel of its own, used where it is installed
 DISTRIBUTIONS = {
     "yaml": "pyyaml",

@@ -1,4 +1,4 @@
-"""Every regular expression of the package takes time in proportion to the text, whatever the text.
+"""Every regular expression of the package takes time in proportion to the length of the text.
 
 Answers, cells, files and configurations come from outside: a pattern that tries the same characters again and again
 keeps the process busy for minutes, and no signal ends a match.

@@ -227,7 +227,7 @@ def test_an_earlier_runs_job_of_the_same_query_is_continued():
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-def test_an_earlier_runs_job_of_another_query_is_abandoned_and_its_window_read_anew(mode):
+def test_an_earlier_runs_job_of_another_query_is_abandoned_and_its_window_read_again(mode):
     point = POINT if mode is Mode.INCREMENTAL else replace(POINT, bounds=WHOLE)
     beginning = begun(object_plan("Account", mode), point)
     assert beginning.windows[0] == PlannedWindow(point.bounds)

@@ -1,4 +1,4 @@
-"""The plan over a Salesforce in this process."""
+"""The command ``plan``, over a Salesforce in this process."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def test_every_remedy_is_whole_sentences_in_every_program(remedy, program):
 
 
 @pytest.mark.parametrize("remedy", REMEDIES)
-def test_nobody_is_told_to_do_what_only_another_program_has(remedy):
+def test_no_remedy_names_what_only_another_program_has(remedy):
     assert not OF_EXPORT.search(in_words_of(Program.AIRBYTE, remedy))
     for program in (Program.EXPORT, Program.GLUE):
         assert not OF_AIRBYTE.search(in_words_of(program, remedy))

@@ -63,7 +63,7 @@ def test_without_a_reserve_everything_may_be_used():
     assert check_usage(ApiUsage(used=1000, maximum=1000), 0) is None
 
 
-def test_what_an_org_does_not_report_stops_nobody():
+def test_a_limit_that_an_org_does_not_report_stops_no_run():
     assert check_limits(Limits(api_requests=None, query_jobs=None, query_result_mb=None), 99) is None
     assert check_usage(None, 99) is None
 

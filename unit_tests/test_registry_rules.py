@@ -1,4 +1,4 @@
-"""What Airbyte's registry asks of a connector: its metadata schema and its checks of quality, each as a test.
+"""The rules of Airbyte's registry for a connector, its metadata schema and quality checks, each as a test.
 
 The rules are those of Airbyte's ``connectors_qa`` (packaging, metadata, assets, security, documentation, testing).
 Where this project departs from one on purpose, the departure is asserted too.

@@ -1,4 +1,4 @@
-"""The report's structure. That it looks right in a browser is tried in ``integration_tests/test_report.py``."""
+"""The report's structure. ``integration_tests/test_report.py`` opens it in a browser."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def story(objects: int, jobs_of_each: int = 1) -> RunStory:
 
 
 class Page(HTMLParser):
-    """What a page holds; raises where an element is not closed."""
+    """The content of a page; raises if an element is not closed."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

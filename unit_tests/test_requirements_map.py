@@ -1,4 +1,4 @@
-"""docs/requirements.md maps every line of the brief to what fulfils it, and what it names exists."""
+"""docs/requirements.md maps every line of the brief to what fulfils it, and everything it names exists."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def exists(text: str, root: Path) -> bool:
 
 
 def offences(row: Row, root: Path) -> Iterator[str]:
-    """What is wrong with one row: one sentence each."""
+    """Yield a sentence for each problem of a row."""
     if not row.asked:
         yield f"line {row.number} does not say what was asked"
     for kind, named in (("module", row.modules), ("command", row.commands), ("test", row.tests)):

@@ -1,4 +1,4 @@
-"""Objects read through REST over an org without sockets: state, resume, refusals, and what it costs."""
+"""Objects read through REST over an org without sockets: state, resume, refusals, and the number of calls."""
 
 from __future__ import annotations
 

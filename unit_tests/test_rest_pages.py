@@ -1,4 +1,4 @@
-"""What a page of the REST lane has to prove, and what it looks like then."""
+"""The verification of pages of the REST lane, and their text."""
 
 from __future__ import annotations
 

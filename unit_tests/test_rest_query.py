@@ -1,4 +1,4 @@
-"""The questions of the REST lane, and what an answer has to say."""
+"""The queries of the REST lane, and the required parts of an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of REST as the cells that Bulk writes for them."""
+"""Values of REST become the cells that Bulk would write."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def test_all_objects_are_asked_about_at_once():
     assert asked == [("Account", "Contact")]
 
 
-def test_nobody_is_asked_about_nothing():
+def test_no_call_is_made_for_no_objects():
     counts = named_counts(pytest.fail, names=())
     assert counts.of("Account") is None
 

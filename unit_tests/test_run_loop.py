@@ -1,4 +1,4 @@
-"""The loop of a run: what begins when, what is watched between two turns, and that clean-up takes every step."""
+"""The loop of a run: the order of beginnings, the checks between turns, and a clean-up that takes every step."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def ranges(count: int) -> list[PlannedWindow]:
 
 
 def created(rig: ExtractionRig) -> list[str]:
-    """Which object each job was created for, in that order."""
+    """Return the object of each created job, in order."""
     return [job.object_name for job in rig.salesforce.jobs.values()]
 
 
@@ -378,7 +378,7 @@ def test_what_concerns_the_whole_org_is_no_refusal_of_the_job(rig, stop):
 
 @pytest.mark.parametrize("ours", [True, False])
 def test_a_job_that_was_never_confirmed_is_asked_about_once_more_before_it_is_ended(rig, ours):
-    """Its polls found no answer within job_timeout; until one comes, nobody knows whose job it is."""
+    """Its polls were not answered within job_timeout, so it is unknown whose job it is."""
     until = rig.clock.monotonic() + 76
     rig.salesforce.chance = lambda what: "unavailable" if what == "info" and rig.clock.monotonic() < until else ""
     changes = {} if ours else {"created_by": "005000000000999AAA"}
@@ -392,7 +392,7 @@ def test_a_job_that_was_never_confirmed_is_asked_about_once_more_before_it_is_en
     assert methods == ({"GET", "DELETE"} if ours else {"GET"})
 
 
-def test_a_job_of_another_query_is_ended_and_its_window_read_anew(rig, caplog):
+def test_a_job_of_another_query_is_ended_and_its_window_read_again(rig, caplog):
     job = rig.salesforce.add_job("750old000000000AAA", SOQL, "queryAll")
     run = read_one(rig, "Account", INCREMENTAL, blob=state(query="sha256:other"))
     assert names(run) == all_of()

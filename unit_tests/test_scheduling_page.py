@@ -1,4 +1,4 @@
-"""The recipes of docs/scheduling.md are Python, and agree with the exit codes of the program."""
+"""The recipes of docs/scheduling.md are valid Python and agree with the program's exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids and creation dates are found in finished lines, and in no other field's value."""
+"""Ids and creation dates are found in finished lines, but never inside another field's value."""
 
 from __future__ import annotations
 

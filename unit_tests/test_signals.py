@@ -1,4 +1,4 @@
-"""Each test is a process of its own: a signal ends it, and its main thread is where the test wants it."""
+"""Signals, in a process for each test, because a signal ends it."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ os._exit(stop.exit_code)
     assert ended(body) == (143, b"half a li", ["torn out"])
 
 
-def test_a_write_that_nobody_reads_is_torn_out():
+def test_a_write_that_is_never_read_is_interrupted():
     body = f"""
 stop = Stop(patience={PATIENT})
 stop.install()
@@ -133,7 +133,7 @@ wait_for_ever()
 
 
 def test_patience_ends_between_two_lines_where_stdout_takes_any():
-    """Whoever writes holds the lock; the end comes when it is let go."""
+    """The writer holds the lock; the process ends when it is released."""
     body = """
 lock = threading.Lock()
 stop = Stop(patience=0.1, again=0.05)

@@ -1,4 +1,4 @@
-"""A configuration that an earlier version took is taken by this one: specs are compared with those kept."""
+"""A configuration of an earlier version is still accepted: the spec is compared with the stored specs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What starting a command loads. How long that takes is for ``make bench``; what it takes along is decided here."""
+"""The modules that starting a command loads. ``make bench`` measures how long it takes."""
 
 from __future__ import annotations
 

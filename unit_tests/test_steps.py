@@ -32,7 +32,7 @@ def test_a_page_of_an_open_window_goes_to_the_open_branch_with_the_state():
     assert (step.published, step.held, step.added) == (None, files(1, 2), files(2))
 
 
-def test_pages_that_are_read_again_make_the_open_branch_anew():
+def test_pages_that_are_read_again_recreate_the_open_branch():
     kept, now = (Progress(UNDER_WAY, open=files(1, other)) for other in (2, 3))
     step = next_step(kept, now, NOTHING, replaces=False)
     assert (step.held, step.added) == (files(1, 3), None)

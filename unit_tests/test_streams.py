@@ -127,7 +127,7 @@ def test_rows_come_page_by_page_each_followed_by_its_state_and_a_turn(rig):
     assert all(record["stream"] == "Account" for record in records(messages))
 
 
-def test_whoever_takes_batches_gets_a_page_of_finished_lines_in_place_of_its_records(rig):
+def test_a_client_that_takes_batches_gets_finished_lines_instead_of_records(rig):
     messages = rig.messages(rig.stream(batches=True))
     assert kinds(messages) == "S|RS|R"
     batches = [message for message in messages if isinstance(message, RecordBatch)]

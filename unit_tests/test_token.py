@@ -198,7 +198,7 @@ def test_trouble_that_passes_is_tried_again_after_a_pause(rig, trouble):
     assert rig.clock.sleeps == [1.0]
 
 
-def test_the_attempts_are_bounded_and_the_next_call_may_try_anew(rig):
+def test_the_attempts_are_bounded_and_the_next_call_may_try_again(rig):
     rig.answers(*[Answer(503)] * 5, reply("access-1"))
     with pytest.raises(SalesforceError) as raised:
         rig.tokens.session()
@@ -354,7 +354,7 @@ def test_the_same_credentials_again_are_not_tried():
 
 def test_trouble_that_passes_asks_for_no_newer_credentials():
     def never():
-        raise AssertionError("nobody was refused")
+        raise AssertionError("no session was refused")
 
     rig = Rig(newer=never)
     with rig.http:

@@ -1,4 +1,4 @@
-"""Rows that tell of vanished ones, and the fields that only they have."""
+"""The rows that mark deletions, and the fields that only they have."""
 
 from __future__ import annotations
 

@@ -408,7 +408,7 @@ def test_a_page_comes_in_pieces_as_it_is_on_the_wire(rig):
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_page_that_breaks_off_says_so_and_is_nobodys_retry_here(rig, error):
+def test_a_page_that_breaks_off_says_so_and_is_not_retried_here(rig, error):
     rig.page(Answer(200, [b"Id\n", error]))
     failure = rig.fails_in_page()
     assert (failure.kind, failure.action) == (Kind.BODY_BROKEN, Action.FETCH_PAGE_AGAIN)
@@ -503,7 +503,7 @@ def test_the_dates_of_the_orgs_answers_are_remembered(rig):
     assert rig.transport.org_clock.recent[-1].date == datetime(2026, 11, 23, 2, 0, 4, tzinfo=UTC)
 
 
-def test_the_date_of_an_error_may_be_anybodys_and_does_not_count(rig):
+def test_the_date_of_an_error_may_come_from_a_proxy_and_does_not_count(rig):
     rig.info(Answer(418, headers={"Date": "Mon, 23 Nov 2026 02:00:05 GMT"}))
     rig.fails(INFO)
     assert rig.transport.org_clock == OrgClock()

@@ -1,4 +1,4 @@
-"""The page for users says what the code does: options, types, messages."""
+"""The page for users agrees with the code: options, types, messages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BRANCHES = {one["properties"]["auth_type"]["const"] for one in PROPERTIES["crede
 
 
 def section(heading: str) -> str:
-    """What stands below a heading, up to the next one."""
+    """Return the text below a heading, up to the next one."""
     return re.split(r"^#+ ", PAGE.split(f"# {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
 
 

@@ -111,7 +111,7 @@ def test_empty_pages_that_lead_on_are_followed_up_to_a_bound():
     assert isinstance(step(walk, to("one more"), 0), Lost)
 
 
-def test_a_page_with_rows_makes_the_bound_on_empty_pages_begin_anew():
+def test_a_page_with_rows_resets_the_bound_on_empty_pages():
     walk = Walk(total=2, empty_pages=MAX_EMPTY_PAGES)
     after = step(walk, to("b"), 1)
     assert isinstance(after, Onward)

@@ -110,7 +110,7 @@ def test_what_a_wave_raises_is_raised_for_each_of_its_pages_and_the_next_wave_ru
     assert asked.read(address(locator="b"), ENCODER).outcome.rows == 10
 
 
-def test_whoever_led_a_wave_leads_no_later_one():
+def test_the_leader_of_a_wave_leads_no_later_one():
     """The leader's page is the front one: nothing of the object can be committed before it is handed on."""
     leaders: list[int] = []
     all_asked = threading.Event()
@@ -130,8 +130,8 @@ def test_whoever_led_a_wave_leads_no_later_one():
 
 
 @pytest.mark.parametrize("fails", ["gathering", "running"])
-def test_what_ends_one_leader_leaves_nobody_waiting(fails):
-    """A run that is being stopped, say: those who wait are told so, or lead a wave of their own and hear it there."""
+def test_after_the_end_of_a_leader_no_thread_waits(fails):
+    """For example a stopped run: the waiting threads get the error, or lead their own waves and get it there."""
     stopped = Stopped("the run is being stopped")
     told: SimpleQueue[Stopped] = SimpleQueue()
 

@@ -1,4 +1,4 @@
-"""An extraction against an org to which anything may happen: every row once, or a typed failure; no job is left."""
+"""An extraction from an org with arbitrary faults: every row once, or a typed failure; no job is left."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FATES = {
     "abort": ["no connection"],
     "delete": ["no connection"],
 }
-"""What may happen to a request that is not answered soundly."""
+"""The possible faults of a request."""
 
 
 class Chance:
@@ -180,7 +180,7 @@ def test_a_state_is_never_ahead_of_its_rows_whenever_the_run_is_killed(
         again.close()
         both += Counter(runs[-1].rows)
         state = runs[-1].state
-        # A job of the first run may have lied about its count. That is found once, and its window read anew.
+        # A job of the first run may have lied about its count. That is found once, and its window is read again.
         assert len(runs) <= 3
     wanted = truth(objects["Account"])
     assert set(both) == set(wanted)

@@ -87,7 +87,7 @@ VERSION = st.builds(
 
 
 def by_the_words(versions: list[Version]) -> list[int]:
-    """What the module's text says, row by row."""
+    """The module's description, row by row."""
     kept = []
     for key in {one["key"] for one in versions}:
         mine = [(at, one) for at, one in enumerate(versions) if one["key"] == key]

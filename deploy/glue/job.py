@@ -68,7 +68,7 @@ def read_options(argv: Sequence[str]) -> tuple[Mapping[str, str], ExportOptions]
 
 def main() -> None:
     """Run the job; raises :class:`BackfillFailed` where the export's exit code is not 0."""
-    # Before Spark's first word; one line for each call into the JVM is no help to anybody.
+    # Before Spark logs anything: one line for each call into the JVM helps no one.
     logging.getLogger("py4j").setLevel(logging.WARNING)
     arguments, options = read_options(sys.argv)
     spark = SparkSession.builder.getOrCreate()

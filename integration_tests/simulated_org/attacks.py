@@ -1,4 +1,4 @@
-"""Answers that hurt a client which trusts them: bombs, endless lines, bytes that drip, pages without end.
+"""Answers that hurt a client which trusts them: bombs, endless lines, dripping bytes, endless pages.
 
 Nothing here holds what it sends: bodies are compressed piece by piece, and drips end with the connection.
 """

@@ -205,7 +205,7 @@ def _one_of(key: str, value: object, known: dict[str, str]) -> str:
 
 def _listed(job: QueryJob, call: Call) -> bool:
     if call.query.get("isPkChunkingEnabled", "false").lower() == "true":
-        return False  # concerns Bulk 1.0 jobs that asked for it, of which there are none
+        return False  # concerns only Bulk 1.0 jobs, which do not exist here
     return call.query.get("jobType") in (None, job.job_type) and call.query.get("concurrencyMode") in (None, "Parallel")
 
 

@@ -1,4 +1,4 @@
-"""How the cells of one field are made: chosen once per field, then called for every row."""
+"""Makers of the cells of a field: chosen once for each field, then called for every row."""
 
 from __future__ import annotations
 

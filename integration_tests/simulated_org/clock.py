@@ -1,4 +1,4 @@
-"""The org's own clock: every stamp, `Date` header and session age comes from here, never from the wall directly."""
+"""The org's own clock: the source of every timestamp, `Date` header and session age."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The control API: how a test changes the org, and what it asks afterwards.
+"""The control API: a test changes the org with it, and queries it afterwards.
 
 Every public method takes and gives JSON values only, so the same method serves Python and HTTP.
 """

@@ -1,4 +1,4 @@
-"""Rows as Bulk CSV lines: delimiter, line ending and quoting as the job and the org want them."""
+"""Rows as Bulk CSV lines, with the delimiter, line ending and quoting of the job and the org."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LINE_ENDINGS = {"LF": "\n", "CRLF": "\r\n"}
 
 @dataclass(frozen=True, slots=True)
 class CsvForm:
-    """How rows are written. Null is an empty cell; under `all` every cell is quoted, null too."""
+    """The format of rows. Null is an empty cell; with `all`, every cell is quoted, including nulls."""
 
     delimiter: str = ","
     line_ending: str = "\n"

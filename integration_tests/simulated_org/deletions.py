@@ -1,6 +1,6 @@
-"""The delete log of an org: which rows went when, for as long as the log reaches back.
+"""The delete log of an org: which rows were deleted when, for as long as the log reaches back.
 
-A row in the recycle bin stands in its table too; one that was purged or deleted for good stands here alone.
+A row in the recycle bin is also in its table; one that was purged or deleted for good is only here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ KEPT_UNTRIMMED = timedelta(hours=2)
 
 
 class DeleteLog:
-    """When each row of an object was deleted, by its Id."""
+    """The time at which each row of an object was deleted, by its Id."""
 
     def __init__(self) -> None:
         self._moments: dict[str, dict[str, datetime]] = {}

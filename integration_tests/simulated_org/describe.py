@@ -1,4 +1,4 @@
-"""Describe answers with the key sets that were recorded from a real org in 2025."""
+"""Describe answers, with the keys that were recorded from a real org in 2025."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors the org answers with, and the table of bodies seen in production (facts 1.5, 1.6 and 4.7)."""
+"""The errors of the org, and the table of bodies seen in production (facts 1.5, 1.6 and 4.7)."""
 
 from __future__ import annotations
 

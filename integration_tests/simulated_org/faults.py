@@ -1,4 +1,4 @@
-"""Faults: the things that can go wrong, where each strikes, and a log of how often it did.
+"""Faults: what can go wrong, where it strikes, and a log of how often it did.
 
 A fault waits for a request that fits (`on`, `object`, `job`, `page`), lets `after` of them pass, then strikes `times`
 times, or for ever when `times` is None. The kinds and their stages are in `fault_kinds.py`.
@@ -45,7 +45,7 @@ class Fault:
 
     @property
     def stage(self) -> Stage:
-        """Where in a request's life the fault strikes."""
+        """The stage of a request at which the fault strikes."""
         return KINDS[self.kind].stage
 
     @property

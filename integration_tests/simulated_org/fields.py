@@ -73,7 +73,7 @@ class Field:
     targets: tuple[str, ...] = ()
     relationship: str | None = None
     formula: Formula | None = None  # worked out at every read; else a calculated field is as static as the others
-    filter_lies: bool = False  # describe says filterable, the query is refused all the same
+    filter_lies: bool = False  # describe says filterable, but the query is refused
 
     @property
     def kind(self) -> Kind:

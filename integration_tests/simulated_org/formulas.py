@@ -1,4 +1,4 @@
-"""Formula fields whose values are worked out when they are read, so that they change and no stamp moves.
+"""Formula fields, whose values are computed when they are read, so that they change without a new timestamp.
 
 An expression is SQL over the row's own table, `{row}`, over others by name, and over the moment: `{today}`, `{now}`.
 """
@@ -13,7 +13,7 @@ from integration_tests.simulated_org.clock import csv_stamp
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """How a calculated field comes by its value.
+    """The computation of a calculated field.
 
     `shown` is the formula as describe tells it, None for a roll-up summary; `reads` are the other objects it looks at.
     """

@@ -1,4 +1,4 @@
-"""Runs query jobs: compiles at creation, renders the result when processing starts, ends by polls or by time."""
+"""Run query jobs: compile at creation, render the result when processing starts, end by polls or by time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Query jobs: their life from UploadComplete to an end, and what the API shows of them."""
+"""Query jobs: their life from UploadComplete to their end, and their form in the API."""
 
 from __future__ import annotations
 

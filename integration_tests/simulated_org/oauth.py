@@ -1,4 +1,4 @@
-"""The token endpoint: three grants, rotation, and every refusal a client has to tell apart."""
+"""The token endpoint: three grants, rotation, and every refusal that a client must distinguish."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class Schema:
         return iter([self._seen(entry) for entry in list(self._entries.values())])
 
     def find(self, name: str, login: str | None = None) -> SObject | None:
-        """Return the object with only the fields that a login may see, None when there is none."""
+        """Return the object with only the fields that a login may see; None if it may see none."""
         entry = self._entries.get(name.lower())
         return None if entry is None else self._seen(entry, login)
 

@@ -1,4 +1,4 @@
-"""One result page: rows, headers, and the ways a page's text can be wrong."""
+"""One result page: its rows, its headers, and the possible defects of its text."""
 
 from __future__ import annotations
 

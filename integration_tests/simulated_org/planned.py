@@ -1,4 +1,4 @@
-"""Objects of which only a number of rows is given: a billion rows, for a client that plans and probes.
+"""Objects of which only the number of rows is given: a billion rows, for a client that plans and probes.
 
 The n-th row has a fixed Id and a fixed stamp, both growing with n, so a condition on either is a range of n. A count
 is the width of that range; a query with a small LIMIT is answered with rows made up for it. A condition on anything

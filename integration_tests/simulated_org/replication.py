@@ -1,4 +1,4 @@
-"""getDeleted and getUpdated: which rows of an object went or changed between two minutes."""
+"""getDeleted and getUpdated: the rows of an object that were deleted or changed between two minutes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults that answer a request themselves, or change the answer it got."""
+"""Faults that answer a request themselves, or change its answer."""
 
 from __future__ import annotations
 

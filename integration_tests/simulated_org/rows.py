@@ -1,4 +1,4 @@
-"""Rows as tests change and read them: stamps set by the org's clock, cells as the text a correct reader sees."""
+"""Rows as tests change and read them: timestamps from the org's clock, cells as a correct reader sees them."""
 
 from __future__ import annotations
 

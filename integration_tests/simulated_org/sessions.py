@@ -1,4 +1,4 @@
-"""Access tokens: made at the token endpoint, checked by every data request, ended in all the ways they end."""
+"""Access tokens: created at the token endpoint, checked by every data request, ended in every possible way."""
 
 from __future__ import annotations
 

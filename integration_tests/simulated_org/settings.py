@@ -1,4 +1,4 @@
-"""Every knob of the simulated org in one frozen value; the control API replaces it while the org runs."""
+"""Every setting of the simulated org in one frozen value; the control API replaces it while the org runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def limits_of(api_requests: int) -> dict[str, tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class OrgSettings:
-    """How the org is made and how it answers; where the facts are uncertain there is a knob for each variant."""
+    """The content and behaviour of the org; where the facts are uncertain, there is a setting for each variant."""
 
     # What the org holds.
     seed: int = 1

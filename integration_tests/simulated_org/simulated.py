@@ -1,4 +1,4 @@
-"""The org in the same process: a server on a thread of its own, for tests."""
+"""The org in the same process, with a server on its own thread, for tests."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class SimulatedOrg:
 
     @property
     def control_url(self) -> str:
-        """Where the control API answers over HTTP."""
+        """The URL of the control API."""
         return self._server.url + "/__control"
 
     def credentials(self, auth_type: AuthType = "refresh_token") -> dict[str, Any]:

@@ -51,12 +51,12 @@ class Snapshot:
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return len(self._ends) - 1
 
     @property
     def size(self) -> int:
-        """How many bytes the rows take, without header."""
+        """The size of the rows in bytes, without the header."""
         return self._ends[-1]
 
     def append(self, lines: Sequence[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Messages in the language of the login user: codes and names stay as they are, the text around them changes."""
+"""Messages in the language of the login user: codes and names stay the same, the text around them changes."""
 
 from __future__ import annotations
 

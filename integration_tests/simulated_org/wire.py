@@ -1,4 +1,4 @@
-"""Answers and how their bytes reach the client: coding, transfer, pace, and every way of breaking off."""
+"""Answers and the delivery of their bytes: coding, transfer, pace, and every way of breaking off."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPlan:
-    """How the bytes of one answer are sent."""
+    """The delivery of an answer's bytes."""
 
     transfer: Transfer = "chunked"
     bytes_per_second: float | None = None

@@ -161,7 +161,7 @@ _QUERY = (
         but_not=facts(Fact.POINTS_AT_FIELD),
     ),
     Row(
-        "filter required, for nobody wrote one",
+        "filter required, and none was given",
         Kind.FILTER_REQUIRED,
         codes=codes("MALFORMED_QUERY"),
         facts=facts(Fact.UNFILTERED),

@@ -27,7 +27,7 @@ LONGEST = 120
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a mutant: ``killed``, or why not."""
+    """Return the fate of a mutant: ``killed``, or why not."""
 
     mutant: Mutant
     killed: bool

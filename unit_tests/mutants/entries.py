@@ -250,7 +250,7 @@ MUTANTS: tuple[Mutant, ...] = (
         rule="A job that was asked another query is not continued",
         old="return window.resume is not None and window.resume.query == plan.query_hash(window.bounds)",
         new="return window.resume is not None",
-        tests=("test_a_job_of_another_query_is_ended_and_its_window_read_anew",),
+        tests=("test_a_job_of_another_query_is_ended_and_its_window_read_again",),
     ),
     Mutant(
         rule="The cursor never decreases",
@@ -356,7 +356,7 @@ MUTANTS: tuple[Mutant, ...] = (
         tests=("test_a_cursor_that_the_user_needs_and_salesforce_refuses_is_a_config_error_that_names_it",),
     ),
     Mutant(
-        rule="An empty range of Ids is handed on, so that whoever keeps files sees its window end",
+        rule="An empty range of Ids is handed on, so that an export sees the end of its window",
         old="if window.walk.counted and window.walk.page == 0 and not window.ranged:",
         new="if window.walk.counted and window.walk.page == 0:",
         tests=("test_an_empty_range_of_ids_is_handed_on_like_any_other_so_that_its_end_is_seen",),
