@@ -86,7 +86,7 @@ class CatalogRead:
     batches: bool
     _progress: dict[str, _Progress] = field(default_factory=dict)
     _failures: dict[str, AirbyteTracedException] = field(default_factory=dict)
-    _told: dict[Failure, str] = field(default_factory=dict)
+    _reported_by: dict[Failure, str] = field(default_factory=dict)
     _logged_at: float = 0.0
     _describes: PendingDescribes | None = None
     _counts: RowCounts | None = None
@@ -277,7 +277,7 @@ class CatalogRead:
     def _trace(self, name: str, error: Exception, of_run: Failure | None) -> AirbyteTracedException:
         if isinstance(error, SalesforceError):
             failure = error.failure
-            first = self._told.setdefault(failure, name) if failure is of_run else name
+            first = self._reported_by.setdefault(failure, name) if failure is of_run else name
             return traced(failure, object_name=name) if first == name else traced_as(first, failure, name)
         if isinstance(error, StateError):
             return traced_config_error(

@@ -41,7 +41,7 @@ class RunEnd:
     @property
     def outcomes(self) -> tuple[ObjectOutcome, ...]:
         """The outcomes of all objects."""
-        return (*(one.outcome for one in self.objects), *self.missed)
+        return (*(exported.outcome for exported in self.objects), *self.missed)
 
 
 class Ending(Protocol):
@@ -58,7 +58,7 @@ class ManifestEnding:
     def conclude(self, end: RunEnd) -> str | None:
         """See :class:`Ending`. Returns None if there is nothing to write, or if another run has taken over."""
         name = read_attempts(end.run_id, end.destination.manifest).next_name
-        named = [one for one in end.objects if one.announce_manifest(name)]
+        named = [exported for exported in end.objects if exported.announce_manifest(name)]
         if _nothing_to_add(end):
             LOGGER.info("The run %s was complete already; nothing was added to it", end.run_id)
             return None
@@ -67,15 +67,15 @@ class ManifestEnding:
             where = end.destination.create_manifest(name, manifest)
         except ManifestExists:
             taken_over = LeaseLost(f"another run has taken over from the run {end.run_id}")
-            for one in named:
-                one.not_named(taken_over)
+            for exported in named:
+                exported.not_named(taken_over)
             return None
         except Exception as error:  # noqa: BLE001 - whether or not the manifest is there, the next run sees it
-            for one in named:
-                one.not_named(error)
+            for exported in named:
+                exported.not_named(error)
             return None
-        for one in named:
-            one.manifest_written()
+        for exported in named:
+            exported.manifest_written()
         LOGGER.info("Manifest written: %s", where)
         return where
 

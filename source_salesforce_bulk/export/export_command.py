@@ -126,9 +126,9 @@ class _Command:
                 result = self.run.run()
             finally:
                 watcher.end()
-            told = result_as_json(result, self.run.connection.metrics.of)
-            LOGGER.debug("The run has ended", extra={"event": "run_ended", "facts": told})
-        _tell(options, result, self.run.connection.metrics.of)
+            facts = result_as_json(result, self.run.connection.metrics.of)
+            LOGGER.debug("The run has ended", extra={"event": "run_ended", "facts": facts})
+        _print_result(options, result, self.run.connection.metrics.of)
         return session.stop.exit_code or result.code
 
     def _ledger(self, stores: Stores) -> AbstractContextManager[object]:
@@ -178,7 +178,7 @@ def _watcher(options: ExportOptions, session: Session) -> Watcher:
     return LiveBars(console, lines)
 
 
-def _tell(options: ExportOptions, result: ExportResult, metrics_of: Callable[[str], ObjectMetrics]) -> None:
+def _print_result(options: ExportOptions, result: ExportResult, metrics_of: Callable[[str], ObjectMetrics]) -> None:
     """Print the end of the run to stdout."""
     if options.as_json:
         click.echo(json.dumps(result_as_json(result, metrics_of), indent=2))
@@ -211,5 +211,5 @@ def result_as_json(result: ExportResult, metrics_of: Callable[[str], ObjectMetri
 
 def _schema_watch(options: ExportOptions, session: Session, registry: SchemaRegistry) -> SchemaWatch:
     bus = options.event_bus
-    tell = [EventBus(aws_client("events", f"the event bus {bus}"), bus)] if bus else []
-    return SchemaWatch(registry, session.run_id, options.on_drift, tell)
+    listeners = [EventBus(aws_client("events", f"the event bus {bus}"), bus)] if bus else []
+    return SchemaWatch(registry, session.run_id, options.on_drift, listeners)

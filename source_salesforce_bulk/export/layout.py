@@ -61,12 +61,12 @@ class Layout:
     @property
     def added(self) -> list[Column]:
         """The columns that only tombstones have; they are null in the rows of pages."""
-        return [Column(one.name, field_type(one.type).kind) for one in self.sobject.fields if one.added]
+        return [Column(field.name, field_type(field.type).kind) for field in self.sobject.fields if field.added]
 
     @property
     def all_columns(self) -> tuple[Column, ...]:
         """Every column, including those that only tombstones have."""
-        return tuple(Column(one.name, field_type(one.type).kind) for one in self.sobject.fields)
+        return tuple(Column(field.name, field_type(field.type).kind) for field in self.sobject.fields)
 
     def facts(self) -> Mapping[str, Mapping[str, str]]:
         """Return the metadata of each column, except its id."""
@@ -79,13 +79,13 @@ class Layout:
         """Return the Arrow schema of a file whose pages have ``columns``, all of them nullable."""
         facts = self.facts()
         about = {column.name: {FIELD_ID: str(self.ids[column.name]), **facts[column.name]} for column in columns}
-        fields = [one.with_name(self.names.get(one.name, one.name)) for one in arrow_schema(columns, about)]
-        marks = [pa.field(one.name, one.type, metadata={FIELD_ID: str(one.id)}) for one in self.marks]
+        fields = [field.with_name(self.names.get(field.name, field.name)) for field in arrow_schema(columns, about)]
+        marks = [pa.field(mark.name, mark.type, metadata={FIELD_ID: str(mark.id)}) for mark in self.marks]
         return pa.schema([*fields, *marks], {"salesforce.object": self.name})
 
     def arranged(self, rows: Any, schema: Any) -> Any:
         """Return ``rows``, a pyarrow table of fields, converted to ``schema``; missing columns are null."""
         there = {self.names.get(name, name): rows[name] for name in rows.column_names}
-        there |= {one.name: one.fill(rows) for one in self.marks}
-        columns = [there.get(one.name, pa.nulls(rows.num_rows, one.type)).cast(one.type) for one in schema]
+        there |= {mark.name: mark.fill(rows) for mark in self.marks}
+        columns = [there.get(field.name, pa.nulls(rows.num_rows, field.type)).cast(field.type) for field in schema]
         return pa.table(columns, schema=schema)

@@ -20,7 +20,7 @@ from source_salesforce_bulk.export.coverage import Coverage
 from source_salesforce_bulk.export.export_context import Export, PageDone, PageEvent
 from source_salesforce_bulk.export.manifest import highest_window, page_path
 from source_salesforce_bulk.export.object_deletions import AuditContext, ObjectDeletions, auditable
-from source_salesforce_bulk.export.object_view import known_rows, standing_after_failure, standing_of
+from source_salesforce_bulk.export.object_view import known_rows, standing_after_failure, standing_of_read
 from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome
 from source_salesforce_bulk.export.overview import ObjectView, Standing
 from source_salesforce_bulk.export.page_files import ObjectFiles, files_of
@@ -103,7 +103,7 @@ class ObjectExport:
     def _standing(self) -> Standing:
         if self.outcome.failure is not None:
             return standing_after_failure(self.outcome.failure.consequence)
-        return Standing.READ if self._done else standing_of(self._read, begun=self._lease is not None)
+        return Standing.READ if self._done else standing_of_read(self._read, begun=self._lease is not None)
 
     @property
     def is_read(self) -> bool:

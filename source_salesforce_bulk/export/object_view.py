@@ -24,7 +24,7 @@ def standing_after_failure(consequence: Consequence) -> Standing:
     return Standing.AGAIN if consequence is Consequence.TRANSIENT else Standing.FAILED
 
 
-def standing_of(read: ObjectRead | None, *, begun: bool) -> Standing:
+def standing_of_read(read: ObjectRead | None, *, begun: bool) -> Standing:
     """Return the standing of an object that has neither failed nor ended; ``begun``: this run has its lease."""
     if read is not None and read.finished:
         return Standing.READ

@@ -122,8 +122,8 @@ def _plan(options: PlanOptions, session: Session) -> int:
             sampler = Sampler(connection, connection.org())
             samples = {readable.sobject.name: sampler.rows(readable, options.sample) for readable in plan.readables}
     if options.as_json:
-        told = {**as_json(plan), **({"samples": _exact(samples)} if samples else {})}
-        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+        document = {**as_json(plan), **({"samples": _exact(samples)} if samples else {})}
+        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
     else:
         click.echo("\n".join([as_text(plan), *_shown_samples(samples)]))
     return plan_code(plan.verdict)
@@ -302,7 +302,11 @@ def as_text(plan: ExportPlan) -> str:
         for forecast, verdict in zip(plan.objects, plan.verdicts, strict=True)
     ]
     lines = [table(headings, rows)]
-    lines += [f"{one.object}: read through {one.lane}" for one in plan.objects if one.lane.rest or one.lane.chosen]
+    lines += [
+        f"{forecast.object}: read through {forecast.lane}"
+        for forecast in plan.objects
+        if forecast.lane.rest or forecast.lane.chosen
+    ]
     lines += [f"Left out: {name}: {reason}" for name, reason in sorted(plan.left_out.items())]
     lines += ["", _use_of_limits(plan)]
     if plan.calls is None and plan.calls_without_polls is not None:

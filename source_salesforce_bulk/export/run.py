@@ -113,24 +113,25 @@ class ExportRun:
         loop = RunLoop(connection, extraction, self.stopped, self._watch)
         try:
             survey = self._prepare(loop)
-            self._miss(survey)
+            self._report_missed(survey)
             self._begin(survey.objects, extraction)
-            deque(loop.messages([Participant(one.name, self._turns(one)) for one in self.objects]), maxlen=0)
+            participants = [Participant(exported.name, self._turns(exported)) for exported in self.objects]
+            deque(loop.messages(participants), maxlen=0)
             manifest = self._conclude(started)
             loop.finish()
         finally:
             self._log_quota()
-            loop.close(self._jobs_to_keep, self.places.on_clean_up, *(one.release for one in self.objects))
+            loop.close(self._jobs_to_keep, self.places.on_clean_up, *(exported.release for exported in self.objects))
         outcomes = self.outcomes
         return ExportResult(exit_code(outcome.failure for outcome in outcomes), outcomes, manifest)
 
     @property
     def outcomes(self) -> tuple[ObjectOutcome, ...]:
         """The outcomes of all objects."""
-        return (*(one.outcome for one in self.objects), *self.missed)
+        return (*(exported.outcome for exported in self.objects), *self.missed)
 
     def _jobs_to_keep(self) -> set[str]:
-        return {job for one in self.objects for job in one.jobs_named}
+        return {job for exported in self.objects for job in exported.jobs_named}
 
     # Before the first object
 
@@ -152,7 +153,7 @@ class ExportRun:
         wrong = misspelt(survey, self._is_kept)
         if wrong is not None:
             raise wrong
-        names = [one.sobject.name for one in survey.objects]
+        names = [readable.sobject.name for readable in survey.objects]
         problem = unknown_full(self.begin_options, names)
         if problem is not None:
             raise ExportFailed(Consequence.CONFIG, problem)
@@ -189,10 +190,10 @@ class ExportRun:
         if objections:
             raise ExportFailed(Consequence.CONFIG, all_objections(objections))
 
-    def _miss(self, survey: Survey) -> None:
+    def _report_missed(self, survey: Survey) -> None:
         self.missed = missed_outcomes(survey)
-        for one in self.missed:
-            LOGGER.error("%s", one.failure, extra={"run_id": self.connection.run_id, "object": one.object_name})
+        for outcome in self.missed:
+            LOGGER.error("%s", outcome.failure, extra={"run_id": self.connection.run_id, "object": outcome.object_name})
 
     def _begin(self, readables: Sequence[ReadableObject], extraction: Extraction) -> None:
         connection = self.connection
@@ -216,7 +217,7 @@ class ExportRun:
         ]
         url = self.places.destination.url
         LOGGER.info("Run %s exports to %s; objects: %d", connection.run_id, url, len(names))
-        facts = {"destination": url, "objects": [*names, *(one.object_name for one in self.missed)]}
+        facts = {"destination": url, "objects": [*names, *(outcome.object_name for outcome in self.missed)]}
         LOGGER.debug("The run has begun", extra={"event": "run_begun", "facts": facts})
         self._log_quota()
         self.places.watcher.begin(self.objects)
@@ -231,20 +232,20 @@ class ExportRun:
 
     # While objects are read
 
-    def _turns(self, one: ObjectExport) -> Iterator[PageDone | TurnOver]:
-        yield from one.turns()
-        if one.outcome.failure is None:
+    def _turns(self, exported: ObjectExport) -> Iterator[PageDone | TurnOver]:
+        yield from exported.turns()
+        if exported.outcome.failure is None:
             LOGGER.info(
                 "%s complete: %s",
-                one.name,
-                one.metrics.summary(),
-                extra={"run_id": self.connection.run_id, "object": one.name},
+                exported.name,
+                exported.metrics.summary(),
+                extra={"run_id": self.connection.run_id, "object": exported.name},
             )
 
     def _watch(self) -> None:
         """Renew the leases that are about to expire, and show the progress."""
-        for one in self.objects:
-            one.keep_lease()
+        for exported in self.objects:
+            exported.keep_lease()
         self.places.watcher.look()
 
     # At the end
@@ -252,8 +253,8 @@ class ExportRun:
     def _conclude(self, started: datetime) -> str | None:
         """Write the manifest and return its location, or None."""
         if self.stopped():
-            for one in self.objects:
-                one.outcome.stopped = True
+            for exported in self.objects:
+                exported.outcome.stopped = True
             return None
         connection = self.connection
         end = RunEnd(

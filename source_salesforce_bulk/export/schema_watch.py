@@ -104,19 +104,19 @@ class EventBus:
 
 
 class SchemaWatch:
-    """The schemas of one run. The callbacks in ``tell`` receive each alert, in addition to the log."""
+    """The schemas of one run. The callbacks in ``listeners`` receive each alert, in addition to the log."""
 
     def __init__(
         self,
         registry: SchemaRegistry,
         run_id: str,
         on_drift: Literal["warn", "fail"],
-        tell: Sequence[Callable[[DriftAlert], None]] = (),
+        listeners: Sequence[Callable[[DriftAlert], None]] = (),
     ) -> None:
         self._registry = registry
         self._run_id = run_id
         self._on_drift = on_drift
-        self._tell = tell
+        self._listeners = listeners
         self.drifted: Counter[str] = Counter()
 
     def check(self, organization_id: str, sobject: SObject) -> Registered:
@@ -151,8 +151,8 @@ class SchemaWatch:
             some = ", ".join(added[:_CHANGES_IN_SENTENCE])
             text = "%s: rows that were read earlier have null in %s; `export --full %s` reads them again"
             LOGGER.info(text, alert.object, some, alert.object, extra={"run_id": alert.run_id, "object": alert.object})
-        for tell in self._tell:
-            tell(alert)
+        for listener in self._listeners:
+            listener(alert)
         if self._on_drift == "fail":
             raise ExportFailed(
                 Consequence.CONFIG,

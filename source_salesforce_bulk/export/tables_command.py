@@ -24,10 +24,17 @@ def run_list_tables(stop: Stop, *, destination: str, as_json: bool) -> int:
 
         found = list_tables(places.tables(destination))
         if as_json:
-            click.echo(json.dumps([one.to_json() for one in found], indent=2))
+            click.echo(json.dumps([info.to_json() for info in found], indent=2))
             return ExitCode.DONE
         rows = [
-            [one.name, number(one.rows), str(one.files), number(one.bytes / 1e6, 1), one.committed] for one in found
+            [
+                info.name,
+                number(info.rows),
+                str(info.files),
+                number(info.bytes / 1e6, 1),
+                info.committed,
+            ]
+            for info in found
         ]
         click.echo(table(["table", ">rows", ">files", ">MB", "last commit"], rows))
         return ExitCode.DONE
@@ -42,8 +49,10 @@ def run_clean_tables(stop: Stop, *, destination: str, older_than: str) -> int:
         from source_salesforce_bulk.tables.cleaning import clean  # noqa: PLC0415 - needs pyiceberg
 
         before = datetime.now(UTC) - parse_duration("--older-than", older_than, may_be_zero=True)
-        for one in clean(places.tables(destination), before):
-            click.echo(f"{one.table}: {one.snapshots} snapshots, {one.files} files ({one.bytes / 1e6:,.1f} MB) removed")
+        for removed in clean(places.tables(destination), before):
+            click.echo(
+                f"{removed.table}: {removed.snapshots} snapshots, {removed.files} files ({removed.bytes / 1e6:,.1f} MB) removed"
+            )
         return ExitCode.DONE
 
     return _in_session(stop, cleaned)

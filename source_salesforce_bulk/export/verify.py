@@ -151,7 +151,7 @@ class Verifier:
     def _as_kept(self, name: str, repair: Repair) -> Repair:
         """Return the repair with the format of the object's files."""
         paths = named_files(self._manifests, name)
-        formats = [one for one in FORMATS if any(path.endswith(f".{one}") for path in paths)]
+        formats = [name for name in FORMATS if any(path.endswith(f".{name}") for path in paths)]
         return replace(repair, page_files=FORMATS[min(formats)]) if formats else repair
 
     def _repair(
@@ -173,7 +173,7 @@ class Verifier:
         self, plan: ObjectPlan, ids: Sequence[str], files: ObjectFiles, columns: Columns, comparison: Comparison
     ) -> Iterator[DataFile]:
         for begin in range(0, len(ids), IDS_AT_ONCE):
-            listed = ", ".join(f"'{one}'" for one in ids[begin : begin + IDS_AT_ONCE])
+            listed = ", ".join(f"'{record_id}'" for record_id in ids[begin : begin + IDS_AT_ONCE])
             asked = replace(plan, query=replace(plan.query, where=f"Id IN ({listed})"), rows=None)
             for ready in self._pages(asked, files.encoder):
                 page = ready.page
@@ -186,8 +186,8 @@ class Verifier:
         self, plan: ObjectPlan, columns: Columns, extra: Sequence[str], files: ObjectFiles, comparison: Comparison
     ) -> DataFile:
         seen = self._connection.upper_bound()
-        rows = [tombstone(one, seen, key=columns.key, cursor=columns.stamp) for one in extra]
-        comparison.add_kept(Stamped(one, milliseconds(seen), gone=True) for one in extra)
+        rows = [tombstone(record_id, seen, key=columns.key, cursor=columns.stamp) for record_id in extra]
+        comparison.add_kept(Stamped(record_id, milliseconds(seen), gone=True) for record_id in extra)
         with tempfile.TemporaryDirectory(prefix="tombstones-") as folder:
             made = files.write_rows(rows, Path(folder))
             return self._put(plan.object_name, made, len(rows), JOB, files)
@@ -210,9 +210,9 @@ _FEWER = (
 
 def _layout(sobject: SObject, ids: Mapping[str, int]) -> Layout:
     """Return the layout of an object's files, with the columns of tombstones, which its exports may not have."""
-    told = sobject if any(one.added for one in sobject.fields) else with_tombstone_fields(sobject)
-    unknown = [one.name for one in told.fields if one.name not in ids]
-    return Layout(told, {**ids, **{name: _FIRST_ID + at for at, name in enumerate(unknown)}})
+    extended = sobject if any(field.added for field in sobject.fields) else with_tombstone_fields(sobject)
+    unknown = [field.name for field in extended.fields if field.name not in ids]
+    return Layout(extended, {**ids, **{name: _FIRST_ID + at for at, name in enumerate(unknown)}})
 
 
 def _named(made: PageContent, files: ObjectFiles) -> str:

@@ -55,8 +55,8 @@ def _verify(options: VerifyOptions, session: Session) -> int:
     with session.connect(options.config, options.objects) as connection:
         results = verified(connection, options, started)
     if options.as_json:
-        told = {"objects": [as_json(one) for one in results]}
-        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+        document = {"objects": [as_json(result) for result in results]}
+        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
     else:
         click.echo(as_text(results))
     return exit_code(results)
@@ -82,7 +82,7 @@ def verified(connection: Connection, options: VerifyOptions, started: datetime) 
         repair = Repair(SchemaWatch(registry, connection.run_id, "warn"))
     against = Path(options.against) if options.against is not None else None
     verifier = Verifier(connection, destination, against)
-    results = [Verified(one.name, problem=one.reason.rstrip("."), believed=False) for one in survey.missed]
+    results = [Verified(missing.name, problem=missing.reason.rstrip("."), believed=False) for missing in survey.missed]
     try:
         for readable in survey.objects:
             try:
@@ -97,25 +97,25 @@ def verified(connection: Connection, options: VerifyOptions, started: datetime) 
 
 def exit_code(results: Sequence[Verified]) -> int:
     """Return the code of a command with these results."""
-    compared = [one for one in results if one.left is not None]
-    if not compared or not all(one.believed for one in results):
+    compared = [result for result in results if result.left is not None]
+    if not compared or not all(result.believed for result in results):
         return ExitCode.RUN_AGAIN
-    return ExitCode.DONE if all(one.equal for one in compared) else ExitCode.SOME_FAILED
+    return ExitCode.DONE if all(result.equal for result in compared) else ExitCode.SOME_FAILED
 
 
-def as_json(one: Verified) -> dict[str, Any]:
+def as_json(result: Verified) -> dict[str, Any]:
     """Return the result for one object as JSON, with the Ids of the differences that were found."""
-    if one.found is None:
-        return {"object": one.name, "status": _status(one), "reason": one.problem}
-    ids = {kind: list(getattr(one.found, kind)) for kind in _KINDS}
+    if result.found is None:
+        return {"object": result.name, "status": _status(result), "reason": result.problem}
+    ids = {kind: list(getattr(result.found, kind)) for kind in _KINDS}
     return {
-        "object": one.name,
-        "status": _status(one),
-        **({"reason": one.problem} if one.problem else {}),
+        "object": result.name,
+        "status": _status(result),
+        **({"reason": result.problem} if result.problem else {}),
         **ids,
         "counts": {kind: len(found) for kind, found in ids.items()},
-        "rows_in_org": one.found.in_org,
-        "rows_kept": one.found.kept,
+        "rows_in_org": result.found.in_org,
+        "rows_kept": result.found.kept,
     }
 
 
@@ -123,26 +123,26 @@ def as_text(results: Sequence[Verified]) -> str:
     """Return the results as a table, and the first Ids of each difference."""
     headings = ["object", ">in org", ">kept", ">missing", ">extra", ">stale", "result"]
     rows, lines = [], []
-    for one in results:
-        found = one.found or Differences((), (), (), 0, 0)
+    for result in results:
+        found = result.found or Differences((), (), (), 0, 0)
         counts = [found.in_org, found.kept, len(found.missing), len(found.extra), len(found.stale)]
-        rows.append([one.name, *(number(count) if one.found else "" for count in counts), _status(one)])
+        rows.append([result.name, *(number(count) if result.found else "" for count in counts), _status(result)])
         for kind in _KINDS:
             ids = getattr(found, kind)
             more = f" and {len(ids) - _SHOWN:,} more" if len(ids) > _SHOWN else ""
-            lines += [f"{one.name}, {kind}: {', '.join(ids[:_SHOWN])}{more}"] if ids else []
-        lines += [f"{one.name}: {one.problem}."] if one.problem else []
+            lines += [f"{result.name}, {kind}: {', '.join(ids[:_SHOWN])}{more}"] if ids else []
+        lines += [f"{result.name}: {result.problem}."] if result.problem else []
     return "\n".join([table(headings, rows), *lines])
 
 
-def _status(one: Verified) -> str:
-    if not one.believed:
+def _status(result: Verified) -> str:
+    if not result.believed:
         return "cannot tell"
-    if one.found is None:
+    if result.found is None:
         return "not compared"
-    if one.found.equal:
+    if result.found.equal:
         return "equal"
-    return "repaired" if one.equal else "different"
+    return "repaired" if result.equal else "different"
 
 
 def _check(options: VerifyOptions) -> None:

@@ -102,7 +102,7 @@ class RunLoop:
             look_around()
 
         extraction.others_wait = len(participants) > 1
-        yield from interleave([watched(one) for one in participants], may_begin=may_begin, idle=idle)
+        yield from interleave([watched(participant) for participant in participants], may_begin=may_begin, idle=idle)
 
     def _timed(self, participant: Participant[M]) -> Iterator[M | TurnOver]:
         """Count the time between two consecutive turns without a message as waiting time of the object."""
