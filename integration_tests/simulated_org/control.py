@@ -89,7 +89,7 @@ class Control(RowControl):
     # -- jobs --------------------------------------------------------------------------------------------------------
 
     def jobs(self, object: str | None = None) -> list[dict[str, Any]]:
-        """Return every job ever made, the deleted too, with SOQL, states and what became of it."""
+        """Return every job, including deleted ones, with its SOQL, states and outcome."""
         return [job.report() for job in list(self._org.jobs.values()) if object in (None, job.object)]
 
     def peak_unfinished_jobs(self) -> int:
@@ -241,7 +241,7 @@ class Control(RowControl):
         ]
 
     def credentials(self) -> dict[str, dict[str, Any]]:
-        """Return the credentials that work now for every flow, the private key among them."""
+        """Return the current credentials of every flow, including the private key."""
         return all_credentials(self._org)
 
     def refresh_tokens(self) -> list[str]:

@@ -84,7 +84,7 @@ KINDS: dict[str, Kind] = {
     "open_quote": Kind("page", "results", "the last row ends inside a quoted cell"),
     "no_final_newline": Kind("page", "results", "no line ending after the last row"),
     "cut_clean": Kind(
-        "page", "results", "the text ends at byte `at` (half of it), properly encoded; headers say nothing of it"
+        "page", "results", "the text ends at byte `at` (half of it), properly encoded; the headers do not show it"
     ),
     "empty_page": Kind("page", "results", "no rows, count 0, but a locator to what should have been here"),
     "stuck_locator": Kind("page", "results", "Sforce-Locator points at this very page"),
@@ -98,7 +98,7 @@ KINDS: dict[str, Kind] = {
     "other_job_page": Kind("page", "results", "the rows of another job's page under this one's headers"),
     "wrong_page": Kind("page", "results", "the first page again, whatever the locator"),
     "bom": Kind("page", "results", "a byte order mark in front"),
-    "invalid_utf8": Kind("page", "results", "a byte that is no UTF-8 in the last row"),
+    "invalid_utf8": Kind("page", "results", "a byte that is not UTF-8 in the last row"),
     "small_page": Kind("page", "results", "at most `rows` rows although maxRecords allows more"),
     "changed_cell": Kind("page", "results", "the last cell of the last row is `value`"),
     "blank_lines": Kind("page", "results", "blank lines after the last row"),

@@ -69,7 +69,7 @@ class OrgSettings:
     login_refuses_client_credentials: bool = False
     client_credentials_user: bool = True
     jwt_user_approved: bool = True
-    own_users: bool = False  # each of the three flows logs in as a user of its own
+    own_users: bool = False  # each of the three flows logs in as its own user
     jwt_exp_by_org_clock: bool = False  # else exp is compared with real time
     jwt_audiences: Literal["any", "login", "test", "own"] = "any"  # "test" as in sandboxes and scratch orgs
     token_keys_left_out: tuple[str, ...] = ()  # such as scope, id, issued_at, signature
@@ -116,7 +116,7 @@ class OrgSettings:
     result_pages_url_key: Literal["resultUrl", "resultLink"] = "resultUrl"
 
     # Replication: getDeleted and getUpdated.
-    delete_log_rows: int | None = None  # an object's delete log that holds more is trimmed to its last two hours
+    delete_log_rows: int | None = None  # the size above which an object's delete log is trimmed to its last two hours
     unlogged_deletes: tuple[str, ...] = ("CampaignMember",)  # objects whose deletions the log never sees
     replication_ids: int = 600_000  # more: EXCEEDED_ID_LIMIT
     replication_lag: float = 0.0  # seconds that latestDateCovered stays behind

@@ -50,9 +50,8 @@ def run_clean_tables(stop: Stop, *, destination: str, older_than: str) -> int:
 
         before = datetime.now(UTC) - parse_duration("--older-than", older_than, may_be_zero=True)
         for removed in clean(places.tables(destination), before):
-            click.echo(
-                f"{removed.table}: {removed.snapshots} snapshots, {removed.files} files ({removed.bytes / 1e6:,.1f} MB) removed"
-            )
+            size = f"{removed.bytes / 1e6:,.1f} MB"
+            click.echo(f"{removed.table}: {removed.snapshots} snapshots, {removed.files} files ({size}) removed")
         return ExitCode.DONE
 
     return _in_session(stop, cleaned)
