@@ -5,7 +5,7 @@ immutable and may be shared. Every call that works on a page lets other Python t
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeAlias
 
 API: int
 """Grows with every change that a caller has to follow."""
@@ -50,13 +50,26 @@ class Proof:
     def digest(self) -> str:
         """A fingerprint of its text (XXH3, 128 bits, as hexadecimal digits)."""
 
+Compound: TypeAlias = tuple[str, Sequence[tuple[str, int | None]]]
+"""A field that is built from others: its name, and its keys with the places of their columns; None: always null."""
+
 class LineFormat:
     """What the lines of a stream have in common. Made once, used for any number of pages."""
 
-    def __new__(cls, columns: Sequence[tuple[str, str]], stream: str | None = None) -> Self:
+    def __new__(
+        cls,
+        columns: Sequence[tuple[str, str]],
+        stream: str | None = None,
+        *,
+        compounds: Sequence[Compound] = ...,
+        hidden: Sequence[int] = ...,
+    ) -> Self:
         """``columns`` are names and kinds of cells in the order of the lines.
 
-        With ``stream`` the lines are RECORD messages of it, else objects alone. Raises ValueError for an unknown kind.
+        With ``stream`` the lines are RECORD messages of it, else objects alone. ``compounds`` follow the other values:
+        JSON objects, null where all their parts are. The columns in ``hidden`` are only parts of them.
+
+        Raises ValueError for an unknown kind, and for a compound of a column that the page does not have.
         """
 
 class Lines:
@@ -74,8 +87,16 @@ class Lines:
 class ArrayFormat:
     """What the batches of an object have in common. Made once, used for any number of pages."""
 
-    def __new__(cls, columns: Sequence[tuple[str, str]]) -> Self:
-        """``columns`` are names and kinds of cells in the order of the arrays. Raises ValueError for an unknown kind.
+    def __new__(
+        cls,
+        columns: Sequence[tuple[str, str]],
+        *,
+        compounds: Sequence[Compound] = ...,
+        hidden: Sequence[int] = ...,
+    ) -> Self:
+        """``columns`` are names and kinds of cells in the order of the arrays. ``compounds`` are columns of JSON text.
+
+        Raises ValueError, and hides columns, as :class:`LineFormat` does.
 
         Text and times of day are ``string``, instants ``timestamp[us, tz=UTC]``, dates ``date32``, numbers ``double``,
         integers ``int64``, the others ``bool``. Every column is nullable.

@@ -50,6 +50,7 @@ from source_salesforce_bulk.form import (
     OverrideForm,
     RefreshTokenForm,
 )
+from source_salesforce_bulk.salesforce.compounds import CompoundFields
 from source_salesforce_bulk.salesforce.oauth import ClientCredentials, Credentials, JwtBearer, RefreshToken
 
 __all__ = ["REMEDIES", "Config", "ConfigError", "DetectDeletes", "ObjectOverride", "parse_config"]
@@ -86,6 +87,7 @@ class ObjectOverride:
     exclude_fields: tuple[str, ...] = ()
     hash_fields: tuple[str, ...] = ()
     api: Literal["auto", "bulk", "rest"] = "auto"
+    compound_fields: CompoundFields | None = None
 
 
 class DetectDeletes(Enum):
@@ -118,6 +120,7 @@ class Config:
     detect_deletes: DetectDeletes = DetectDeletes.RECYCLE_BIN
     full_audit_every: timedelta = timedelta(days=7)
     max_deletes: int = 20
+    compound_fields: CompoundFields = CompoundFields.PARTS
 
     def override_for(self, name: str) -> ObjectOverride | None:
         """Return the override of an object, ignoring the case of its name."""
@@ -151,6 +154,7 @@ def parse_config(raw: Mapping[str, Any], *, refuse_unknown_keys: bool = False) -
         detect_deletes=DetectDeletes(form.detect_deletes),
         full_audit_every=parse_duration("full_audit_every", form.full_audit_every, may_be_zero=True),
         max_deletes=form.max_deletes,
+        compound_fields=CompoundFields(form.compound_fields),
         lookback_window=lookback,
         api_version=parse_api_version(form.api_version),
         max_concurrent_jobs=form.max_concurrent_jobs,
@@ -238,6 +242,7 @@ def _override(key: str, form: OverrideForm) -> ObjectOverride:
         exclude_fields=parse_key_fields(f"{key}.exclude_fields", form.exclude_fields or []),
         hash_fields=parse_key_fields(f"{key}.hash_fields", form.hash_fields or []),
         api=form.api or "auto",
+        compound_fields=CompoundFields(form.compound_fields) if form.compound_fields else None,
     )
 
 

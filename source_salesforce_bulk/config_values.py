@@ -62,6 +62,7 @@ REMEDIES: Mapping[str, str] = {
     "exclude_fields": 'Write a list of field names such as ["Description"], or leave it out',
     "hash_fields": 'Write a list of field names such as ["Email"], or leave it out',
     "hash_key": "Write a long random text, in quotes, and keep it as you keep a password",
+    "compound_fields": 'Write "parts", "object" or "both", or leave it out',
     "api": 'Write "auto", "bulk" or "rest", or leave it out',
     "where": "Write a SOQL condition alone, such as \"StageName = 'Closed Won'\", or leave it out",
 }

@@ -25,6 +25,7 @@ DATE_PATTERN = (
 DURATION_PATTERN = r"^P([0-9]+W|([0-9]+D)?(T([0-9]+H)?([0-9]+M)?([0-9]+([.][0-9]+)?S)?)?)$"
 _DURATION_WORDS = "PT10M (10 minutes), PT4H (4 hours), P1D (1 day)"
 _NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_]*$"
+_CompoundFields = Literal["parts", "object", "both"]
 
 
 def _field(title: str, description: str, **extra: Any) -> FieldInfo:
@@ -35,9 +36,8 @@ def _field(title: str, description: str, **extra: Any) -> FieldInfo:
 
 def _secret(title: str, description: str) -> FieldInfo:
     """Return a secret field: Airbyte masks its value, and ``repr`` does not show it."""
-    info: FieldInfo = Field(
-        title=title, description=description, json_schema_extra={"airbyte_secret": True}, repr=False
-    )
+    extra: dict[str, Any] = {"airbyte_secret": True}
+    info: FieldInfo = Field(title=title, description=description, json_schema_extra=extra, repr=False)
     return info
 
 
@@ -153,11 +153,7 @@ class OverrideForm(BaseModel):
     ]
     primary_key: Annotated[
         list[str] | None,
-        _field(
-            "Primary key",
-            "The fields that identify a row, if not Id.",
-            examples=[["Id"], ["DurableId"]],
-        ),
+        _field("Primary key", "The fields that identify a row, if not Id.", examples=[["Id"], ["DurableId"]]),
     ] = None
     cursor_field: Annotated[
         str | None,
@@ -209,6 +205,7 @@ class OverrideForm(BaseModel):
             examples=["rest"],
         ),
     ] = None
+    compound_fields: Annotated[_CompoundFields | None, _field("Compound fields", "Those of this object.")] = None
 
 
 CredentialsForm = RefreshTokenForm | ClientCredentialsForm | JwtBearerForm
@@ -318,6 +315,14 @@ class ConfigForm(BaseModel):
             examples=[20],
         ),
     ] = 20
+    compound_fields: Annotated[
+        _CompoundFields,
+        _field(
+            "Compound fields",
+            "How addresses and locations come. parts: as fields (BillingCity). object: as an object (BillingAddress).",
+            examples=["object", "both"],
+        ),
+    ] = "parts"
     lookback_window: Annotated[
         str,
         _field(

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -163,6 +164,20 @@ def pages(draw) -> tuple[tuple[Column, ...], bytes]:
     lines = [",".join(map(cell, row)) for row in [[column.name for column in order], *rows]]
     mark = draw(st.sampled_from(["", "", "", "\ufeff"]))
     return columns, (mark + line_end.join(lines) + last_end).encode()
+
+
+@st.composite
+def compounds(draw, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """The columns, some of them hidden, with one or two compound fields of which each is a part of one at most."""
+    left = list(draw(st.permutations(columns)))
+    built = []
+    for name in draw(st.sampled_from([["One"], ['T"wo', "One"]])):
+        own = [left.pop() for _ in range(draw(st.integers(0, len(left))))]
+        keys = [*((column.name.lower(), column.name) for column in own), ("never", None)]
+        built.append(Column(name, CellKind.STRING, tuple(draw(st.permutations(keys)))))
+    parts = {part for column in built for _, part in column.parts}
+    hidden = {column.name for column in columns if column.name in parts and draw(st.booleans())}
+    return (*(replace(column, shown=column.name not in hidden) for column in columns), *built)
 
 
 @st.composite

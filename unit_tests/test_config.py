@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from source_salesforce_bulk.config import Config, ConfigError, ObjectOverride, parse_config
+from source_salesforce_bulk.salesforce.compounds import CompoundFields
 from source_salesforce_bulk.salesforce.oauth import ClientCredentials, JwtBearer, RefreshToken, build_token_request
 
 SECRET, TOKEN = "s3cr3t-of-the-app", "5Aep-refresh"
@@ -486,6 +487,18 @@ def test_an_empty_configuration_misses_its_credentials():
 
 def test_a_long_value_is_quoted_in_part():
     assert len(str(refusal(start_date="x" * 10_000))) < 300
+
+
+# --- compound_fields
+
+
+def test_compound_fields_are_chosen_for_all_objects_and_for_one():
+    config = parse(compound_fields="object", object_overrides=[{"object": "Task", "compound_fields": "both"}])
+    assert (config.compound_fields, parse().compound_fields) == (CompoundFields.OBJECT, CompoundFields.PARTS)
+    task = config.override_for("Task")
+    assert task is not None
+    assert task.compound_fields is CompoundFields.BOTH
+    assert refusal(compound_fields="all").key == "compound_fields"
 
 
 # --- object_overrides

@@ -20,6 +20,7 @@ from airbyte_cdk.models.airbyte_protocol import (
     Reason,
 )
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from source_salesforce_bulk.airbyte.streams import record_messages
@@ -41,11 +42,11 @@ from source_salesforce_bulk.pages.line_sinks import FileLines, MemoryLines
 from source_salesforce_bulk.pages.lines import LineForm
 from source_salesforce_bulk.pages.page_encoder import Arrival
 from source_salesforce_bulk.pages.parquet_sinks import ROW_GROUP
-from source_salesforce_bulk.pages.records import Column, Record, RecordReader
+from source_salesforce_bulk.pages.records import Column, Record, RecordReader, product_columns
 from source_salesforce_bulk.pages.row_form import Block
 from source_salesforce_bulk.pages.workspace import MemoryBudget, Workspace
 from source_salesforce_bulk.salesforce.field_types import CellKind
-from unit_tests.any_pages import AWKWARD, DOUBTFUL, compressed, csv_of, damaged_pages, pages, splits
+from unit_tests.any_pages import AWKWARD, DOUBTFUL, compounds, compressed, csv_of, damaged_pages, pages, splits
 from unit_tests.encoding_rig import NOW, PIECE, Encoded, encoded
 
 EXAMPLES = 200
@@ -75,8 +76,8 @@ def assert_same_values(page: bytes, columns: Sequence[Column], **how) -> None:
     one, other = (pa.ipc.open_stream(made.file).read_all() for made in (native, exact))
     one.validate(full=True)
     other.validate(full=True)
-    assert one.schema == other.schema == arrow_schema(columns)
-    for column in columns:  # to the bit: -0.0 is another value than 0.0
+    assert one.schema == other.schema == arrow_schema(product_columns(columns))
+    for column in product_columns(columns):  # to the bit: -0.0 is another value than 0.0
         left, right = (read.column(column.name).combine_chunks() for read in (one, other))
         if pa.types.is_floating(left.type):
             left, right = (values.view(pa.int64()) for values in (left, right))
@@ -145,6 +146,39 @@ def test_any_page_becomes_the_same_lines_on_both_ways(made, sizes):
 def test_any_page_becomes_the_same_arrays_on_both_ways(made, sizes):
     columns, page = made
     assert_same_values(page, columns, sizes=sizes)
+
+
+@against_each_other
+@given(pages(), splits(), st.data())
+@settings(max_examples=EXAMPLES)
+def test_compound_fields_are_the_same_on_both_ways(made, sizes, data):
+    columns, page = made
+    fields = data.draw(compounds(columns))
+    assert_alike(page, fields, sizes=sizes)
+    assert_same_values(page, fields, sizes=sizes)
+
+
+@both_ways
+def test_a_compound_field_has_every_key_and_is_null_without_a_value(native):
+    parts = (("city", "City"), ("country", None), ("latitude", "Latitude"))
+    fields = (
+        Column("Id", CellKind.STRING),
+        Column("City", CellKind.STRING, shown=False),
+        Column("Latitude", CellKind.NUMBER, shown=False),
+        Column("Address", CellKind.STRING, parts),
+    )
+    page = csv_of([["Id", "City", "Latitude"], ["1", 'B"n', "46.50"], ["2", "", ""], ["3", "", "north"]])
+    made = encoded(json_lines(fields), page, native=native)
+    assert made.lines == [
+        rb'{"Id":"1","Address":{"city":"B\"n","country":null,"latitude":46.5}}',
+        b'{"Id":"2"}',
+        b'{"Id":"3"}',
+    ]
+    assert made.page.unreadable == {"Latitude": 1}
+    made = encoded(parquet_file(fields, arrow_schema(product_columns(fields))), page, native=native)
+    assert made.page.unreadable == {"Latitude": 1}
+    assert table(made).to_pylist()[0] == {"Id": "1", "Address": '{"city":"B\\"n","country":null,"latitude":46.5}'}
+    assert table(made)["Address"].to_pylist()[1:] == [None, None]
 
 
 @against_each_other

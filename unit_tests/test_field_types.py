@@ -9,6 +9,7 @@ import pytest
 from source_salesforce_bulk.pages.cells import READERS
 from source_salesforce_bulk.salesforce.field_types import ARROW_TYPES, CellKind, FieldType, field_type, is_known
 
+OBJECT = {"type": ["null", "object"]}
 TEXT = {"type": ["null", "string"]}
 INTEGER = {"type": ["null", "integer"]}
 NUMBER = {"type": ["null", "number"]}
@@ -43,8 +44,8 @@ TABLE = [
     ("time", CellKind.TIME, TEXT, "string", None),
     ("base64", CellKind.STRING, TEXT, "string", "binary"),
     ("byte", CellKind.STRING, TEXT, "string", "binary"),
-    ("address", CellKind.STRING, TEXT, "string", "compound"),
-    ("location", CellKind.STRING, TEXT, "string", "compound"),
+    ("address", CellKind.STRING, OBJECT, "string", "compound"),
+    ("location", CellKind.STRING, OBJECT, "string", "compound"),
     ("complexvalue", CellKind.STRING, TEXT, "string", "structured"),
     ("json", CellKind.STRING, TEXT, "string", "structured"),
     ("JunctionIdList", CellKind.STRING, TEXT, "string", "lists"),

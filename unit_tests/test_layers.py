@@ -39,7 +39,7 @@ PURE: frozenset[str] = frozenset(
     export.run_attempts export.begin export.coverage export.layout export.manifest export.outcomes export.overview
     export.tables export.report_page export.run_story
     deletions deletions.audit deletions.id_sketch deletions.known_ids deletions.packed_ids deletions.tombstones
-    extraction.cuts extraction.interleaving extraction.job_events extraction.plan
+    extraction.cuts extraction.interleaving extraction.job_events extraction.plan extraction.selection
     extraction.query_job extraction.quota extraction.stream_state
     extraction.windows
     registries.field_ids tables.steps tables.table_failures tables.winners

@@ -20,11 +20,9 @@ from source_salesforce_bulk.extraction.plan import (
     expected_rows,
     may_be_large,
     needs_count,
-    object_query,
     probe_pays,
-    select_fields,
-    selected_fields,
 )
+from source_salesforce_bulk.extraction.selection import object_query, select_fields, selected_fields
 from source_salesforce_bulk.extraction.stream_state import (
     COMPLETE_MARKER,
     Mode,

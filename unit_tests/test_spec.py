@@ -31,6 +31,7 @@ KEYS = {
     "detect_deletes": ("string", "recycle_bin"),
     "full_audit_every": ("string", "P7D"),
     "max_deletes": ("integer", 20),
+    "compound_fields": ("string", "parts"),
     "lookback_window": ("string", "PT10M"),
     "api_version": ("string", "v66.0"),
     "max_concurrent_jobs": ("integer", 10),
@@ -122,6 +123,7 @@ def test_an_override_needs_only_its_object():
         "exclude_fields",
         "hash_fields",
         "api",
+        "compound_fields",
     ]
     assert override["required"] == ["object"]
 

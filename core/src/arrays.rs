@@ -2,7 +2,7 @@
 //!
 //! Every column is nullable. Times of day stay text; instants are microseconds in UTC. A value that an Arrow type cannot
 //! hold is null and counted, as one that cannot be its type is; a number that its double stands for without having its
-//! digits is counted as inexact.
+//! digits is counted as inexact. Compound fields are text: the object that a line would have.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::columns::{Column, ExactPath, Kind, Scalar};
+use crate::compounds::Compounds;
 use crate::instants;
 use crate::numbers::{self, Reading};
 use crate::out::Out;
@@ -25,15 +26,22 @@ pub const LARGEST_BATCH: usize = 1 << 30;
 pub struct ArrayFormat {
     kinds: Vec<Kind>,
     schema: SchemaRef,
+    compounds: Compounds,
 }
 
 impl ArrayFormat {
     /// Batches of `columns`.
     pub fn new(columns: &[Column]) -> Self {
-        let fields: Vec<Field> =
-            columns.iter().map(|column| Field::new(&column.name, data_type(column.kind), true)).collect();
-        let kinds = columns.iter().map(|column| column.kind).collect();
-        Self { kinds, schema: Arc::new(Schema::new(fields)) }
+        Self::with_compounds(columns, Compounds::default())
+    }
+
+    /// The same, with `compounds` behind the other columns.
+    pub fn with_compounds(columns: &[Column], compounds: Compounds) -> Self {
+        let shown = columns.iter().enumerate().filter(|&(at, _)| !compounds.hides(at));
+        let fields = shown.map(|(_, column)| Field::new(&column.name, data_type(column.kind), true));
+        let built = compounds.names().map(|name| Field::new(name, DataType::Utf8, true));
+        let schema = Arc::new(Schema::new(fields.chain(built).collect::<Vec<_>>()));
+        Self { kinds: columns.iter().map(|column| column.kind).collect(), schema, compounds }
     }
 
     /// How many columns there are.
@@ -47,6 +55,8 @@ impl ArrayFormat {
             format: self,
             order,
             columns: self.kinds.iter().map(|&kind| Values::of(kind)).collect(),
+            compounds: self.compounds.each().map(|_| Values::of(Kind::Text)).collect(),
+            nulled: Vec::new(),
             rows: 0,
             unreadable: vec![0; self.kinds.len()],
             inexact: vec![0; self.kinds.len()],
@@ -78,6 +88,9 @@ pub struct BatchWriter<'a> {
     format: &'a ArrayFormat,
     order: &'a [usize],
     columns: Vec<Values>,
+    compounds: Vec<Values>,
+    /// The hidden columns of this row that could not be read.
+    nulled: Vec<usize>,
     rows: usize,
     unreadable: Vec<u64>,
     inexact: Vec<u64>,
@@ -145,6 +158,9 @@ impl BatchWriter<'_> {
         let columns = self.columns.iter_mut().zip(&self.format.kinds).zip(self.order);
         for (column, ((values, &kind), &place)) in columns.enumerate() {
             let cell = cells[place];
+            if self.format.compounds.hides(column) {
+                continue;
+            }
             if cell.is_empty() {
                 values.push_null();
                 continue;
@@ -165,20 +181,45 @@ impl BatchWriter<'_> {
                 }
             }
         }
+        if !self.compounds.is_empty() {
+            self.row_of_compounds(text, cells, exact)?;
+        }
         self.rows += 1;
+        Ok(())
+    }
+
+    fn row_of_compounds<E: ExactPath>(&mut self, text: &[u8], cells: &[Cell], exact: &mut E) -> Result<(), E::Error> {
+        let compounds = &self.format.compounds;
+        for (compound, values) in compounds.each().zip(&mut self.compounds) {
+            if let Values::Text { bytes, ends, filled } = values {
+                let began = bytes.size();
+                let written = compounds.write(compound, bytes, (text, cells), self.order, &mut self.nulled, exact)?;
+                if !written {
+                    bytes.rewind(began);
+                }
+                ends.push(bytes.size() as i32);
+                filled.push(written);
+            }
+        }
+        for column in self.nulled.drain(..) {
+            self.unreadable[column] += 1;
+        }
         Ok(())
     }
 
     /// Makes room for so many times as much as has come.
     pub fn reserve(&mut self, times: usize) {
-        for column in &mut self.columns {
+        for column in self.columns.iter_mut().chain(&mut self.compounds) {
             column.reserve(times);
         }
     }
 
     /// The batch.
     pub fn finish(self) -> Result<Batch, ArrowError> {
-        let arrays: Result<Vec<ArrayRef>, ArrowError> = self.columns.into_iter().map(Values::finish).collect();
+        let compounds = &self.format.compounds;
+        let shown = self.columns.into_iter().enumerate().filter(|&(at, _)| !compounds.hides(at));
+        let all = shown.map(|(_, values)| values).chain(self.compounds);
+        let arrays: Result<Vec<ArrayRef>, ArrowError> = all.map(Values::finish).collect();
         let batch = RecordBatch::try_new(self.format.schema.clone(), arrays?)?;
         Ok(Batch { batch, unreadable: self.unreadable, inexact: self.inexact })
     }

@@ -14,6 +14,7 @@
 
 pub mod arrays;
 pub mod columns;
+pub mod compounds;
 pub mod decoder;
 pub mod gzip;
 pub mod header;
@@ -31,3 +32,4 @@ mod python;
 mod python_buffer;
 pub mod rejection;
 pub mod rows;
+mod values;

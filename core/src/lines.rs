@@ -8,10 +8,10 @@
 //! Nulls are left out. A cell that cannot be its type is null, and a RECORD line says so in its `meta`.
 
 use crate::columns::{Column, ExactPath, Kind};
-use crate::instants;
-use crate::numbers::{self, Reading};
+use crate::compounds::Compounds;
 use crate::out::{Out, STRIDE, json_string};
-use crate::rows::{Cell, Form};
+use crate::rows::Cell;
+use crate::values;
 
 /// What the lines of a stream have in common. Made once, used for any number of pages.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub struct LineFormat {
     /// quote that opens the value.
     keys: Vec<u8>,
     names: Vec<Vec<u8>>,
+    compounds: Compounds,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,7 @@ struct Member {
     kind: Kind,
     key: usize,
     key_size: usize,
+    hidden: bool,
 }
 
 /// How much of a key or a tail is left out, by what stands before it.
@@ -43,20 +45,25 @@ enum Before {
 impl LineFormat {
     /// Lines with the values of `columns`: RECORD messages of `stream`, or objects alone where it is None.
     pub fn new(columns: &[Column], stream: Option<&str>) -> Self {
+        Self::with_compounds(columns, stream, Compounds::default())
+    }
+
+    /// The same, with `compounds` behind the other values.
+    pub fn with_compounds(columns: &[Column], stream: Option<&str>, compounds: Compounds) -> Self {
         let mut keys = Vec::new();
         let mut members = Vec::new();
-        for column in columns {
+        for (at, column) in columns.iter().enumerate() {
             let key = keys.len();
             keys.extend_from_slice(b"\",");
             keys.extend(json_string(&column.name));
             keys.extend_from_slice(if column.kind.is_quoted() { b":\"" } else { b":" });
-            members.push(Member { kind: column.kind, key, key_size: keys.len() - key });
+            members.push(Member { kind: column.kind, key, key_size: keys.len() - key, hidden: compounds.hides(at) });
         }
         let head = stream.map_or(b"{".to_vec(), |stream| {
             [br#"{"type":"RECORD","record":{"stream":"#, json_string(stream).as_slice(), br#","data":{"#].concat()
         });
         let names = columns.iter().map(|column| json_string(&column.name)).collect();
-        Self { head, is_record: stream.is_some(), members, keys: padded(keys), names }
+        Self { head, is_record: stream.is_some(), members, keys: padded(keys), names, compounds }
     }
 
     /// How many columns there are.
@@ -140,17 +147,13 @@ impl LineWriter<'_> {
         let mut before = Before::Nothing;
         for (column, (member, &place)) in format.members.iter().zip(self.order).enumerate() {
             let cell = cells[place];
-            if cell.is_empty() {
+            if cell.is_empty() || member.hidden {
                 continue;
             }
             let began = self.out.size();
             let skipped = before as usize;
             self.out.put(&format.keys, member.key + skipped, member.key_size - skipped);
-            let written = match self.value(member.kind, text, cell, size) {
-                Reading::Value(()) => true,
-                Reading::Unreadable => false,
-                Reading::Exact => self.exact_value(column, cell.of(text), size, exact)?,
-            };
+            let written = values::write(&mut self.out, member.kind, column, text, cell, size, exact)?;
             if written {
                 before = if member.kind.is_quoted() { Before::QuotedValue } else { Before::BareValue };
             } else {
@@ -158,103 +161,34 @@ impl LineWriter<'_> {
                 self.nulled.push(column);
             }
         }
+        if !format.compounds.is_empty() {
+            self.out.room_for(size);
+            before = self.compounds(text, cells, before, exact)?;
+        }
         self.end_row(before);
         Ok(())
     }
 
-    /// Writes a value that is certain. There is room for `size` bytes before and behind.
-    #[inline(always)]
-    fn value(&mut self, kind: Kind, text: &[u8], cell: Cell, size: usize) -> Reading<()> {
-        let bytes = cell.of(text);
-        let as_it_stands = match kind {
-            Kind::Text if cell.form == Form::Plain => true,
-            Kind::Text => {
-                self.out.push_escaped(bytes, cell.form == Form::Doubled);
-                self.out.room_for(size);
-                return Reading::Value(());
-            }
-            // No value of another kind holds a quote.
-            _ if cell.form == Form::Doubled => return Reading::Unreadable,
-            Kind::Boolean => match bytes {
-                b"true" | b"false" => true,
-                _ => return self.odd_boolean(bytes),
-            },
-            Kind::Integer => {
-                if !numbers::is_text_of_integer(bytes) {
-                    return self.odd_integer(bytes);
-                }
-                true
-            }
-            Kind::Number => {
-                if !numbers::is_text_of_double(bytes) {
-                    return self.odd_number(bytes);
-                }
-                true
-            }
-            Kind::Date => instants::date(bytes).is_some(),
-            Kind::Time => instants::is_time(bytes),
-            Kind::Instant => match instants::instant(bytes) {
-                Reading::Value(_) => true,
-                Reading::Unreadable => false,
-                Reading::Exact => return Reading::Exact,
-            },
-        };
-        if !as_it_stands {
-            return Reading::Unreadable;
-        }
-        self.out.put(text, cell.start(), bytes.len());
-        Reading::Value(())
-    }
-
-    fn odd_boolean(&mut self, cell: &[u8]) -> Reading<()> {
-        if !cell.eq_ignore_ascii_case(b"true") && !cell.eq_ignore_ascii_case(b"false") {
-            return Reading::Unreadable;
-        }
-        self.out.put(&cell.to_ascii_lowercase(), 0, cell.len());
-        Reading::Value(())
-    }
-
-    fn odd_integer(&mut self, cell: &[u8]) -> Reading<()> {
-        match numbers::integer(cell) {
-            Reading::Value(value) => {
-                let text = value.to_string();
-                self.out.put(text.as_bytes(), 0, text.len());
-                Reading::Value(())
-            }
-            Reading::Unreadable => Reading::Unreadable,
-            Reading::Exact => Reading::Exact,
-        }
-    }
-
-    fn odd_number(&mut self, cell: &[u8]) -> Reading<()> {
-        let double = match numbers::double(cell) {
-            Reading::Value(double) => double,
-            Reading::Unreadable => return Reading::Unreadable,
-            Reading::Exact => return Reading::Exact,
-        };
-        let mut buffer = zmij::Buffer::new();
-        let text = buffer.format_finite(double.value).as_bytes();
-        if double.inexact || text.contains(&b'e') {
-            return Reading::Exact;
-        }
-        self.out.put(text, 0, text.len());
-        Reading::Value(())
-    }
-
-    #[cold]
-    fn exact_value<E: ExactPath>(
+    fn compounds<E: ExactPath>(
         &mut self,
-        column: usize,
-        cell: &[u8],
-        size: usize,
+        text: &[u8],
+        cells: &[Cell],
+        mut before: Before,
         exact: &mut E,
-    ) -> Result<bool, E::Error> {
-        let Some(json) = exact.json(column, &String::from_utf8_lossy(cell))? else {
-            return Ok(false);
-        };
-        self.out.push(&json);
-        self.out.room_for(size);
-        Ok(true)
+    ) -> Result<Before, E::Error> {
+        for compound in self.format.compounds.each() {
+            let began = self.out.size();
+            self.out.push(&b"\","[before as usize..]);
+            self.out.push(compound.name());
+            self.out.push(b":");
+            let nulled = &mut self.nulled;
+            if self.format.compounds.write(compound, &mut self.out, (text, cells), self.order, nulled, exact)? {
+                before = Before::BareValue;
+            } else {
+                self.out.rewind(began);
+            }
+        }
+        Ok(before)
     }
 
     #[inline(always)]
@@ -272,6 +206,7 @@ impl LineWriter<'_> {
     fn end_nulled_row(&mut self, skipped: usize) {
         self.out.put(&self.tail, skipped, self.tail_size - skipped);
         let mut opening = &br#","meta":{"changes":["#[..];
+        self.nulled.sort_unstable();
         for column in self.nulled.drain(..) {
             self.unreadable[column] += 1;
             if self.format.is_record {

@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
 
 use crate::columns::{Column, ExactPath, Kind, Scalar};
+use crate::compounds::{Compounds, Named};
 use crate::decoder::{Decoder, Failure};
 use crate::page::{LONGEST_ROW, Proof, Wanted};
 use crate::rejection::Rejection;
@@ -84,12 +85,19 @@ struct LineFormat {
 
 #[pymethods]
 impl LineFormat {
-    /// `columns` are names and kinds in the order of the lines; `stream` makes them RECORD messages.
+    /// `columns` are names and kinds in the order of the lines; `stream` makes them RECORD messages. `compounds` are
+    /// built from columns, and the columns in `hidden` stand in no line for themselves.
     #[new]
-    #[pyo3(signature = (columns, stream=None))]
-    fn new(columns: Vec<(String, String)>, stream: Option<&str>) -> PyResult<Self> {
+    #[pyo3(signature = (columns, stream=None, *, compounds=Vec::new(), hidden=Vec::new()))]
+    fn new(
+        columns: Vec<(String, String)>,
+        stream: Option<&str>,
+        compounds: Vec<Named>,
+        hidden: Vec<usize>,
+    ) -> PyResult<Self> {
         let columns = columns_of(columns)?;
-        let format = lines::LineFormat::new(&columns, stream);
+        let compounds = compounds_of(&columns, compounds, &hidden)?;
+        let format = lines::LineFormat::with_compounds(&columns, stream, compounds);
         Ok(Self { format, names: columns.into_iter().map(|column| column.name).collect() })
     }
 }
@@ -103,11 +111,13 @@ struct ArrayFormat {
 
 #[pymethods]
 impl ArrayFormat {
-    /// `columns` are names and kinds in the order of the arrays.
+    /// `columns` are names and kinds in the order of the arrays; the others as for lines.
     #[new]
-    fn new(columns: Vec<(String, String)>) -> PyResult<Self> {
+    #[pyo3(signature = (columns, *, compounds=Vec::new(), hidden=Vec::new()))]
+    fn new(columns: Vec<(String, String)>, compounds: Vec<Named>, hidden: Vec<usize>) -> PyResult<Self> {
         let columns = columns_of(columns)?;
-        let format = arrays::ArrayFormat::new(&columns);
+        let compounds = compounds_of(&columns, compounds, &hidden)?;
+        let format = arrays::ArrayFormat::with_compounds(&columns, compounds);
         Ok(Self { format, names: columns.into_iter().map(|column| column.name).collect() })
     }
 }
@@ -241,6 +251,11 @@ fn columns_of(columns: Vec<(String, String)>) -> PyResult<Vec<Column>> {
     columns.into_iter().map(read).collect()
 }
 
+fn compounds_of(columns: &[Column], compounds: Vec<Named>, hidden: &[usize]) -> PyResult<Compounds> {
+    Compounds::new(columns, compounds, hidden)
+        .ok_or_else(|| PyValueError::new_err("a compound is built from columns of the page"))
+}
+
 /// A Python object with the methods `json` and `scalar`.
 struct Callback(Py<PyAny>);
 
@@ -310,7 +325,7 @@ mod salesforce_bulk_core {
 
     /// Grows with every change that a caller has to follow.
     #[pymodule_export]
-    const API: u32 = 2;
+    const API: u32 = 3;
 
     #[pymodule_init]
     fn silence_panics() {

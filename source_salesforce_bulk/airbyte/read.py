@@ -36,8 +36,9 @@ from source_salesforce_bulk.extraction.catalog import ReadableObject, readable_o
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TurnOver
-from source_salesforce_bulk.extraction.plan import ObjectRequest, Planner, needs_count, selected_fields
+from source_salesforce_bulk.extraction.plan import ObjectRequest, Planner, needs_count
 from source_salesforce_bulk.extraction.run_loop import Participant, RunLoop
+from source_salesforce_bulk.extraction.selection import selected_fields
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, StateError, jobs_named
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.describe import SObject

@@ -41,6 +41,7 @@ _GROUPS: Mapping[str, tuple[str, frozenset[str]]] = {
                 "detect_deletes",
                 "full_audit_every",
                 "max_deletes",
+                "compound_fields",
                 "hash_key",
                 "object_overrides",
             }

@@ -146,7 +146,11 @@ class _Pieces:
 
 def row_width(sobject: SObject) -> int:
     """Return the approximate number of bytes of a row in a result."""
-    return sum(_CELL_WIDTHS[field_type(field.type).kind] + _QUOTES_AND_COMMA for field in sobject.fields)
+    return sum(
+        _CELL_WIDTHS[field_type(field.type).kind] + _QUOTES_AND_COMMA
+        for field in (*sobject.fields, *sobject.folded)
+        if not field.parts
+    )
 
 
 def _pieces(org: Org, plan: ObjectPlan, window: PlannedWindow) -> _Pieces:

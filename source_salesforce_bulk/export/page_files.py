@@ -19,7 +19,7 @@ from source_salesforce_bulk.extraction.reader import Elsewhere
 from source_salesforce_bulk.pages.encoders import json_lines, parquet_file
 from source_salesforce_bulk.pages.json_text import parse_line
 from source_salesforce_bulk.pages.page_encoder import Arrival, PageContent, PageEncoder
-from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.pages.records import Column, product_columns
 from source_salesforce_bulk.pages.workspace import Workspace
 from source_salesforce_bulk.salesforce.drift import ObjectSchema
 
@@ -128,9 +128,10 @@ def _as_page(rows: Sequence[Row], names: Sequence[str]) -> bytes:
 
 
 def _parquet(layout: Layout, columns: Columns) -> PageEncoder:
-    there = {column.name for column in columns}
+    made = product_columns(columns)
+    there = {column.name for column in made}
     added = [column for column in layout.added if column.name not in there]
-    return parquet_file(columns, layout.schema([*columns, *added]), layout.arranged)
+    return parquet_file(columns, layout.schema([*made, *added]), layout.arranged)
 
 
 def _parquet_cells(path: Path, names: Sequence[str]) -> Cells:

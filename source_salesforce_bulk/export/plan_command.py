@@ -35,7 +35,7 @@ from source_salesforce_bulk.export.tables import number, table
 from source_salesforce_bulk.extraction.catalog import ReadableObject, survey_objects
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.org import Org
-from source_salesforce_bulk.extraction.plan import object_query, select_fields
+from source_salesforce_bulk.extraction.selection import object_query, select_fields
 from source_salesforce_bulk.extraction.stream_state import StateError
 from source_salesforce_bulk.extraction.windows import WHOLE
 from source_salesforce_bulk.pages.cells import Value

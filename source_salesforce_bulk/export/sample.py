@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from source_salesforce_bulk.config import Config
 from source_salesforce_bulk.extraction.catalog import ReadableObject
 from source_salesforce_bulk.extraction.connection import Connection
-from source_salesforce_bulk.extraction.plan import object_query, select_fields
 from source_salesforce_bulk.extraction.query_job import JobPolicy, poll_interval
 from source_salesforce_bulk.extraction.salesforce_org import SalesforceOrg
+from source_salesforce_bulk.extraction.selection import object_query, select_fields
 from source_salesforce_bulk.extraction.windows import WHOLE
 from source_salesforce_bulk.pages.cells import Value
 from source_salesforce_bulk.pages.encoders import hashed, json_lines
 from source_salesforce_bulk.pages.fetch import PageAddress
 from source_salesforce_bulk.pages.json_text import parse_line
 from source_salesforce_bulk.pages.page_encoder import PageEncoder
+from source_salesforce_bulk.pages.records import page_columns
 from source_salesforce_bulk.pages.rest_pages import RestAddress
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
@@ -32,7 +33,7 @@ def sample_through_rest(config: Config, readable: ReadableObject, query: ObjectQ
     """Return the page that brings some rows of an object of the REST lane: ``count``, or those of the first parents."""
     columns = select_fields(readable.sobject, None, ()).columns
     question = RestQuestion(query, WHOLE, count, readable.lane.keyed, readable.lane.parents)
-    rest = RestAddress(question, columns, None, config.api_version)
+    rest = RestAddress(question, page_columns(columns), None, config.api_version)
     return PageAddress(query.object_name, "", None, config.api_version, count, rest=rest)
 
 

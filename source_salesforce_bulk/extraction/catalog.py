@@ -11,12 +11,12 @@ from source_salesforce_bulk.config import Config, DetectDeletes, ObjectOverride
 from source_salesforce_bulk.deletions.tombstones import with_tombstone_fields
 from source_salesforce_bulk.pages.hashing import Hashing
 from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.salesforce.compounds import choose_with_compounds
 from source_salesforce_bulk.salesforce.describe import (
     Cursor,
     FieldChoice,
     SObject,
     choose_cursor,
-    choose_fields,
     choose_primary_key,
     json_schema,
 )
@@ -77,7 +77,7 @@ def readable_object(sobject: SObject, config: Config) -> ReadableObject:
     choice = FieldChoice(override.fields, override.exclude_fields, override.hash_fields)
     audited = _audited(sobject, primary_key, cursor, choice) if config.detect_deletes is DetectDeletes.ALL else ()
     always = {*primary_key, *([cursor.field] if cursor else []), *(column.name for column in audited)}
-    chosen = choose_fields(sobject, choice, always)
+    chosen = choose_with_compounds(sobject, choice, always, override.compound_fields or config.compound_fields)
     return ReadableObject(
         sobject=with_tombstone_fields(chosen) if audited else chosen,
         primary_key=primary_key,

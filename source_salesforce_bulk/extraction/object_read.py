@@ -18,6 +18,7 @@ from source_salesforce_bulk.extraction.window_read import FirstStep, WindowRead
 from source_salesforce_bulk.extraction.windows import PlannedWindow, date_span, same_dates
 from source_salesforce_bulk.pages.fetch import Page, PageAddress
 from source_salesforce_bulk.pages.page_encoder import PageEncoder
+from source_salesforce_bulk.pages.records import page_columns
 from source_salesforce_bulk.pages.rest_pages import RestAddress
 from source_salesforce_bulk.pages.walk import End, Onward
 from source_salesforce_bulk.salesforce.failures import Failure, Kind
@@ -69,7 +70,7 @@ class ObjectRead:
         """Return the page of a window that ``locator`` names; None names the first."""
         question, rest = window.question, None
         if question is not None:
-            rest = RestAddress(question, self.plan.columns, locator, window.api_version)
+            rest = RestAddress(question, page_columns(self.plan.columns), locator, window.api_version)
         return PageAddress(
             object_name=self.plan.object_name,
             job_id=window.job.job_id or "",

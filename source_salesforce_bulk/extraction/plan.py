@@ -21,6 +21,7 @@ from typing import Any
 
 from source_salesforce_bulk.config import Config
 from source_salesforce_bulk.extraction.catalog import ReadableObject
+from source_salesforce_bulk.extraction.selection import object_query, select_fields
 from source_salesforce_bulk.extraction.stream_state import (
     COMPLETE_MARKER,
     Mode,
@@ -34,13 +35,6 @@ from source_salesforce_bulk.extraction.stream_state import (
 from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental
 from source_salesforce_bulk.pages.hashing import Hashing
 from source_salesforce_bulk.pages.records import Column
-from source_salesforce_bulk.salesforce.bulk_api import QUERY, QUERY_ALL
-from source_salesforce_bulk.salesforce.describe import (
-    Cursor,
-    SObject,
-)
-from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
-from source_salesforce_bulk.salesforce.field_types import field_type
 from source_salesforce_bulk.salesforce.lanes import BULK, Lane
 from source_salesforce_bulk.salesforce.rest_query import ROWS_IN_ONE_ANSWER, RestQuestion, rows_of_a_page
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql, parse_instant, query_hash
@@ -60,9 +54,6 @@ A probe costs one call, and saves a create, some polls, a page and a delete if t
 least one window in four is empty. Most objects of an org do not change within a few days, but fewer in longer windows.
 """
 
-_IS_DELETED = "IsDeleted"
-_NAMES_SHOWN = 10
-
 
 @dataclass(frozen=True, slots=True)
 class AuditPolicy:
@@ -75,7 +66,9 @@ class AuditPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ObjectPlan:
-    """The plan for reading one object. ``columns`` are the SELECT's fields in order; ``state`` is the validated state.
+    """The plan for reading one object. ``columns`` are the SELECT's fields in order, and what is built of them.
+
+    ``state`` is the validated state.
 
     ``primary_key`` identifies a row; it is empty if there is none.
 
@@ -121,74 +114,6 @@ class ObjectPlan:
         """Return the id of a window's query in a state: equal only for the same query in the same lane."""
         operation = f"rest {self.query.operation}" if self.lane.rest else self.query.operation
         return query_hash(build_soql(self.query, bounds), operation)
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The fields of a SELECT in describe's order; ``vanished`` were requested but no longer exist in the object."""
-
-    columns: tuple[Column, ...]
-    vanished: tuple[str, ...]
-
-
-def select_fields(sobject: SObject, wanted: Collection[str] | None, always: Collection[str]) -> Selection:
-    """Return the wanted fields that the object has (None: all), plus the fields in ``always`` (key and cursor).
-
-    Names are compared ignoring case, like in Salesforce; a column has the name by which it was requested. Raises
-    ``SalesforceError`` if no field is left, because a query needs one.
-    """
-    spelled = sobject.spelled_as(wanted or ())
-    asked_for = {name.lower() for name in (*(wanted or ()), *always)}
-    real = [field for field in spelled.fields if not field.added]
-    chosen = [field for field in real if wanted is None or field.name.lower() in asked_for]
-    if not chosen:
-        raise SalesforceError(_nothing_left(wanted))
-    known = {field.name.lower() for field in sobject.fields}
-    return Selection(
-        columns=tuple(Column(field.name, field_type(field.type).kind) for field in chosen),
-        vanished=tuple(sorted(name for name in wanted or () if name.lower() not in known)),
-    )
-
-
-def _nothing_left(wanted: Collection[str] | None) -> Failure:
-    if wanted is None:
-        return Failure.of(Kind.OBJECT_NOT_SUPPORTED, detail="none of its fields can be selected")
-    names = sorted(wanted)
-    shown = ", ".join(names[:_NAMES_SHOWN])
-    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return Failure.of(
-        Kind.FIELD_GONE,
-        detail=f"the object no longer has any of the selected fields ({shown}{more})",
-        guidance="{Look_again} and select fields that the object has, or grant the integration user Read "
-        "Access under Setup > Object Manager > the object > Fields & Relationships > Set Field-Level Security.",
-    )
-
-
-def object_query(
-    sobject: SObject, columns: Collection[Column], cursor: Cursor | None, *, where: str | None, include_deleted: bool
-) -> ObjectQuery:
-    """Build the query of an object. If deleted rows are read but ``IsDeleted`` is not selected, they are filtered out.
-
-    So a deleted row never looks alive.
-    """
-    fields = tuple(column.name for column in columns)
-    flag = sobject.field(_IS_DELETED)
-    read = {name.lower() for name in fields}
-    return ObjectQuery(
-        object_name=sobject.name,
-        fields=fields,
-        operation=QUERY_ALL if include_deleted else QUERY,
-        cursor_field=cursor.field if cursor else None,
-        cursor_nillable=cursor.nillable if cursor else False,
-        where=where,
-        exclude_deleted=include_deleted and flag is not None and not flag.added and flag.name.lower() not in read,
-    )
-
-
-def selected_fields(configured_schema: Mapping[str, Any] | None) -> Collection[str] | None:
-    """Return the fields that a configured catalog selects; None for all (missing or empty ``properties``)."""
-    properties = (configured_schema or {}).get("properties")
-    return set(properties) if isinstance(properties, Mapping) and properties else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Two values do not fit Arrow's types: an integer beyond 64 bits, and a number beyond a double's range. They become null
 and are counted as unreadable. A number that a double rounds is kept and counted as inexact.
 
-Also runs on Spark executors: it needs only pyarrow (17 or later) and the standard library.
+Also runs on Spark executors: it needs only pyarrow (17 or later), orjson and the standard library.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pyarrow as pa
 
 from source_salesforce_bulk.pages.cells import READERS, UNREADABLE, Value
-from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.pages.core import core_columns, core_shape
+from source_salesforce_bulk.pages.json_text import exact_json, json_value
+from source_salesforce_bulk.pages.records import Column, Compound, RecordReader, page_columns, product_columns
 from source_salesforce_bulk.pages.row_form import Block
 from source_salesforce_bulk.salesforce.field_types import ARROW_TYPES, CellKind
 from source_salesforce_bulk.salesforce.soql import parse_instant
@@ -53,8 +56,13 @@ _SIXTY_FOUR_BITS = 1 << 63
 class ArrayForm:
     """A ``Form``: record batches with the types of :func:`arrow_schema`."""
 
-    columns: tuple[Column, ...]
+    fields: tuple[Column, ...]
     text_at_once: int = TEXT_AT_ONCE
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """See ``Form``."""
+        return page_columns(self.fields)
 
     def native(self, _at: int, /) -> _NativeArrays:
         """See ``Form``."""
@@ -66,6 +74,8 @@ class ArrayForm:
         inexact: Counter[str] = Counter()
         arrays = []
         for column, cells in zip(self.columns, zip(*rows, strict=True), strict=True):
+            if not column.shown:
+                continue
             values: list[Scalar] = []
             for cell in cells:
                 value, differs = arrow_value(column.kind, cell) if cell else (None, False)
@@ -73,8 +83,27 @@ class ArrayForm:
                 inexact[column.name] += differs
                 values.append(value)
             arrays.append(_array(column.kind, values))
-        batch = pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(self.columns))
+        arrays += self._compounds(rows, unreadable)
+        batch = pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(product_columns(self.fields)))
         return Block(batch, len(rows), +unreadable, +inexact)
+
+    def _compounds(self, rows: Sequence[Sequence[str]], unreadable: Counter[str]) -> list[Any]:
+        """Return the columns of compound fields: the JSON text that a line has of them.
+
+        Their parts are counted as ``unreadable`` if they have no columns of their own, where that was done already.
+        """
+        built = [column for column in self.fields if column.parts]
+        hidden = {column.name for column in self.fields if not column.shown}
+        records = list(RecordReader(self.fields).records(rows)) if built else []
+        for record in records:
+            unreadable.update(hidden.intersection(record.unreadable))
+        return [
+            _array(column.kind, [_json_text(record.data.get(column.name)) for record in records]) for column in built
+        ]
+
+
+def _json_text(value: Value | Compound | None) -> str | None:
+    return None if value is None else orjson.dumps(json_value(value)).decode()
 
 
 class _NativeArrays:
@@ -89,8 +118,8 @@ class _NativeArrays:
         return None if batch is None else Block(pa.record_batch(batch), batch.rows, batch.unreadable, batch.inexact)
 
     def json(self, column: int, cell: str) -> bytes | None:
-        """Never called, because arrays have no lines."""
-        raise NotImplementedError
+        """See ``ExactPath``. Asked for parts of compound fields, which are text as lines are."""
+        return exact_json(self._form.columns[column].kind, cell)
 
     def scalar(self, column: int, cell: str) -> tuple[int | float | None, bool]:
         """See ``ExactPath``."""
@@ -176,4 +205,5 @@ def _bits(flags: Sequence[bool]) -> Any:
 def _array_format(form: ArrayForm) -> ArrayFormat:
     import salesforce_bulk_core  # noqa: PLC0415 - only where it is installed
 
-    return salesforce_bulk_core.ArrayFormat([(column.name, column.kind.value) for column in form.columns])
+    shape = core_shape(form.fields)
+    return salesforce_bulk_core.ArrayFormat(core_columns(form.fields), compounds=shape.compounds, hidden=shape.hidden)

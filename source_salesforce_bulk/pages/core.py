@@ -8,15 +8,16 @@ value, with and without the core.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from source_salesforce_bulk.pages.csv_page import LONGEST_ROW, PageRejected, PageTooLarge
 from source_salesforce_bulk.pages.page_encoder import key_column
-from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.pages.records import Column, page_columns
 
-API: Final = 2
+API: Final = 3
 """The required value of the core's ``API``; an older or newer build is not used."""
 
 try:
@@ -30,6 +31,31 @@ if TYPE_CHECKING:
     from salesforce_bulk_core import PageDecoder, Proof
 
 _SLICE = 1 << 16  # bytes fed at once; they may decompress to a thousand times as many
+
+
+@dataclass(frozen=True, slots=True)
+class CoreShape:
+    """The compound fields, by the places of their parts among a page's columns, and the places that are not shown."""
+
+    compounds: list[tuple[str, list[tuple[str, int | None]]]]
+    hidden: list[int]
+
+
+def core_columns(columns: Sequence[Column]) -> list[tuple[str, str]]:
+    """Return the names and kinds of a page's columns."""
+    return [(column.name, column.kind.value) for column in page_columns(columns)]
+
+
+def core_shape(columns: Sequence[Column]) -> CoreShape:
+    """Return how the core makes the product of a page: what it builds, and what it does not show."""
+    read = page_columns(columns)
+    places = {column.name: place for place, column in enumerate(read)}
+    compounds = [
+        (column.name, [(key, None if part is None else places[part]) for key, part in column.parts])
+        for column in columns
+        if column.parts
+    ]
+    return CoreShape(compounds, [place for place, column in enumerate(read) if not column.shown])
 
 
 class NativeDecoder:

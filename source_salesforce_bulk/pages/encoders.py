@@ -25,7 +25,7 @@ from source_salesforce_bulk.pages.hashing import Hashing, hashed_text
 from source_salesforce_bulk.pages.line_sinks import FileLines, MemoryLines
 from source_salesforce_bulk.pages.lines import LineForm
 from source_salesforce_bulk.pages.page_encoder import Arrival, EncodedPage, PageEncoder, PageEncoding, key_column
-from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.pages.records import Column, product_columns
 from source_salesforce_bulk.pages.row_form import Block, Form, Sink
 from source_salesforce_bulk.pages.spool import SpooledEncoding, page_text
 from source_salesforce_bulk.pages.workspace import Workspace
@@ -74,7 +74,9 @@ def batch_file(columns: Sequence[Column]) -> FormEncoder[Any]:
     from source_salesforce_bulk.pages.arrays import ArrayForm, arrow_schema  # noqa: PLC0415 - as above
     from source_salesforce_bulk.pages.parquet_sinks import BatchFile  # noqa: PLC0415
 
-    return FormEncoder(ArrayForm(tuple(columns)), partial(BatchFile, schema=arrow_schema(columns)), streams=False)
+    return FormEncoder(
+        ArrayForm(tuple(columns)), partial(BatchFile, schema=arrow_schema(product_columns(columns))), streams=False
+    )
 
 
 def hashed(encoder: PageEncoder, hashing: Hashing | None) -> PageEncoder:
@@ -100,6 +102,11 @@ class FormEncoder(Generic[C]):
     def columns(self) -> tuple[Column, ...]:
         """See ``PageEncoder``."""
         return self.form.columns
+
+    @property
+    def product(self) -> tuple[Column, ...]:
+        """See ``PageEncoder``."""
+        return product_columns(self.form.fields)
 
     @property
     def remote(self) -> FormEncoder[C]:
@@ -155,6 +162,11 @@ class HashingEncoder:
     def columns(self) -> tuple[Column, ...]:
         """See ``PageEncoder``."""
         return self.inner.columns
+
+    @property
+    def product(self) -> tuple[Column, ...]:
+        """See ``PageEncoder``."""
+        return self.inner.product
 
     @property
     def remote(self) -> HashingEncoder:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from source_salesforce_bulk.pages.cells import READERS, UNREADABLE
-from source_salesforce_bulk.pages.json_text import json_number, json_value
-from source_salesforce_bulk.pages.records import Column, Record, RecordReader
+from source_salesforce_bulk.pages.core import core_columns, core_shape
+from source_salesforce_bulk.pages.json_text import exact_json, json_value
+from source_salesforce_bulk.pages.records import Column, Record, RecordReader, page_columns
 from source_salesforce_bulk.pages.row_form import Block
 
 if TYPE_CHECKING:
@@ -27,11 +27,16 @@ LINES_AT_ONCE = 1 << 19
 
 @dataclass(frozen=True, slots=True)
 class LineForm:
-    """A ``Form``: one line for each row; RECORD messages if ``stream`` is given."""
+    """A ``Form``: one line with the values of ``fields`` for each row; RECORD messages if ``stream`` is given."""
 
-    columns: tuple[Column, ...]
+    fields: tuple[Column, ...]
     stream: str | None = None
     text_at_once: int = LINES_AT_ONCE
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """See ``Form``."""
+        return page_columns(self.fields)
 
     def native(self, at: int, /) -> _NativeLines:
         """See ``Form``."""
@@ -41,7 +46,7 @@ class LineForm:
         """See ``Form``."""
         unreadable: Counter[str] = Counter()
         lines: list[bytes] = []
-        for record in RecordReader(self.columns).records(rows):
+        for record in RecordReader(self.fields).records(rows):
             unreadable.update(record.unreadable)
             lines.append(orjson.dumps(self._message(record, at), option=orjson.OPT_APPEND_NEWLINE))
         return Block(b"".join(lines), len(lines), unreadable)
@@ -69,11 +74,8 @@ class _NativeLines:
         return None if lines is None else Block(memoryview(lines), lines.rows, lines.unreadable)
 
     def json(self, column: int, cell: str) -> bytes | None:
-        """See ``ExactPath``. The only texts that the core asks for are instants, which need no escaping."""
-        value = READERS[self._columns[column].kind](cell)
-        if value is UNREADABLE:
-            return None
-        return value.encode() if isinstance(value, str) else json_number(value)
+        """See ``ExactPath``."""
+        return exact_json(self._columns[column].kind, cell)
 
     def scalar(self, column: int, cell: str) -> tuple[int | float | None, bool]:
         """Never called, because lines have no arrays."""
@@ -83,7 +85,8 @@ class _NativeLines:
 def _line_format(form: LineForm) -> LineFormat:
     import salesforce_bulk_core  # noqa: PLC0415 - only where it is installed
 
-    return salesforce_bulk_core.LineFormat([(column.name, column.kind.value) for column in form.columns], form.stream)
+    columns, shape = core_columns(form.fields), core_shape(form.fields)
+    return salesforce_bulk_core.LineFormat(columns, form.stream, compounds=shape.compounds, hidden=shape.hidden)
 
 
 def _change(name: str) -> dict[str, str]:

@@ -115,7 +115,12 @@ class PageEncoder(Protocol):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The required columns of the pages, in the order of the product."""
+        """The required columns of the pages."""
+        ...
+
+    @property
+    def product(self) -> tuple[Column, ...]:
+        """The columns of what is made of the pages, in order."""
         ...
 
     @property

@@ -30,7 +30,12 @@ class Form(Protocol[C]):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The columns of every row, in order."""
+        """The columns of every row of a page, in order."""
+        ...
+
+    @property
+    def fields(self) -> tuple[Column, ...]:
+        """Those, and the compound fields that are built from them."""
         ...
 
     @property

@@ -1,8 +1,8 @@
 """An object as describe shows it: the fields that Bulk API can select, the cursor, the key, and the JSON Schema.
 
 A field that Bulk API refuses would fail the object's whole job, so it is left out with a reason. An address or location
-is left out and its components are kept (``BillingStreet`` instead of ``BillingAddress``). ``Name``, a compound of
-person names, can be selected and is kept.
+is left out and its components are kept (``BillingStreet`` instead of ``BillingAddress``), from which ``compounds``
+builds it on request. ``Name``, a compound of person names, can be selected and is kept.
 """
 
 from __future__ import annotations
@@ -38,10 +38,19 @@ class UnusableOverride(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A key of a compound field's object, and the field of its value and its type; null where there is no field."""
+
+    key: str
+    field: str | None
+    type: str = "string"
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """A field as describe shows it; ``type`` is Salesforce's name. ``calculated``: a formula or roll-up summary.
 
-    ``added``: it is no field of Salesforce's, so no query selects it.
+    No query selects a field that is ``added``, which is none of Salesforce's, or that is built from ``parts``.
     """
 
     name: str
@@ -57,6 +66,7 @@ class Field:
     compound_field_name: str | None = None
     added: bool = False
     reference_to: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,8 @@ class SObject:
 
     ``retrieveable`` is false for virtual objects, whose rows Salesforce computes on request.
     ``unknown_types`` are the types of ``fields`` that are not in the table of field types; they are read as text.
+    ``compounds`` are the addresses and locations, which can be built from their parts; ``fields`` has those that are to
+    be. ``folded`` are fields that are only read as parts of them.
     """
 
     name: str
@@ -82,6 +94,8 @@ class SObject:
     left_out: tuple[LeftOut, ...] = ()
     unknown_types: tuple[str, ...] = ()
     retrieveable: bool = True
+    compounds: tuple[Field, ...] = ()
+    folded: tuple[Field, ...] = ()
 
     def field(self, name: str) -> Field | None:
         """Return the field of this name; like SOQL, ignore case."""
@@ -94,11 +108,11 @@ class SObject:
         """
         exact = set(names)
         spelling = {name.lower(): name for name in sorted(exact)}
-        fields = tuple(
-            field if field.name in exact else replace(field, name=spelling.get(field.name.lower(), field.name))
-            for field in self.fields
-        )
-        return replace(self, fields=fields)
+
+        def spelled(field: Field) -> Field:
+            return field if field.name in exact else replace(field, name=spelling.get(field.name.lower(), field.name))
+
+        return replace(self, fields=tuple(map(spelled, self.fields)), folded=tuple(map(spelled, self.folded)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +143,7 @@ def parse_describe(payload: object, asked_for: str | None = None) -> SObject:
         left_out=_left_out(described),
         unknown_types=tuple(dict.fromkeys(field.type for field in fields if not is_known(field.type))),
         retrieveable=_flag(payload, "retrieveable", default=True),
+        compounds=tuple(field for field in described if field_type(field.type).is_compound),
     )
 
 
@@ -351,7 +366,9 @@ def _overriding_field(sobject: SObject, name: str, key: str) -> Field:
 
 def _property(field: Field) -> dict[str, Any]:
     # A deep copy, because callers may change a schema.
-    schema = {key: list(value) if isinstance(value, list) else value for key, value in _fragment(field).items()}
+    schema = _copied(field_type(field.type).json_schema)
+    if field.parts:
+        schema["properties"] = {part.key: _copied(field_type(part.type).json_schema) for part in field.parts}
     sentences = [_sentence(field.label or field.name)]
     if field.help_text:
         sentences.append(_sentence(field.help_text))
@@ -360,8 +377,8 @@ def _property(field: Field) -> dict[str, Any]:
     return schema | {"description": " ".join(sentences)}
 
 
-def _fragment(field: Field) -> Mapping[str, object]:
-    return field_type(field.type).json_schema
+def _copied(schema: Mapping[str, object]) -> dict[str, Any]:
+    return {key: list(value) if isinstance(value, list) else value for key, value in schema.items()}
 
 
 def _sentence(text: str) -> str:

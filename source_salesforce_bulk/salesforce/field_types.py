@@ -40,6 +40,11 @@ class FieldType:
     not_in_bulk: str | None = None
 
     @property
+    def is_compound(self) -> bool:
+        """Return whether it is an object that other fields are the parts of."""
+        return self.not_in_bulk == _COMPOUND
+
+    @property
     def bulk(self) -> bool:
         """Return whether a Bulk query may select a field of this type."""
         return self.not_in_bulk is None
@@ -92,6 +97,9 @@ _LIST = "Bulk queries cannot return lists"
 _STRUCTURE = "Bulk queries cannot return structured values"
 
 
+_OBJECT: JsonSchema = MappingProxyType({"type": ["null", "object"]})
+
+
 def _row(name: str, kind: CellKind, not_in_bulk: str | None = None) -> FieldType:
     return FieldType(name, kind, _SCHEMAS[kind], not_in_bulk)
 
@@ -126,8 +134,9 @@ _ROWS = (
     _row("time", CellKind.TIME),
     _row("base64", CellKind.STRING, _BINARY),
     _row("byte", CellKind.STRING, _BINARY),
-    _row("address", CellKind.STRING, _COMPOUND),
-    _row("location", CellKind.STRING, _COMPOUND),
+    # Objects in JSON, and their JSON text in tables.
+    FieldType("address", CellKind.STRING, _OBJECT, _COMPOUND),
+    FieldType("location", CellKind.STRING, _OBJECT, _COMPOUND),
     # Found only in metadata objects (EntityDefinition.RecordTypesSupported), where Bulk API refuses it. One such field
     # in a SELECT would make the whole object unreadable.
     _row("complexvalue", CellKind.STRING, _STRUCTURE),

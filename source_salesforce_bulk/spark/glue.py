@@ -122,7 +122,7 @@ class SparkWaves:
             outcomes = context.accumulator({}, _Outcomes())
             pages = self._spark.range(0, len(wave.tasks), 1, len(wave.tasks))
             rows = pages.mapInArrow(
-                PartitionReader(given, outcomes.add), spark_struct(wave.encoder.columns, wave.layout)
+                PartitionReader(given, outcomes.add), spark_struct(wave.encoder.product, wave.layout)
             )
             try:
                 rows.write.option("compression", "zstd").parquet(self._staging.url(wave.layout.name, wave.number))

@@ -117,6 +117,11 @@ class SparkEncoder:
         """See ``PageEncoder``."""
         return self.here.columns
 
+    @property
+    def product(self) -> tuple[Column, ...]:
+        """See ``PageEncoder``."""
+        return self.here.product
+
     def begin(self, arrival: Arrival) -> PageEncoding:
         """See ``PageEncoder``."""
         return self.here.begin(arrival)

@@ -542,6 +542,18 @@ MUTANTS: tuple[Mutant, ...] = (
         tests=("test_a_page_begins_behind_the_one_before_it",),
     ),
     Mutant(
+        rule="An address without any value is null",
+        old="if any(value is not None for value in compound.values()):",
+        new="if compound:",
+        tests=("test_a_compound_field_has_every_key_and_is_null_without_a_value",),
+    ),
+    Mutant(
+        rule="An excluded address takes its parts with it",
+        old="asked = replace(asked, never=_and_parts(choice.never, parts))",
+        new="asked = replace(asked, never=choice.never)",
+        tests=("test_an_excluded_object_takes_its_parts_with_it_where_they_are_not_seen",),
+    ),
+    Mutant(
         rule="A window that was begun in one lane is not gone on with in the other",
         old='operation = f"rest {self.query.operation}" if self.lane.rest else self.query.operation',
         new="operation = self.query.operation",
