@@ -145,7 +145,7 @@ def csv_of(rows: Sequence[Sequence[str]], quoting: str = "all", line_end: str = 
 
 @st.composite
 def pages(draw) -> tuple[tuple[Column, ...], bytes]:
-    """Columns and a page of them, whose own columns may stand in another order."""
+    """Columns and a page of them, possibly in another order."""
     kinds = draw(st.lists(st.sampled_from(CellKind), min_size=1, max_size=5))
     columns = tuple(Column(f"F{index}__c", kind) for index, kind in enumerate(kinds))
     order = draw(st.permutations(columns))
@@ -182,7 +182,7 @@ def compounds(draw, columns: tuple[Column, ...]) -> tuple[Column, ...]:
 
 @st.composite
 def damaged_pages(draw) -> tuple[tuple[Column, ...], bytes]:
-    """Columns and a page of them in which a few bytes were lost, or came in between."""
+    """Columns and a page of them with a few bytes lost or inserted."""
     columns, page = draw(pages())
     at = draw(st.integers(min_value=0, max_value=len(page)))
     lost = draw(st.integers(min_value=0, max_value=4))

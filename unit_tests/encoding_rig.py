@@ -18,7 +18,7 @@ PIECE = 256 * 1024  # the core looks at so many bytes together
 
 @dataclass(frozen=True)
 class Encoded:
-    """``page`` is what the encoder said; ``blocks`` and ``file`` are what it made; ``left`` is what it left on disk."""
+    """``page`` is the result, ``blocks`` and ``file`` are the output, and ``left`` is what remains on disk."""
 
     page: EncodedPage
     blocks: list[LineBlock]

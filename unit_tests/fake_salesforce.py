@@ -101,7 +101,7 @@ class FakeSalesforce:
         return sum(self._operation(sent)[0] == operation for sent in self.sent)
 
     def close(self) -> None:
-        """Fail on what should not have come, and on what should have come and did not."""
+        """Fail on unexpected requests, and on expected ones that were not sent."""
         assert self.wrongs == []
         unused = {operation: list(fates) for operation, fates in self._scripts.items() if fates}
         assert unused == {}, f"scripted and never asked for: {unused}"

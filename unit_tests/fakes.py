@@ -19,7 +19,7 @@ from source_salesforce_bulk.salesforce.oauth import Session
 
 
 class FakeClock:
-    """Time that passes only when somebody sleeps or a test calls :meth:`advance`. ``sleeps`` holds every real pause."""
+    """Time that passes only through sleeps and :meth:`advance`. ``sleeps`` records every real pause."""
 
     def __init__(self, now: datetime = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)) -> None:
         self._lock = threading.Lock()
@@ -226,7 +226,7 @@ class HeldCalls:
         return 0
 
     def settle(self) -> None:
-        """Let everything answer that is under way, and what follows from it."""
+        """Answer every running call, and the calls that follow from them."""
         while self.drain(0.0):
             pass
 

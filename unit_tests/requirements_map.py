@@ -16,7 +16,7 @@ STATUSES = ("done", "being built", "in part", "later")
 
 @dataclass(frozen=True)
 class Named:
-    """Something the table points at: a path, a test (``path::name``) or a command."""
+    """An entry of the table: a path, a test (``path::name``) or a command."""
 
     text: str
     later: bool

@@ -65,7 +65,7 @@ def test_an_arn_needs_no_region():
 
 
 def answering(client, status: int, body: bytes) -> None:
-    """Every request of the client gets this answer; nothing goes out."""
+    """Answer every request of the client with this; nothing is sent."""
 
     class Raw:
         def stream(self, *_: object, **__: object):

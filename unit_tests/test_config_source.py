@@ -23,7 +23,7 @@ TEXT = json.dumps({"page_size": 7})
 
 
 class FakeSecrets:
-    """Secrets Manager, as far as it is asked here. ``denied``: PutSecretValue is not among the permissions."""
+    """A partial Secrets Manager. ``denied``: the permission PutSecretValue is missing."""
 
     def __init__(self, denied: str | None = None, **secrets: str) -> None:
         self.secrets = secrets
@@ -46,7 +46,7 @@ class FakeSecrets:
 
 @contextmanager
 def no_room() -> Iterator[None]:
-    """No file of this process can grow, as on a full disk."""
+    """Let no file of this process grow, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:

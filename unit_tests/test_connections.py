@@ -79,7 +79,7 @@ class Peer:
         return head
 
     def stop(self) -> None:
-        """End whatever the server waits for, and the server with it."""
+        """End every wait of the server, and the server."""
         self._over.set()
         with suppress(OSError, AttributeError):
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -116,7 +116,7 @@ def _no_proxy(monkeypatch):
 
 @pytest.fixture(params=[RequestsHttp, CdkHttp])
 def make_http(request):
-    """Makes the two HTTP clients, with a clock on which each look costs a second."""
+    """Makes the two HTTP clients, with a clock that advances by a second at each call."""
     return lambda step=1.0: request.param(4, itertools.count(0, step).__next__)
 
 

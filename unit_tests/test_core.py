@@ -110,7 +110,7 @@ def test_what_is_taken_takes_no_memory():
 
 
 def verdicts(page: bytes, longest: int) -> list[str | None]:
-    """Why the core and Python reject a page whose rows have at most ``longest`` bytes; None where they do not."""
+    """Return why the core and Python reject a page whose rows have at most ``longest`` bytes; None if they do not."""
 
     def by_core() -> None:
         decoder_of(page, longest_row=longest).finish()

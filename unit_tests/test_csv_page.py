@@ -71,7 +71,7 @@ def digest(page: bytes) -> str:
 
 
 def rejection(page: bytes, columns=COLUMNS) -> str:
-    """Why the page is rejected, whether it is inspected or read, whole or byte by byte."""
+    """Return why the page is rejected, inspected or read, whole or byte by byte."""
     with pytest.raises(PageRejected) as whole:
         inspected(page, columns)
     with pytest.raises(PageRejected) as trickled:
@@ -360,7 +360,7 @@ def test_whatever_bytes_come_nothing_but_a_rejection_is_raised(garbage, begin):
 
 @pytest.mark.parametrize("part", [b"\xef", b"\xef\xbb"])
 def test_a_part_of_a_byte_order_mark_is_no_empty_page(part):
-    """Found by the fuzzer: Python's own codec takes it for one."""
+    """Found by the fuzzer: Python's own codec accepts it."""
     with pytest.raises(PageRejected):
         inspected(part)
 

@@ -364,7 +364,7 @@ def test_a_question_that_finds_the_quota_used_up_stops_the_run(rig: ExtractionRi
 def test_a_run_that_stops_half_way_is_continued_piece_by_piece(
     rig: ExtractionRig, tmp_path: Path, mode: Mode, turns: int
 ):
-    """Every row comes; none but those of the page under way may come twice."""
+    """Every row is emitted; only those of the current page may be emitted twice."""
     first = rig.add("Account", mode, rows=40 * MILLION)
     rig.read_all(turns=turns)
     rig.close()

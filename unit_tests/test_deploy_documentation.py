@@ -100,7 +100,7 @@ def test_the_first_command_leaves_the_schedule_off_and_has_alarms_mailed() -> No
 
 
 def test_the_glue_stack_gets_each_parameter_that_has_no_default_as_an_argument_of_its_own(tmp_path: Path) -> None:
-    """zsh does not split a variable into words, and neither shell is asked to."""
+    """zsh does not split a variable into words, so no command relies on it."""
     *copies, deploy = pasted("\n".join(blocks("glue")[:2]), tmp_path)
     assert [call[:2] for call in copies] == [["s3", "cp"]] * 2
     given = dict(part.split("=", 1) for part in deploy[deploy.index("--parameter-overrides") + 1 :])

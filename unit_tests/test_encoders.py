@@ -58,7 +58,7 @@ against_each_other = pytest.mark.skipif(not HAS_CORE, reason="the page core is n
 
 
 def assert_alike(page: bytes, columns: Sequence[Column], **how) -> Encoded:
-    """Lines, values, counts and shape are the same on both ways."""
+    """Lines, values, counts and shape are the same on both paths."""
     for encoder in (record_lines("Account", columns), json_lines(columns)):
         native, exact = encoded(encoder, page, native=True, **how), encoded(encoder, page, native=False, **how)
         assert native.lines == exact.lines
@@ -85,7 +85,7 @@ def assert_same_values(page: bytes, columns: Sequence[Column], **how) -> None:
 
 
 def reason(page: bytes, columns: Sequence[Column], *, native: bool, **how) -> str | None:
-    """Why a page is rejected; None where it is not."""
+    """Return why a page is rejected; None if it is not."""
     try:
         encoded(record_lines("Account", columns), page, native=native, **how)
     except PageRejected as rejected:

@@ -139,7 +139,7 @@ def test_a_trace_that_stdout_does_not_take_ends_the_run_with_74_too(monkeypatch,
 
 
 class _Unbuffered:
-    """In place of the CDK's print buffer: straight to ``stdout``."""
+    """Replaces the CDK's print buffer and writes directly to ``stdout``."""
 
     def __init__(self, stdout: NoReader, monkeypatch: pytest.MonkeyPatch) -> None:
         self._stdout, self._monkeypatch = stdout, monkeypatch

@@ -17,7 +17,7 @@ Run = Callable[..., tuple[int, dict[str, Any]]]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the command with some options changed; its exit code, and the metrics that it wrote."""
+    """Run the command with changed options; return its exit code and metrics."""
     # It would take the whole process's logs, from the tests after these as well.
     monkeypatch.setattr("source_salesforce_bulk.export.session.set_up_logging", lambda *_: None)
 

@@ -62,7 +62,7 @@ class Fargate:
 
 @pytest.fixture
 def fargate(monkeypatch: pytest.MonkeyPatch) -> Fargate:
-    """In place of the two calls of Step Functions that moto cannot carry out as AWS does."""
+    """Replaces the two calls of Step Functions in which moto differs from AWS."""
     fargate = Fargate()
 
     def instead(answer: Callable[[dict[str, Any]], MockedResponse]) -> Callable[..., None]:

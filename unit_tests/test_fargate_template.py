@@ -188,7 +188,7 @@ def test_the_command_is_one_that_the_console_script_takes(monkeypatch, objects) 
 
 
 def test_an_option_behind_the_command_overrides_it(monkeypatch) -> None:
-    """docs/export.md accepts a schema change by a run with ``--on-drift warn`` behind the stack's own command."""
+    """docs/export.md accepts a schema change by a run with ``--on-drift warn`` added to the stack's command."""
     command = container_of(Stack(TEMPLATE, OnDrift="fail"))["Command"]
     assert taken_by_the_console_script(monkeypatch, [*command, "--on-drift", "warn"]).on_drift == "warn"
 
@@ -218,7 +218,7 @@ def test_no_role_may_do_everything_or_anywhere(stack: Stack, role: str) -> None:
 
 
 def test_the_task_writes_what_belongs_to_exports_and_nothing_that_runs_elsewhere() -> None:
-    """Glue runs glue/job.py, and the wheels beside it, with the rights of another role."""
+    """Glue runs glue/job.py and the wheels beside it with another role's permissions."""
     rights = NEW.statements("TaskRole")
     for key in ("salesforce/Account/run=1/w00000-p000000.parquet", "salesforce/_manifests/1.json"):
         assert allows(rights, "s3:PutObject", f"{NEW.arn('Data')}/{key}")
@@ -389,7 +389,7 @@ def test_no_alarm_is_raised_while_exports_are_complete_however_long_each_takes(s
 
 @pytest.mark.parametrize(("schedule", "within"), [("nightly", 24), ("weekdays", 24), ("six-hourly", 12), ("hourly", 8)])
 def test_exports_that_stop_coming_raise_the_alarm(schedule: str, within: int) -> None:
-    """Those that stop after a Friday's."""
+    """Return the tasks that stop after a Friday's."""
     stack = scheduled(Schedule=schedule)
     begun = starts(stack, ZoneInfo("UTC"))
     friday = min(at for at in begun if at.weekday() == 4) + timedelta(hours=1)

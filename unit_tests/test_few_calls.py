@@ -146,7 +146,7 @@ def test_a_probe_that_is_answered_after_the_run_has_stopped_creates_no_job(rigs:
 
 
 class NewestFirst(HeldCalls):
-    """Calls of which the last to be made answers first: a create before the abort of the job whose place it takes."""
+    """Calls that are answered in reverse order: a create before the abort of the job that it replaces."""
 
     def next_one(self) -> int:
         return len(self.held) - 1

@@ -21,7 +21,7 @@ ARGUMENTS = [
 
 
 def resolved(argv: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
-    """As awsglue 5.1 reads arguments: with argparse, abbreviations and all."""
+    """Read arguments like awsglue 5.1: with argparse, including abbreviations."""
     parser = argparse.ArgumentParser(exit_on_error=False)
     parser.add_argument("--JOB_RUN_ID")
     for name in names:

@@ -54,7 +54,7 @@ def test_cfn_lint_finds_nothing() -> None:
 
 
 def test_the_job_gets_every_argument_that_its_script_wants_and_no_other_of_ours(job: dict[str, Any]) -> None:
-    """JOB_NAME is Glue's to give."""
+    """Glue sets JOB_NAME."""
     (required,) = re.findall(r"^REQUIRED = \((.+)\)$", SCRIPT, re.MULTILINE)
     (optional,) = re.findall(r"^OPTIONAL = \((.+)\)$", SCRIPT, re.MULTILINE)
     names = {f"--{name}" for name in re.findall(r'"([^"]+)"', f"{required}, {optional}")} - {"--JOB_NAME"}
@@ -237,7 +237,7 @@ def test_a_run_that_fails_is_told_where_failed_exports_are() -> None:
 def test_logs_go_to_groups_of_the_stack_and_a_second_stack_of_its_name_makes_its_own(
     resources: dict[str, Any], job: dict[str, Any]
 ) -> None:
-    """Glue 5 appends /output and /error to the prefix, and knows no other way to name a group."""
+    """Glue 5 always appends /output and /error to the prefix."""
     assert not any("continuous" in name for name in job["DefaultArguments"])
     prefix = STACK.properties("Job")["DefaultArguments"]["--custom-logGroup-prefix"]
     assert prefix == "/aws-glue/salesforce-bulk-0a1b2c3d"

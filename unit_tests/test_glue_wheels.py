@@ -55,7 +55,7 @@ def test_the_zip_has_the_form_that_glue_takes_and_is_the_same_for_the_same_wheel
 
 
 def test_a_zip_can_be_named_in_an_s3_address_and_is_the_only_one_in_its_folder(tmp_path, monkeypatch):
-    """docs/glue.md copies dist/*.gluewheels.zip: an earlier release's must not be taken for this one's."""
+    """docs/glue.md copies dist/*.gluewheels.zip, so an earlier release's file must not be left there."""
     (tmp_path / "source_salesforce_bulk-0.0.9.gluewheels.zip").touch()
     own = Path("source_salesforce_bulk-1.2.3+glue-py3-none-any.whl")
 
@@ -73,7 +73,7 @@ def test_a_zip_can_be_named_in_an_s3_address_and_is_the_only_one_in_its_folder(t
 
 @pytest.mark.parametrize("release", ["5.0", "5.1", "6.0"])
 def test_what_glue_has_is_not_shipped_a_second_time(release):
-    """Its versions are Glue's to choose; some are missing from 5.0 alone."""
+    """Glue chooses its versions; some are missing only in 5.0."""
     pins = dict(line.split("==") for line in (GLUE / f"constraints-{release}.txt").read_text().split() if "==" in line)
     lock = (GLUE / "requirements.txt").read_text(encoding="utf-8")
     shipped = {line.split("==")[0] for line in lock.splitlines() if "==" in line and not line.startswith((" ", "#"))}

@@ -41,7 +41,7 @@ class Around:
 
 @dataclass
 class Extraction:
-    """Keeps what it is told. A question waits until the test answers it."""
+    """Records its calls. A question waits until the test answers it."""
 
     creates: int = 0
     allowed: list[tuple[int | None, int]] = field(default_factory=list)

@@ -15,7 +15,7 @@ HOUR = timedelta(hours=1)
 
 
 def moment(seconds: float, wall: float | None = None) -> Moment:
-    """This machine's clocks some seconds into the run; ``wall`` where its wall clock has gone another way."""
+    """Return this machine's clocks some seconds into the run; ``wall`` if its wall clock differs."""
     return Moment(seconds, START + timedelta(seconds=seconds if wall is None else wall))
 
 

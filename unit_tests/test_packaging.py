@@ -151,7 +151,7 @@ def test_files_that_would_mislead_a_tool_are_absent(name):
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_holds_packages_and_hashes_and_nothing_else(name):
-    """No registry host, no path, no option: whatever delivers these packages, the hashes decide."""
+    """No registry host, no path, no option: only the hashes identify the packages."""
     lines = (ROOT / "requirements" / name).read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if not any(re.fullmatch(known, line) for known in LOCK_LINES)] == []
     assert len(lines) > 10

@@ -28,7 +28,7 @@ METHODS = ("match", "fullmatch", "search", "sub", "subn", "findall", "finditer",
 
 
 def compiled() -> Iterator[tuple[str, re.Pattern[Any]]]:
-    """Every pattern that a module holds, however deep in its tables."""
+    """Yield every pattern of a module, also inside its tables."""
     for info in pkgutil.walk_packages([str(PACKAGE)], "source_salesforce_bulk."):
         if info.name.endswith(("__main__", ".glue")):  # they run, or need Spark
             continue

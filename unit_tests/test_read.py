@@ -301,7 +301,7 @@ def test_a_run_that_is_stopped_early_keeps_the_job_of_the_state_it_was_given(mon
 
 @pytest.mark.parametrize("cut", range(1, 30, 2))
 def test_wherever_a_reader_goes_away_the_jobs_that_its_state_may_name_stay(monkeypatch, cut):
-    """Rows and states go through buffers: what it has read is any of the states since they were flushed last."""
+    """Rows and states are buffered: it may have read any of the states since the last flush."""
     rig = SourceRig({"Account": rows(5), "Contact": rows(3)}, page_size=2)
     unflushed: set[str] = set()
     newest: dict[str, set[str]] = {}
@@ -340,7 +340,7 @@ def test_buffers_are_flushed_before_every_wait(rig, monkeypatch):
 
 
 class SlowCalls(HeldCalls):
-    """Calls of which none is answered before ``until``."""
+    """Calls that are not answered before ``until``."""
 
     until = 0.0
 

@@ -45,7 +45,7 @@ def rig(tmp_path):
 
 
 class NewestFirst(HeldCalls):
-    """Calls of which the last to be made answers first."""
+    """Calls that are answered in reverse order."""
 
     def next_one(self) -> int:
         return len(self.held) - 1

@@ -119,7 +119,7 @@ def test_the_schema_would_notice(wrong):
 
 
 def test_messages_come_long_before_the_platform_gives_up():
-    """Design 3.11: a waiting stream says something every ten minutes."""
+    """A waiting stream emits something every ten minutes."""
     assert DATA["maxSecondsBetweenMessages"] == 7200
     assert DATA["maxSecondsBetweenMessages"] > 5 * 600
 
@@ -181,7 +181,7 @@ def test_the_changelogs_name_the_same_versions():
 
 
 def test_the_departures_from_airbytes_rules_are_these_and_no_others():
-    """Rule of Airbyte's -> what stands here in its place, and why (CONTRIBUTING.md says so too)."""
+    """Airbyte's rule -> what replaces it here, and why (also in CONTRIBUTING.md)."""
     # No Dockerfile but a base image in the metadata: the design asks for a Dockerfile. The base is declared as well.
     assert (ROOT / "Dockerfile").exists()
     assert DATA["connectorBuildOptions"]["baseImage"] in (ROOT / "Dockerfile").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ LONG = 30.0  # seconds until a test that hangs gives up; no test waits for it
 
 
 def named_counts(ask, names=("Account", "Contact"), clock: FakeClock | None = None) -> RowCounts:
-    """Counts that are in, whatever became of the asking."""
+    """Row counts that are ready."""
     done = threading.Event()
     counts = RowCounts(ask, names, clock or FakeClock(), done.set)
     assert done.wait(LONG)

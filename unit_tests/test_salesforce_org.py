@@ -107,7 +107,7 @@ def test_where_the_login_did_not_say_who_we_are_the_user_decides_nothing(tmp_pat
 
 @pytest.mark.parametrize("creator", [USER, ANOTHER, None])
 def test_what_the_org_writes_on_a_job_of_ours_decides_where_it_is_not_the_logins_user(rig, creator):
-    """Once: a job for at most one row, of which nothing is left."""
+    """It costs one job for at most one row, and the job is deleted."""
     rig.http.expect("GET", "/jobs/query/750A", job(createdById=ANOTHER))
     rig.http.expect("POST", "/jobs/query", job(id="750B", createdById=creator), asks_for_one_row)
     rig.http.expect("PATCH", "/jobs/query/750B", job(id="750B", state="Aborted"))

@@ -213,7 +213,7 @@ def test_a_create_that_was_lost_twice_fails_the_object_and_no_third_is_sent(rig)
 
 
 class SlowCreates(HeldCalls):
-    """Calls of which the first create answers only after 90 seconds."""
+    """Calls whose first create is answered only after 90 seconds."""
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__(clock)

@@ -155,7 +155,7 @@ wait_for_ever()
 
 
 def test_a_hangup_that_the_process_was_started_to_ignore_stays_ignored():
-    """As ``nohup`` starts it."""
+    """Start it like ``nohup`` does."""
     body = f"""
 import signal
 signal.signal(signal.SIGHUP, signal.SIG_IGN)

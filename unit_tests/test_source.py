@@ -198,7 +198,7 @@ def test_a_rotated_refresh_token_is_handed_to_the_platform_before_anything_else(
 
 
 def test_no_copy_of_the_configuration_is_made(rig, tmp_path):
-    """Not where the CDK's own would leave one, nor anywhere below."""
+    """Neither where the CDK's own leaves one, nor anywhere below."""
     assert rig.source.configure(rig.config, str(tmp_path)) == rig.config
     assert list(tmp_path.iterdir()) == []
 

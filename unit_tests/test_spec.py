@@ -20,7 +20,7 @@ PROPERTIES = SCHEMA["properties"]
 BRANCHES = {branch["properties"]["auth_type"]["const"]: branch for branch in PROPERTIES["credentials"]["oneOf"]}
 CREDENTIALS = {"auth_type": "refresh_token", "client_id": "id", "client_secret": "s", "refresh_token": "t"}
 
-# Design 1.4: key -> (type, default). None: no default.
+# key -> (type, default). None: no default.
 KEYS = {
     "credentials": ("object", None),
     "login_url": ("string", "https://login.salesforce.com"),

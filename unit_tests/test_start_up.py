@@ -23,7 +23,7 @@ def modules_after(code: str, *hidden: str) -> set[str]:
 
 
 def test_the_airbyte_path_needs_nothing_of_the_other_runners():
-    """boto3 is hidden because requests-cache, which the CDK brings, loads it wherever it is installed."""
+    """boto3 is hidden because requests-cache, a dependency of the CDK, loads it if it is installed."""
     loaded = modules_after("import source_salesforce_bulk.airbyte.entrypoint", "boto3", "botocore", "rich", *HEAVY)
     assert "airbyte_cdk" in loaded
 

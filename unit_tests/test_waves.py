@@ -61,7 +61,7 @@ def board(runner: FakeRunner, clock: FakeClock) -> WaveBoard:
 
 
 def read_together(pages: list[PageAddress], runner: FakeRunner) -> list[ReadPage]:
-    """Ask for all pages at once: no wave begins before every one of them has been asked for."""
+    """Request all pages at once: no wave begins before every page has been requested."""
     not_asked_yet = list(pages)
     all_asked = threading.Event()
     asked = board(runner, GatheringClock(lambda: all_asked.wait(30)))

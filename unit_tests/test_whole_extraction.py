@@ -36,7 +36,7 @@ FATES = {
 
 
 class Chance:
-    """Numbers that hypothesis chose, over and over; each is offset by how many were asked for, so no fate lasts."""
+    """Repeat the numbers that hypothesis chose, each offset by the number of requests, so that no fate lasts."""
 
     def __init__(self, numbers: list[int], share: int) -> None:
         self._numbers = numbers
@@ -107,7 +107,7 @@ def directory() -> Iterator[Path]:
 
 
 def check_rows(run: ObjectRun, all_rows: list[Row]) -> None:
-    """Every row once, but for those that were said to repeat; of an object that failed, no row that is not there."""
+    """Every row once, except those announced as repeated; of a failed object, only existing rows."""
     wanted, found = truth(all_rows), Counter(run.rows)
     assert set(found) <= set(wanted)
     repeated = (found - wanted).total()
@@ -162,7 +162,7 @@ def test_every_row_comes_once_or_the_object_fails_typed_and_no_job_is_left(
 def test_a_state_is_never_ahead_of_its_rows_whenever_the_run_is_killed(
     directory, script, share, mode, size, ties, turns, killed
 ):
-    """Runs to which nothing happens read from the first one's last state exactly what it has not emitted."""
+    """Undisturbed runs read from the first one's last state exactly what it has not emitted."""
     objects = {"Account": rows(size, ties)}
     rig = chance_rig(directory, Chance(script, share), objects, jobs=4)
     first = rig.add("Account", mode)

@@ -130,7 +130,7 @@ def test_windows_are_resumed_in_ascending_order_whatever_the_states():
 
 
 def test_a_short_window_is_finished_before_the_one_whose_look_back_reaches_behind_it():
-    """Else older rows of the short one would come after newer ones."""
+    """Otherwise older rows of the short one would follow newer ones."""
     short, later = point(dates(at(1), at(1) + LOOKBACK / 2), "750A"), point(dates(at(1) - LOOKBACK / 2, at(2)), "750B")
     planned = plan(state(at(1), later, short), at(3))
     assert [window.resume for window in planned] == [short, later, None]
@@ -267,7 +267,7 @@ def test_what_dates_cannot_halve_is_left_to_ids(bounds):
 
 
 def test_halves_by_date_are_cut_where_the_rows_are_known_to_lie():
-    """Years without a row do not cost a halving."""
+    """Years without rows do not cost a halving."""
     first, last = at(10), at(12)
     assert halve_by_date(dates(None, at(20)), first, last) == (dates(None, at(11)), dates(at(11), at(20)))
 
@@ -448,7 +448,7 @@ def test_however_runs_are_interrupted_what_was_read_and_what_is_planned_cover_ev
 
 
 def test_a_window_that_ends_behind_the_orgs_clock_is_read_as_if_never_begun():
-    """Closing it would move the cursor over rows that have yet to come."""
+    """Closing it would move the cursor past future rows."""
     within, behind = point(dates(None, at(2))), point(dates(at(2), at(2) + SECOND))
     planned = incremental(state(None, within, behind), at(2))
     assert (planned.state, planned.ahead) == (state(None, within), (behind,))

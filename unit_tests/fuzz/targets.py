@@ -72,7 +72,7 @@ def page(data: bytes) -> None:
 
 
 def blocks(data: bytes) -> None:
-    """As :func:`page`, with how many bytes come at once in the second byte.
+    """Like :func:`page`; the second byte is the number of bytes that arrive at once.
 
     The native core, where it is installed, finds the rows that ``csv_page`` finds, and rejects what it rejects.
     """

@@ -98,7 +98,7 @@ def _ids_of(mutant: Mutant) -> list[str]:
 
 
 def judge(mutant: Mutant, trees: SimpleQueue[Tree]) -> Verdict:
-    """Break one rule and see whether its tests notice: every one of them, for a test that does not guards nothing."""
+    """Break one rule and check that each of its tests notices."""
     tree = trees.get()
     try:
         with tree.broken(mutant):
