@@ -247,7 +247,7 @@ def _confirmed(
 
 
 def _unheeded(headers: object) -> None:
-    """A page that is asked for by itself is not followed by another one."""
+    """A page that is requested alone has no next page."""
 
 
 def as_json(plan: ExportPlan) -> dict[str, Any]:

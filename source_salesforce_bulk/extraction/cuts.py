@@ -11,7 +11,7 @@ org is queried. For dates, two queries find the oldest and the newest timestamp.
         lopsided      2,000 rows from the end with few rows
         join neighbouring ranges into the required number of pieces, with the largest one as small as possible
 
-Without counts, ranges are weighted by their width. The number of queries is bounded by :func:`most_questions`.
+Without counts, ranges are weighted by their width. There are at most 3 + 6 * (pieces + 7) queries.
 Splitting by date is preferred, because a window of dates moves the cursor when it closes. A full refresh, and rows of
 one instant, are split by Id.
 
@@ -87,11 +87,6 @@ T = TypeVar("T")
 Question = CountRows | IdAt
 IdCuts = Generator[Question, int | str | None, tuple[Piece, ...]]
 """A generator that yields queries, is sent their results (None if a query failed), and returns the pieces."""
-
-
-def most_questions(parts: int) -> int:
-    """Return the maximum number of queries of :func:`cut_by_id`."""
-    return 3 + 6 * (parts - 1 + _EXTRA_CUTS)
 
 
 # Before the first job

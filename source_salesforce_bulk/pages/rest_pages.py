@@ -10,7 +10,7 @@ Retries here: none. A page that does not prove itself is ``fetch``'s to ask for 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from source_salesforce_bulk.pages.csv_page import PageRejected, PageTooLarge
 from source_salesforce_bulk.pages.records import Column
@@ -167,7 +167,6 @@ class _Order:
     """The Ids of a page ascend, from behind ``after``. Salesforce orders them as text, the first 15 characters."""
 
     after: str | None
-    _empty: bool = field(default=False)
 
     def checked(self, records: Sequence[Record]) -> Iterator[Record]:
         for record in records:

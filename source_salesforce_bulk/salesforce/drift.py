@@ -33,7 +33,7 @@ class ChangeKind(Enum):
 class FieldSchema:
     """The facts that a schema states about one field; ``type`` is Salesforce's word.
 
-    ``id`` is the id of its column in files, given by ``registries.field_ids``; 0 where none has been given.
+    ``id`` is the id of its column in files, assigned by ``registries.field_ids``; 0 if none is assigned yet.
     """
 
     name: str

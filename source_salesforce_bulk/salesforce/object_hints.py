@@ -222,7 +222,7 @@ def why_left_out(listing: ObjectListing, *, asked_for: bool = False) -> str | No
 
 
 def why_not_bulk(name: str, *, retrieveable: bool = True) -> str | None:
-    """Return why Bulk cannot be expected to read an object that REST may; None where nothing is known against Bulk."""
+    """Return why Bulk probably cannot read an object that REST may read; None if nothing is known against Bulk."""
     known = REFUSED.get(name.lower()) or _refused_by_pattern(name.lower())
     return known or (None if retrieveable else _VIRTUAL)
 
