@@ -37,7 +37,7 @@ PURE: frozenset[str] = frozenset(
     """
     config config_keys config_values form
     export.run_attempts export.begin export.coverage export.layout export.manifest export.outcomes export.overview
-    export.tables export.report_page export.run_story
+    export.text_tables export.report_page export.run_story
     deletions deletions.audit deletions.id_sketch deletions.known_ids deletions.packed_ids deletions.tombstones
     extraction.cuts extraction.interleaving extraction.job_events extraction.plan extraction.selection
     extraction.query_job extraction.quota extraction.stream_state
@@ -92,7 +92,7 @@ WIDE = frozenset(
         ("salesforce.connections", "send"),  # requests' own signature
         ("salesforce.failures", "of"),  # a failure's facts, of which a caller knows one or two
         ("salesforce.job_log", "log_job"),  # a log line's facts, likewise
-        ("extraction.job_lines", "__call__"),
+        ("extraction.window_log", "__call__"),
         ("extraction.metrics", "count"),  # counts by name, of which a caller adds one or two
     }
 )

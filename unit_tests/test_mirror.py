@@ -28,7 +28,7 @@ TRIED_BY = {
     "export.verify_command": "integration_tests/test_verify",
     "extraction.deletion_watch": "integration_tests/test_deletions",
     "export.stores": "integration_tests/test_iceberg",
-    "extraction.job_lines": "integration_tests/test_logs",
+    "extraction.window_log": "integration_tests/test_logs",
     "extraction.run_context": "unit_tests/test_scheduler",
     "form": "unit_tests/test_spec",
     "salesforce.login_failures": "unit_tests/test_failures",

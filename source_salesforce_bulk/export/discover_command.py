@@ -14,7 +14,7 @@ import click
 from source_salesforce_bulk.export.logs import LogOptions
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
 from source_salesforce_bulk.export.session import Session, new_run_id
-from source_salesforce_bulk.export.tables import table
+from source_salesforce_bulk.export.text_tables import table
 from source_salesforce_bulk.extraction.catalog import ReadableObject, Survey, find_objects
 from source_salesforce_bulk.registries.durable_files import replace_file
 from source_salesforce_bulk.salesforce.failures import Consequence

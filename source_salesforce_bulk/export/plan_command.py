@@ -31,7 +31,7 @@ from source_salesforce_bulk.export.outcomes import ExportFailed, nothing_to_expo
 from source_salesforce_bulk.export.sample import Sampler, sample_through_rest
 from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.export.storage_failures import unusable_state
-from source_salesforce_bulk.export.tables import number, table
+from source_salesforce_bulk.export.text_tables import number, table
 from source_salesforce_bulk.extraction.catalog import ReadableObject, survey_objects
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.org import Org

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from source_salesforce_bulk.export.outcomes import ObjectOutcome
 from source_salesforce_bulk.export.overview import ObjectView, Overview, Standing
-from source_salesforce_bulk.export.tables import table
+from source_salesforce_bulk.export.text_tables import table
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import click
 from source_salesforce_bulk.export import places
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
 from source_salesforce_bulk.export.session import Session, new_run_id
-from source_salesforce_bulk.export.tables import table
+from source_salesforce_bulk.export.text_tables import table
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, jobs_named
 from source_salesforce_bulk.registries.state import LeaseHeld, Progress, StateRegistry, UnreadableProgress
 from source_salesforce_bulk.salesforce.failures import Consequence

@@ -12,7 +12,7 @@ from source_salesforce_bulk.config_values import parse_duration
 from source_salesforce_bulk.export import places
 from source_salesforce_bulk.export.outcomes import ExitCode
 from source_salesforce_bulk.export.session import Session, new_run_id
-from source_salesforce_bulk.export.tables import number, table
+from source_salesforce_bulk.export.text_tables import number, table
 from source_salesforce_bulk.signals import Stop
 
 

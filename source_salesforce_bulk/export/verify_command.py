@@ -17,7 +17,7 @@ from source_salesforce_bulk.export.logs import LogOptions
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed, nothing_to_export
 from source_salesforce_bulk.export.schema_watch import SchemaWatch
 from source_salesforce_bulk.export.session import Session, new_run_id
-from source_salesforce_bulk.export.tables import number, table
+from source_salesforce_bulk.export.text_tables import number, table
 from source_salesforce_bulk.export.verify import Repair, Verified, Verifier
 from source_salesforce_bulk.extraction.catalog import survey_objects
 from source_salesforce_bulk.extraction.connection import Connection

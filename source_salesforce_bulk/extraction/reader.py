@@ -17,10 +17,10 @@ from typing import Protocol
 
 from source_salesforce_bulk.extraction.calls import Calls, failure_in
 from source_salesforce_bulk.extraction.job_events import Event, NotReady, PagesLost, PagesRead
-from source_salesforce_bulk.extraction.job_lines import JobLines
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.query_job import Phase, is_refusal
+from source_salesforce_bulk.extraction.window_log import WindowLog
 from source_salesforce_bulk.extraction.window_read import PageSlot, WindowRead
 from source_salesforce_bulk.pages.fetch import Page, PageAddress, PageSource
 from source_salesforce_bulk.pages.page_encoder import PageEncoder
@@ -65,7 +65,7 @@ class Jobs(Protocol):
         ...
 
     @property
-    def log(self) -> JobLines:
+    def log(self) -> WindowLog:
         """Write a log line about a window's job."""
         ...
 

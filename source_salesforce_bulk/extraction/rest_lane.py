@@ -16,12 +16,12 @@ from typing import Protocol
 
 from source_salesforce_bulk.extraction.calls import Calls, failure_in
 from source_salesforce_bulk.extraction.job_events import Event, Opened, Probed
-from source_salesforce_bulk.extraction.job_lines import JobLines
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.query_job import Phase, QueryJob, pause_before_create
 from source_salesforce_bulk.extraction.run_context import RunContext
 from source_salesforce_bulk.extraction.stream_state import REST_JOB
+from source_salesforce_bulk.extraction.window_log import WindowLog
 from source_salesforce_bulk.extraction.window_read import PageSlot, WindowRead
 from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.salesforce.failures import Action, Failure
@@ -48,7 +48,7 @@ class RestLane:
         calls: Calls,
         run: RunContext,
         apply: Apply,
-        log: JobLines,
+        log: WindowLog,
     ) -> None:
         self._org = org
         self._calls = calls

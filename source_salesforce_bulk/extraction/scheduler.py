@@ -33,7 +33,6 @@ from source_salesforce_bulk.extraction.job_events import (
     TooLarge,
 )
 from source_salesforce_bulk.extraction.job_ledger import JobLedger
-from source_salesforce_bulk.extraction.job_lines import JobLines
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.query_job import (
@@ -48,6 +47,7 @@ from source_salesforce_bulk.extraction.query_job import (
 from source_salesforce_bulk.extraction.quota import jobs_used_up
 from source_salesforce_bulk.extraction.rest_lane import RestLane, can_be_cut
 from source_salesforce_bulk.extraction.run_context import RunContext
+from source_salesforce_bulk.extraction.window_log import WindowLog
 from source_salesforce_bulk.extraction.window_read import FirstStep, WindowRead
 from source_salesforce_bulk.extraction.windows import Halves
 from source_salesforce_bulk.salesforce.asked import Asked
@@ -69,7 +69,7 @@ class JobScheduler:
         self._calls = calls
         self._run = run
         self._ledger = ledger
-        self.log = JobLines(run.run_id, run.clock.monotonic)
+        self.log = WindowLog(run.run_id, run.clock.monotonic)
         self._rest = RestLane(org, calls, run, self.apply, self.log)
         self._on_stop = on_stop
         self._last_create: int | None = None

@@ -1,4 +1,4 @@
-"""Log lines about the query jobs of a run, each with the window that the job reads."""
+"""The log lines about windows and their jobs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOGGER = logging.getLogger("salesforce_bulk.extraction")
 
 
 @dataclass(frozen=True, slots=True)
-class JobLines:
+class WindowLog:
     """Writes the log lines of one run. ``monotonic`` returns seconds."""
 
     run_id: str

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from source_salesforce_bulk.export.tables import table
+from source_salesforce_bulk.export.text_tables import table
 
 
 def test_nothing_is_cut_however_long_it_is():
