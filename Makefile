@@ -87,8 +87,9 @@ $(PYAIRBYTE)/.set-up: requirements/pyairbyte.txt .ci/setup
 
 KILLS ?= 200
 .PHONY: kill-test
-kill-test: $(READY) ## Kill reads KILLS times (SEED=n repeats one); half an hour
-	@KILLS=$(KILLS) SEED=$(SEED) $(BIN)/python -m pytest -n 2 -rP integration_tests/test_kills.py $(PYTEST_ARGS)
+kill-test: $(READY) ## Kill reads and exports into tables KILLS times each (SEED=n repeats one); an hour
+	@KILLS=$(KILLS) SEED=$(SEED) $(BIN)/python -m pytest -n 2 -rP integration_tests/test_kills.py integration_tests/test_table_kills.py \
+		$(PYTEST_ARGS)
 
 .PHONY: soak
 soak: $(READY) ## Let an org live 30 days (DAYS=n, SEED=n) and compare the destination with it each day

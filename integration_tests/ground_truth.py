@@ -15,6 +15,14 @@ _WHOLE = {"int", "long"}
 _DECIMAL = {"double", "currency", "percent"}
 _NOT_IN_BULK = {"base64", "byte", "address", "location", "complexvalue", "json", "junctionidlist"}
 
+PARENTS = {
+    "ContentDocumentLink": ("ContentDocumentId", "ContentDocument"),
+    "ContentFolderItem": ("ParentContentFolderId", "Account"),
+    "ContentFolderMember": ("ParentContentFolderId", "Account"),
+    "IdeaComment": ("IdeaId", "Account"),
+}
+"""The objects that want a filter, with the field of their parent and the parent's object."""
+
 Row = Mapping[str, Any]
 
 
@@ -37,6 +45,14 @@ class GroundTruth:
         types = self.types(name)
         wanted = [field for field in types if fields is None or field in fields]
         return as_records(self._org.control.rows(name, operation=operation, fields=wanted, where=where), types)
+
+    def readable(self, name: str) -> list[Row]:
+        """The records of any object; of one that wants a filter, those that have a parent."""
+        if name not in PARENTS:
+            return self.records(name)
+        field, parent = PARENTS[name]
+        listed = ", ".join(f"'{row['Id']}'" for row in self._org.control.rows(parent, fields=["Id"]))
+        return self.records(name, where=f"{field} IN ({listed})")
 
 
 def as_records(rows: Iterable[Mapping[str, str | None]], types: Mapping[str, str]) -> list[Row]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from integration_tests.exporter import Exporter, Row, Unwatched, as_emitted, in_arrows_range
+from pyiceberg.table import Table
+
+from integration_tests.exporter import SCRIPT, Exporter, Row, Unwatched, as_emitted, in_arrows_range
 from integration_tests.ground_truth import GroundTruth, assert_same_rows
 from integration_tests.simulated_org import SimulatedOrg
 from source_salesforce_bulk.export.destination import Destination
@@ -16,12 +20,14 @@ from source_salesforce_bulk.export.schema_watch import SchemaWatch
 from source_salesforce_bulk.registries.state import StateRegistry
 from source_salesforce_bulk.tables.fold_ending import TablesEnding
 from source_salesforce_bulk.tables.iceberg_catalog import Tables, embedded
+from source_salesforce_bulk.tables.local_files import local_path
 from source_salesforce_bulk.tables.log_files import TableFiles
 from source_salesforce_bulk.tables.table_destination import TableDestination
 from source_salesforce_bulk.tables.table_schemas import TableSchemas
 from source_salesforce_bulk.tables.table_states import TableStates
 
 MARKS = ("_run_id", "_read_at", "_deleted")
+VERSION = ("Id", "SystemModstamp", "_deleted")
 
 
 class TableExporter(Exporter):
@@ -53,6 +59,17 @@ class TableExporter(Exporter):
             ending=TablesEnding(tables, fold=self.fold, keep_deleted=self.keep_deleted),
         )
 
+    def arguments(self, objects: Sequence[str], *more: str) -> list[str]:
+        """See :class:`Exporter`."""
+        path = self.folder / "config.json"
+        path.write_text(json.dumps(self.config), encoding="utf-8")
+        places = [f"--config={path}", f"--destination={self.tables().url}"]
+        return [str(SCRIPT), "export", *places, *(f"--object={name}" for name in objects), *more]
+
+    def tables_command(self, name: str, *more: str) -> list[str]:
+        """The command line of ``salesforce-bulk tables``."""
+        return [str(SCRIPT), "tables", name, f"--destination={self.tables().url}", *more]
+
     def table(self, name: str) -> Any:
         """A table as pyiceberg loads it."""
         table = self.tables().load(name)
@@ -64,13 +81,49 @@ class TableExporter(Exporter):
         return without_marks(self.table(name).scan().to_arrow().to_pylist())
 
 
+def assert_nothing_twice(exporter: TableExporter, names: Sequence[str]) -> None:
+    """Assert that no table has a key twice, and that no run has brought a version twice."""
+    for name in names:
+        for table, fields in ((name.lower(), ("Id",)), (f"{name.lower()}_log", (*VERSION, "_run_id"))):
+            there = exporter.tables().load(table)
+            if there is None or there.current_snapshot() is None:
+                continue
+            rows = there.scan(selected_fields=(one for one in fields if one in names_of(there))).to_arrow().to_pylist()
+            twice = [key for key, times in Counter(tuple(row.values()) for row in rows).items() if times > 1]
+            assert not twice, f"{table}: {len(twice)} rows are there twice, first {twice[0]}"
+
+
+def assert_no_garbage(exporter: TableExporter) -> None:
+    """Assert that each file of the tables is named by their metadata, and that each named file is there."""
+    for name in exporter.tables().names():
+        table = exporter.table(name)
+        named = {table.metadata_location, *(one.metadata_file for one in table.metadata.metadata_log)}
+        for snapshot in table.metadata.snapshots:
+            named.add(snapshot.manifest_list)
+            for manifest in snapshot.manifests(table.io):
+                entries = manifest.fetch_manifest_entry(table.io, discard_deleted=False)
+                named |= {manifest.manifest_path, *(entry.data_file.file_path for entry in entries)}
+        there = {path for path in local_path(table.location()).rglob("*") if path.is_file()}
+        assert there == {local_path(one) for one in named}, name
+
+
+def names_of(table: Table) -> set[str]:
+    """The names of a table's columns."""
+    return {one.name for one in table.schema().fields}
+
+
 def without_marks(rows: list[Row]) -> list[Row]:
     """The fields of rows, nulls left out."""
     return [{name: value for name, value in row.items() if value is not None and name not in MARKS} for row in rows]
 
 
-def assert_equals_org(rows: list[Row], org: SimulatedOrg, name: str, operation: str = "query") -> None:
-    """Assert that rows are the object's, each once and value by value; ``query`` leaves out those that are deleted."""
+def assert_equals_org(
+    rows: list[Row], org: SimulatedOrg, name: str, *, deleted: bool = False, by: str = "pyiceberg"
+) -> None:
+    """Assert that rows are the object's, each once and value by value; those in the recycle bin where ``deleted``."""
     types = GroundTruth(org).types(name)
-    expected = [in_arrows_range(row, types) for row in GroundTruth(org).records(name, operation=operation)]
-    assert_same_rows([as_emitted(row, types) for row in rows], expected)
+    truth = [row for row in GroundTruth(org).readable(name) if deleted or not row.get("IsDeleted")]
+    try:
+        assert_same_rows([as_emitted(row, types) for row in rows], [in_arrows_range(row, types) for row in truth])
+    except AssertionError as difference:
+        raise AssertionError(f"{name}, as {by} reads it: {difference}") from None

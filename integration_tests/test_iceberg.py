@@ -10,16 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import polars as pl
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.table import Table
 
-from integration_tests.exporter import Row
 from integration_tests.ground_truth import GroundTruth
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
 from integration_tests.table_exporter import TableExporter, assert_equals_org, without_marks
+from integration_tests.table_readers import by_pyiceberg, readers
 from source_salesforce_bulk.export.begin import BeginOptions
 from source_salesforce_bulk.registries.state import LeaseLost
 from source_salesforce_bulk.tables import current, local_files
@@ -49,22 +46,6 @@ def change(org: SimulatedOrg, name: str, field: str = "LastName") -> None:
     org.control.advance_clock(60)
 
 
-def by_pyiceberg(table: Table) -> list[Row]:
-    return table.scan().to_arrow().to_pylist()
-
-
-def by_polars(table: Table) -> list[Row]:
-    return pl.scan_iceberg(table).collect().to_dicts()
-
-
-def by_duckdb(table: Table) -> list[Row]:
-    """The data files that the metadata names, read by a Parquet reader of its own."""
-    paths = [str(local_path(path)) for path in table.inspect.files()["file_path"].to_pylist()]
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        return connection.from_parquet(paths, union_by_name=True).to_arrow_table().to_pylist()
-
-
 def test_tables_equal_the_org_after_changes_and_a_delete_in_every_reader(
     org: SimulatedOrg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,15 +54,15 @@ def test_tables_equal_the_org_after_changes_and_a_delete_in_every_reader(
     exporter = TableExporter(org, tmp_path, page_size=100)
     assert exporter.run(NAMES).code == 0
     for name in NAMES:
-        assert_equals_org(exporter.rows_of(f"{name.lower()}_log"), org, name, "queryAll")
+        assert_equals_org(exporter.rows_of(f"{name.lower()}_log"), org, name, deleted=True)
     change(org, "Contact")
 
     result = exporter.run(NAMES)
 
     assert result.code == 0
     for name in NAMES:
-        for read in (by_pyiceberg, by_polars, by_duckdb):
-            assert_equals_org(without_marks(read(exporter.table(name.lower()))), org, name)
+        for by, read in readers().items():
+            assert_equals_org(without_marks(read(exporter.table(name.lower()))), org, name, by=by)
 
 
 def test_deleted_rows_stay_where_they_are_to_be_kept(org: SimulatedOrg, tmp_path: Path) -> None:
@@ -90,7 +71,7 @@ def test_deleted_rows_stay_where_they_are_to_be_kept(org: SimulatedOrg, tmp_path
     exporter.run(["Contact"])
     change(org, "Contact")
     exporter.run(["Contact"])
-    assert_equals_org(exporter.rows_of("contact"), org, "Contact", "queryAll")
+    assert_equals_org(exporter.rows_of("contact"), org, "Contact", deleted=True)
 
 
 def test_a_row_says_which_run_read_it_and_when(org: SimulatedOrg, tmp_path: Path) -> None:
@@ -111,7 +92,7 @@ def test_an_object_that_is_read_in_full_is_replaced_in_one_commit(org: Simulated
 
     assert result.code == 0
     table = exporter.table("contact_log")
-    assert_equals_org(exporter.rows_of("contact_log"), org, "Contact", "queryAll")
+    assert_equals_org(exporter.rows_of("contact_log"), org, "Contact", deleted=True)
     assert_equals_org(exporter.rows_of("contact"), org, "Contact")
     seen = {len(table.scan(snapshot_id=one.snapshot_id).to_arrow()) for one in table.metadata.snapshots}
     assert seen <= {0, len(GroundTruth(org).records("Contact"))}
