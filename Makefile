@@ -182,8 +182,27 @@ $(PEER)/.set-up:
 	@$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check airbyte-source-salesforce==2.10.3
 	@touch $@
 
+# The first release, from this repository's own history, in an environment of its own.
+FIRST := build/first-release
+
+$(FIRST)/.set-up:
+	@rm -rf $(FIRST) && mkdir -p $(FIRST)
+	@git archive 59ab2d2 | tar -x -C $(FIRST)
+	@env -u VENV -u LOCK $(MAKE) --no-print-directory -C $(FIRST) VENV=.venv setup
+	@$(BIN)/python -m compileall -q $(FIRST)/.venv/lib/python3*/site-packages $(FIRST)/source_salesforce_bulk || true
+	@touch $@
+
+# Salesforce's CLI, in a release that runs on Node 20. Without npm it is left out.
+SF := build/sf
+
+$(SF)/.set-up:
+	@mkdir -p $(SF)
+	@echo '{"private":true,"dependencies":{"@salesforce/cli":"2.129.8"},"overrides":{"undici":"7.16.0"}}' > $(SF)/package.json
+	@npm install --silent --no-audit --no-fund --prefix $(SF) || echo "bench: sf could not be installed, and is left out"
+	@touch $@
+
 .PHONY: bench
-bench: $(READY) $(PEER)/.set-up ## Compare its speed with other connectors on the same pages (ROWS=1000000; minutes)
+bench: $(READY) $(PEER)/.set-up $(FIRST)/.set-up $(SF)/.set-up ## Compare its speed with other connectors on the same pages (ROWS=1000000; minutes)
 	@$(BIN)/python -m benchmarks --rows $(ROWS) --peer-rows $(PEER_ROWS) --rounds $(ROUNDS) --keep
 
 .PHONY: bench-overlap

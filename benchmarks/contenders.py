@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from benchmarks.bench_org import END, START, BenchOrg, write_json
 
 HERE = Path(__file__).parent
 CONNECTOR = Path(sys.executable).with_name("source-salesforce-bulk")
 PEER = Path(os.environ.get("BENCH_PEER", "build/peer/bin/python"))
+FIRST_RELEASE = Path("build/first-release/.venv/bin")
+SF = Path("build/sf/node_modules/.bin/sf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +34,17 @@ class Job:
 
 def connector(job: Job, **overlay: Any) -> list[str]:
     """This connector's console script."""
-    config = {
-        "credentials": job.org.credentials,
-        "login_url": job.org.url,
-        "objects": [job.org.object_name],
-        "page_size": job.org.page_rows,
-        **overlay,
-    }
-    return _protocol([str(CONNECTOR)], job, config)
+    return _protocol([str(CONNECTOR)], job, {**_config(job), **overlay})
+
+
+def without_core(job: Job) -> list[str]:
+    """This connector as it is where the native core is not installed."""
+    return ["env", "SALESFORCE_BULK_CORE=off", *connector(job)]
+
+
+def first_release(job: Job) -> list[str]:
+    """This connector as its first release was."""
+    return _protocol([str(FIRST_RELEASE / CONNECTOR.name)], job, _config(job))
 
 
 def peer(job: Job) -> list[str]:
@@ -61,10 +67,24 @@ def simple_salesforce(job: Job) -> list[str]:
     return [sys.executable, script, job.org.url, _form(job), job.soql, job.org.object_name, str(job.org.page_rows)]
 
 
+def sf(job: Job) -> list[str]:
+    """Salesforce's CLI."""
+    return [sys.executable, str(HERE / "sf_export.py"), str(SF.absolute()), job.org.url, _form(job), job.soql]
+
+
 def floor(job: Job) -> list[str]:
     """Curl and the csv module."""
     script = str(HERE / "floor.py")
     return [sys.executable, script, job.org.url, _form(job), job.soql, job.operation, str(job.org.page_rows)]
+
+
+def _config(job: Job) -> dict[str, Any]:
+    return {
+        "credentials": job.org.credentials,
+        "login_url": job.org.url,
+        "objects": [job.org.object_name],
+        "page_size": job.org.page_rows,
+    }
 
 
 def _form(job: Job) -> str:
@@ -73,7 +93,7 @@ def _form(job: Job) -> str:
 
 def _protocol(launcher: list[str], job: Job, config: Mapping[str, Any]) -> list[str]:
     """A ``read`` of everything that ``discover`` shows of the object, with an empty state."""
-    name = f"{Path(launcher[-1]).stem}-{job.mode}-{job.org.rows}"
+    name = f"{Path(launcher[-1]).stem}-{crc32(launcher[0].encode()):08x}-{job.mode}-{job.org.rows}"
     options = ["--config", str(write_json(job.directory / f"{name}-config.json", config))]
     stream = _discovered([*launcher, "discover", *options], job.org.object_name)
     configured = {"stream": stream, "sync_mode": job.mode, "destination_sync_mode": "append"}

@@ -30,6 +30,7 @@ import requests
 from pyarrow import parquet
 
 from benchmarks.bench_org import org_process
+from benchmarks.contenders import FIRST_RELEASE
 from source_salesforce_bulk.config import parse_config
 from source_salesforce_bulk.extraction.connection import Connection, Environment
 from source_salesforce_bulk.pages.fetch import PageAddress
@@ -88,12 +89,17 @@ def bench(folder: Path, org: Mapping[str, Any], rows: int, rounds: int) -> Itera
     soql = f"SELECT {', '.join(names)} FROM {OBJECT} WHERE SystemModstamp < {before}"  # noqa: S608
     warm(org["control_url"], soql)
     pages = list(pages_on_disk(folder, config, soql))
-    contenders: Mapping[str, Callable[[], Cost]] = {
+    contenders: dict[str, Callable[[], Cost]] = {
         "`salesforce-bulk export`, Parquet": lambda: export(folder, "parquet", rows),
         "`salesforce-bulk export`, JSON lines": lambda: export(folder, "jsonl", rows),
         "`source-salesforce-bulk read`, to /dev/null": lambda: read(folder),
-        "limit: pyarrow reads the CSV from disk": lambda: limit(pages),
     }
+    if FIRST_RELEASE.exists():
+        contenders |= {
+            "first release, Parquet": lambda: export(folder, "parquet", rows, FIRST_RELEASE),
+            "first release, JSON lines": lambda: export(folder, "jsonl", rows, FIRST_RELEASE),
+        }
+    contenders["limit: pyarrow reads the CSV from disk"] = lambda: limit(pages)
     costs: dict[str, list[Cost]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, run in contenders.items():
@@ -111,12 +117,12 @@ def bench(folder: Path, org: Mapping[str, Any], rows: int, rounds: int) -> Itera
         yield f"| {name} | {rows / seconds:,.0f} | {best / seconds:.2f} | {seconds:.1f} | {cpu:.1f} | {peak:,.0f} |"
 
 
-def export(folder: Path, format_name: str, rows: int) -> Cost:
+def export(folder: Path, format_name: str, rows: int, scripts: Path = SCRIPTS) -> Cost:
     """The console script, into an empty folder."""
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
     places = [f"--{name}={(out / name).as_uri()}" for name in ("destination", "state", "schemas")]
-    command = [SCRIPTS / "salesforce-bulk", "export", "--config", folder / "config.json", "--object", OBJECT]
+    command = [scripts / "salesforce-bulk", "export", "--config", folder / "config.json", "--object", OBJECT]
     cost = measured([*command, *places, "--format", format_name])
     (manifest,) = (out / "destination" / "_manifests").glob("*.json")
     files = [file for entry in json.loads(manifest.read_bytes())["objects"] for file in entry["files"]]

@@ -31,11 +31,12 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Who runs, with what command; ``slow`` ones read fewer rows, once."""
+    """Who runs, with what command, if ``program`` is installed; ``slow`` ones read fewer rows, once."""
 
     name: str
     command: Callable[[Job], list[str]]
     slow: bool = False
+    program: Path = Path(sys.executable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,11 @@ class Scenario:
     contenders: Sequence[Contender] = field(
         default=(
             Contender(CONNECTOR, contenders.connector),
+            Contender("the same without the core", contenders.without_core, slow=True),
+            Contender("its first release, 59ab2d2", contenders.first_release, program=contenders.FIRST_RELEASE),
             Contender(PEER, contenders.peer, slow=True),
             Contender("simple-salesforce bulk2", contenders.simple_salesforce),
+            Contender("`sf data export bulk`", contenders.sf, program=contenders.SF),
             Contender("floor: curl, csv module", contenders.floor),
         )
     )
@@ -84,10 +88,14 @@ class Scenario:
         return Job(org, self.mode, soql, operation, directory)
 
     def _runs(self, large: Job, small: Job, scale: Scale, directory: Path) -> dict[str, list[Run]]:
-        commands = {one.name: one.command(small if one.slow else large) for one in self.contenders}
+        present = [one for one in self.contenders if one.program.exists()]
+        for one in self.contenders:
+            if one not in present:
+                print(f"{self.name}: {one.name} is left out; {one.program} does not exist", file=sys.stderr)
+        commands = {one.name: one.command(small if one.slow else large) for one in present}
         runs: dict[str, list[Run]] = {name: [] for name in commands}
         for number in range(scale.rounds):
-            for one in self.contenders:
+            for one in present:
                 if number and one.slow:
                     continue
                 run = measure(commands[one.name], directory / f"{self.mode}-{one.name.split()[0]}.log")
@@ -131,7 +139,9 @@ def _table(contestants: Sequence[Contender], runs: dict[str, list[Run]]) -> Iter
     )
     yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     for one in contestants:
-        own = runs[one.name]
+        own = runs.get(one.name)
+        if own is None:
+            continue
         rate, steady = _median(own, "rate"), _median(own, "steady_rate")
         written = statistics.median(run.written / run.seconds for run in own) / 1e6
         cpu = statistics.median(run.cpu / run.records for run in own) * 1e6
