@@ -46,6 +46,14 @@ demo: $(READY) ## Show two reads of a simulated org; the second reads only chang
 .PHONY: test
 test: $(READY) ## Run all tests
 	@$(BIN)/python -m pytest -n $(PYTEST_JOBS) --dist worksteal $(PYTEST_ARGS)
+	@$(if $(PYTEST_ARGS),,$(MAKE) --no-print-directory test-exact)
+
+READING := integration_tests/test_read.py integration_tests/test_incremental.py integration_tests/test_export.py
+.PHONY: test-exact
+test-exact: $(READY) ## Run the tests that read whole objects once more, without the native page core
+	@if $(BIN)/python -c 'import salesforce_bulk_core' 2>/dev/null; then \
+		SALESFORCE_BULK_CORE=off $(BIN)/python -m pytest -q -n $(PYTEST_JOBS) --dist worksteal $(READING); \
+	else echo "test-exact: the core is not installed, so no test has used it"; fi
 
 .PHONY: test-pythons
 test-pythons: ## Run all tests on each supported Python on this machine (PYTHONS='3.12 3.13')
