@@ -1,1 +1,1 @@
-"""Which rows have vanished from the org: what is remembered of delivered rows, and what an audit makes of it."""
+"""Detect rows that were deleted from the org: the memory of delivered rows, and audits of all Ids."""

@@ -1,8 +1,8 @@
-"""An audit: the Ids that the org has now against those that are remembered, and what follows from it. Pure.
+"""An audit: compare the Ids that the org has now with the remembered ones. Pure.
 
-A login that sees fewer rows than before (sharing rules, a profile, field-level security) looks like a deletion. So
-where more than :data:`FEW` rows and more than a share of all vanish at once, nothing is called deleted
-(:func:`is_too_much`); the user is asked to look.
+If a login sees fewer rows than before (sharing rules, a profile, field-level security), the others look deleted. So if
+more than :data:`FEW` rows and more than a given share are missing at once, none is reported (:func:`is_too_much`), and
+the user is asked to check.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from source_salesforce_bulk.deletions.id_sketch import IdSketch, SketchFull
 from source_salesforce_bulk.deletions.known_ids import KnownIds, SeenRow
 
 FEW = 100
-"""So many rows may vanish at once whatever share of all they are."""
+"""Up to so many rows may vanish at once, whatever their share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     """The result of an audit. ``vanished`` are the deleted Ids, sorted; None if they cannot be determined.
 
-    ``known`` is what is remembered from now on.
+    ``known`` is the new memory.
     """
 
     vanished: tuple[str, ...] | None
@@ -30,9 +30,9 @@ class Findings:
 
 
 class Audit:
-    """One audit under way, which began at ``began`` by the org's clock.
+    """An audit in progress, which began at ``began`` by the org's clock.
 
-    ``before`` is what was remembered until then; None makes it the first. It is not changed.
+    ``before`` is the memory so far, which is not changed; None makes it the first audit.
     """
 
     def __init__(self, before: KnownIds | None, began: datetime) -> None:
@@ -47,7 +47,7 @@ class Audit:
             self._now.sketch = IdSketch(before.sketch.heads)
 
     def take(self, rows: Iterable[SeenRow]) -> None:
-        """Rows that the org has; each exactly once."""
+        """Add rows of the org, each exactly once."""
         until = self._before.until if self._before is not None else None
         for row in rows:
             self._now.see(row)

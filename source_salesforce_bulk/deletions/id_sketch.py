@@ -1,14 +1,14 @@
-"""A set of millions of Ids in 160 KB, from which few differences can be read: an invertible Bloom lookup table. Pure.
+"""A sketch of millions of Ids in 160 KB that decodes small differences: an invertible Bloom lookup table. Pure.
 
-Each Id is added to four cells of 12,288, one in each quarter. A cell holds how many Ids it has (modulo 256), the
-exclusive or of their keys, and that of their check sums. Adding and removing commute and cancel, so a sketch from which
-every Id of a second set was removed is a sketch of the difference alone. A cell with a single Id (count 1 or -1, and a
-check sum that fits) names it; taking it out of its other cells lays bare further ones, until nothing is left. That
+Each Id is added to four of 12,288 cells, one in each quarter. A cell stores the number of its Ids (modulo 256), the
+exclusive or of their keys, and that of their check sums. Adding and removing commute and cancel, so after every Id of a
+second set has been removed, the sketch is that of the difference. A cell with a single Id (count 1 or -1, and a
+matching check sum) names it. Removing that Id from its other cells exposes further ones, until nothing is left. This
 succeeds for up to about 9,400 differences (Goodrich and Mitzenmacher, "Invertible Bloom Lookup Tables", 2011: a load of
-0.77 for four hashes). Where it does not, :meth:`IdSketch.difference` says so and names none.
+0.77 for four hashes). If it fails, :meth:`IdSketch.difference` returns None.
 
-What the sketch cannot do: it holds a multiset. An Id that was added twice and removed once reads like one that was
-added once, so callers must add each member exactly once (``known_ids`` ensures this).
+The sketch is a multiset: an Id that was added twice and removed once looks like one that was added once. So callers
+must add each member exactly once (``known_ids`` ensures this).
 
 A key is 64 bits: the number of the Id's first six characters in a dictionary (10 bits), and its last nine (54 bits).
 """
@@ -39,7 +39,7 @@ _Cells = tuple["array[int]", "array[int]", "array[int]"]
 
 
 class SketchFull(Exception):
-    """The Ids have more different beginnings than the sketch can number."""
+    """The Ids have more different first characters than the sketch can number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class IdSketch:
         self._change(self._key(record_id), 1)
 
     def remove(self, record_id: str) -> None:
-        """Remove an Id; one that was never added counts as one less than none. Raises :class:`SketchFull`."""
+        """Remove an Id, which need not have been added; raises :class:`SketchFull`."""
         self._change(self._key(record_id), -1)
 
     def copy(self) -> Self:
@@ -96,7 +96,7 @@ class IdSketch:
         return Difference(frozenset(map(self._id, added)), frozenset(map(self._id, removed)))
 
     def to_text(self) -> str:
-        """Return the cells as ASCII text that JSON writes as it is; :attr:`heads` are kept apart."""
+        """Return the cells as ASCII text that JSON does not escape; :attr:`heads` are stored separately."""
         cells = _LAYOUT.pack(*self._counts, *self._keys, *self._checks)
         return base64.b85encode(cells).decode()
 

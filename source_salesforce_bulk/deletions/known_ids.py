@@ -1,31 +1,31 @@
-"""The Ids of delivered rows, kept so that an audit can tell which of them have vanished from the org. Pure.
+"""The memory of delivered Ids, with which an audit determines the rows that were deleted from the org. Pure.
 
-An audit reads every Id that the org has now. What was delivered and is not among them has vanished: it was purged,
-deleted for good, or merged and purged. The memory of what was delivered is
+An audit reads every Id that the org has now. A delivered row that is not among them was purged, permanently deleted, or
+merged and purged. The memory consists of
 
-    everything that the last audit saw, and every row that was delivered since.
+    every row that the last audit saw, and every row that was delivered since.
 
-Up to :data:`EXACT_MOST` Ids it is a plain set. Beyond, it is a sketch (``id_sketch``), which needs every Id to be added
-exactly once although rows are delivered again and again: after each change, within the look-back, after a failure. Two
-facts decide it, and neither asks the sketch for a membership that it cannot know. CreatedDate never changes, and a row
-stamped in a window was created before the window's end. So with windows that end at A < B < C ...
+Up to :data:`EXACT_MOST` Ids, it is a plain set. Above that, it is a sketch (``id_sketch``), to which every Id must be
+added exactly once, although rows are delivered repeatedly: after each change, within the look-back, after a failure. A
+sketch cannot tell whether it has an Id, so two facts decide whether a row is new: CreatedDate never changes, and a row
+with a timestamp in a window was created before the window's end. So with windows that end at A < B < C ...
 
     created   ...  A - margin  |   A .................. B   |   B ...
     in a row of the window that ends at B:
               old: known       |   new: added to the sketch |   kept by name
                    kept by name within the margin
 
-- A row created from A to B cannot have been delivered by an earlier window, and within a window each row comes once.
-- A row that was created before A and was not visible then is old by its date, though new. Within the margin (the
-  look-back) it is kept by name; names are a set, and a row in both is no error.
-- A window whose pages were handed on and that has to be read again would add its rows twice. Whoever reads must first
-  make a new audit, whose end then lies behind them all (:attr:`KnownIds.until`).
-- Rows without CreatedDate are kept by name. The names are bounded; those that found no room are counted
+- A row created from A to B cannot have been delivered by an earlier window, and a window delivers each row once.
+- A row that was created before A but became visible later looks old. Within the margin (the look-back), it is kept by
+  name. Names are a set, so a row may be in both.
+- If a window is read again after some of its pages were delivered, its rows would be added twice. So a new audit must
+  come first, which ends after all of them (:attr:`KnownIds.until`).
+- Rows without CreatedDate are kept by name. The number of names is limited; further ones are only counted
   (:attr:`KnownIds.forgotten`).
 
-An audit removes from a copy of the sketch each row it sees that was created before :attr:`KnownIds.until`. What remains
-added has vanished. What remains removed was never delivered or was backdated, which is no deletion. The first audit
-comes before the first row is read, so that a row purged in between is remembered, too.
+An audit removes each row that was created before :attr:`KnownIds.until` from a copy of the sketch. The Ids that remain
+added were deleted. Those that remain removed were never delivered or were backdated, which is not a deletion. The first
+audit comes before the first row is read, so that a row purged in between is remembered as well.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ from source_salesforce_bulk.deletions.packed_ids import pack_ids, unpack_ids
 from source_salesforce_bulk.salesforce.soql import format_instant, parse_instant
 
 EXACT_MOST = 20_000
-"""Ids that are kept as a plain set. At most 7 bytes each in the state, as a rule 2."""
+"""Maximum size of a plain set. Each Id takes 2 to 7 bytes in the state, usually 2."""
 
 NAMED_MOST = 5_000
-"""Ids that are kept by name beside a sketch; with it they stay below 256 KiB."""
+"""Maximum number of names in addition to a sketch; both together take less than 256 KiB."""
 
 
 class SeenRow(NamedTuple):
-    """A row's Id, and when it was created; None where its object does not say."""
+    """A row's Id and creation time; None if its object has none."""
 
     id: str
     created: datetime | None
@@ -55,11 +55,11 @@ class SeenRow(NamedTuple):
 
 @dataclass(slots=True)
 class KnownIds:
-    """The memory of one object. ``audited`` is when the last audit began, by the org's clock.
+    """The memory of one object. ``audited`` is the start of the last audit, by the org's clock.
 
-    ``count`` is the number of rows that the last audit saw. Rows created from ``since`` to ``until`` are new to the
-    window being read, which is ``begun`` where any row of it was delivered. ``named`` are Ids that are kept by name,
-    ``forgotten`` those for which no room was left.
+    ``count`` is the number of rows that the last audit saw. Rows created from ``since`` to ``until`` are new in the
+    window being read, which is ``begun`` if any of its rows was delivered. ``named`` are the Ids that are kept by name;
+    ``forgotten`` is the number of those that did not fit.
     """
 
     audited: datetime
@@ -91,18 +91,12 @@ class KnownIds:
                 self._keep(row.id, by_name=True)
 
     def see(self, row: SeenRow) -> None:
-        """Remember a row that an audit sees, which began at :attr:`audited`."""
+        """Remember a row that the audit sees which began at :attr:`audited`."""
         self.count += 1
         self._keep(row.id, by_name=row.created is not None and row.created >= self.audited)
 
-    def forget(self, ids: Iterable[str]) -> None:
-        """The rows are known to be gone, and their deletion has been delivered."""
-        for one in ids:
-            self.ids.discard(one)
-            self.named.discard(one)
-
     def to_json(self) -> dict[str, object]:
-        """Return the memory as it stands in a state; at most 256 KiB."""
+        """Return the memory as JSON for a state; at most 256 KiB."""
         blob: dict[str, object] = {
             "audited": format_instant(self.audited),
             "count": self.count,
@@ -149,8 +143,8 @@ class KnownIds:
             self.ids.add(record_id)
             if len(self.ids) > EXACT_MOST:
                 self.sketch = IdSketch()
-                for one in self.ids:
-                    self._sketched(self.sketch, one)
+                for known_id in self.ids:
+                    self._sketched(self.sketch, known_id)
                 self.ids = set()
 
     def _sketched(self, sketch: IdSketch, record_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Sets of Ids as short texts: sorted, as differences, compressed. Pure.
+"""Encode sets of Ids as short texts: sorted, as differences, compressed. Pure.
 
 Ids of one object are close together, so the difference of two neighbours takes one to three bytes.
 """
@@ -16,20 +16,20 @@ _MORE = 0x80
 
 
 def pack_ids(ids: Iterable[str]) -> str:
-    """Return a set of Ids as ASCII text, which JSON writes as it is; raises ValueError for what is not an Id.
+    """Return a set of Ids as ASCII text, which JSON does not escape; raises ValueError for a text that is not an Id.
 
     >>> len(pack_ids(f"001A00000{number:06d}" for number in range(1000))) < 2000
     True
     """
     packed, last = bytearray(), 0
-    for number in sorted({id_number(one) for one in ids}):
+    for number in sorted({id_number(record_id) for record_id in ids}):
         _append(packed, number - last)
         last = number
     return base64.b85encode(zlib.compress(bytes(packed), 9)).decode()
 
 
 def unpack_ids(text: str) -> set[str]:
-    """Return the Ids, with 18 characters each; raises ValueError for a text that :func:`pack_ids` has not made."""
+    """Return the Ids, with 18 characters each; raises ValueError for a text that is not from :func:`pack_ids`."""
     inflater = zlib.decompressobj()
     try:
         packed = inflater.decompress(base64.b85decode(text), _LONGEST)

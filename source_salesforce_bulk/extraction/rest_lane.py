@@ -1,12 +1,12 @@
-"""Windows that are read through REST: small ones from their probe, and all those of an object that Bulk refuses.
+"""Windows that are read through REST: those whose probe returns all rows, and all those of an object that Bulk refuses.
 
-Neither has a job in the org. Their pages come from ``pages.rest_pages`` and go the way of all pages: what they prove,
-the state that covers them and what is made of them is the same.
+Neither has a job in the org. Their pages come from ``pages.rest_pages`` and are then handled like all pages: the same
+verification, state and encoding.
 
-A window with few rows is its probe: where the answer holds all of them, they are the window's only page. Anything else,
-a refusal too, leaves the window to a job, which will be answered with the same; there it is dealt with.
+If the answer of a probe has all rows of its window, it is the window's only page. Otherwise, and after a refusal, the
+window gets a job; the job's failure is handled like any other.
 
-Retries here: none. A page that is lost is asked for again as ``query_job`` decides, from the Id behind which it begins.
+Does not retry. ``query_job`` decides whether a lost page is requested again, after the Id at which it begins.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from source_salesforce_bulk.salesforce.rest_query import RestQuestion
 
 
 class Apply(Protocol):
-    """Lets an event happen to a window; the phase it is in then. It is the scheduler's."""
+    """The scheduler's ``apply``."""
 
     def __call__(self, read: ObjectRead, window: WindowRead, event: Event) -> Phase:
-        """Do it."""
+        """Apply an event to a window's job, and return the job's phase."""
         ...
 
 
 class RestLane:
-    """Owned by the scheduler's thread; its calls run on ``calls``.
+    """Reads windows through REST. Owned by the scheduler's thread; its calls run on ``calls``.
 
-    ``probes_pay`` is false once a probe had to be given up after all of a call's retries: others would wait as long.
+    ``probes_pay`` is false after a probe has failed despite all retries of its call: others would take as long.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class RestLane:
         self.probes_pay = True
 
     def probe(self, read: ObjectRead, window: WindowRead) -> None:
-        """Ask for a window's rows, as many as an answer holds."""
+        """Query a window's rows, as many as one answer can have."""
         window.ask(read.plan.rest_question(window.bounds))
         self._calls.submit(
             partial(self._org.fetch, read.address_of(window, None), _unheeded, read.encoder),
@@ -67,7 +67,7 @@ class RestLane:
         )
 
     def open(self, read: ObjectRead, window: WindowRead) -> None:
-        """Read a window through REST, after a pause where it was tried before. It goes on behind the last page."""
+        """Read a window through REST from after the last page, with a pause if it was tried before."""
         if window.job.creates > 1:
             self._run.metrics.count(read.plan.object_name, retries=1)
         window.drop_pages()
@@ -111,18 +111,18 @@ class RestLane:
 
 
 def can_be_cut(question: RestQuestion, failure: Failure | None) -> bool:
-    """Return whether halves of a window can be read if the window cannot: they take less time, but are as damaged.
+    """Return whether the halves of a window may be readable if the window is not: halves take less time.
 
-    Rows without Ids, and those found by their parents, have no order by which to cut.
+    Rows without Ids, and rows found by their parents, have no order in which to split.
     """
     ordered = question.keyed and question.parents is None
     return ordered and failure is not None and failure.action is Action.SPLIT
 
 
 def _interrupted(error: Exception) -> None:
-    """A pause ends early where the run is being stopped."""
+    """Ignore the early end of a pause, because the run is being stopped."""
     failure_in(error)
 
 
 def _unheeded(headers: object) -> None:
-    """A page that is fetched for itself is not followed by another one."""
+    """Ignore the headers: a page that is requested alone has no next page."""

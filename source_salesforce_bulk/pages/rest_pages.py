@@ -1,10 +1,10 @@
-"""A page of the REST lane: asked for, proven, and written as Bulk would have sent it.
+"""Request a page of the REST lane, verify it, and write it as Bulk would have sent it.
 
-What a page has to prove: every answer says that it is the last or names the next one; there are as many rows as
-``totalSize`` says; where rows have Ids, these ascend, from behind the page before, so that none comes twice. Then it is
-a page like any other (``rest_rows``), and what reads pages cannot tell where it came from.
+A page is valid if every answer names the next one or says that it is the last, and if there are as many rows as
+``totalSize`` says. If rows have Ids, these must ascend from the end of the previous page, so that no row is repeated.
+``rest_rows`` then writes it like any page of Bulk, and its readers see no difference.
 
-Retries here: none. A page that does not prove itself is ``fetch``'s to ask for again, as a page of Bulk's is.
+Does not retry: ``fetch`` requests an invalid page again, as it does with Bulk's.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _BETWEEN = ":"  # between a parent's object and its key, in the locator of a pag
 
 @dataclass(frozen=True, slots=True)
 class RestAddress:
-    """Which page of the REST lane: the one of ``question`` behind ``locator`` (None: the first), with its columns."""
+    """The page of ``question`` that follows ``locator`` (None: the first page), and its columns."""
 
     question: RestQuestion
     columns: tuple[Column, ...]
@@ -47,15 +47,15 @@ class RestAddress:
 
 
 class RestPages:
-    """Brings pages of the REST lane. One instance serves every thread."""
+    """Fetches pages of the REST lane. One instance serves every thread."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
     def send(self, address: RestAddress, write: Write) -> PageHeaders:
-        """Give the page to ``write``, piece by piece, in Bulk's form, and say what comes behind it.
+        """Pass the page to ``write`` in parts, in Bulk's form, and return headers that name the next page.
 
-        Raises ``PageRejected`` where the answers do not prove themselves, and what ``transport`` raises.
+        Raises ``PageRejected`` if the answers are not valid, and the errors of ``transport``.
         """
         write(header_line(address.columns))
         if address.question.parents is not None:
@@ -63,7 +63,7 @@ class RestPages:
         return self._by_ids(address, write) if address.question.keyed else self._as_a_whole(address, write)
 
     def _by_ids(self, address: RestAddress, write: Write) -> PageHeaders:
-        """Return the rows behind the locator. A page that is full is followed by another one, which may be empty."""
+        """Write the rows after the locator. A full page is followed by another one, which may be empty."""
         question = address.question
         portions = []
         for soql in question.soql(address.locator):
@@ -77,7 +77,7 @@ class RestPages:
         return PageHeaders(len(records), record_id(records[-1]) if full else None, last=not full)
 
     def _as_a_whole(self, address: RestAddress, write: Write) -> PageHeaders:
-        """Every row of an object whose rows have no Ids to go on from, or as many as the question is limited to."""
+        """Write every row of an object without Ids, up to the limit of the question."""
         question, rows = address.question, 0
         queries = question.soql(None)
         for batch in self._batches(address, queries[0]):
@@ -86,7 +86,7 @@ class RestPages:
         return PageHeaders(rows, None, last=not question.limited or rows < question.rows)
 
     def _by_parents(self, address: RestAddress, write: Write) -> PageHeaders:
-        """Return the children of the next parents, up to those that bring a row: pages without rows lead nowhere."""
+        """Write the children of the next parents, until there are any: a page without rows has no next page."""
         name, after = self._place(address)
         rows, seen = 0, set[str]()
         while True:
@@ -111,23 +111,23 @@ class RestPages:
             return parents.objects[0], None
         name, _, after = address.locator.partition(_BETWEEN)
         if name not in parents.objects:
-            raise PageRejected("the place where the read goes on names an object that is no parent")
+            raise PageRejected("the locator names an object that is not a parent")
         return name, after or None
 
     def _parents_after(self, address: RestAddress, name: str, after: str | None) -> list[str]:
-        """Return the keys of the next parents, those in the recycle bin too: their children may still be there."""
+        """Return the keys of the next parents, including deleted ones, whose children may still exist."""
         question, parents = address.question, address.question.parents
         assert parents is not None
-        # The query is not the child's: a refusal of it is not explained by the child's fields.
+        # A refusal of this query must not be explained by the child's fields.
         asking = replace(address, question=replace(question, query=replace(question.query, operation=QUERY_ALL)))
         soql = question.parents_after(name, after)
         keys = [_key_of(record, parents.key) for batch in self._batches(asking, soql) for record in batch]
         if after is not None and after in keys:
-            raise PageRejected("a parent came twice")
+            raise PageRejected("a parent is repeated")
         return keys
 
     def _batches(self, address: RestAddress, soql: str) -> Iterator[Sequence[Record]]:
-        """The records of a query, answer by answer. At the end they are as many as the first answer has promised."""
+        """Yield the records of a query, answer by answer; their number must equal the first answer's ``totalSize``."""
         query = address.question.query
         asked = Asked(query, soql)
         everything = query.operation == QUERY_ALL and not (address.question.parents and query.exclude_deleted)
@@ -154,7 +154,7 @@ class RestPages:
             response = self._transport.call(request)
         except SalesforceError as error:
             if error.failure.kind is Kind.LOCATOR_REFUSED:
-                raise PageRejected("the org does not go on with the query; it is asked anew") from error
+                raise PageRejected("the org does not continue the query, so it is sent again") from error
             raise
         try:
             return Batch.from_json(parse_json(response.body, digits=True))
@@ -164,7 +164,7 @@ class RestPages:
 
 @dataclass(slots=True)
 class _Order:
-    """The Ids of a page ascend, from behind ``after``. Salesforce orders them as text, the first 15 characters."""
+    """Checks that the Ids of a page ascend from ``after``. Salesforce orders their first 15 characters as text."""
 
     after: str | None
 
@@ -174,29 +174,29 @@ class _Order:
             if found is None:
                 raise PageRejected("a record has no Id")
             if is_empty_key(found):
-                raise PageTooLarge("its rows have no Id of their own, so no page of it can be followed by another one")
+                raise PageTooLarge("its rows have no Ids, so they cannot be read in pages")
             if self.after is not None and id_15(found) <= id_15(self.after):
-                raise PageRejected("a row came twice, or out of the order of Ids")
+                raise PageRejected("a row is repeated or not in the order of Ids")
             self.after = found
             yield record
 
 
 def _check_once(records: Sequence[Record], seen: set[str], *, keyed: bool) -> None:
-    """No row comes twice: the parents of a page are different ones, so their children are."""
+    """Raise if a row is repeated, which cannot be, because the parents of a page are different."""
     for record in records if keyed else ():
         found = record_id(record)
         if found is None or found in seen:
-            raise PageRejected("a record has no Id, or came twice")
+            raise PageRejected("a record has no Id or is repeated")
         seen.add(found)
 
 
 def _merged(portions: Sequence[Sequence[Record]], cursor: str | None) -> Sequence[Record]:
-    """Rows put together from the answers that have each some of their fields."""
+    """Merge the answers, which have different fields of the same rows."""
     if len(portions) == 1:
         return portions[0]
-    marks = [[(record_id(record), record.get(cursor) if cursor else None) for record in one] for one in portions]
+    marks = [[(record_id(row), row.get(cursor) if cursor else None) for row in portion] for portion in portions]
     if any(mark != marks[0] for mark in marks):
-        raise PageRejected("rows changed between the queries that bring their fields")
+        raise PageRejected("rows changed between the queries for their fields")
     return [{key: value for record in row for key, value in record.items()} for row in zip(*portions, strict=True)]
 
 
@@ -208,7 +208,7 @@ def _key_of(record: Record, key: str) -> str:
 
 
 def _next_parents(question: RestQuestion, name: str, keys: Sequence[str]) -> tuple[str, str] | None:
-    """Return where the parents go on behind these; None where there are no more."""
+    """Return the position of the next parents; None if there are none."""
     assert question.parents is not None
     if len(keys) >= ROWS_IN_ONE_ANSWER:
         return name, keys[-1]

@@ -1,16 +1,16 @@
-"""Records of a REST query as rows in Bulk's own CSV form, so that all that reads a page reads both. Pure.
+"""Convert records of a REST query to rows in Bulk's CSV form, so that both can be read in the same way. Pure.
 
-Bulk and REST write the same value in two ways. What Bulk would have written is what stands in the row:
+Bulk and REST write some values differently. The row has Bulk's form:
 
     JSON value of REST                  cell of Bulk
     null, or an empty text              an empty cell
     true, false                         true, false
-    a number                            its digits, as they came
+    a number                            the same digits
     2020-10-22T21:03:23.000+0000        2020-10-22T21:03:23.000Z
     {"Owner": {"Name": "Ada"}}          the column Owner.Name
 
-Numbers have to be parsed as their digits (``parse_json`` with ``digits=True``), because a float would lose some. Every
-cell is quoted and every row ends with LF, as in the pages that Bulk is asked for.
+Numbers must be parsed as their digits (``parse_json`` with ``digits=True``), because a float would lose some. Every
+cell is quoted and every row ends with LF, as in the pages that are requested from Bulk.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def cell_of(value: object, kind: CellKind) -> str:
 
 
 def _value(record: Mapping[str, object], name: str) -> object:
-    """Return the value of a column, through the parents that its path names; null where a parent is null."""
+    """Return the value of a column, through the parents in its path; None if a parent is null."""
     if name in record:
         return record[name]
     first, _, rest = name.partition(".")

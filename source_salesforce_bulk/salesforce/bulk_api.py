@@ -121,7 +121,7 @@ class PageList:
         if None in urls:
             raise UnreadableBody("a page of the answer has no address")
         if further is None and payload.get("done") is False:
-            raise UnreadableBody("the answer is not the last one and names no next one")
+            raise UnreadableBody("the answer is not the last one and does not name the next one")
         return cls(
             tuple(_parse_locator(url) for url in urls if url is not None), _path_in_org(further) if further else None
         )

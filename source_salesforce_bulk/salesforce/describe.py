@@ -50,7 +50,7 @@ class Part:
 class Field:
     """A field as describe shows it; ``type`` is Salesforce's name. ``calculated``: a formula or roll-up summary.
 
-    No query selects a field that is ``added``, which is none of Salesforce's, or that is built from ``parts``.
+    No query selects a field that is ``added`` by this program, or that is built from ``parts``.
     """
 
     name: str
@@ -291,7 +291,7 @@ def _name(entry: Mapping[str, object]) -> str:
 
 
 def _names(value: object) -> tuple[str, ...]:
-    """Return the API names in a list; whatever else stands there is none."""
+    """Return the API names in a list; other entries are ignored."""
     entries = value if isinstance(value, list) else []
     return tuple(word for word in (_word({"name": entry}, "name") for entry in entries) if word)
 

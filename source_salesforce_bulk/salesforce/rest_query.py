@@ -1,14 +1,14 @@
-"""A page of the REST lane as questions: which synchronous queries bring its rows, and what their answers prove. Pure.
+"""The synchronous queries for a page of the REST lane, and the parsing of their answers. Pure.
 
-A page is a stretch of Ids: at most ``rows`` rows behind the last Id of the page before it, in the order of their Ids.
-So the way through an object needs no cursor of the org's, which would end after two days: the Id of the last row is
-all that has to be remembered. An answer of several batches is followed by its ``nextRecordsUrl`` to its end.
+A page has at most ``rows`` rows after the last Id of the previous page, in the order of their Ids. So an object can be
+read without the org's query cursors, which expire after two days: only the Id of the last row is stored. If an answer
+has several batches, its ``nextRecordsUrl`` is followed to the end.
 
-Objects whose rows have no Id of their own are one page, and so is what belongs to a batch of parents (``Parents``).
+Objects whose rows have no Ids are one page, and so are the rows of a batch of parents (``Parents``).
 
-A query stands in the address of its request, which may have 16,384 bytes. Where an object has too many fields for
-that, they are asked for in portions, and a row is put together from the answers by its Id; key and cursor come with
-every portion, so that a row that changed between two of them is noticed.
+A query is part of its request's URL, which may have 16,384 bytes. If an object has too many fields for that, they are
+queried in portions, and rows are merged by their Ids. Key and cursor are in every portion, so that a row that changes
+between two queries is noticed.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, conditio
 from source_salesforce_bulk.salesforce.wire import UnreadableBody, whole_number
 
 ROWS_IN_ONE_ANSWER = 2_000
-"""The most rows of one batch (REST API Developer Guide, "Query Options Header")."""
+"""Maximum rows of one batch (REST API Developer Guide, "Query Options Header")."""
 
 VALUES_IN_ONE_PAGE = 200_000
-"""About as many values as a page of REST has: its answers are parsed in memory, where each takes a hundred bytes."""
+"""Approximate maximum of values in a page. Answers are parsed in memory, where each value takes about 100 bytes."""
 
 PARENTS_IN_ONE_QUERY = 200
-"""Parents whose children are asked for in one query: their Ids take 5,000 characters of its address."""
+"""Parents in one query for children: their Ids take 5,000 characters of its URL."""
 
 _ADDRESS_LENGTH = 12_000
-"""Characters of a query as it stands in an address; the rest of the 16,384 bytes is for the token and other headers."""
+"""Maximum characters of a query in a URL; the rest of the 16,384 bytes is for the token and other headers."""
 
 _ID = "Id"
 
 
 @dataclass(frozen=True, slots=True)
 class Parents:
-    """Where the rows of an object are found that Salesforce returns by their parents only.
+    """The parents of an object whose rows Salesforce returns only by their parents.
 
-    ``field`` of the child holds the ``key`` of a row of one of ``objects``.
+    The child's ``field`` contains the ``key`` of a row of one of ``objects``.
     """
 
     field: str
@@ -50,9 +50,10 @@ class Parents:
 
 @dataclass(frozen=True, slots=True)
 class RestQuestion:
-    """What the pages of a window are asked by. ``keyed``: the rows have Ids, and follow each other in their order.
+    """The query for a window's pages. ``keyed``: the rows have Ids and are read in their order.
 
-    ``parents``: the rows are asked for by their parents, a batch at a time. ``rows`` is the most that a page has.
+    ``parents``: the rows are queried by their parents, a batch at a time. ``rows`` is the maximum number in a page;
+    only a ``limited`` query has it as its LIMIT.
     """
 
     query: ObjectQuery
@@ -63,14 +64,14 @@ class RestQuestion:
     limited: bool = True
 
     def soql(self, after: str | None) -> tuple[str, ...]:
-        """The queries of the page behind the Id ``after``; more than one where its fields do not fit into one."""
+        """Return the queries for the page after the Id ``after``; more than one if the fields do not fit into one."""
         conditions = conditions_of(self.query, self.bounds)
         if self.keyed and after is not None:
             conditions.append(f"Id > '{after}'")
         return tuple(self._query(fields, conditions) for fields in self._portions(conditions))
 
     def children(self, keys: Sequence[str]) -> str:
-        """The query for the children of these parents. No other condition is added: most such objects take none."""
+        """Return the query for the children of these parents, without other conditions, which most of them refuse."""
         assert self.parents is not None
         listed = ", ".join(map(_literal, keys))
         return select(self._with_id(self.query.fields), self.query.object_name, [f"{self.parents.field} IN ({listed})"])
@@ -104,7 +105,7 @@ class RestQuestion:
         yield tuple(portion)
 
     def _with_id(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return the fields with the Id, by which rows are told apart, where they have one."""
+        """Return the fields with the Id, which identifies rows, if they have one."""
         if not self.keyed or any(name.lower() == _ID.lower() for name in names):
             return tuple(names)
         return (_ID, *names)
@@ -112,7 +113,7 @@ class RestQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One answer of a query. ``further`` is the path that brings the next batch; None in the last."""
+    """One answer of a query. ``further`` is the path of the next batch; None in the last."""
 
     records: tuple[Mapping[str, object], ...]
     total: int
@@ -120,22 +121,22 @@ class Batch:
 
     @classmethod
     def from_json(cls, payload: object) -> Batch:
-        """Read an answer; raises :class:`UnreadableBody` where it does not say how much it holds and if that is all."""
+        """Read an answer; raises :class:`UnreadableBody` if it lacks its size, or whether it is the last."""
         if not isinstance(payload, Mapping):
-            raise UnreadableBody("the answer is not that of a query")
+            raise UnreadableBody("the answer is not a query's")
         records, done, further = payload.get("records"), payload.get("done"), payload.get("nextRecordsUrl")
         total = whole_number(payload.get("totalSize"))
         if not isinstance(records, list) or total is None or not isinstance(done, bool):
-            raise UnreadableBody("the answer is not that of a query")
+            raise UnreadableBody("the answer is not a query's")
         if not all(isinstance(record, Mapping) for record in records):
-            raise UnreadableBody("a record of the answer is none")
+            raise UnreadableBody("an entry of the answer is not a record")
         if not done and not (isinstance(further, str) and further.startswith("/services/data/")):
-            raise UnreadableBody("the answer is not the last one and names no next one")
+            raise UnreadableBody("the answer is not the last one and does not name the next one")
         return cls(tuple(records), total, None if done else str(further))
 
 
 def rows_of_a_page(page_size: int, fields: int) -> int:
-    """Return the most rows of a page: fewer for wide objects, at least 200.
+    """Return the maximum number of rows of a page: fewer for wide objects, at least 200.
 
     >>> rows_of_a_page(50_000, 20), rows_of_a_page(50_000, 500), rows_of_a_page(100, 20)
     (2000, 400, 100)
@@ -144,7 +145,7 @@ def rows_of_a_page(page_size: int, fields: int) -> int:
 
 
 def record_id(record: Mapping[str, object]) -> str | None:
-    """Return the Id of a record; None where it has none.
+    """Return the Id of a record; None if it has none.
 
     >>> record_id({"Id": "001A0000006Vm9rIAC"}), record_id({"Name": "x"})
     ('001A0000006Vm9rIAC', None)
@@ -154,7 +155,7 @@ def record_id(record: Mapping[str, object]) -> str | None:
 
 
 def _literal(text: str) -> str:
-    """Return a text as SOQL writes it."""
+    """Return a text as a SOQL literal."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
