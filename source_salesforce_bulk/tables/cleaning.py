@@ -1,7 +1,7 @@
 """Remove old snapshots of tables, and files that no metadata names, such as those of a killed run.
 
-Files are removed only when they are older than a limit, because a run that is under way has files that no commit names
-yet. Snapshots are removed first, so that the files that only they named go too.
+Files are removed only if they are older than a limit, because a running export has files that no commit names yet.
+Snapshots are removed first, so that their files are removed as well.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from source_salesforce_bulk.tables.log import OBJECT
 from source_salesforce_bulk.tables.table_failures import UnusableTable
 
 SNAPSHOTS_KEPT = 50
-"""Snapshots of a table that stay, the newest ones: they can be queried, and a reader may be using them."""
+"""The number of newest snapshots that are kept: they can be queried, and a reader may be using them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What was removed from one table."""
+    """The numbers of removed snapshots, files and bytes of one table."""
 
     table: str
     snapshots: int
@@ -34,7 +34,7 @@ class Cleaned:
 
 
 def clean(tables: Tables, before: datetime, keep: int = SNAPSHOTS_KEPT) -> Iterator[Cleaned]:
-    """Clean each table of this program; yields what was removed. Files that were written after ``before`` stay."""
+    """Clean each table of this program and yield the numbers. Files that were written after ``before`` are kept."""
     for name in tables.names():
         table = tables.load(name)
         if table is not None and OBJECT in table.properties:
@@ -46,9 +46,10 @@ def clean(tables: Tables, before: datetime, keep: int = SNAPSHOTS_KEPT) -> Itera
 
 
 def _expire(table: Table, keep: int) -> int:
-    newest = [one.snapshot_id for one in ancestors_of(table.current_snapshot(), table.metadata)][:keep]
+    newest = [snapshot.snapshot_id for snapshot in ancestors_of(table.current_snapshot(), table.metadata)][:keep]
     heads = {ref.snapshot_id for ref in table.metadata.refs.values()}
-    old = [one.snapshot_id for one in table.metadata.snapshots if one.snapshot_id not in {*newest, *heads}]
+    kept = {*newest, *heads}
+    old = [snapshot.snapshot_id for snapshot in table.metadata.snapshots if snapshot.snapshot_id not in kept]
     if old:
         table.maintenance.expire_snapshots().by_ids(old).commit()
         table.refresh()
@@ -56,22 +57,22 @@ def _expire(table: Table, keep: int) -> int:
 
 
 def _unnamed(table: Table, before: datetime) -> Iterator[tuple[fs.FileInfo, fs.FileSystem]]:
-    """The table's files that nothing names, with the file system they are on."""
+    """Yield the table's files that no metadata names, with their file system."""
     if not isinstance(table.io, PyArrowFileIO):
         raise UnusableTable(f"The files of {'.'.join(table.name())} cannot be listed: its FileIO is not pyarrow's.")
     scheme, place, root = PyArrowFileIO.parse_location(table.location(), table.io.properties)
     system = table.io.fs_by_scheme(scheme, place)
-    named = {PyArrowFileIO.parse_location(one, table.io.properties)[2] for one in _named(table)}
+    named = {PyArrowFileIO.parse_location(location, table.io.properties)[2] for location in _named(table)}
     for file in system.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True)):
         if file.type is fs.FileType.File and file.path not in named and file.mtime < before:
             yield file, system
 
 
 def _named(table: Table) -> Iterator[str]:
-    """The locations that the table's metadata names, its own among them."""
+    """Yield the locations that the table's metadata names, including its own."""
     yield table.metadata_location
     yield from (entry.metadata_file for entry in table.metadata.metadata_log)
-    yield from (one.statistics_path for one in table.metadata.statistics)
+    yield from (statistics.statistics_path for statistics in table.metadata.statistics)
     manifests: set[str] = set()
     for snapshot in table.metadata.snapshots:
         yield snapshot.manifest_list

@@ -1,12 +1,12 @@
-"""The columns of a log, and how they follow the object's schema. Pure, but for the types of pyiceberg.
+"""The columns of a log, and their changes with the object's schema. Pure, except for pyiceberg's types.
 
-    a field that comes      a new optional column, null in the rows before
-    a field that goes       its column stays, and is null from then on
-    a field that comes back its old column again, where the type is the same
-    a field of another type a new column, ``Amount__string``; the old one stays
-    another label           the column's comment
+    a new field             a new optional column, null in earlier rows
+    a removed field         its column stays, and is null from then on
+    a field that returns    its old column, if the type is the same
+    a changed type          a new column, ``Amount__string``; the old one stays
+    a changed label         the column's comment
 
-Nothing is ever dropped or changed in its type: half of the changes that Salesforce allows, no table format does.
+No column is ever dropped, and no type is changed: no table format supports all the changes that Salesforce allows.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MARKS: Mapping[str, tuple[PrimitiveType, str]] = {
     READ_AT: (TimestamptzType(), "the org's clock when the run began to read"),
     DELETED: (BooleanType(), "whether the row only says that its key is gone"),
 }
-"""The columns that a log has beside the object's fields."""
+"""The columns of a log in addition to the object's fields."""
 
 TYPES: Mapping[str, PrimitiveType] = {
     "string": StringType(),
@@ -55,7 +55,7 @@ _WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class NewColumn:
-    """A column to be added, in this order; ``id`` is what it will get."""
+    """A column to add, in this order; ``id`` is the id that it will get."""
 
     id: int
     name: str
@@ -74,9 +74,9 @@ def first_columns(schema: ObjectSchema) -> tuple[Schema, ObjectSchema]:
 
 
 def grown(table: Schema, last_id: int, before: ObjectSchema, now: ObjectSchema) -> tuple[list[NewColumn], ObjectSchema]:
-    """Return the columns that a log lacks for ``now``, and ``now`` with its columns' ids.
+    """Return the columns that a log lacks for the schema ``now``, and ``now`` with its columns' ids.
 
-    ``before`` is the schema that the log was last made for, ``last_id`` the highest id that its columns ever had.
+    ``before`` is the schema of the log so far, ``last_id`` the highest id that its columns ever had.
     """
     taken = {one.name.lower(): one for one in table.fields}
     known, added, fields = before.by_name, list[NewColumn](), []
@@ -95,7 +95,7 @@ def grown(table: Schema, last_id: int, before: ObjectSchema, now: ObjectSchema) 
 
 
 def _place(one: FieldSchema, taken: Mapping[str, NestedField]) -> tuple[str, NestedField | None]:
-    """Return the name of a field's column, and the column where there is one of the type under that name."""
+    """Return the name of a field's column, and the column if it exists with the right type."""
     word = _WORDS.get(stored_as(one), stored_as(one))
     names = [one.name, f"{one.name}__{word}", *(f"{one.name}__{word}_{again}" for again in range(2, 1000))]
     for name in names:

@@ -1,9 +1,8 @@
-"""Commits to a table that a writer whose knowledge is stale cannot make.
+"""Commits to a table that fail if another writer has committed in the meantime.
 
-pyiceberg would try a refused commit again on top of what it then finds, four times. That is right for rows that belong
-to a table whatever else is in it, and wrong here: state that is older than the table's would land over newer state. So
-nothing is tried again, and each commit names the snapshots that it builds on, of every branch that matters. (pyiceberg
-keeps one such requirement a transaction, hence the private attribute.)
+By default, pyiceberg retries a refused commit up to four times on top of the new snapshot. That would be wrong here,
+because old state would overwrite newer state. So commits are not retried, and each names the snapshots on which it
+builds, for every branch. (pyiceberg keeps only one such requirement in a transaction, hence the private attribute.)
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ PROPERTIES: Mapping[str, str] = {
 
 
 class Stale(Exception):
-    """Another writer has committed to the table since it was looked at. The message is a clause."""
+    """Another writer has committed to the table since it was loaded. The message is a clause."""
 
 
 class FencedTransaction(Transaction):
-    """A transaction that is refused where one of ``refs``, snapshots by branch, is not what it was."""
+    """A transaction that fails if one of ``refs``, the snapshots by branch, has changed."""
 
     def __init__(self, table: Table, refs: Mapping[str, int | None]) -> None:
         super().__init__(table)
@@ -44,8 +43,8 @@ class FencedTransaction(Transaction):
         ]
 
     def commit_transaction(self) -> Table:
-        """Commit everything that was staged, at once or not at all; raises :class:`Stale`."""
-        others = [one for one in self._requirements if not isinstance(one, AssertRefSnapshotId)]
+        """Commit all staged changes atomically; raises :class:`Stale`."""
+        others = [rule for rule in self._requirements if not isinstance(rule, AssertRefSnapshotId)]
         self._requirements = (*others, *self._fence)
         try:
             return super().commit_transaction()
@@ -54,7 +53,7 @@ class FencedTransaction(Transaction):
 
 
 def refs_of(table: Table, *names: str) -> dict[str, int | None]:
-    """Return the snapshots of branches, None for a branch that is not there."""
+    """Return the snapshots of branches; None for a branch that does not exist."""
     refs = table.metadata.refs
     return {name: refs[name].snapshot_id if name in refs else None for name in names}
 
@@ -62,23 +61,23 @@ def refs_of(table: Table, *names: str) -> dict[str, int | None]:
 def told(table: Table, name: str, *branches: str) -> str | None:
     """Return the newest value of ``name`` in the summaries of the first of ``branches`` that has one.
 
-    Snapshots of others, such as compactions, say nothing and are passed over.
+    Snapshots of other writers, such as compactions, are skipped.
     """
     for head in refs_of(table, *branches).values():
         snapshot = None if head is None else table.metadata.snapshot_by_id(head)
-        for one in ancestors_of(snapshot, table.metadata):
-            facts = one.summary.additional_properties if one.summary is not None else {}
+        for ancestor in ancestors_of(snapshot, table.metadata):
+            facts = ancestor.summary.additional_properties if ancestor.summary is not None else {}
             if name in facts:
                 return facts[name]
     return None
 
 
 def checked(table: Table) -> Table:
-    """Return ``table``; raises :class:`UnusableTable` where another engine has upgraded it."""
+    """Return ``table``; raises :class:`UnusableTable` if another engine has upgraded it."""
     if table.metadata.format_version != 2:
         raise UnusableTable(
             f"the table {'.'.join(table.name())} has format version {table.metadata.format_version}; this program "
             "writes version 2. Another engine has upgraded it. Copy it into a table of version 2, or let this program "
-            "make a new one with --start-over under another namespace."
+            "create a new one with --start-over in another namespace."
         )
     return table

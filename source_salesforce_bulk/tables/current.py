@@ -5,9 +5,8 @@
     files of the current table that hold those keys    ─┘
     rows that stay, batch by batch ──> new files;  files without a change stay as they are;  one commit
 
-The commit names what it contains: the generation and the sequence number of the log. So a fold that was killed is
-done again, and one that has nothing to add makes no commit. Memory is bounded by the range of keys and a few batches
-of rows.
+The commit stores the generation and the sequence number of the log that it contains. So a killed fold is repeated, and
+a fold without new rows makes no commit. Memory is bounded by the range of keys and a few batches of rows.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ LOGGER = logging.getLogger("salesforce_bulk.tables")
 LOG_SNAPSHOT = "salesforce-bulk.log-snapshot"
 LOG_SEQUENCE = "salesforce-bulk.log-sequence"
 LOG_GENERATION = "salesforce-bulk.log-generation"
-"""In the summary of each fold: the snapshot of the log that the table contains, and where that stands in the log."""
+"""In the summary of each fold: the snapshot of the log that the table contains, and its position in the log."""
 KEY = "salesforce-bulk.key"
 CURSOR = "salesforce-bulk.cursor"
-"""Among the properties of each log: the fields of the object's key, with commas, and its cursor."""
+"""Properties of each log: the fields of the object's key, separated by commas, and its cursor."""
 
 VERSIONS_AT_ONCE = 500_000
-"""Versions of rows that are compared at once: about 100 MB."""
+"""The number of row versions that are compared at once: about 100 MB."""
 
 _MODSTAMP = "SystemModstamp"
 
@@ -69,7 +68,7 @@ class Fold:
     _buried: dict[int, list[Any]] = field(default_factory=dict)
 
     def run(self) -> Folded:
-        """Bring the current table up to the log; raises ``Stale`` where another fold came first."""
+        """Update the current table from the log; raises ``Stale`` if another fold was faster."""
         head = self.log.metadata.current_snapshot()
         if head is None:
             return Folded()
@@ -200,7 +199,7 @@ class Fold:
     # The table
 
     def _table(self) -> Table:
-        """Return the current table, made or given the log's newer columns where it needs to be."""
+        """Return the current table; create it, or add the log's newer columns, if necessary."""
         name = current_name(self.log.properties[OBJECT])
         table = self.tables.load(name)
         wanted = [one for one in self.log.schema().fields if one.name != DELETED]
@@ -241,6 +240,6 @@ def _together(arrays: list[Any]) -> Any:
 
 
 def _contained(table: Table) -> tuple[int, int] | None:
-    """The generation and the sequence number of the log that the table contains; None where nothing was folded."""
+    """Return the generation and the sequence number of the log that the table contains; None if it is new."""
     generation, sequence = told(table, LOG_GENERATION, MAIN), told(table, LOG_SEQUENCE, MAIN)
     return None if generation is None or sequence is None else (int(generation), int(sequence))

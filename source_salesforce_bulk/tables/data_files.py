@@ -1,4 +1,4 @@
-"""The data files of a table: registered from footers that are at hand, and listed from its manifests."""
+"""The data files of a table: create their entries from Parquet footers, and list them from manifests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Listed:
 def registered(table: Table, location: str, footer: Any, size: int) -> DataFile:
     """Return the entry of a Parquet file at ``location``; ``footer`` is its pyarrow metadata, ``size`` in bytes.
 
-    The columns of the file are the table's, or some of them. Tables are not partitioned here.
+    The file has all or some of the table's columns. These tables are not partitioned.
     """
     schema = table.schema()
     statistics = data_file_statistics_from_parquet_metadata(
@@ -51,7 +51,7 @@ def registered(table: Table, location: str, footer: Any, size: int) -> DataFile:
 
 
 def listed(table: Table, snapshot_id: int | None) -> Iterator[Listed]:
-    """Yield the data files of a snapshot; none where there is no snapshot."""
+    """Yield the data files of a snapshot; none if there is no snapshot."""
     snapshot = None if snapshot_id is None else table.metadata.snapshot_by_id(snapshot_id)
     if snapshot is None:
         return
@@ -62,10 +62,10 @@ def listed(table: Table, snapshot_id: int | None) -> Iterator[Listed]:
 
 
 def data_location(table: Table, path: str) -> str:
-    """Return where a data file goes whose path is given from the table's folder of data."""
+    """Return the location of a data file, from its path in the table's data folder."""
     return f"{table.location().rstrip('/')}/data/{path}"
 
 
 def new_location(table: Table) -> str:
-    """Return where a new data file goes, under a name that nothing else has."""
+    """Return a location for a new data file, with a unique name."""
     return data_location(table, f"{uuid.uuid4()}.parquet")

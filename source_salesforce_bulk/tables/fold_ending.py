@@ -15,7 +15,7 @@ LOGGER = logging.getLogger("salesforce_bulk.tables")
 
 
 class TablesEnding:
-    """See ``Ending``. Data and state are in the logs already; without ``fold`` nothing is left to be done."""
+    """See ``Ending``. Data and state are already in the logs; without ``fold`` there is nothing to do."""
 
     def __init__(self, tables: Tables, *, fold: bool, keep_deleted: bool) -> None:
         self._tables = tables
@@ -23,24 +23,24 @@ class TablesEnding:
         self._keep_deleted = keep_deleted
 
     def conclude(self, end: RunEnd) -> None:
-        """See ``Ending``. A fold that fails, or is not reached, is made up for by the next run."""
-        for one in end.objects:
-            one.count_files()
-            if self._fold and one.is_read and not end.stopped():
-                self._conclude(one, end.run_id)
+        """See ``Ending``. The next run repeats a fold that fails or is not reached."""
+        for exported in end.objects:
+            exported.count_files()
+            if self._fold and exported.is_read and not end.stopped():
+                self._conclude(exported, end.run_id)
 
-    def _conclude(self, one: ObjectExport, run_id: str) -> None:
+    def _conclude(self, exported: ObjectExport, run_id: str) -> None:
         try:
-            done = self._folded(one.name)
+            done = self._folded(exported.name)
         except Stale as error:
-            one.end_failed(LeaseLost(str(error)))
+            exported.end_failed(LeaseLost(str(error)))
         except Exception as error:  # noqa: BLE001 - it ends this object and not the others
-            one.end_failed(error)
+            exported.end_failed(error)
         else:
-            extra = {"run_id": run_id, "object": one.name}
+            extra = {"run_id": run_id, "object": exported.name}
             LOGGER.info(
                 "%s: %d rows of its log were folded, %d rows written",
-                one.name,
+                exported.name,
                 done.looked_at,
                 done.written,
                 extra=extra,

@@ -1,9 +1,9 @@
-"""The catalog that holds an export's tables, as ``--destination`` names it.
+"""The catalog of an export's tables, which ``--destination`` names.
 
 iceberg://CATALOG/NAMESPACE   a catalog of pyiceberg's own configuration: ``.pyiceberg.yaml``, ``PYICEBERG_CATALOG__…``
 iceberg+file:///DIR           a catalog (SQLite) and files in one folder of this machine
 
-Everything here needs pyiceberg, which is an extra; so only a run with such a destination imports this folder.
+Everything in this folder needs pyiceberg, an optional dependency, so only a run with such a destination imports it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Tables:
     folder: Path | None = None
 
     def load(self, name: str) -> Table | None:
-        """Return the table as it stands now; None where there is none."""
+        """Return the current table; None if it does not exist."""
         try:
             return self.catalog.load_table((*self.namespace, name))
         except NoSuchTableError:
@@ -46,12 +46,12 @@ class Tables:
         return (*self.namespace, name)
 
     def names(self) -> list[str]:
-        """Return the names of all tables of the namespace, which is made where it is missing."""
+        """Return the names of all tables of the namespace, which is created if it is missing."""
         self.make_namespace()
         return sorted(found[-1] for found in self.catalog.list_tables(self.namespace))
 
     def make_namespace(self) -> None:
-        """Make the namespace where it is missing."""
+        """Create the namespace if it is missing."""
         try:
             self.catalog.create_namespace(self.namespace)
         except NamespaceAlreadyExistsError:
@@ -59,7 +59,7 @@ class Tables:
 
 
 def embedded(folder: Path) -> Tables:
-    """Return the tables in a folder of this machine, which is made where it is missing."""
+    """Return the tables in a folder of this machine, which is created if it is missing."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     catalog = SqlCatalog(
@@ -74,7 +74,7 @@ def embedded(folder: Path) -> Tables:
 
 
 def configured(name: str, namespace: str) -> Tables:
-    """Return a namespace of the catalog that pyiceberg's configuration calls ``name``; raises what pyiceberg does."""
+    """Return a namespace of the catalog ``name`` in pyiceberg's configuration; raises pyiceberg's exceptions."""
     return Tables(f"iceberg://{name}/{namespace}", load_catalog(name), tuple(namespace.split(".")))
 
 

@@ -1,4 +1,4 @@
-"""The tables of this program in a namespace, from their metadata alone."""
+"""List the tables of this program in a namespace, from their metadata."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from source_salesforce_bulk.tables.log import OBJECT
 
 @dataclass(frozen=True, slots=True)
 class ListedTable:
-    """A table. ``committed`` is the time of its newest snapshot, empty where there is none."""
+    """A table. ``committed`` is the time of its newest snapshot, or empty."""
 
     name: str
     object_name: str
@@ -36,7 +36,7 @@ def list_tables(tables: Tables) -> list[ListedTable]:
         snapshot = table.current_snapshot()
         facts = snapshot.summary.additional_properties if snapshot is not None and snapshot.summary else {}
         rows, files, size = (
-            int(facts.get(one, "0")) for one in ("total-records", "total-data-files", "total-files-size")
+            int(facts.get(key, "0")) for key in ("total-records", "total-data-files", "total-files-size")
         )
         at = "" if snapshot is None else datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC).isoformat(" ")[:19]
         found.append(ListedTable(name, table.properties[OBJECT], table.location(), rows, files, size, at))

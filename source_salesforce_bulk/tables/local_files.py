@@ -1,8 +1,7 @@
-"""Files of tables on this machine, durable before any metadata names them.
+"""Local files of tables, which are durable before any metadata names them.
 
-pyiceberg writes local files and leaves it to the system when they reach the disk. After a power cut its catalog, which
-SQLite does sync, would name metadata and data that are not there. So each file is synced when it is closed, and so is
-each folder in which a name has appeared.
+pyiceberg does not sync local files. After a power cut, its catalog, which SQLite does sync, could name metadata and
+data that do not exist. So each file is synced when it is closed, and so is each folder with a new name.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from source_salesforce_bulk.registries.durable_files import naming, sync_folder
 
 
 class SyncedFileIO(PyArrowFileIO):
-    """pyiceberg's own reading of local files, and writing that lasts."""
+    """pyiceberg's ``FileIO`` for local files, with durable writes."""
 
     def new_output(self, location: str) -> OutputFile:  # type: ignore[override]  # pyarrow's own kind is one of several
         """See ``FileIO``."""
@@ -53,14 +52,14 @@ class _SyncedFile(OutputFile):
 
 
 class _SyncedStream(io.BufferedWriter):
-    """A file that is durable once it is closed, unless an exception closes it."""
+    """A file that is durable once it is closed."""
 
     def __init__(self, path: Path, mode: str) -> None:
         super().__init__(io.FileIO(path, mode))
         self._path = path
 
     def close(self) -> None:
-        """Sync and close the file; raises what the disk says."""
+        """Sync and close the file; raises OSError."""
         if self.closed:
             return
         try:
@@ -87,8 +86,8 @@ def local_path(location: str) -> Path:
 
 
 def _make_folder(folder: Path) -> None:
-    """Make ``folder`` with all above it, and their names durable."""
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    """Create ``folder`` and its parents durably."""
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    for one in missing:
-        sync_folder(one.parent)
+    for created in missing:
+        sync_folder(created.parent)

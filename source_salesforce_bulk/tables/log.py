@@ -1,4 +1,4 @@
-"""One object's log: the table with every version of its rows, and the state that says which rows those are."""
+"""One object's log: the table with every version of its rows, and the state that covers them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from source_salesforce_bulk.tables.steps import OPEN, Step
 PROGRESS = "salesforce-bulk.progress"
 RUN_ID = "salesforce-bulk.run-id"
 GENERATION = "salesforce-bulk.generation"
-"""In the summary of each snapshot: the state, who wrote it, and how often all of the log has been replaced."""
+"""In the summary of each snapshot: the state, the run that wrote it, and how often the whole log was replaced."""
 ORGANIZATION = "salesforce-bulk.organization"
 OBJECT = "salesforce-bulk.object"
-"""Among the properties of each log: the organization's id, and the object's API name."""
+"""Properties of each log: the organization's id, and the object's API name."""
 
 FORMAT = "parquet"
 
 
 class Log:
-    """A log as one writer knows it: every commit fails where another writer has committed since."""
+    """A log as one writer has loaded it: a commit fails if another writer has committed since."""
 
     def __init__(self, tables: Tables, object_name: str) -> None:
         self.object_name = object_name
@@ -41,7 +41,7 @@ class Log:
         self.look()
 
     def look(self) -> None:
-        """Take the log as it stands now."""
+        """Load the current log."""
         found = self._tables.load(log_name(self.object_name))
         self._table = None if found is None else checked(found)
         self._known = {} if found is None else refs_of(found, MAIN, OPEN)
@@ -60,22 +60,22 @@ class Log:
 
     @property
     def progress(self) -> Progress:
-        """How far the object is; raises ``UnreadableProgress``."""
+        """The progress of the object; raises ``UnreadableProgress``."""
         return Progress() if self._table is None else progress_of(self._table)
 
     def refresh(self) -> None:
-        """Take over a change of the table's schema or properties; the rows that were known stay those."""
+        """Load a change of the table's schema or properties; the known snapshots stay the same."""
         self._table = self._tables.load(log_name(self.object_name))
 
     def put(self, file: Path, path: str) -> None:
-        """Copy a page's file among the table's data; no snapshot has it yet. ``path`` names it in commits."""
+        """Copy a page's file to the table's data, without a snapshot yet. ``path`` identifies it in commits."""
         location = data_location(self.table, path.partition("/")[2])
         with self.table.io.new_output(location).create(overwrite=True) as target, file.open("rb") as source:
             copyfileobj(source, target, 1 << 20)
         self._pages[path] = registered(self.table, location, parquet.read_metadata(file), file.stat().st_size)
 
     def commit(self, step: Step, progress: Progress, run_id: str) -> None:
-        """Make one commit; raises :class:`Stale`, and whatever the catalog does."""
+        """Make one commit; raises :class:`Stale`, and the catalog's exceptions."""
         found = self._tables.load(log_name(self.object_name))
         if found is None:
             raise Stale(f"the table {log_name(self.object_name)} was removed")
@@ -101,7 +101,7 @@ class Log:
             return
         entries = self._entries(step.published or ())
         if step.replaces:
-            old = [one.file for one in listed(self.table, self._known[MAIN])]
+            old = [entry.file for entry in listed(self.table, self._known[MAIN])]
             with transaction.update_snapshot(snapshot_properties=dict(summary)).overwrite() as snapshot:
                 for entry in old:
                     snapshot.delete_data_file(entry)
@@ -126,15 +126,15 @@ class Log:
                 snapshot.append_data_file(entry)
 
     def _entries(self, files: Iterable[DataFile]) -> list[Entry]:
-        """The entries of ``files``, which this writer has put there or an earlier one has left on the open branch."""
+        """Return the entries of ``files``, which this writer has put, or an earlier one has left on the open branch."""
         wanted = [file.path for file in files]
         if any(path not in self._pages for path in wanted):
-            for one in listed(self.table, self._known[OPEN]):
-                self._pages.setdefault(self._path(one.file.file_path), one.file)
+            for entry in listed(self.table, self._known[OPEN]):
+                self._pages.setdefault(self._path(entry.file.file_path), entry.file)
         try:
             return [self._pages[path] for path in wanted]
         except KeyError as missing:
-            raise Stale(f"the file {missing} of an earlier run is not in the table any more") from missing
+            raise Stale(f"the file {missing} of an earlier run is no longer in the table") from missing
 
     def _path(self, location: str) -> str:
         """Return the path that was passed to :meth:`put`, from the file's location."""
@@ -142,7 +142,7 @@ class Log:
 
 
 def progress_of(table: Table) -> Progress:
-    """Return how far the object of a log is; raises ``UnreadableProgress``."""
+    """Return the progress of a log's object; raises ``UnreadableProgress``."""
     text = told(table, PROGRESS, OPEN, MAIN)
     if text is None:
         return Progress()
@@ -151,10 +151,10 @@ def progress_of(table: Table) -> Progress:
     except (ValueError, RecursionError) as error:
         if isinstance(error, UnreadableProgress):
             raise
-        raise UnreadableProgress("the summary of its log's newest snapshot holds no state") from error
+        raise UnreadableProgress("the summary of its log's newest snapshot has no valid state") from error
 
 
 def generation_of(table: Table) -> int:
-    """Return how often all rows of a log have been replaced."""
+    """Return how often all rows of a log were replaced."""
     text = told(table, GENERATION, OPEN, MAIN) or "0"
     return int(text) if text.isascii() and text.isdecimal() else 0

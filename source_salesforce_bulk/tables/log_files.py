@@ -1,4 +1,4 @@
-"""Pages as files of a log: its columns, their ids, and the columns that say when and by whom a row was read."""
+"""Pages as files of a log: its columns, their ids, and the columns with the run and the time of reading."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _INSTANT = pa.timestamp("us", "UTC")
 
 
 class TableFiles:
-    """A ``FileMaker`` whose files each object's log describes."""
+    """A ``FileMaker`` whose files have the columns of each object's log."""
 
     extension = "parquet"
     shows_rows = True
@@ -36,7 +36,7 @@ class TableFiles:
         self._run_id = run_id
 
     def prepared(self, layout: Layout) -> Layout:
-        """See ``FileMaker``. The log learns the key, the cursor and the labels of the object."""
+        """See ``FileMaker``. Stores the key, the cursor and the labels of the object in its log."""
         log = self._logs[layout.name]
         if tell(log.table, layout):
             log.refresh()
@@ -73,19 +73,19 @@ def _same(value: Any, rows: Any) -> Any:
 
 
 def _are_tombstones(rows: Any) -> Any:
-    """Only a tombstone says when its row was found to be gone."""
+    """Return which rows are tombstones: only these have the time of detection."""
     if DELETED_AT in rows.column_names:
         return pc.is_valid(rows[DELETED_AT])
     return pa.repeat(pa.scalar(value=False), rows.num_rows)
 
 
 def tell(table: Table, layout: Layout) -> bool:
-    """Write into a log what a fold and a person need to know of the object; True where that is news."""
-    facts = {KEY: ",".join(_column(table, layout, one) for one in layout.key)}
+    """Store the object's key, cursor and labels in its log; return True if any of them has changed."""
+    facts = {KEY: ",".join(_column(table, layout, name) for name in layout.key)}
     facts[CURSOR] = _column(table, layout, layout.cursor) if layout.cursor else ""
-    labels = {layout.ids[one.name]: one.label for one in layout.sobject.fields if one.label}
-    schema = table.schema()
-    stale = {one.name: labels[one.field_id] for one in schema.fields if labels.get(one.field_id, one.doc) != one.doc}
+    labels = {layout.ids[field.name]: field.label for field in layout.sobject.fields if field.label}
+    columns = table.schema().fields
+    stale = {it.name: labels[it.field_id] for it in columns if labels.get(it.field_id, it.doc) != it.doc}
     if not stale and all(table.properties.get(name) == value for name, value in facts.items()):
         return False
     with table.transaction() as transaction:

@@ -1,4 +1,4 @@
-"""Rows of a table's data files, by the table's columns of today, read and written a batch at a time."""
+"""Read and write the rows of a table's data files in batches, with the table's current columns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FIELD_ID = b"PARQUET:field_id"
 
 
 class Rows:
-    """The rows of one data file. Its columns are found by their ids; one that it does not have is null."""
+    """The rows of one data file. Its columns are found by their ids; missing columns are null."""
 
     def __init__(self, table: Table, file: DataFile) -> None:
         self._table = table
@@ -65,7 +65,7 @@ class Rows:
 
 
 class RowWriter:
-    """Writes tables of rows as data files of ``table``; ``done`` gets the entry of each."""
+    """Writes rows to data files of ``table``; ``done`` is called with the entry of each file."""
 
     def __init__(self, table: Table, done: Callable[[DataFile], object]) -> None:
         self._table = table
@@ -93,7 +93,7 @@ class RowWriter:
             self._stream.close()
 
     def write(self, rows: Any) -> None:
-        """Write rows whose columns are the table's, or some of them."""
+        """Write rows, which have all or some of the table's columns."""
         if not rows.num_rows:
             return
         self._waiting.append(self._completed(rows))
@@ -137,7 +137,7 @@ class RowWriter:
 
 
 def _opened(stream: Any) -> Any:
-    """Return a Parquet file that is read as its rows are asked for: by default pyarrow first loads all of it."""
+    """Return a Parquet file that is read on demand; by default, pyarrow would load all of it first."""
     return parquet.ParquetFile(stream, pre_buffer=False, buffer_size=READ_AT_ONCE)
 
 
@@ -146,7 +146,7 @@ def _names_by_id(schema: Any) -> Mapping[int, str]:
 
 
 def _file_schema(table: Table) -> Any:
-    """Return the table's columns, with their ids, as pyarrow writes them."""
+    """Return the table's columns as a pyarrow schema with ids."""
     return schema_to_pyarrow(table.schema(), include_field_ids=True)
 
 

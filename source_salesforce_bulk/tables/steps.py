@@ -1,13 +1,13 @@
-"""The commits to an object's log, decided from how far its export is. Pure.
+"""Decide on the commits to an object's log from the progress of its export. Pure.
 
-    rows of windows read to their end   ->  main, the branch that readers see
-    pages of the window under way       ->  the branch `salesforce_bulk_open`, which holds nothing else
+    rows of complete windows      ->  main, the branch that readers see
+    pages of the current window   ->  the branch `salesforce_bulk_open`, which has nothing else
 
-The state goes with them, in the summary of the snapshot that is made: of the open branch where there is one, else of
-main. So a window is published in one commit, together with the state that says so, and a killed run leaves main whole.
+The state is in the summary of the new snapshot: of the open branch if there is one, else of main. So a window is
+published in one commit together with its state, and a killed run leaves main intact.
 
-A window that begins without a cursor holds all of the object's rows. Publishing it replaces what main holds, so that
-readers of a full refresh see the old rows or the new ones.
+A window that begins without a cursor has all of the object's rows. Publishing it replaces the rows of main, so that
+readers of a full refresh see either the old rows or the new ones.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ OPEN = "salesforce_bulk_open"
 
 PAGES_A_COMMIT = 20
 SECONDS_A_COMMIT = 60.0
-"""Pages of an open window, or seconds with some, after which they are committed. Each commit writes new metadata."""
+"""The pages of an open window are committed after so many pages or seconds. Each commit writes new metadata."""
 SECONDS_OF_A_JOB = 5.0
-"""Seconds after which a state is committed that names new jobs and covers no new page. Most jobs are done before."""
+"""Seconds after which a state with new jobs but no new page is committed. Most jobs end earlier."""
 
 _NOT_CURSORS = frozenset({"mode", "scope", "resume", *COMPLETE_MARKER})
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One commit. ``published``: files for main; None where main only gets the state, or nothing.
+    """One commit. ``published``: files for main; None if main gets only the state, or nothing.
 
-    ``held``: what the open branch is to hold afterwards. ``added``: the last of them, to be appended to what it holds;
-    None where the branch is to be made anew.
+    ``held``: the files of the open branch afterwards. ``added``: those that are appended to it; None if the branch is
+    created again.
     """
 
     published: tuple[DataFile, ...] | None
@@ -49,10 +49,10 @@ class Step:
 
 
 def next_step(kept: Progress, now: Progress, published: frozenset[str], *, replaces: bool) -> Step:
-    """Return the commit that turns ``kept``, which the log has, into ``now``.
+    """Return the commit that changes the log's progress from ``kept`` to ``now``.
 
-    ``published`` are the paths that this run has published. ``replaces`` as :func:`begins_anew` says, until a window
-    has been published.
+    ``published`` are the paths that this run has published. Until then, ``replaces`` is the result of
+    :func:`begins_anew`.
     """
     ready = tuple(file for file in now.closed if file.path not in published)
     publishes = bool(ready) or (replaces and is_whole(now.state))
@@ -67,7 +67,7 @@ def next_step(kept: Progress, now: Progress, published: frozenset[str], *, repla
 
 
 def begins_anew(before: Mapping[str, object], now: Mapping[str, object]) -> bool:
-    """Return whether a window that is read from the state ``before`` holds all rows of the object."""
+    """Return whether a window that is read from the state ``before`` has all rows of the object."""
     scopes = before.get("scope"), now.get("scope")
     return not has_cursor(before) or (None not in scopes and scopes[0] != scopes[1])
 
@@ -78,14 +78,14 @@ def is_whole(state: Mapping[str, object]) -> bool:
 
 
 def has_cursor(state: Mapping[str, object]) -> bool:
-    """Return whether ``state`` has a cursor, under whichever field's name."""
+    """Return whether ``state`` has a cursor, whatever its field's name."""
     return bool(state.keys() - _NOT_CURSORS)
 
 
 def is_due(kept: Progress, now: Progress, published: frozenset[str], waiting: float) -> bool:
-    """Return whether ``now`` is to be committed, ``waiting`` seconds after the first change that is not.
+    """Return whether to commit ``now``, ``waiting`` seconds after the first uncommitted change.
 
-    What is read to its end is committed at once. What is under way may be read again.
+    A complete window is committed at once. The pages of the current window may be read again.
     """
     if "resume" not in now.state or any(file.path not in published for file in now.closed):
         return True

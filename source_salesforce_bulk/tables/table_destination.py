@@ -1,6 +1,6 @@
-"""Where the pages of an export into tables go: among the data of their objects' logs.
+"""The destination of an export into tables, which puts pages into the data of their objects' logs.
 
-There are no manifests, and nothing to look for: which files count, the tables' own metadata says.
+There are no manifests: the tables' own metadata names the valid files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class TableDestination:
         self.url = tables.url
 
     def holds_files(self, object_name: str) -> bool:  # noqa: ARG002 - a Destination's signature, here and below
-        """See ``Destination``: rows and state cannot be apart here."""
+        """See ``Destination``. True, because rows and state are in one table."""
         return True
 
     def read(self, path: str) -> bytes | None:  # noqa: ARG002
@@ -33,11 +33,11 @@ class TableDestination:
         return None
 
     def put(self, file: Path, path: str) -> None:
-        """See ``Destination``; the page is part of the table with the next commit."""
+        """See ``Destination``. The next commit adds the page to the table."""
         self._states.logs[path.partition("/")[0]].put(file, path)
 
     def create_manifest(self, name: str, manifest: Mapping[str, Any]) -> str:
-        """Raise: nothing asks for one."""
+        """Raise NotImplementedError; never called."""
         raise NotImplementedError(f"{name}: tables have no manifests ({len(manifest)} facts)")
 
     def manifest(self, name: str) -> Mapping[str, Any] | None:  # noqa: ARG002

@@ -1,4 +1,4 @@
-"""Failures of a catalog of tables: who has to act, and a sentence. Pure, and without pyiceberg itself."""
+"""Classify the failures of a table catalog, and describe each in a sentence. Pure, and without pyiceberg itself."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _CHECK = "Check the catalog's configuration and the rights of this process."
 
 
 class UnusableTable(Exception):
-    """The table is not one that this program may write to. The message is a sentence."""
+    """This program cannot write to the table. The message is a sentence."""
 
 
 def table_failure(error: BaseException) -> tuple[Consequence, str] | None:
-    """Return what an exception of the tables' libraries means; None for any other."""
+    """Return the consequence and message of an exception of the tables' libraries; None for any other."""
     kind = type(error)
     if isinstance(error, UnusableTable):
         return Consequence.CONFIG, str(error)

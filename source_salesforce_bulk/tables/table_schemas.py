@@ -1,6 +1,6 @@
-"""The schema registry of an export into tables: a log's columns, and among its properties what Salesforce said of them.
+"""The schema registry of an export into tables: the columns of logs, with Salesforce's schemas in their properties.
 
-The object's schema is registered by making the log, or by adding the columns that it lacks.
+Registering an object's schema creates the log, or adds missing columns to it.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class TableSchemas:
         try:
             return Registered(int(table.properties[VERSION]), from_json_schema(table.properties[SCHEMA]))
         except (KeyError, ValueError) as error:
-            raise UnreadableSchema(f"The table {name} does not say which schema it was made for.") from error
+            raise UnreadableSchema(f"The table {name} has no valid schema of its object in its properties.") from error
 
     def register(self, organization_id: str, schema: ObjectSchema, after: Registered | None) -> Registered:
         """See ``SchemaRegistry``."""
         try:
             made = self._grow(schema, after) if after is not None else self._make(organization_id, schema)
         except (CommitFailedException, TableAlreadyExistsError) as error:
-            raise SchemaRefused(f"another run has changed the table {log_name(schema.name)} meanwhile") from error
+            raise SchemaRefused(f"another run has just changed the table {log_name(schema.name)}") from error
         if after is None:
             self._logs[schema.name].look()
         else:
@@ -69,7 +69,7 @@ class TableSchemas:
         with table.transaction() as transaction:
             if added:
                 with transaction.update_schema() as update:
-                    for one in added:
-                        update.add_column(one.name, one.type)
+                    for column in added:
+                        update.add_column(column.name, column.type)
             transaction.set_properties(facts)
         return Registered(after.version + 1, numbered)

@@ -1,10 +1,10 @@
 """The state registry of an export into tables: the state of an object is in the newest snapshot of its log.
 
-There is no lock. Two runs may read the same rows at once; the first to commit has the object, and the other one's next
-commit is refused, because it names the snapshots that it builds on.
+There is no lock. Two runs may read the same rows at once. The first to commit gets the object; the other one's next
+commit fails, because it names the snapshots on which it builds.
 
-A commit here may be put off: what is under way is committed once a minute, or every few pages. Rows that no commit
-covers are read again. What has been read to its end is never put off.
+Commits may be delayed: the current window is committed once a minute, or every few pages. Rows that no commit covers
+are read again. A complete window is committed without delay.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ LOGGER = logging.getLogger("salesforce_bulk.tables")
 
 
 class TableLease:
-    """One object's log and how far it is. See ``Lease``.
+    """One object's log and its progress. See ``Lease``.
 
-    ``progress.closed`` are the files that this run has published: they are in the table, and nothing awaits them.
+    ``progress.closed`` are the files that this run has published in the table.
     """
 
     taken_from: str | None
@@ -42,7 +42,7 @@ class TableLease:
         self._since: float | None = None
         self._published: frozenset[str] = frozenset()
         self._replaces = False
-        # Every run writes files of its own names, so that one which is stale overwrites nothing.
+        # Every run uses unique file names, so that a stale run overwrites nothing.
         self.taken_from = uuid.uuid4().hex[:12]
 
     @property
@@ -51,7 +51,7 @@ class TableLease:
         return self._wanted
 
     def commit(self, progress: Progress) -> None:
-        """See ``Lease``; durable at once where ``steps.is_due`` says so."""
+        """See ``Lease``. Durable at once only if ``steps.is_due`` is true."""
         if not self._published:
             self._replaces = begins_anew(self._wanted.state, progress.state)
         self._wanted = progress
@@ -60,19 +60,19 @@ class TableLease:
         self.renew()
 
     def renew(self) -> None:
-        """Commit what has been put off for long enough; raises ``LeaseLost``."""
+        """Make a delayed commit that is due; raises ``LeaseLost``."""
         if self._since is None or not self._log.exists:
             return
         if is_due(self._kept, self._wanted, self._published, self._monotonic() - self._since):
             self._write()
 
     def release(self) -> None:
-        """Commit what was put off. What cannot be committed is read again by the next run."""
+        """Make a delayed commit. If it fails, the next run reads its rows again."""
         try:
             if self._since is not None and self._log.exists:
                 self._write()
         except Exception as error:  # noqa: BLE001 - see the docstring
-            LOGGER.warning("%s: its last state was not kept (%s)", self._log.object_name, type(error).__name__)
+            LOGGER.warning("%s: its last state was not saved (%s)", self._log.object_name, type(error).__name__)
 
     def _write(self) -> None:
         step = next_step(self._kept, self._wanted, self._published, replaces=self._replaces)
@@ -89,7 +89,7 @@ class TableLease:
 
 
 class TableStates:
-    """See ``StateRegistry``. ``logs`` are those of the objects whose lease was taken, for who writes to them."""
+    """See ``StateRegistry``. ``logs`` are those of the objects with a lease, for their writers."""
 
     def __init__(self, tables: Tables, monotonic: Callable[[], float]) -> None:
         self._tables = tables
@@ -118,7 +118,7 @@ class TableStates:
         return found
 
     def reset(self, organization_id: str, object_name: str, owner: str) -> None:  # noqa: ARG002 - see the protocol
-        """Remove the object's tables from the catalog: without their state, their rows say nothing."""
+        """Remove the object's tables from the catalog, because rows without state are useless."""
         for name in (log_name(object_name), current_name(object_name)):
             try:
                 self._tables.catalog.drop_table(self._tables.identifier(name))
@@ -126,7 +126,7 @@ class TableStates:
                 continue
 
     def check(self) -> None:
-        """See ``StateRegistry``. Makes the namespace."""
+        """See ``StateRegistry``. Creates the namespace."""
         self._tables.make_namespace()
 
     @staticmethod
@@ -138,6 +138,6 @@ class TableStates:
             raise UnreadableProgress(f"the table {log_name(log.object_name)} was not made by this program")
         if owner != organization_id:
             raise UnreadableProgress(
-                f"the table {log_name(log.object_name)} holds rows of the org {owner}, and this is the org "
-                f"{organization_id}; give each org a namespace of its own"
+                f"the table {log_name(log.object_name)} has rows of the org {owner}, and this is the org "
+                f"{organization_id}; use a separate namespace for each org"
             )

@@ -1,8 +1,8 @@
-"""The current version of each row among many. Pure, on Arrow tables.
+"""Choose the current version of each row. Pure, on Arrow tables.
 
-Of the versions of a key the one with the newest cursor wins, among equals the one that was read last. So rows that come
-again, because a window looks back or a job was read twice, never beat newer ones, and folding twice changes nothing. A
-tombstone says that the key was found to be gone when it was read: it beats every version that was read until then.
+Of the versions of a key, the one with the newest cursor wins; among equals, the one that was read last. So rows that
+are repeated, because a window looks back or a job was read twice, never replace newer ones, and folding twice changes
+nothing. A tombstone says that the key did not exist when the audit read it: it beats every version read before.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ VERSIONS = pa.schema(
         (ROW, pa.int64()),
     ]
 )
-"""The columns that decide. ``gone``: the version has ``IsDeleted``. ``file`` and ``row`` say where it stands."""
+"""The columns that decide. ``gone``: the version has ``IsDeleted``. ``file`` and ``row`` are its position."""
 
 _AT = "at"
 _BEFORE_ALL = -(1 << 63)
@@ -36,7 +36,7 @@ _BEFORE_ALL = -(1 << 63)
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Rows by the file they stand in. Rows that a tombstone has buried have its time in ``buried``, others null."""
+    """The positions of rows, by file. ``buried`` is the time of the tombstone that has buried a row, or null."""
 
     table: Any
 
@@ -45,7 +45,7 @@ class Places:
         return self._of(file)[ROW]
 
     def buried_in(self, file: int) -> Any:
-        """Return the rows in one file that are kept although they are gone: a table of ``row`` and ``buried``."""
+        """Return the buried rows in one file that are kept: a table of ``row`` and ``buried``."""
         return self._of(file).filter(pc.field(BURIED).is_valid()).select([ROW, BURIED])
 
     def _of(self, file: int) -> Any:
@@ -61,7 +61,7 @@ def key_of(columns: Sequence[Any]) -> Any:
 
 
 def winners(versions: Any, *, keep_deleted: bool) -> Places:
-    """Return where the current version of each key stands, of those that are to be kept; ``versions`` as VERSIONS."""
+    """Return the position of the current version of each key that is kept; ``versions`` has the schema VERSIONS."""
     rows = versions.filter(pc.invert(versions[TOMBSTONE]))
     moments = {name: pc.fill_null(rows[name].cast(pa.int64()), _BEFORE_ALL) for name in (CURSOR, READ_AT)}
     order = pc.sort_indices(
@@ -77,7 +77,7 @@ def winners(versions: Any, *, keep_deleted: bool) -> Places:
 
 
 def _with_burials(newest: Any, tombstones: Any) -> Any:
-    """Return the rows with the time of the tombstone that beats each; null where there is none, or an older one."""
+    """Return the rows with the time of the tombstone that beats each; null if there is none, or only an older one."""
     if not tombstones.num_rows:
         return newest.append_column(BURIED, pa.nulls(newest.num_rows, VERSIONS.field(READ_AT).type))
     last = tombstones.group_by(KEY).aggregate([(READ_AT, "max")]).rename_columns([KEY, BURIED])
@@ -89,7 +89,7 @@ def _with_burials(newest: Any, tombstones: Any) -> Any:
 
 
 def boundaries(keys: Any, parts: int) -> list[str]:
-    """Return the keys that cut ``keys`` into about equal parts, in ascending order: one fewer than parts, at most."""
+    """Return the keys, ascending, that split ``keys`` into about equal parts: at most one fewer than ``parts``."""
     if parts < 2 or not len(keys):
         return []
     ascending = keys.take(pc.sort_indices(keys))
@@ -98,7 +98,7 @@ def boundaries(keys: Any, parts: int) -> list[str]:
 
 
 def between(versions: Any, start: str | None, end: str | None) -> Any:
-    """Return the versions with ``start <= key < end``; None is open."""
+    """Return the versions with ``start <= key < end``; None means no bound."""
     if start is not None:
         versions = versions.filter(pc.greater_equal(versions[KEY], start))
     if end is not None:
