@@ -8,9 +8,9 @@ from source_salesforce_bulk.tables.steps import (
     PAGES_A_COMMIT,
     SECONDS_A_COMMIT,
     SECONDS_OF_A_JOB,
-    begins_anew,
     is_due,
     next_step,
+    reads_everything,
 )
 
 NOTHING: frozenset[str] = frozenset()
@@ -61,14 +61,14 @@ def test_a_refresh_that_has_failed_replaces_nothing():
 
 
 def test_a_window_without_a_cursor_before_it_holds_all_rows():
-    assert begins_anew({}, FIRST_LOAD)
-    assert begins_anew(FIRST_LOAD, CURSOR)
-    assert begins_anew(COMPLETE, IN_FULL)
-    assert begins_anew(IN_FULL, COMPLETE)
-    assert begins_anew(CURSOR, {"scope": "sha256:2"})
-    assert not begins_anew(CURSOR, UNDER_WAY)
+    assert reads_everything({}, FIRST_LOAD)
+    assert reads_everything(FIRST_LOAD, CURSOR)
+    assert reads_everything(COMPLETE, IN_FULL)
+    assert reads_everything(IN_FULL, COMPLETE)
+    assert reads_everything(CURSOR, {"scope": "sha256:2"})
+    assert not reads_everything(CURSOR, UNDER_WAY)
     without_scope = {"SystemModstamp": CURSOR["SystemModstamp"]}  # as Airbyte may have it
-    assert not begins_anew(without_scope, UNDER_WAY)
+    assert not reads_everything(without_scope, UNDER_WAY)
 
 
 def test_what_was_read_to_its_end_is_committed_at_once():

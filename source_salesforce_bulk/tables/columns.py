@@ -64,8 +64,8 @@ class NewColumn:
 
 def first_columns(schema: ObjectSchema) -> tuple[Schema, ObjectSchema]:
     """Return the columns of a new log, and ``schema`` with their ids."""
-    fields = tuple(replace(one, id=at) for at, one in enumerate(schema.fields, start=1))
-    columns = [NestedField(one.id, one.name, type_of(one), required=False) for one in fields]
+    fields = tuple(replace(field, id=at) for at, field in enumerate(schema.fields, start=1))
+    columns = [NestedField(field.id, field.name, type_of(field), required=False) for field in fields]
     last = len(fields)
     for name, (kind, comment) in MARKS.items():
         last += 1
@@ -78,33 +78,33 @@ def grown(table: Schema, last_id: int, before: ObjectSchema, now: ObjectSchema) 
 
     ``before`` is the schema of the log so far, ``last_id`` the highest id that its columns ever had.
     """
-    taken = {one.name.lower(): one for one in table.fields}
+    taken = {field.name.lower(): field for field in table.fields}
     known, added, fields = before.by_name, list[NewColumn](), []
-    for one in now.fields:
-        kept = known.get(one.name.lower())
-        if kept is not None and kept.id and stored_as(kept) == stored_as(one):
-            fields.append(replace(one, id=kept.id))
+    for field in now.fields:
+        kept = known.get(field.name.lower())
+        if kept is not None and kept.id and stored_as(kept) == stored_as(field):
+            fields.append(replace(field, id=kept.id))
             continue
-        name, column = _place(one, taken)
+        name, column = _place(field, taken)
         if column is None:
             last_id += 1
-            added.append(NewColumn(last_id, name, type_of(one)))
-            column = taken[name.lower()] = NestedField(last_id, name, type_of(one), required=False)
-        fields.append(replace(one, id=column.field_id))
+            added.append(NewColumn(last_id, name, type_of(field)))
+            column = taken[name.lower()] = NestedField(last_id, name, type_of(field), required=False)
+        fields.append(replace(field, id=column.field_id))
     return added, ObjectSchema(now.name, tuple(fields), last_id)
 
 
-def _place(one: FieldSchema, taken: Mapping[str, NestedField]) -> tuple[str, NestedField | None]:
+def _place(field: FieldSchema, taken: Mapping[str, NestedField]) -> tuple[str, NestedField | None]:
     """Return the name of a field's column, and the column if it exists with the right type."""
-    word = _WORDS.get(stored_as(one), stored_as(one))
-    names = [one.name, f"{one.name}__{word}", *(f"{one.name}__{word}_{again}" for again in range(2, 1000))]
+    word = _WORDS.get(stored_as(field), stored_as(field))
+    names = [field.name, f"{field.name}__{word}", *(f"{field.name}__{word}_{again}" for again in range(2, 1000))]
     for name in names:
         column = taken.get(name.lower())
-        if column is None or column.field_type == type_of(one):
+        if column is None or column.field_type == type_of(field):
             return name, column
-    raise ValueError(f"{one.name} has too many columns")
+    raise ValueError(f"{field.name} has too many columns")
 
 
-def type_of(one: FieldSchema) -> PrimitiveType:
+def type_of(field: FieldSchema) -> PrimitiveType:
     """Return the type of a field's column."""
-    return TYPES[stored_as(one)]
+    return TYPES[stored_as(field)]

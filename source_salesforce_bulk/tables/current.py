@@ -78,16 +78,16 @@ class Fold:
         generation = generation_of(self.log)
         again = done is not None and done[0] == generation
         files = list(listed(self.log, head.snapshot_id))
-        new = [one for one in files if not again or done is None or one.sequence > done[1]]
+        new = [entry for entry in files if not again or done is None or entry.sequence > done[1]]
         old = list(listed(table, known[MAIN]))
         if again and not new:
             return Folded()
-        rows = self._choose([Rows(self.log, one.file) for one in new], old if again else [], table)
+        rows = self._choose([Rows(self.log, entry.file) for entry in new], old if again else [], table)
         kept, added, written = rows
-        removed = [one.file for one in old if one.file.file_path not in kept]
+        removed = [entry.file for entry in old if entry.file.file_path not in kept]
         summary = {
             LOG_SNAPSHOT: str(head.snapshot_id),
-            LOG_SEQUENCE: str(max((one.sequence for one in files), default=0)),
+            LOG_SEQUENCE: str(max((entry.sequence for entry in files), default=0)),
             LOG_GENERATION: str(generation),
         }
         transaction = FencedTransaction(table, known)
@@ -98,13 +98,13 @@ class Fold:
             for entry in added:
                 snapshot.append_data_file(entry)
         transaction.commit_transaction()
-        return Folded(sum(one.file.record_count for one in new), written)
+        return Folded(sum(entry.file.record_count for entry in new), written)
 
     # Which rows stay
 
     def _choose(self, new: list[Rows], old: list[Listed], table: Table) -> tuple[set[str], list[DataFile], int]:
         """Return the paths of old files that stay, the new files, and the rows in them."""
-        before = [Rows(table, one.file) for one in old]
+        before = [Rows(table, entry.file) for entry in old]
         key = [name for name in self.log.properties.get(KEY, "").split(",") if name]
         sources = [*before, *new]  # in this order: of equal versions the later one wins
         if key:
@@ -119,7 +119,7 @@ class Fold:
                 for batch in self._rows_of(source, at, len(before), bool(key)):
                     to.write(batch)
                     written += batch.num_rows
-        kept = {one.file.file_path for at, one in enumerate(old) if at not in touched}
+        kept = {entry.file.file_path for at, entry in enumerate(old) if at not in touched}
         return kept, added, written
 
     def _compare(self, sources: list[Rows], olds: int, key: list[str]) -> None:
@@ -152,12 +152,12 @@ class Fold:
     def _cuts(self, new: list[Rows], key: list[str], parts: int) -> list[str]:
         if parts < 2:
             return []
-        samples = [key_of(one.columns(key)).combine_chunks()[::97] for one in new]
+        samples = [key_of(rows.columns(key)).combine_chunks()[::97] for rows in new]
         return boundaries(pa.concat_arrays(samples), parts)
 
     def _versions(self, rows: Rows, at: int, key: list[str]) -> Any:
         names = rows.names
-        cursor = next((one for one in (_MODSTAMP, self.log.properties.get(CURSOR, "")) if one in names), None)
+        cursor = next((name for name in (_MODSTAMP, self.log.properties.get(CURSOR, "")) if name in names), None)
         count = rows.count
         none = pa.nulls(count, pa.timestamp("us", "UTC"))
         no = pa.repeat(pa.scalar(value=False), count)
@@ -202,22 +202,22 @@ class Fold:
         """Return the current table; create it, or add the log's newer columns, if necessary."""
         name = current_name(self.log.properties[OBJECT])
         table = self.tables.load(name)
-        wanted = [one for one in self.log.schema().fields if one.name != DELETED]
+        wanted = [column for column in self.log.schema().fields if column.name != DELETED]
         if table is None:
             return self._make(name, wanted)
-        known = {one.name: one for one in checked(table).schema().fields}
-        missing = [one for one in wanted if one.name not in known]
-        other = [one for one in wanted if one.name in known and known[one.name].doc != one.doc]
+        known = {column.name: column for column in checked(table).schema().fields}
+        missing = [column for column in wanted if column.name not in known]
+        other = [column for column in wanted if column.name in known and known[column.name].doc != column.doc]
         if missing or other:
             with table.update_schema() as update:
-                for one in missing:
-                    update.add_column(one.name, one.field_type, one.doc)
-                for one in other:
-                    update.update_column(one.name, doc=one.doc)
+                for column in missing:
+                    update.add_column(column.name, column.field_type, column.doc)
+                for column in other:
+                    update.update_column(column.name, doc=column.doc)
         return table
 
     def _make(self, name: str, wanted: list[NestedField]) -> Table:
-        facts = {one: self.log.properties[one] for one in (OBJECT, ORGANIZATION)}
+        facts = {key: self.log.properties[key] for key in (OBJECT, ORGANIZATION)}
         return self.tables.catalog.create_table(
             self.tables.identifier(name), Schema(*wanted), properties={**PROPERTIES, **facts}
         )

@@ -34,7 +34,7 @@ class Rows:
     @property
     def names(self) -> frozenset[str]:
         """The names of the table's columns."""
-        return frozenset(one.name for one in self._table.schema().fields)
+        return frozenset(column.name for column in self._table.schema().fields)
 
     def column(self, name: str) -> Any:
         """Return a column as a chunked array."""
@@ -47,11 +47,11 @@ class Rows:
             here = _names_by_id(file.schema_arrow)
             schema = self._table.schema()
             ids = [schema.find_field(name).field_id for name in names]
-            read = file.read([here[one] for one in ids if one in here])
+            read = file.read([here[id_] for id_ in ids if id_ in here])
             kinds = [_arrow_type(self._table, name) for name in names]
             return [
-                read[here[one]].cast(kind) if one in here else pa.chunked_array([pa.nulls(self.count, kind)])
-                for one, kind in zip(ids, kinds, strict=True)
+                read[here[id_]].cast(kind) if id_ in here else pa.chunked_array([pa.nulls(self.count, kind)])
+                for id_, kind in zip(ids, kinds, strict=True)
             ]
 
     def batches(self) -> Iterator[Any]:
@@ -59,7 +59,9 @@ class Rows:
         with self._table.io.new_input(self._file.file_path).open() as stream:
             file = _opened(stream)
             here = _names_by_id(file.schema_arrow)
-            names = {here[one.field_id]: one.name for one in self._table.schema().fields if one.field_id in here}
+            names = {
+                here[column.field_id]: column.name for column in self._table.schema().fields if column.field_id in here
+            }
             for batch in file.iter_batches(BATCH, columns=list(names)):
                 yield pa.Table.from_batches([batch]).rename_columns([names[name] for name in batch.schema.names])
 
@@ -98,14 +100,14 @@ class RowWriter:
             return
         self._waiting.append(self._completed(rows))
         self._held += rows.nbytes
-        if self._held >= BYTES_A_GROUP or sum(one.num_rows for one in self._waiting) >= ROWS_A_GROUP:
+        if self._held >= BYTES_A_GROUP or sum(waiting.num_rows for waiting in self._waiting) >= ROWS_A_GROUP:
             self._flush()
 
     def _completed(self, rows: Any) -> Any:
         there = set(rows.column_names)
         columns = [
-            rows[one.name].cast(one.type) if one.name in there else pa.nulls(rows.num_rows, one.type)
-            for one in self._schema
+            rows[column.name].cast(column.type) if column.name in there else pa.nulls(rows.num_rows, column.type)
+            for column in self._schema
         ]
         return pa.table(columns, schema=self._schema)
 
@@ -142,7 +144,11 @@ def _opened(stream: Any) -> Any:
 
 
 def _names_by_id(schema: Any) -> Mapping[int, str]:
-    return {int(one.metadata[_FIELD_ID]): one.name for one in schema if one.metadata and _FIELD_ID in one.metadata}
+    return {
+        int(column.metadata[_FIELD_ID]): column.name
+        for column in schema
+        if column.metadata and _FIELD_ID in column.metadata
+    }
 
 
 def _file_schema(table: Table) -> Any:

@@ -52,7 +52,7 @@ def next_step(kept: Progress, now: Progress, published: frozenset[str], *, repla
     """Return the commit that changes the log's progress from ``kept`` to ``now``.
 
     ``published`` are the paths that this run has published. Until then, ``replaces`` is the result of
-    :func:`begins_anew`.
+    :func:`reads_everything`.
     """
     ready = tuple(file for file in now.closed if file.path not in published)
     publishes = bool(ready) or (replaces and is_whole(now.state))
@@ -66,7 +66,7 @@ def next_step(kept: Progress, now: Progress, published: frozenset[str], *, repla
     )
 
 
-def begins_anew(before: Mapping[str, object], now: Mapping[str, object]) -> bool:
+def reads_everything(before: Mapping[str, object], now: Mapping[str, object]) -> bool:
     """Return whether a window that is read from the state ``before`` has all rows of the object."""
     scopes = before.get("scope"), now.get("scope")
     return not has_cursor(before) or (None not in scopes and scopes[0] != scopes[1])

@@ -20,7 +20,7 @@ from source_salesforce_bulk.registries.state import LeaseLost, Progress, Unreada
 from source_salesforce_bulk.tables.commits import Stale
 from source_salesforce_bulk.tables.iceberg_catalog import Tables, current_name, log_name
 from source_salesforce_bulk.tables.log import FORMAT, OBJECT, ORGANIZATION, Log
-from source_salesforce_bulk.tables.steps import begins_anew, is_due, next_step
+from source_salesforce_bulk.tables.steps import is_due, next_step, reads_everything
 
 LOGGER = logging.getLogger("salesforce_bulk.tables")
 
@@ -53,7 +53,7 @@ class TableLease:
     def commit(self, progress: Progress) -> None:
         """See ``Lease``. Durable at once only if ``steps.is_due`` is true."""
         if not self._published:
-            self._replaces = begins_anew(self._wanted.state, progress.state)
+            self._replaces = reads_everything(self._wanted.state, progress.state)
         self._wanted = progress
         if self._since is None:
             self._since = self._monotonic()

@@ -82,7 +82,7 @@ def _with_burials(newest: Any, tombstones: Any) -> Any:
         return newest.append_column(BURIED, pa.nulls(newest.num_rows, VERSIONS.field(READ_AT).type))
     last = tombstones.group_by(KEY).aggregate([(READ_AT, "max")]).rename_columns([KEY, BURIED])
     joined = newest.join(last, KEY, join_type="left outer")
-    # A version without a time was read by something else; a tombstone is newer.
+    # A version without a time was written by another program; a tombstone beats it.
     stands = pc.fill_null(pc.less(joined[BURIED], joined[READ_AT]), fill_value=False)
     buried = pc.if_else(stands, pa.scalar(None, VERSIONS.field(READ_AT).type), joined[BURIED])
     return joined.set_column(joined.column_names.index(BURIED), BURIED, buried)
