@@ -1,11 +1,11 @@
-"""Result pages read by Spark in place of this process: the one reading path, with the work done elsewhere.
+"""Read result pages on Spark instead of in this process; everything else about a read stays the same.
 
-To the extraction this is where pages come from, like ``salesforce.pages``. The job's pages are listed once, so that all
-of them can be asked for at the same time; each waits for its wave; what comes back is the page's count, and a file that
+For the extraction this is a ``PageSource``, like ``pages.fetch``. A job's pages are listed once, so that all of them
+can be requested at the same time. Each waits for its wave, which returns the page's number of rows and a file that
 Spark has written.
 
-Retries here: a page for which the session ended is undone, and is read again with a newer session, up to
-``MAX_SESSIONS`` times. Everything else about a page is retried by ``salesforce.pages`` on the machine that reads it.
+Retries a page whose session ended, with a newer session, up to ``MAX_SESSIONS`` times. ``pages.fetch`` retries
+everything else about a page, on the machine that reads it.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ from source_salesforce_bulk.spark.waves import ReadPage, WaveBoard, WaveRunner
 LOGGER = logging.getLogger("salesforce_bulk.glue")
 
 MAX_SESSIONS = 4
-"""Sessions that a page is tried with. What four of them did not live for, a fifth will not."""
+"""Maximum number of sessions for one page. A page that outlives four of them would outlive a fifth."""
 
-_LEAST_AHEAD = 16  # pages of one object that are asked for at once, on however small a cluster
-_PAGE_SIZE = 50_000  # where a page was asked for without a size, and the org does not list pages any more
+_LEAST_AHEAD = 16  # pages of one object that are requested ahead, even on a small cluster
+_PAGE_SIZE = 50_000  # for a page that was requested without a size, if the org no longer lists pages
 
-_NOWHERE = Path("/nonexistent/page")  # a page that was read elsewhere has no file here, and none is ever removed
+_NOWHERE = Path("/nonexistent/page")  # a page without rows has no file
 
 
 class Lister(Protocol):
-    """Lists a job's pages; ``page_listing.PageLister`` is one."""
+    """Lists a job's pages; ``listing.PageLister`` is one."""
 
     def list_pages(self, job: JobResult, start: str | None, page_size: int) -> PageListing:
         """Return the pages of the job from ``start`` on; raises ``SalesforceError``."""
@@ -58,9 +58,9 @@ class Lister(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SparkPageReader:
-    """Where a page's rows are read. ``renew`` logs in again, unless another thread has already done so.
+    """The functions that read a page on Spark. ``renew`` logs in again, unless another thread has already done so.
 
-    ``spent`` hears what each reading of a page has cost, by its object.
+    ``spent`` is called with the object and the cost of each attempt at a page.
     """
 
     read: Callable[[PageAddress, PageEncoder], ReadPage]
@@ -92,7 +92,7 @@ class SparkFiles:
         return SparkEncoder(FORMATS["parquet"].encoder(layout, columns), batch_file(columns))
 
     def elsewhere(self, connection: Connection) -> Elsewhere:
-        """See ``FileMaker``. As many pages are asked for ahead as make two small waves."""
+        """See ``FileMaker``. Enough pages for two small waves are requested ahead."""
         board = WaveBoard(self._runner, connection.log_in, self._objects.__getitem__, connection.clock)
         reader = SparkPageReader(
             board.read, connection.renew, connection.page_lister(), _counted_in(connection.metrics)
@@ -159,8 +159,8 @@ class StagedPage:
 class SparkPages:
     """Fetches pages. May be used from any thread.
 
-    A job's listing is kept while its pages are read. Where it went too early (a page is read again that was dropped),
-    the job is listed again.
+    A job's listing is kept while its pages are read. If it was dropped too early, because a page is read again, the job
+    is listed again.
     """
 
     def __init__(self, reader: SparkPageReader) -> None:
@@ -169,9 +169,9 @@ class SparkPages:
         self._listings: dict[str, Future[PageListing]] = {}
 
     def fetch(self, address: PageAddress, on_headers: Callable[[PageHeaders], None], encoder: PageEncoder) -> Page:
-        """The page, proven and written by Spark; ``on_headers`` hears at once which page comes next.
+        """Return the page, verified and written by Spark; ``on_headers`` is called at once with the next locator.
 
-        Raises ``SalesforceError`` as ``PageFetcher.fetch`` does, and what the Spark job raised.
+        Raises ``SalesforceError`` like ``PageFetcher.fetch``, and the errors of the Spark job.
         """
         try:
             return self._fetch(address, on_headers, encoder)
@@ -206,7 +206,7 @@ class SparkPages:
             inexact=outcome.inexact,
             product=StagedPage(PageContent(path, size), headers.locator is None, partial(self._forget, address.job_id)),
         )
-        retries = 0  # they have been counted with all that it cost
+        retries = 0  # counted with the cost of the page
         return Page(address, headers, encoded, outcome.size, retries)
 
     def _read(self, address: PageAddress, encoder: PageEncoder) -> ReadPage:
@@ -251,7 +251,7 @@ def _counted_in(metrics: RunMetrics) -> Callable[[str, PageCost], None]:
 
 
 def _place(listing: PageListing, locator: str | None) -> int:
-    """Return which of the listed pages is asked for. The first is asked for without a locator where a job begins."""
+    """Return the index of the requested page. At the beginning of a job, the first is requested without a locator."""
     try:
         return listing.locators.index(locator)
     except ValueError:

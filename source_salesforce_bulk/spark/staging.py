@@ -1,7 +1,7 @@
-"""Files that Spark has written and that are not part of an export yet: below ``_staging/<run id>`` of its destination.
+"""Files that Spark has written but that are not yet part of an export: ``_staging/<run id>`` below its destination.
 
-Spark's writer chooses names of its own, one file for each partition that holds rows: ``part-00007-….parquet``. One
-partition is one result page, so the number in a name says which page it is. What a run leaves here is garbage.
+Spark chooses the names, one file for each partition with rows: ``part-00007-….parquet``. One partition is one result
+page, so the number in a name identifies the page. Files that a run leaves here can be deleted.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class StagedFile:
 
 
 class StagedDestination:
-    """A destination whose files have been staged below it: putting one there is moving it."""
+    """A destination below which files are staged, so that ``put`` only moves them."""
 
     def __init__(self, destination: Destination, staging: Staging) -> None:
         self._destination = destination
@@ -56,7 +56,7 @@ class StagedDestination:
         return self._destination.newest(folder)
 
     def put(self, file: Path, path: str) -> None:
-        """See ``Destination``. The path of a staged file is relative to the destination; others are of this machine."""
+        """See ``Destination``. The path of a staged file is relative; an absolute path is a local file."""
         if file.is_absolute():
             self._destination.put(file, path)
         else:
@@ -84,13 +84,13 @@ class Staging:
         self._run = f"{STAGING}/{run_id}"
 
     def url(self, object_name: str, wave: int) -> str:
-        """Return where Spark writes a wave to."""
+        """Return the URL to which Spark writes a wave."""
         return f"{self._destination}/{self._wave(object_name, wave)}"
 
     def files(self, object_name: str, wave: int) -> Mapping[int, StagedFile]:
-        """Return the files of a wave that has been written, by partition. A partition without rows may have none.
+        """Return the files of a finished wave, by partition. A partition without rows may have none.
 
-        Raises ValueError where a partition has two: then Spark wrote them otherwise than it was told to.
+        Raises ValueError if a partition has two, which contradicts the settings of the writer.
         """
         found: dict[int, StagedFile] = {}
         folder = self._wave(object_name, wave)
@@ -105,7 +105,7 @@ class Staging:
         return found
 
     def put(self, staged: str, path: str) -> None:
-        """Make a staged file part of the export, at ``path`` below the destination, whatever stood there."""
+        """Move a staged file to ``path`` below the destination, replacing an existing file."""
         source, target = self._at(staged), self._at(path)
         if isinstance(self._fs, fs.LocalFileSystem):
             sync_file(Path(source))
@@ -115,7 +115,7 @@ class Staging:
             sync_folder(Path(target).parent)
 
     def clear(self) -> None:
-        """Remove what the run has left here."""
+        """Remove the run's files."""
         folder = self._at(self._run)
         if self._fs.get_file_info(folder).type is not fs.FileType.NotFound:
             self._fs.delete_dir(folder)
@@ -132,10 +132,10 @@ class Staging:
 
 
 def _file_system(destination: str) -> tuple[str, Any]:
-    """Return the root below which paths lie, and pyarrow's file system for it (it has no types)."""
+    """Return the root of paths, and pyarrow's file system for it, which has no types."""
     parts = urlsplit(destination)
     if parts.scheme == "s3":
-        # As boto3 takes it; Arrow knows the variable only from release 18 on.
+        # As in boto3; Arrow reads the variable only since release 18.
         endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         return f"{parts.netloc}{parts.path}".rstrip("/"), fs.S3FileSystem(endpoint_override=endpoint, region=region())
     return url2pathname(parts.path).rstrip("/"), fs.LocalFileSystem()

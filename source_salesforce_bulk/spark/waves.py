@@ -1,9 +1,9 @@
-"""Pages gathered into waves, so that one Spark job reads many of them at once. Knows nothing of Spark.
+"""Collect pages into waves, so that one Spark job reads many of them at once. Does not depend on Spark.
 
-Whoever wants a page waits for it on a thread of his own; the pages of one object that are waited for at the same time
-become one wave, as many as a session is sure to live for. Waves of different objects run side by side.
+A thread that needs a page waits for it. The pages of one object that threads are waiting for become one wave, of a size
+that a session certainly outlives. Waves of different objects run in parallel.
 
-Retries here: none. A page that a wave did not bring is given back with its failure.
+Does not retry. A page that a wave could not read is returned with its failure.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.spark.staging import StagedFile
 
 SESSION_LIFE = 900.0
-"""Seconds that a session lives without use at least: the shortest setting there is (Setup > Session Settings)."""
+"""Minimum life of an unused session in seconds: the shortest setting in Setup > Session Settings."""
 
 GATHERING = 0.2
-"""Seconds that a wave waits for further pages, which come one after the other; little beside a Spark job's start."""
+"""Seconds that a wave waits for further pages, which are requested one after the other. A Spark job starts slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class WaveResult:
 
 @dataclass(frozen=True, slots=True)
 class ReadPage:
-    """One page of a wave: its outcome, its file where it holds rows, and the session it was asked for with."""
+    """One page of a wave: its outcome, its file if it has rows, and the session with which it was requested."""
 
     outcome: PageOutcome
     file: StagedFile | None
@@ -63,24 +63,24 @@ class WaveRunner(Protocol):
 
     @property
     def slots(self) -> int:
-        """Pages that are read at the same time, at least one."""
+        """The number of pages that are read at the same time, at least one."""
         ...
 
     def run(self, wave: Wave) -> WaveResult:
-        """Read the pages; called on threads of the caller's, one wave each."""
+        """Read the pages; called on the caller's threads, one wave each."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class WaveSize:
-    """How many pages go into a wave: so many that it takes half of a session's shortest life, as far as is known."""
+    """The size of a wave, for which it is expected to take half of a session's minimum life."""
 
     slots: int
     seconds_per_page: float | None = None
 
     @property
     def pages(self) -> int:
-        """At least one page for every slot. Before anything is known, four: to see how long they take."""
+        """The number of pages: at least one for each slot; in the first wave four, to measure how long they take."""
         if self.seconds_per_page is None:
             return 4 * self.slots
         return max(self.slots, int(self.slots * SESSION_LIFE / 2 / max(self.seconds_per_page, 0.001)))
@@ -93,7 +93,7 @@ class WaveSize:
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
-    """Somebody who waits for a page, or, where ``turn`` brings None, is to lead the wave that the page is in."""
+    """A thread that waits for a page. If ``turn`` returns None, it must run the wave of its page itself."""
 
     address: PageAddress
     encoder: PageEncoder
@@ -109,11 +109,11 @@ class _Queue:
 
 
 class WaveBoard:
-    """Gathers pages and runs waves. Any thread may ask; a wave runs on the thread that asked for its first page.
+    """Collects pages and runs waves. Thread-safe; a wave runs on the thread that requested its first page.
 
-    The pages that are asked for while a wave of their object runs are the next wave. Whoever led a wave has its page
-    then, and the first of those who wait leads the next one: what comes later keeps no page back. ``session`` gives the
-    session of the moment.
+    Pages that are requested while a wave of their object runs become the next wave. A thread that has run a wave
+    returns with its page, and the first waiting thread runs the next wave, so later requests delay no page. ``session``
+    returns the current session.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class WaveBoard:
         self._size = WaveSize(runner.slots)
 
     def read(self, address: PageAddress, encoder: PageEncoder) -> ReadPage:
-        """The page, once its wave has run; raises what the wave raised. Pages of one object have the same encoder."""
+        """Return the page after its wave; raises the wave's error. Pages of one object have the same encoder."""
         waiter = _Waiter(address, encoder)
         with self._lock:
             queue = self._queues.setdefault(address.object_name, _Queue())
@@ -151,19 +151,19 @@ class WaveBoard:
         try:
             self._clock.sleep(GATHERING)
             others = self._gathered(queue)
-            page, *pages = self._run(leader, [leader.address, *(one.address for one in others)])
+            page, *pages = self._run(leader, [leader.address, *(waiter.address for waiter in others)])
         except BaseException as error:
-            for one in others:
-                one.turn.set_exception(error)
+            for waiter in others:
+                waiter.turn.set_exception(error)
             raise
         finally:
             self._hand_over(queue)
-        for one, its_page in zip(others, pages, strict=True):
-            one.turn.set_result(its_page)
+        for waiter, its_page in zip(others, pages, strict=True):
+            waiter.turn.set_result(its_page)
         return page
 
     def _gathered(self, queue: _Queue) -> Sequence[_Waiter]:
-        """Return those whose pages go into the wave beside its leader's."""
+        """Return the waiters whose pages join the leader's wave."""
         with self._lock:
             return [queue.waiting.popleft() for _ in range(min(len(queue.waiting), self._size.pages - 1))]
 
@@ -175,7 +175,7 @@ class WaveBoard:
                 queue.led = False
 
     def _run(self, leader: _Waiter, addresses: Sequence[PageAddress]) -> list[ReadPage]:
-        """The pages of one wave, in order."""
+        """Read the pages of one wave and return them in order."""
         with self._lock:
             self._waves += 1
             number = self._waves
