@@ -1,9 +1,9 @@
 """Set up the C library's allocator for a process whose threads fill and pass on megabytes at a time.
 
-By default, glibc gives each thread an arena of its own, and returns every large block to the system as soon as it is
-free. For pages of results that means up to twice the memory, because no thread reuses what another has freed, and a
-fifth more processor time, because the system has to clear each block again. Two arenas are enough: blocks are few and
-large. Arrow's own pool would be a third one, so it uses the C library as well.
+By default, glibc gives each thread its own arena, and returns every large block to the system as soon as it is free.
+For result pages that costs up to twice the memory, because no thread reuses the blocks of another, and a fifth more
+processor time, because the system has to clear each block again. Two arenas are enough, because blocks are few and
+large. Arrow's own pool would be a third one, so Arrow uses the C library as well.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import ctypes
 import os
 from collections.abc import Callable, MutableMapping
 
-# Of each option of mallopt(3): the variable that sets it for a process, its number, and its value here (arenas, bytes).
+# For each option of mallopt(3): its environment variable, its number, and its value here (arenas, bytes).
 _SETTINGS = (
     ("MALLOC_ARENA_MAX", -8, 2),
     ("MALLOC_TRIM_THRESHOLD_", -1, 16 << 20),
@@ -21,7 +21,7 @@ _SETTINGS = (
 
 
 def prepare_allocator(environment: MutableMapping[str, str], set_option: Callable[[int, int], object] | None) -> None:
-    """Set what ``environment`` does not set itself, by ``set_option``. Called before the first thread starts.
+    """Set the options that ``environment`` does not set, with ``set_option``. Called before the first thread starts.
 
     Arrow reads its variable from ``environment`` when it is imported.
     """

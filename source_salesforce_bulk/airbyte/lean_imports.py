@@ -1,15 +1,13 @@
-"""Import the CDK quickly: what it prepares for other connectors is made here only when something asks for it.
+"""Import the CDK quickly: parts that other connectors need are only created on demand.
 
 ``import airbyte_cdk`` takes longer than a small read, and most of that time is not needed by this connector:
 
-- The package's ``__init__`` imports everything, with the engine of declarative connectors. Here the package starts
-  without its contents. Its modules are imported by their names, and ``__init__`` runs when something asks the
-  package itself for a name.
+- The package's ``__init__`` imports everything, including the engine of declarative connectors. Here the package starts
+  empty. Its modules are imported by name, and ``__init__`` runs when an attribute of the package itself is used.
 - ``airbyte_cdk.models`` builds a serializer for each type of message. The largest one takes half a second. Printing
-  messages needs only ``dump``, which here walks the dataclasses. A serializer is built when something else is asked
-  of it.
+  messages needs only ``dump``, which here walks the dataclasses. A serializer is built when another method is called.
 
-The garbage collector pauses during the imports, because nothing of what they create is ever released.
+The garbage collector pauses during the imports, because the objects that they create are never released.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ _CDK = "airbyte_cdk"
 def import_entrypoint() -> None:
     """Import ``airbyte.entrypoint`` quickly; called before any other import of the CDK.
 
-    Where the modules of a release of the CDK cannot be imported before their package, nothing stays imported.
+    If the modules of a release of the CDK cannot be imported before their package, all imports are undone.
     """
     before = set(sys.modules)
     try:
@@ -70,7 +68,7 @@ class LazySerializer:
         self._custom_type = options.get("custom_type_resolver") or (lambda _: None)
 
     def __class_getitem__(cls, _: object) -> type[LazySerializer]:
-        """The CDK annotates its serializers with the types that they are for."""
+        """Return the class: the CDK annotates its serializers with their types."""
         return cls
 
     def dump(self, value: object) -> Any:
@@ -79,7 +77,7 @@ class LazySerializer:
             custom = self._custom_type(type(value))
             if custom is not None:
                 return custom.serialize(value)
-            named = ((each.name, getattr(value, each.name)) for each in fields(value))
+            named = ((field.name, getattr(value, field.name)) for field in fields(value))
             return {name: self.dump(content) for name, content in named if content is not None}
         if isinstance(value, dict):  # such as a record's data: its own nulls are left out, not those within its values
             return {name: content for name, content in value.items() if content is not None}
@@ -103,7 +101,7 @@ def _start_without_contents(name: str) -> None:
 
 
 class _PackageOnDemand(ModuleType):
-    """A package whose ``__init__`` runs when an attribute is asked for that it does not have yet."""
+    """A package whose ``__init__`` runs when a missing attribute is used."""
 
     def __getattr__(self, name: str) -> Any:
         module = sys.modules.get(f"{self.__name__}.{name}")  # one that is still being imported

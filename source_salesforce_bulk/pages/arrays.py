@@ -88,9 +88,9 @@ class ArrayForm:
         return Block(batch, len(rows), +unreadable, +inexact)
 
     def _compounds(self, rows: Sequence[Sequence[str]], unreadable: Counter[str]) -> list[Any]:
-        """Return the columns of compound fields: the JSON text that a line has of them.
+        """Return the columns of compound fields, with the same JSON text as in lines.
 
-        Their parts are counted as ``unreadable`` if they have no columns of their own, where that was done already.
+        Unreadable parts are counted here only if they are hidden; the others have their own columns.
         """
         built = [column for column in self.fields if column.parts]
         hidden = {column.name for column in self.fields if not column.shown}
@@ -118,7 +118,7 @@ class _NativeArrays:
         return None if batch is None else Block(pa.record_batch(batch), batch.rows, batch.unreadable, batch.inexact)
 
     def json(self, column: int, cell: str) -> bytes | None:
-        """See ``ExactPath``. Asked for parts of compound fields, which are text as lines are."""
+        """See ``ExactPath``. Called for parts of compound fields, which are JSON text as in lines."""
         return exact_json(self._form.columns[column].kind, cell)
 
     def scalar(self, column: int, cell: str) -> tuple[int | float | None, bool]:

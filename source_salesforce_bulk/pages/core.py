@@ -35,7 +35,7 @@ _SLICE = 1 << 16  # bytes fed at once; they may decompress to a thousand times a
 
 @dataclass(frozen=True, slots=True)
 class CoreShape:
-    """The compound fields, by the places of their parts among a page's columns, and the places that are not shown."""
+    """The compound fields, with the indexes of their parts among a page's columns, and the indexes not shown."""
 
     compounds: list[tuple[str, list[tuple[str, int | None]]]]
     hidden: list[int]
@@ -47,7 +47,7 @@ def core_columns(columns: Sequence[Column]) -> list[tuple[str, str]]:
 
 
 def core_shape(columns: Sequence[Column]) -> CoreShape:
-    """Return how the core makes the product of a page: what it builds, and what it does not show."""
+    """Return the compound fields that the core builds and the columns that it does not show."""
     read = page_columns(columns)
     places = {column.name: place for place, column in enumerate(read)}
     compounds = [

@@ -29,7 +29,7 @@ def json_number(value: Value) -> bytes:
 
 
 def exact_json(kind: CellKind, cell: str) -> bytes | None:
-    """Return a cell of which the core is not certain as JSON without quotes around it; None where it cannot be read.
+    """Return a cell that the core leaves to Python as JSON without quotes around it; None if it cannot be read.
 
     The only texts that the core asks for are instants, which need no escaping.
     """

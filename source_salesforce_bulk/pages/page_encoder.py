@@ -120,7 +120,7 @@ class PageEncoder(Protocol):
 
     @property
     def product(self) -> tuple[Column, ...]:
-        """The columns of what is made of the pages, in order."""
+        """The columns of the products, in order."""
         ...
 
     @property

@@ -33,7 +33,7 @@ def page_columns(columns: Iterable[Column]) -> tuple[Column, ...]:
 
 
 def product_columns(columns: Iterable[Column]) -> tuple[Column, ...]:
-    """Return the columns of what is made of pages: those that are shown, compound fields last."""
+    """Return the columns of the output: those that are shown, compound fields last."""
     shown = [column for column in columns if column.shown]
     return tuple(sorted(shown, key=lambda column: bool(column.parts)))
 

@@ -35,7 +35,7 @@ class Form(Protocol[C]):
 
     @property
     def fields(self) -> tuple[Column, ...]:
-        """Those, and the compound fields that are built from them."""
+        """The columns of pages, and the compound fields that are built from them."""
         ...
 
     @property

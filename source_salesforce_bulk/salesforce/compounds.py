@@ -1,10 +1,10 @@
-"""Compound fields: addresses and locations as objects, which are built from the fields that they consist of. Pure.
+"""Compound fields: addresses and locations as objects, which are built from their parts. Pure.
 
-Bulk queries cannot return a compound field, but every value in it is a field of its own as well. So the parts are
-queried, through both APIs, and the object is put together from them. It has the keys that REST has, in alphabetical
-order; a value that is no field (the country's name in a custom address) is null.
+Bulk queries cannot return a compound field, but each of its values is also a separate field. So the parts are queried,
+through both APIs, and the object is built from them. It has the keys of REST's object, in alphabetical order; a value
+without a field (the country's name in a custom address) is null.
 
-A person's ``Name`` is not built: it is text in both APIs.
+A person's ``Name`` is not built, because it is text in both APIs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from source_salesforce_bulk.salesforce.describe import (
 
 
 class CompoundFields(Enum):
-    """How addresses and locations are delivered: as their parts, as objects, or both."""
+    """The user's choice for addresses and locations: their parts, objects, or both."""
 
     PARTS = "parts"
     OBJECT = "object"
@@ -40,10 +40,10 @@ _CUSTOM = "__s"
 def choose_with_compounds(
     sobject: SObject, choice: FieldChoice, always: Collection[str], compounds: CompoundFields
 ) -> SObject:
-    """Return the object as :func:`choose_fields` does, with the compound fields that are to be built.
+    """Return the object like :func:`choose_fields`, with the compound fields to build.
 
-    A compound field that the user chose brings its parts; one whose parts are excluded has null for them. Raises
-    :class:`UnusableOverride`, also for a compound field that is to be hashed.
+    A compound field that the user chose includes its parts; excluded parts are null in it. Also raises
+    :class:`UnusableOverride` for a compound field in ``hash_fields``.
     """
     if compounds is CompoundFields.PARTS:
         return choose_fields(sobject, choice, always)
@@ -55,7 +55,7 @@ def choose_with_compounds(
             raise UnusableOverride(f"hash_fields names {name}, which is built from other fields: name {listed}.")
     asked = replace(choice, only=_and_parts(choice.only, parts))
     if compounds is CompoundFields.OBJECT:
-        # The user of objects sees no parts, so an excluded address has to be gone with all that is in it.
+        # The user does not see the parts, so excluding an address also excludes its parts.
         asked = replace(asked, never=_and_parts(choice.never, parts))
         return _folded(choose_fields(offered, asked, always), shown=always)
     chosen = choose_fields(offered, asked, always)
@@ -67,14 +67,14 @@ def _and_parts(names: tuple[str, ...], parts: Mapping[str, tuple[str, ...]]) -> 
 
 
 def _with_compounds(sobject: SObject) -> SObject:
-    """Return the object with every compound field that can be built, behind the last of its parts."""
+    """Return the object with every compound field that can be built, each after the last of its parts."""
     fields = list(sobject.fields)
     for compound in sobject.compounds:
         own = [field for field in sobject.fields if _is_part(field, compound)]
         if own:
             fields.insert(fields.index(own[-1]) + 1, replace(compound, parts=tuple(_parts(compound, own))))
     built = {field.name for field in fields if field.parts}
-    left_out = tuple(one for one in sobject.left_out if one.field not in built)
+    left_out = tuple(skipped for skipped in sobject.left_out if skipped.field not in built)
     return replace(sobject, fields=tuple(fields), left_out=left_out)
 
 
@@ -111,7 +111,7 @@ def _folded(chosen: SObject, shown: Collection[str]) -> SObject:
 
 
 def _narrowed(field: Field, read: Mapping[str, Field]) -> Field:
-    """Return a compound field whose parts are read or null, with the types that they have."""
+    """Return a compound field with the types of the parts that are read; the other parts are null."""
     parts = (
         replace(part, type=read[part.field].type) if part.field and part.field in read else replace(part, field=None)
         for part in field.parts
@@ -120,5 +120,5 @@ def _narrowed(field: Field, read: Mapping[str, Field]) -> Field:
 
 
 def names_of_parts(field: Field) -> Iterator[str]:
-    """Yield the names of the fields that a compound field is built from."""
+    """Yield the names of the fields from which a compound field is built."""
     return (part.field for part in field.parts if part.field is not None)

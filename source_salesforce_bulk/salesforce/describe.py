@@ -83,8 +83,8 @@ class SObject:
 
     ``retrieveable`` is false for virtual objects, whose rows Salesforce computes on request.
     ``unknown_types`` are the types of ``fields`` that are not in the table of field types; they are read as text.
-    ``compounds`` are the addresses and locations, which can be built from their parts; ``fields`` has those that are to
-    be. ``folded`` are fields that are only read as parts of them.
+    ``compounds`` are the addresses and locations that can be built from their parts; those to build are in ``fields``.
+    ``folded`` are fields that are read only as parts of these.
     """
 
     name: str
