@@ -174,3 +174,16 @@ def test_a_plan_counts_the_jobs_that_compare_ids(org: SimulatedOrg, tmp_path: Pa
     assert planned["totals"]["jobs"] == jobs == 4
     state = ["--state", (tmp_path / "state").as_uri()]
     assert plan(exporter, ["Account", "Lead"], *state)["totals"]["jobs"] == counted(exporter, ["Account", "Lead"])[0]
+
+
+def test_a_plan_counts_the_jobs_that_compare_formulas(tmp_path: Path) -> None:
+    settings = OrgSettings(polls_until_complete=1, frozen_at="2026-08-01T12:00:00Z", formula_objects=True)
+    with SimulatedOrg(settings) as org:
+        exporter = Exporter(org, tmp_path, formula_fields="refresh", clock_formulas="daily")
+        planned = plan(exporter, ["Project__c", "ProjectJob__c"])
+        jobs, _ = counted(exporter, ["Project__c", "ProjectJob__c"])
+        assert planned["totals"]["jobs"] == jobs
+        state = ["--state", (tmp_path / "state").as_uri()]
+        org.control.advance_clock(3600)
+        planned = plan(exporter, ["Project__c", "ProjectJob__c"], *state)
+        assert planned["totals"]["jobs"] == counted(exporter, ["Project__c", "ProjectJob__c"])[0] == 2

@@ -42,14 +42,13 @@ from source_salesforce_bulk.config_values import (
     required_text,
     wrong,
 )
-from source_salesforce_bulk.form import (
+from source_salesforce_bulk.credentials_form import (
     ClientCredentialsForm,
-    ConfigForm,
     CredentialsForm,
     JwtBearerForm,
-    OverrideForm,
     RefreshTokenForm,
 )
+from source_salesforce_bulk.form import ConfigForm, OverrideForm
 from source_salesforce_bulk.salesforce.compounds import CompoundFields
 from source_salesforce_bulk.salesforce.oauth import ClientCredentials, Credentials, JwtBearer, RefreshToken
 
@@ -121,6 +120,8 @@ class Config:
     full_audit_every: timedelta = timedelta(days=7)
     max_deletes: int = 20
     compound_fields: CompoundFields = CompoundFields.PARTS
+    formula_fields: Literal["read", "refresh", "leave_out"] = "read"
+    clock_formulas: Literal["leave_out", "daily"] = "leave_out"
 
     def override_for(self, name: str) -> ObjectOverride | None:
         """Return the override of an object, ignoring the case of its name."""
@@ -155,6 +156,8 @@ def parse_config(raw: Mapping[str, Any], *, refuse_unknown_keys: bool = False) -
         full_audit_every=parse_duration("full_audit_every", form.full_audit_every, may_be_zero=True),
         max_deletes=form.max_deletes,
         compound_fields=CompoundFields(form.compound_fields),
+        formula_fields=form.formula_fields,
+        clock_formulas=form.clock_formulas,
         lookback_window=lookback,
         api_version=parse_api_version(form.api_version),
         max_concurrent_jobs=form.max_concurrent_jobs,

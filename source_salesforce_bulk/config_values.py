@@ -17,7 +17,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from source_salesforce_bulk.form import DATE_PATTERN, DURATION_PATTERN, ClientCredentialsForm, CredentialsForm
+from source_salesforce_bulk.credentials_form import ClientCredentialsForm, CredentialsForm
+from source_salesforce_bulk.form import DATE_PATTERN, DURATION_PATTERN
 from source_salesforce_bulk.salesforce.oauth import is_loopback
 from source_salesforce_bulk.salesforce.soql import check_name, check_where
 
@@ -48,6 +49,8 @@ REMEDIES: Mapping[str, str] = {
     "detect_deletes": 'Write "none", "recycle_bin" or "all"',
     "full_audit_every": 'Write an ISO 8601 duration such as "P7D" (7 days) or "PT12H" (12 hours)',
     "max_deletes": "Write a whole number from 0 to 100, without quotes, such as 20",
+    "formula_fields": 'Write "read", "refresh" or "leave_out"',
+    "clock_formulas": 'Write "leave_out" or "daily"',
     "lookback_window": 'Write an ISO 8601 duration such as "PT10M" (10 minutes) or "P1D" (1 day)',
     "api_version": 'Write a version such as "v66.0"',
     "max_concurrent_jobs": "Write a whole number from 1 up, without quotes, such as 10",

@@ -9,12 +9,18 @@ validators quote a value that does not match.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, Field
 
-_HELP = "https://help.salesforce.com/s/articleView?type=5&id="
+from source_salesforce_bulk.credentials_form import (
+    HELP,
+    CredentialsForm,
+    form_field,
+    form_settings,
+    secret_field,
+)
+
 _BULK_GUIDE = "https://developer.salesforce.com/docs/atlas.en-us.api_asynch.meta/api_asynch/"
 _SOQL_GUIDE = "https://developer.salesforce.com/docs/atlas.en-us.soql_sosl.meta/soql_sosl/"
 
@@ -28,122 +34,14 @@ _NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_]*$"
 _CompoundFields = Literal["parts", "object", "both"]
 
 
-def _field(title: str, description: str, **extra: Any) -> FieldInfo:
-    """Return a field's texts and further schema keywords."""
-    info: FieldInfo = Field(title=title, description=description, json_schema_extra=extra)
-    return info
-
-
-def _secret(title: str, description: str) -> FieldInfo:
-    """Return a secret field: Airbyte masks its value, and ``repr`` does not show it."""
-    extra: dict[str, Any] = {"airbyte_secret": True}
-    info: FieldInfo = Field(title=title, description=description, json_schema_extra=extra, repr=False)
-    return info
-
-
-def _form(title: str, description: str) -> ConfigDict:
-    """Return a strict model configuration (a boolean is not an integer) that ignores unknown keys and hides input."""
-    return ConfigDict(
-        title=title,
-        strict=True,
-        frozen=True,
-        extra="ignore",
-        hide_input_in_errors=True,
-        json_schema_extra={"description": description, "additionalProperties": True},
-    )
-
-
-_ClientId = Annotated[
-    str,
-    _field(
-        "Client ID",
-        "The Consumer Key of your Salesforce app (connected app or external client app): "
-        f'<a href="{_HELP}sf.connected_app_create.htm">where to find it</a>.',
-    ),
-]
-
-
-class RefreshTokenForm(BaseModel):
-    """Credentials of the refresh token flow."""
-
-    model_config = _form(
-        "Refresh token (OAuth 2.0)",
-        "The connector logs in with the refresh token of a user who has granted the app access. "
-        f'See <a href="{_HELP}sf.remoteaccess_oauth_refresh_token_flow.htm">OAuth 2.0 Refresh Token Flow</a>.',
-    )
-
-    auth_type: Annotated[Literal["refresh_token"], _field("Authentication type", "The refresh token flow.")]
-    client_id: _ClientId
-    client_secret: Annotated[
-        str,
-        _secret(
-            "Client secret",
-            "The Consumer Secret of the app. Leave it out only if the app does not require a secret for the refresh "
-            "token flow.",
-        ),
-    ] = ""
-    refresh_token: Annotated[
-        str,
-        _secret(
-            "Refresh token",
-            "The refresh token that Salesforce gave your app for the user whose data is read.",
-        ),
-    ]
-
-
-class ClientCredentialsForm(BaseModel):
-    """Credentials of the client credentials flow."""
-
-    model_config = _form(
-        "Client credentials (OAuth 2.0)",
-        "The app logs in as its Run As user. The login URL must be your My Domain URL. See "
-        f'<a href="{_HELP}sf.remoteaccess_oauth_client_credentials_flow.htm">OAuth 2.0 Client Credentials Flow</a>.',
-    )
-
-    auth_type: Annotated[Literal["client_credentials"], _field("Authentication type", "The client credentials flow.")]
-    client_id: _ClientId
-    client_secret: Annotated[str, _secret("Client secret", "The Consumer Secret of the app.")]
-
-
-class JwtBearerForm(BaseModel):
-    """Credentials of the JWT bearer flow."""
-
-    model_config = _form(
-        "JWT bearer (OAuth 2.0)",
-        "The app logs in as a pre-authorized user, with a private key whose certificate was uploaded to the app. "
-        f'See <a href="{_HELP}sf.remoteaccess_oauth_jwt_flow.htm">OAuth 2.0 JWT Bearer Flow</a>.',
-    )
-
-    auth_type: Annotated[Literal["jwt_bearer"], _field("Authentication type", "The JWT bearer flow.")]
-    client_id: _ClientId
-    username: Annotated[
-        str,
-        _field(
-            "Username",
-            "The Salesforce username of the pre-authorized user whose data is read.",
-            examples=["integration@example.com"],
-        ),
-    ]
-    private_key: Annotated[
-        str,
-        Field(
-            title="Private key",
-            description="The unencrypted RSA private key in PEM form, from its BEGIN line to its END line. "
-            "Its certificate belongs to the app, under Use digital signatures.",
-            json_schema_extra={"airbyte_secret": True, "multiline": True},
-            repr=False,
-        ),
-    ]
-
-
 class OverrideForm(BaseModel):
     """Key, cursor, filter and fields of one object, to replace the defaults."""
 
-    model_config = _form("Object override", "Key, cursor and filter of one object.")
+    model_config = form_settings("Object override", "Key, cursor and filter of one object.")
 
     object: Annotated[
         str,
-        _field(
+        form_field(
             "Object",
             "The API name of the object.",
             examples=["Opportunity", "Invoice__c"],
@@ -153,11 +51,15 @@ class OverrideForm(BaseModel):
     ]
     primary_key: Annotated[
         list[str] | None,
-        _field("Primary key", "The fields that identify a row, if not Id.", examples=[["Id"], ["DurableId"]]),
+        form_field(
+            "Primary key",
+            "The fields that identify a row, if not Id.",
+            examples=[["Id"], ["DurableId"]],
+        ),
     ] = None
     cursor_field: Annotated[
         str | None,
-        _field(
+        form_field(
             "Cursor field",
             "A filterable date/time field that changes whenever a row changes.",
             examples=["LastModifiedDate", "CreatedDate"],
@@ -167,7 +69,7 @@ class OverrideForm(BaseModel):
     ] = None
     where: Annotated[
         str | None,
-        _field(
+        form_field(
             "Filter",
             "A SOQL condition; only rows that meet it are read. Write the condition alone, without WHERE, ORDER BY, "
             f'GROUP BY or LIMIT: <a href="{_SOQL_GUIDE}sforce_api_calls_soql_select_conditionexpression.htm">condition '
@@ -177,7 +79,7 @@ class OverrideForm(BaseModel):
     ] = None
     fields: Annotated[
         list[str] | None,
-        _field(
+        form_field(
             "Fields",
             "Read only these fields, plus the key and the cursor. Leave it out to read all fields.",
             examples=[["Name", "Amount"]],
@@ -185,11 +87,11 @@ class OverrideForm(BaseModel):
     ] = None
     exclude_fields: Annotated[
         list[str] | None,
-        _field("Excluded fields", "Fields that are never read.", examples=[["Description"]]),
+        form_field("Excluded fields", "Fields that are never read.", examples=[["Description"]]),
     ] = None
     hash_fields: Annotated[
         list[str] | None,
-        _field(
+        form_field(
             "Hashed fields",
             "Fields whose values are replaced by their HMAC-SHA-256 with the hash key, in hexadecimal. Empty values "
             "stay empty.",
@@ -198,23 +100,20 @@ class OverrideForm(BaseModel):
     ] = None
     api: Annotated[
         Literal["auto", "bulk", "rest"] | None,
-        _field(
+        form_field(
             "API",
             "Which API reads the object. auto: Bulk, and REST for what Bulk is known to refuse or has refused in an "
             "earlier run.",
             examples=["rest"],
         ),
     ] = None
-    compound_fields: Annotated[_CompoundFields | None, _field("Compound fields", "Those of this object.")] = None
-
-
-CredentialsForm = RefreshTokenForm | ClientCredentialsForm | JwtBearerForm
+    compound_fields: Annotated[_CompoundFields | None, form_field("Compound fields", "Those of this object.")] = None
 
 
 class ConfigForm(BaseModel):
     """The whole configuration, as a user fills it in."""
 
-    model_config = _form(
+    model_config = form_settings(
         "Salesforce Bulk API source",
         "Reads large volumes of Salesforce data with Bulk API 2.0 query jobs.",
     )
@@ -229,10 +128,10 @@ class ConfigForm(BaseModel):
     ]
     login_url: Annotated[
         str,
-        _field(
+        form_field(
             "Login URL",
             "https://login.salesforce.com for production, https://test.salesforce.com for sandboxes, or the My Domain "
-            f'URL of your org (<a href="{_HELP}sf.domain_name_overview.htm">what is My Domain?</a>). '
+            f'URL of your org (<a href="{HELP}sf.domain_name_overview.htm">what is My Domain?</a>). '
             "Client credentials need the My Domain URL.",
             examples=[
                 "https://login.salesforce.com",
@@ -246,7 +145,7 @@ class ConfigForm(BaseModel):
     ] = "https://login.salesforce.com"
     start_date: Annotated[
         str | None,
-        _field(
+        form_field(
             "Start date",
             "Rows whose cursor (for most objects, the time of the last change) is older are not read, in full refresh "
             "too. Leave it out to read all history. A date begins at 00:00:00 UTC; a date-time needs a time zone.",
@@ -258,7 +157,7 @@ class ConfigForm(BaseModel):
     ] = None
     objects: Annotated[
         list[str],
-        _field(
+        form_field(
             "Objects",
             "Which objects are offered as streams: API names, in which * matches any text and ? one character. "
             "Case does not matter.",
@@ -267,7 +166,7 @@ class ConfigForm(BaseModel):
     ] = ["*"]
     exclude_objects: Annotated[
         list[str],
-        _field(
+        form_field(
             "Excluded objects",
             "Which objects are not offered, even if the list above includes them.",
             examples=[["*History", "*Feed"]],
@@ -275,7 +174,7 @@ class ConfigForm(BaseModel):
     ] = []
     include_deleted: Annotated[
         bool,
-        _field(
+        form_field(
             "Include deleted rows",
             "Also read archived rows and rows in the recycle bin (queryAll); the latter have IsDeleted true. "
             f'See <a href="{_BULK_GUIDE}query_create_job.htm">Create a Query Job</a>.',
@@ -283,7 +182,7 @@ class ConfigForm(BaseModel):
     ] = True
     detect_deletes: Annotated[
         Literal["none", "recycle_bin", "all"],
-        _field(
+        form_field(
             "Detected deletions",
             "none: rows are never told as deleted. recycle_bin: rows in the recycle bin are read with IsDeleted, where "
             "deleted rows are included. all: rows that were purged, deleted for good or merged are found as well, by "
@@ -294,7 +193,7 @@ class ConfigForm(BaseModel):
     ] = "recycle_bin"
     full_audit_every: Annotated[
         str,
-        _field(
+        form_field(
             "Time between two audits",
             "How often all Ids of an object are compared, where all deletions are detected: an ISO 8601 duration by "
             "the clock of the org.",
@@ -317,15 +216,35 @@ class ConfigForm(BaseModel):
     ] = 20
     compound_fields: Annotated[
         _CompoundFields,
-        _field(
+        form_field(
             "Compound fields",
             "How addresses and locations come. parts: as fields (BillingCity). object: as an object (BillingAddress).",
             examples=["object", "both"],
         ),
     ] = "parts"
+    formula_fields: Annotated[
+        Literal["read", "refresh", "leave_out"],
+        form_field(
+            "Formula fields",
+            "Formulas and roll-up summaries change without a change of their row. read: their values are those of the "
+            "moment at which the row last changed. refresh: after each sync, one more query job for each object reads "
+            "the Ids and formulas of all rows, and rows near changed values are read again. leave_out: they are not "
+            "read.",
+            examples=["read", "refresh", "leave_out"],
+        ),
+    ] = "read"
+    clock_formulas: Annotated[
+        Literal["leave_out", "daily"],
+        form_field(
+            "Formulas that follow the clock",
+            "Where formulas are refreshed, those with TODAY() or NOW() are left out of that, or refreshed once a day; "
+            "daily may read all rows of an object again each day.",
+            examples=["leave_out", "daily"],
+        ),
+    ] = "leave_out"
     lookback_window: Annotated[
         str,
-        _field(
+        form_field(
             "Look-back window",
             "How far before the saved cursor an incremental sync begins, as an ISO 8601 duration, to find rows that "
             "become visible later than their timestamp. Rows that are read twice are deduplicated by their key.",
@@ -336,10 +255,10 @@ class ConfigForm(BaseModel):
     ] = "PT10M"
     api_version: Annotated[
         str,
-        _field(
+        form_field(
             "API version",
             "The Salesforce API version, v58.0 or later. "
-            f'See <a href="{_HELP}000389618">which versions are supported</a>.',
+            f'See <a href="{HELP}000389618">which versions are supported</a>.',
             examples=["v66.0"],
             pattern=r"^[vV]?[0-9]{2,3}([.]0)?$",
             pattern_descriptor="v66.0",
@@ -366,7 +285,7 @@ class ConfigForm(BaseModel):
     ] = 50000
     job_timeout: Annotated[
         str,
-        _field(
+        form_field(
             "Job timeout",
             "A query job that is not complete after this ISO 8601 duration is aborted and tried again, then split.",
             examples=["PT4H", "PT30M"],
@@ -387,7 +306,7 @@ class ConfigForm(BaseModel):
     ] = 5
     hash_key: Annotated[
         str | None,
-        _secret(
+        secret_field(
             "Hash key",
             "The secret key for hashed fields (see the object overrides): a long random text. A new key changes "
             "every hash.",
@@ -395,5 +314,5 @@ class ConfigForm(BaseModel):
     ] = None
     object_overrides: Annotated[
         list[OverrideForm],
-        _field("Object overrides", "Key, cursor, filter and fields of single objects, to replace the defaults."),
+        form_field("Object overrides", "Key, cursor, filter and fields of single objects, to replace the defaults."),
     ] = []

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 # Modules that no test imports, because they are tried through a program, a form or a run.
 TRIED_BY = {
     "config_values": "unit_tests/test_config",
+    "credentials_form": "unit_tests/test_spec",
     "export.check_command": "integration_tests/test_commands",
     "export.discover_command": "integration_tests/test_commands",
     "export.export_context": "integration_tests/test_export",
@@ -27,6 +28,11 @@ TRIED_BY = {
     "export.verify": "integration_tests/test_verify",
     "export.verify_command": "integration_tests/test_verify",
     "extraction.deletion_watch": "integration_tests/test_deletions",
+    "extraction.formula_watch": "integration_tests/test_refresh",
+    "extraction.policies": "integration_tests/test_refresh",
+    "extraction.reconciliation": "integration_tests/test_refresh",
+    "extraction.side_read": "integration_tests/test_refresh",
+    "formulas.value_rows": "integration_tests/test_refresh",
     "export.stores": "integration_tests/test_iceberg",
     "extraction.window_log": "integration_tests/test_logs",
     "extraction.run_context": "unit_tests/test_scheduler",

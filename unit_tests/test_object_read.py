@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
+from source_salesforce_bulk.extraction.object_read import Memories, ObjectRead, ReadyPage
 from source_salesforce_bulk.extraction.plan import ObjectPlan
 from source_salesforce_bulk.extraction.query_job import JobPolicy, Phase, half_job
 from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint, StreamState
@@ -435,9 +435,9 @@ def test_a_result_that_cannot_be_trusted_drops_resume_and_keeps_the_cursor(mode)
 
 def test_the_memory_of_delivered_rows_goes_into_the_state_with_its_next_change():
     read = ObjectRead(object_plan("Account", Mode.INCREMENTAL), [], ENCODER)
-    read.remember({"audited": "now"})
+    read.remember(Memories({"audited": "now"}))
     assert read.state.deletes is None
-    read.remember({"audited": "now"}, at_once=True)
+    read.remember(Memories({"audited": "now"}), at_once=True)
     assert read.state.deletes == {"audited": "now"}
     assert read.version == 1
 

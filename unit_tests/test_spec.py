@@ -32,6 +32,8 @@ KEYS = {
     "full_audit_every": ("string", "P7D"),
     "max_deletes": ("integer", 20),
     "compound_fields": ("string", "parts"),
+    "formula_fields": ("string", "read"),
+    "clock_formulas": ("string", "leave_out"),
     "lookback_window": ("string", "PT10M"),
     "api_version": ("string", "v66.0"),
     "max_concurrent_jobs": ("integer", 10),

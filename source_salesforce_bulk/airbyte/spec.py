@@ -42,6 +42,8 @@ _GROUPS: Mapping[str, tuple[str, frozenset[str]]] = {
                 "full_audit_every",
                 "max_deletes",
                 "compound_fields",
+                "formula_fields",
+                "clock_formulas",
                 "hash_key",
                 "object_overrides",
             }

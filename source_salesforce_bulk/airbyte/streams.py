@@ -8,7 +8,7 @@ A stream yields ``TURN_OVER`` after each page, and when it has nothing to emit, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -39,16 +39,16 @@ from airbyte_cdk.models.airbyte_protocol import (  # type: ignore[attr-defined] 
 from airbyte_cdk.sources.streams.http import HttpStream
 
 from source_salesforce_bulk.airbyte.record_batch import RecordBatch
-from source_salesforce_bulk.deletions.known_ids import SeenRow
-from source_salesforce_bulk.deletions.tombstones import tombstone
-from source_salesforce_bulk.extraction.deletion_watch import DeletionWatch, begin_again
+from source_salesforce_bulk.deletions.tombstones import Vanished, tombstone
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan, begin
+from source_salesforce_bulk.extraction.reconciliation import Reconciliation
 from source_salesforce_bulk.extraction.seen_rows import SeenRows
-from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, DELETES, Mode, ReadState
+from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, DELETES, FORMULAS, Mode, ReadState
+from source_salesforce_bulk.extraction.window_read import WindowRead
 from source_salesforce_bulk.pages.encoders import record_lines
 from source_salesforce_bulk.pages.fetch import Page
 from source_salesforce_bulk.pages.json_text import json_value, parse_line
@@ -97,9 +97,8 @@ class BulkStream(HttpStream):
         self._reading = reading
         self._incoming: Mapping[str, Any] = {}
         self._read: ObjectRead | None = None
-        self._watch: DeletionWatch | None = None
+        self._reconciliation: Reconciliation | None = None
         self._seen = SeenRows(())
-        self._held: Beginning | None = None
         self._state: dict[str, Any] = {}
         self._state_version = 0
         self._emitted_version = 0
@@ -173,115 +172,97 @@ class BulkStream(HttpStream):
             yield from self._messages()
 
     def _messages(self) -> Iterator[AirbyteMessage | TurnOver]:
-        if self._held is not None:
-            # The last audit must be older than the first row that is read after it; known_ids says why.
-            yield from self._audited()
-            self._begun(self._held)
-        while (yield from self._rows_and_deletions()):
-            yield from self._audited()
-            self._begun(self._over_again())
+        reading, reconciliation = self._under_way()
+        try:
+            for step in reconciliation.steps():
+                match step:
+                    case Vanished():
+                        yield self._tombstone(step, reading)
+                    case Beginning():
+                        yield from self._rows(step)
+                    case TurnOver():
+                        yield step
+        except SalesforceError:
+            if self._read is not None:
+                yield from self._changed_state(self._read)
+            raise
 
-    def _rows_and_deletions(self) -> Generator[AirbyteMessage | TurnOver, None, bool]:
-        """Yield the rows, then the deleted rows; return True if a window has to be read again first."""
-        reading, read = self._being_read()
+    def _rows(self, beginning: Beginning) -> Iterator[AirbyteMessage | TurnOver]:
+        """Yield the rows of some windows, and the states that cover them, up to the last page's."""
+        reading, reconciliation = self._under_way()
+        if self._read is not None:
+            yield from self._changed_state(self._read)
+            self._incoming = beginning.plan.state.to_json(self._shape.cursor_field)
+        read = self._read = reading.extraction.begin(beginning, partial(record_lines, self.name))
+        self._state_version = self._emitted_version = 0
+        reconciliation.begun(read)
         try:
             while not read.finished:
                 ready = reading.extraction.next_page(read)
-                if self._watch is not None and read.repeated_rows:
-                    return True
+                if reconciliation.over_again:
+                    return
                 yield from self._estimates(read)
                 if ready is not None:
-                    yield from self._records(ready.page)
-                    self._remember(read)
+                    window = read.windows[0]
+                    yield from self._records(ready.page, window)
+                    reconciliation.noted()
                     reading.extraction.handed_on(read, ready)
+                    reconciliation.handed_on(window, ready.after)
                 if not read.finished:
                     yield from self._changed_state(read)
                     yield TURN_OVER
-            if self._watch is not None and self._watch.due:
-                yield from self._audited()
-            self._remember(read, at_once=True)
-            return False
-        except SalesforceError:
-            yield from self._changed_state(read)
-            raise
         finally:
             reading.extraction.drop(read)
 
     def _begin(self, mode: Mode) -> bool:
-        """Plan the windows and start their jobs; return whether there is anything to read."""
+        """Plan the windows; return whether there is anything to read."""
         reading = self._reading
         if reading is None:
             raise RuntimeError(f"{self.name} was built to be discovered; read it through SourceSalesforceBulk.read")
         plan, incoming = reading.plan_for(mode, self._incoming)
         if incoming.warning:
             self._incoming = {}
-        if plan.audit is None:
-            self._incoming = {key: value for key, value in self._incoming.items() if key != DELETES}
-        beginning = begin(plan, incoming, reading.upper_bound, remedy="reset the stream")
-        if plan.audit is not None:
-            self._seen = SeenRows(plan.audit.columns)
-            self._watch = DeletionWatch(beginning.plan, plan.audit, reading.extraction, reading.upper_bound)
-            if beginning.windows and self._watch.comes_first(beginning):
-                self._held = beginning
-                return True
-        return self._begun(beginning)
+        wanted = {DELETES: plan.audit is not None, FORMULAS: bool(plan.refresh)}
+        self._incoming = {key: value for key, value in self._incoming.items() if wanted.get(key, True)}
+        return self._begun(begin(plan, incoming, reading.upper_bound, remedy="reset the stream"))
 
     def _begun(self, beginning: Beginning) -> bool:
         reading = self._reading
         assert reading is not None
-        self._read = reading.extraction.begin(beginning, partial(record_lines, self.name))
-        self._state_version = self._emitted_version = 0
-        self._remember(self._read, at_once=True)
-        if not beginning.windows:
+        if beginning.plan.audit is not None:
+            self._seen = SeenRows(beginning.plan.audit.columns)
+        self._reconciliation = Reconciliation(beginning, reading.extraction, reading.upper_bound)
+        if not beginning.reads:
+            # Nothing is read, but its warnings are logged, and jobs that nothing continues are ended.
+            self._read = reading.extraction.begin(beginning, partial(record_lines, self.name))
             reading.extraction.drop(self._read)
-        return bool(beginning.windows)
+        return beginning.reads
 
-    def _audited(self) -> Iterator[AirbyteMessage | TurnOver]:
-        """Compare all Ids and emit the deleted rows; yields turns in the meantime."""
-        reading, watch = self._reading, self._watch
-        assert reading is not None
-        assert watch is not None
-        for gone in watch.audited():
-            if gone is None:
-                yield TURN_OVER
-            else:
-                row = tombstone(*gone, key=self._shape.primary_key[0], cursor=self._shape.cursor_field or "")
-                record = AirbyteRecordMessage(stream=self.name, data=dict(row), emitted_at=int(_now_ms(reading)))
-                yield AirbyteMessage(type=Type.RECORD, record=record)
-
-    def _over_again(self) -> Beginning:
-        """Return the remaining windows, from their start and without earlier jobs."""
-        reading, read = self._being_read()
-        beginning = begin_again(read, reading.upper_bound)
-        self._incoming = beginning.plan.state.to_json(self._shape.cursor_field)
-        return beginning
-
-    def _remember(self, read: ObjectRead, *, at_once: bool = False) -> None:
-        if self._watch is not None:
-            read.remember(self._watch.memory, at_once=at_once)
-
-    def _note(self, read: ObjectRead, rows: Iterator[SeenRow]) -> None:
-        if self._watch is not None and read.front is not None:
-            self._watch.note(rows, read.front.bounds.end)
+    def _tombstone(self, gone: Vanished, reading: Reading) -> AirbyteMessage:
+        key, cursor = self._shape.primary_key[0], self._shape.cursor_field or ""
+        row = tombstone(gone.record_id, gone.seen, key=key, cursor=cursor)
+        record = AirbyteRecordMessage(stream=self.name, data=dict(row), emitted_at=int(_now_ms(reading)))
+        return AirbyteMessage(type=Type.RECORD, record=record)
 
     def _goes_on_in_full(self, failure: Failure) -> bool:
         """Begin again without the cursor, if Salesforce refuses it and the user has not configured it."""
         in_full = self._reading.in_full() if self._reading and failure.kind is Kind.CURSOR_NOT_FILTERABLE else None
         if in_full is None:
             return False
-        self._watch = self._held = None
         self._begun(in_full)
+        self._read = None
         return True
 
-    def _being_read(self) -> tuple[Reading, ObjectRead]:
-        if self._reading is None or self._read is None:
+    def _under_way(self) -> tuple[Reading, Reconciliation]:
+        if self._reading is None or self._reconciliation is None:
             raise RuntimeError(f"{self.name}: stream_slices comes before read_records")
-        return self._reading, self._read
+        return self._reading, self._reconciliation
 
-    def _records(self, page: Page) -> Iterator[AirbyteMessage]:
-        reading, read = self._being_read()
+    def _records(self, page: Page, window: WindowRead) -> Iterator[AirbyteMessage]:
+        reading, reconciliation = self._under_way()
         for block in page.encoded.product.take().blocks:
-            self._note(read, self._seen.in_lines(block.lines))
+            if reconciliation.sees_rows:
+                reconciliation.note(self._seen.in_lines(block.lines), window)
             if reading.batches:
                 yield RecordBatch(self.name, block.lines, block.rows)
             else:
@@ -311,7 +292,7 @@ class BulkStream(HttpStream):
                 name=self.name, type=EstimateType.STREAM, row_estimate=self._estimate
             )
             trace = AirbyteTraceMessage(
-                type=TraceType.ESTIMATE, emitted_at=_now_ms(self._being_read()[0]), estimate=estimate
+                type=TraceType.ESTIMATE, emitted_at=_now_ms(self._under_way()[0]), estimate=estimate
             )
             yield AirbyteMessage(type=Type.TRACE, trace=trace)
 

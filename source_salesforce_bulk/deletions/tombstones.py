@@ -8,7 +8,7 @@ stamped later still, so it wins in its turn.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from source_salesforce_bulk.salesforce.describe import Field, SObject
@@ -18,6 +18,14 @@ DELETED_AT = "_ab_cdc_deleted_at"
 """The field that Airbyte's destinations take for the mark of a deleted row."""
 
 IS_DELETED = "IsDeleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """A row that the org does not have any more, as was ``seen`` then. A tombstone tells it."""
+
+    record_id: str
+    seen: datetime
 
 
 def with_tombstone_fields(sobject: SObject) -> SObject:

@@ -31,6 +31,7 @@ from source_salesforce_bulk.extraction.plan import (
     may_be_large,
     probe_pays,
 )
+from source_salesforce_bulk.extraction.policies import remembered_values, values_are_due
 from source_salesforce_bulk.extraction.query_job import JobPolicy, polls_until
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode
 from source_salesforce_bulk.extraction.windows import PlannedWindow
@@ -67,7 +68,8 @@ class ObjectForecast:
     """The forecast for one object. None means unknown.
 
     ``rows`` is Salesforce's estimate if the whole object is read; ``megabytes`` is a rough estimate from the fields.
-    ``spared`` windows hold so few rows that the query for them returns them all. ``audits`` are jobs that compare Ids.
+    ``spared`` windows hold so few rows that the query for them returns them all. ``comparisons`` are jobs of
+    all Ids, or of all formulas; what is read again for them is not known before.
     """
 
     object: str
@@ -81,12 +83,12 @@ class ObjectForecast:
     refusal: str | None = None
     lane: Lane = BULK
     spared: int = 0
-    audits: int = 0
+    comparisons: int = 0
 
     @property
     def jobs(self) -> int:
-        """Query jobs that will be created or continued: one per window that is not read through REST, and audits."""
-        return 0 if self.lane.rest else self.windows - self.spared + self.audits
+        """Query jobs that will be created or continued: one per window that is not read through REST or compared."""
+        return 0 if self.lane.rest else self.windows - self.spared + self.comparisons
 
 
 def forecast_object(
@@ -107,9 +109,10 @@ def forecast_object(
     fetched = [piece for piece in pieces if piece not in spared]
     counted = total is not None and plan.lane.parents is None
     pages = sum(_pages(piece, plan.page_size) for piece in fetched) if counted else None
-    audits = _audits(plan, connection.upper_bound()) if beginning.windows else 0
-    if audits and pages is not None:
-        pages = None if rows is None else pages + -(-rows // plan.page_size)
+    now = connection.upper_bound()
+    comparisons = _audits(plan, now) + _refreshes(plan, now) if beginning.windows else 0
+    if comparisons and pages is not None:
+        pages = None if rows is None else pages + comparisons * -(-rows // plan.page_size)
     return ObjectForecast(
         object=readable.sobject.name,
         mode=mode,
@@ -121,7 +124,7 @@ def forecast_object(
         megabytes=None if total is None else total * row_width(readable.sobject) / 1e6,
         lane=plan.lane,
         spared=len(spared),
-        audits=audits,
+        comparisons=comparisons,
     )
 
 
@@ -134,6 +137,17 @@ def _audits(plan: ObjectPlan, now: datetime) -> int:
     except ValueError:
         return 1
     return int(is_due(known, now, plan.audit.every))
+
+
+def _refreshes(plan: ObjectPlan, now: datetime) -> int:
+    """How many times the run will read all values of formulas: before its first row, where there is none, and after."""
+    known = {policy: remembered_values(plan.state, policy) for policy in plan.refresh}
+    first = sum(values is None and plan.state.cursor is None for values in known.values())
+    later = sum(
+        not (policy.daily and plan.state.cursor is None) and values_are_due(values, policy, now)
+        for policy, values in known.items()
+    )
+    return first + later
 
 
 @dataclass(frozen=True, slots=True)

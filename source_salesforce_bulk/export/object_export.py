@@ -12,30 +12,31 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from source_salesforce_bulk.deletions.tombstones import Vanished
 from source_salesforce_bulk.export.coverage import Coverage
 from source_salesforce_bulk.export.export_context import Export, PageDone, PageEvent
 from source_salesforce_bulk.export.manifest import highest_window, page_path
-from source_salesforce_bulk.export.object_deletions import AuditContext, ObjectDeletions, auditable
+from source_salesforce_bulk.export.object_deletions import comparable, rows_of_page, write_tombstones
 from source_salesforce_bulk.export.object_view import known_rows, standing_after_failure, standing_of_read
 from source_salesforce_bulk.export.outcomes import ExportFailed, ObjectOutcome
 from source_salesforce_bulk.export.overview import ObjectView, Standing
 from source_salesforce_bulk.export.page_files import ObjectFiles, files_of
 from source_salesforce_bulk.export.storage_failures import defect, storage_failure, unusable_state
 from source_salesforce_bulk.extraction.catalog import ReadableObject
-from source_salesforce_bulk.extraction.interleaving import TURN_OVER
+from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
-from source_salesforce_bulk.extraction.plan import Beginning, ObjectRequest, begin
+from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan, ObjectRequest, begin
 from source_salesforce_bulk.extraction.query_job import Phase
+from source_salesforce_bulk.extraction.reconciliation import Reconciliation
 from source_salesforce_bulk.extraction.stream_state import (
     COMPLETE_MARKER,
     Mode,
     StateError,
-    StreamState,
     jobs_named,
     sound_points,
 )
@@ -78,7 +79,7 @@ class ObjectExport:
         self._folder = export.run_id
         self._done = False
         self._nameable = False
-        self._deletions: ObjectDeletions | None = None
+        self._reconciliation: Reconciliation
 
     @property
     def name(self) -> str:
@@ -129,9 +130,6 @@ class ObjectExport:
             self._fail(unusable_state(error, self.name))
         except Exception as error:  # noqa: BLE001 - ends this object only
             self._fail(storage_failure(error, self.name) or defect(error, self.name))
-        finally:
-            if self._read is not None:
-                self._export.extraction.drop(self._read)
 
     def fail(self, failure: Failure) -> None:
         """End the object with a failure."""
@@ -178,55 +176,56 @@ class ObjectExport:
         self._done = True
 
     def _exported(self, beginning: Beginning, files: ObjectFiles) -> Iterator[PageEvent]:
-        deletions = self._deletions = self._begin_deletions(beginning, files)
-        yield from deletions.first(beginning)
-        while (read := (yield from self._read_windows(beginning, files))) is not None:
-            beginning = deletions.anew(read)
-            self._give_up(beginning.plan.state)
-            yield from deletions.audited()
-
-    def _read_windows(self, beginning: Beginning, files: ObjectFiles) -> Generator[PageEvent, None, ObjectRead | None]:
-        """Read the windows to their end and return None; return the read if its remaining windows must begin again."""
-        read = self._read = self._export.extraction.begin(beginning, files.encoder)
-        self._committed = 0
-        deletions = self._deletions
-        assert deletions is not None
-        deletions.begun(read)
+        export, gone = self._export, list[Vanished]()
+        self._reconciliation = Reconciliation(beginning, export.extraction, export.upper_bound)
         try:
-            yield from self._pages(read, deletions)
-            if deletions.over_again(read):
-                return read
-            if self.outcome.failure is None:
-                yield from deletions.last(read)
+            for step in self._reconciliation.steps():
+                match step:
+                    case Vanished():
+                        gone.append(step)
+                    case Beginning():
+                        self._list_vanished(gone, beginning.plan, files)
+                        yield from self._read_on(step, files)
+                        if self.outcome.failure is not None:
+                            return
+                    case TurnOver():
+                        yield step
         except SalesforceError:
             # Also commit the state after a failure: a job with a wrong total must not be continued.
-            self._commit(read)
+            self._list_vanished(gone, beginning.plan, files)
+            self._commit()
             raise
-        self._commit(read)
-        return None
+        self._list_vanished(gone, beginning.plan, files)
+        self._commit()
 
-    def _give_up(self, state: StreamState) -> None:
-        """Drop the current range: it will be read again from its start, under ``state`` and into other files."""
+    def _read_on(self, beginning: Beginning, files: ObjectFiles) -> Iterator[PageEvent]:
+        """Read some windows to their end, or until they have to begin anew."""
+        extraction, reconciliation = self._export.extraction, self._reconciliation
         if self._read is not None:
-            self._export.extraction.drop(self._read)
-            self._read = None
-        self._coverage = self._coverage.under(state)
-        self._window += 1
+            self._coverage = self._coverage.under(beginning.plan.state)
+            self._window += 1  # a range that was given up is read again, into other files
+        read = self._read = extraction.begin(beginning, files.encoder)
+        self._committed = 0
+        reconciliation.begun(read)
+        try:
+            yield from self._pages(read, files)
+        finally:
+            extraction.drop(read)
+        if not reconciliation.over_again:
+            self._commit()
 
-    def _begin_deletions(self, beginning: Beginning, files: ObjectFiles) -> ObjectDeletions:
-        export = self._export
+    def _list_vanished(self, gone: list[Vanished], plan: ObjectPlan, files: ObjectFiles) -> None:
+        """Write the file of the rows that were found to have vanished since; the next commit lists it."""
 
         def put(file: Path) -> str:
-            path = page_path(self.name, self._folder, self._window, 0, export.page_files.extension)
+            path = page_path(self.name, self._folder, self._window, 0, self._export.page_files.extension)
             self._window += 1
-            export.opening.destination.put(file, path)
+            self._export.opening.destination.put(file, path)
             return path
 
-        def listed(file: DataFile) -> None:
-            self._coverage = self._coverage.with_tombstones(file)
-
-        context = AuditContext(export.extraction, files, export.upper_bound, put, listed)
-        return ObjectDeletions(context, beginning)
+        if gone:
+            self._coverage = self._coverage.with_tombstones(write_tombstones(gone, plan, files, put))
+            gone.clear()
 
     def _in_full(self, failure: Failure) -> Beginning | None:
         """Return the start of a full read if Salesforce refuses the cursor as a filter and the user did not set it."""
@@ -235,23 +234,22 @@ class ObjectExport:
         export = self._export
         beginning = export.planner.begin_in_full(self._request)
         if beginning is not None and self._read is not None:
-            export.extraction.drop(self._read)
             self._read = None
             self._coverage = self._coverage.started_over()
             self._window += 1
         return beginning
 
-    def _pages(self, read: ObjectRead, deletions: ObjectDeletions) -> Iterator[PageEvent]:
+    def _pages(self, read: ObjectRead, files: ObjectFiles) -> Iterator[PageEvent]:
         export = self._export
         while not read.finished and self.outcome.failure is None:
             ready = export.extraction.next_page(read)
-            if deletions.over_again(read):
+            if self._reconciliation.over_again:
                 return
             if ready is not None:
-                self._hand_on(read, ready)
+                self._hand_on(read, ready, files)
                 yield PageDone(self.name)
             elif not read.finished:
-                self._commit(read)
+                self._commit()
             if not read.finished:
                 yield TURN_OVER
 
@@ -268,35 +266,36 @@ class ObjectExport:
         mode = Mode.INCREMENTAL if self.readable.cursor else Mode.FULL_REFRESH
         blob = {} if finished else progress.state
         plan, incoming = export.planner.plan(self._request, mode, blob)
-        plan, incoming = auditable(plan, incoming, export.page_files)
+        plan, incoming = comparable(plan, incoming, export.page_files)
         beginning = begin(plan, incoming, export.upper_bound, remedy="remove the object's state")
         listed = [file.path for file in (*progress.closed, *progress.open)]
         named = export.attempts.highest_window(self._folder, self.name)
         self._window = max(highest_window(self._folder, listed), named) + 1
-        self._coverage = Coverage.of(progress, beginning.plan.state)
+        self._coverage = Coverage.of(progress, beginning.state)
         return replace(beginning, abandoned=(*beginning.abandoned, *sound_points(given_up)))
 
     # Pages
 
-    def _hand_on(self, read: ObjectRead, ready: ReadyPage) -> None:
-        window = read.windows[0]
+    def _hand_on(self, read: ObjectRead, ready: ReadyPage, files: ObjectFiles) -> None:
+        window, reconciliation = read.windows[0], self._reconciliation
         if window.walk.page == 0 and self._coverage.front:
             self._window += 1  # a new number, so that no file of a commit is overwritten
-        self._commit(read)
+        self._commit()
         if window.walk.page == 0:
             self._coverage = self._coverage.started_over()
-        if self._deletions is not None:
-            self._deletions.note(read, ready)  # reads the page's file, before it is moved
+        if reconciliation.sees_rows:
+            reconciliation.note(rows_of_page(ready, read.plan, files), window)
+        reconciliation.noted()
         file = self._write(ready, window.walk.page)
-        bounds = window.bounds
         self._export.extraction.handed_on(read, ready)
+        reconciliation.handed_on(window, ready.after)
         self._coverage = self._coverage.with_page(file)
         if isinstance(ready.after, End):
             front = read.front
-            same_window = front is not None and same_dates(front.bounds, bounds)
+            same_window = front is not None and window.extra is None and same_dates(front.bounds, window.bounds)
             self._coverage = self._coverage.range_read(window_read=not same_window)
             self._window += 1
-        self._commit(read)
+        self._commit()
 
     def _write(self, ready: ReadyPage, number: int) -> DataFile | None:
         """Write the page's file durably and return it; None if the page has no row."""
@@ -320,12 +319,13 @@ class ObjectExport:
                 LOGGER.warning("%s.%s: %s; counted in the metrics", self.name, name, what, extra=self._facts)
             totals[name] += count
 
-    def _commit(self, read: ObjectRead) -> None:
+    def _commit(self) -> None:
         """Commit the state and the file list, if the state has changed.
 
         If it has not, the file list must not change either, because the rows of new files would be read again.
         """
-        if read.version == self._committed or self._lease is None:
+        read = self._read
+        if read is None or read.version == self._committed or self._lease is None:
             return
         state = read.state
         if read.front is not None and read.front.walk.page == 0:

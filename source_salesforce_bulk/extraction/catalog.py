@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
@@ -23,6 +23,7 @@ from source_salesforce_bulk.salesforce.describe import (
 from source_salesforce_bulk.salesforce.discovery import Discovery, LeftOutObject
 from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import CellKind, field_type
+from source_salesforce_bulk.salesforce.formulas import NO_FORMULAS, Formulas, sort_formulas
 from source_salesforce_bulk.salesforce.lanes import BULK, Api, Lane, choose_lane
 from source_salesforce_bulk.salesforce.object_hints import is_named, patterns_without_match
 
@@ -38,7 +39,8 @@ _EXCLUDE = "If this continues, leave the object out with exclude_objects."
 class ReadableObject:
     """An object with its primary key and cursor.
 
-    ``audited`` are the columns with which deleted rows are detected; empty if they are not detected.
+    ``audited`` are the columns with which deleted rows are detected; empty if they are not detected. ``formulas`` are
+    the formulas that are refreshed, and ``refreshed_by`` is the Id's column; None if none are.
     """
 
     sobject: SObject
@@ -47,6 +49,8 @@ class ReadableObject:
     where: str | None
     hashing: Hashing | None = None
     audited: tuple[Column, ...] = ()
+    formulas: Formulas = NO_FORMULAS
+    refreshed_by: Column | None = None
     lane: Lane = BULK
 
     @property
@@ -75,9 +79,11 @@ def readable_object(sobject: SObject, config: Config) -> ReadableObject:
         _check_no_cursor(override)
     cursor = choose_cursor(sobject, override.cursor_field) if lane.parents is None else None
     choice = FieldChoice(override.fields, override.exclude_fields, override.hash_fields)
+    described, sobject = sobject, _without_formulas(sobject, config, choice, {*primary_key, *_names(cursor)})
     audited = _audited(sobject, primary_key, cursor, choice) if config.detect_deletes is DetectDeletes.ALL else ()
-    always = {*primary_key, *([cursor.field] if cursor else []), *(column.name for column in audited)}
+    always = {*primary_key, *_names(cursor), *(column.name for column in audited)}
     chosen = choose_with_compounds(sobject, choice, always, override.compound_fields or config.compound_fields)
+    key = _refreshed_by(chosen, cursor, config)
     return ReadableObject(
         sobject=with_tombstone_fields(chosen) if audited else chosen,
         primary_key=primary_key,
@@ -85,8 +91,60 @@ def readable_object(sobject: SObject, config: Config) -> ReadableObject:
         where=override.where,
         hashing=Hashing(override.hash_fields, config.hash_key or "") if override.hash_fields else None,
         audited=audited,
+        formulas=_refreshed(described, chosen, config) if key is not None else NO_FORMULAS,
+        refreshed_by=key,
         lane=lane,
     )
+
+
+def _names(cursor: Cursor | None) -> tuple[str, ...]:
+    return (cursor.field,) if cursor is not None else ()
+
+
+def _without_formulas(sobject: SObject, config: Config, choice: FieldChoice, always: Collection[str]) -> SObject:
+    """Leave out formulas where they are not to be read, except those that the user named and those in ``always``."""
+    if config.formula_fields != "leave_out":
+        return sobject
+    named = {name.lower() for name in (*choice.only, *choice.never, *choice.hashed, *always)}
+    left = {field.name for field in sobject.fields if field.calculated and field.name.lower() not in named}
+    if left:
+        LOGGER.info("%s: %d formula fields are not read (formula_fields is leave_out)", sobject.name, len(left))
+    return replace(sobject, fields=tuple(field for field in sobject.fields if field.name not in left))
+
+
+def _refreshed_by(sobject: SObject, cursor: Cursor | None, config: Config) -> Column | None:
+    """Return the Id if formulas are refreshed; None if not, and for objects without an Id or always read in full."""
+    key = sobject.field(_ID)
+    if config.formula_fields != "refresh" or cursor is None or key is None:
+        return None
+    return Column(key.name, CellKind.STRING)
+
+
+def _refreshed(described: SObject, chosen: SObject, config: Config) -> Formulas:
+    """Return the formulas to refresh among the ``chosen`` fields, and log the others.
+
+    All texts decide, also those of fields that are not read: a formula may name them.
+    """
+    read = {field.name for field in chosen.fields}
+    found = sort_formulas(described.fields)
+    steady, clock, unsure = (
+        tuple(name for name in names if name in read) for names in (found.steady, found.clock, found.unsure)
+    )
+    if clock and config.clock_formulas == "leave_out":
+        LOGGER.info(
+            "%s: %s follow the clock; their values are those of the moment at which the row was read. To refresh them "
+            "once a day, set clock_formulas to daily",
+            described.name,
+            ", ".join(clock),
+        )
+        clock = ()
+    if unsure:
+        LOGGER.info(
+            "%s: it cannot be told from describe if %s follow the clock; they are refreshed in each run",
+            described.name,
+            ", ".join(unsure),
+        )
+    return Formulas(steady, clock, unsure)
 
 
 def _audited(

@@ -1,31 +1,29 @@
 """Detect the deleted rows of one object: decide when to read all Ids, and read them. ``deletions`` compares them.
 
-An audit is a query job for all Ids, read by the same extraction as everything else; a later run does not continue it.
-If a page would be counted twice because its job was lost, the audit begins again.
+An audit is a query job for all Ids, read aside (``side_read``).
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from source_salesforce_bulk.deletions.audit import Audit, Findings, is_due, is_too_much
 from source_salesforce_bulk.deletions.known_ids import KnownIds, SeenRow
+from source_salesforce_bulk.deletions.tombstones import Vanished
 from source_salesforce_bulk.extraction.extraction import Extraction
-from source_salesforce_bulk.extraction.object_read import ObjectRead
-from source_salesforce_bulk.extraction.plan import AuditPolicy, Beginning, ObjectPlan, begin
+from source_salesforce_bulk.extraction.interleaving import TurnOver
+from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan
+from source_salesforce_bulk.extraction.policies import AuditPolicy
 from source_salesforce_bulk.extraction.seen_rows import SeenRows
-from source_salesforce_bulk.extraction.stream_state import Mode, ReadState, StateError, StreamState
-from source_salesforce_bulk.extraction.windows import plan_full_refresh
-from source_salesforce_bulk.pages.encoders import object_lines
-from source_salesforce_bulk.pages.fetch import Page
+from source_salesforce_bulk.extraction.side_read import narrowed, read_aside
+from source_salesforce_bulk.extraction.stream_state import StateError, StreamState
 from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 
 LOGGER = logging.getLogger("salesforce_bulk.deletions")
-
-_TRIES = 3
 
 
 class DeletionWatch:
@@ -71,8 +69,8 @@ class DeletionWatch:
         if self._known is not None and window_end is not None:
             self._known.note(rows, window_end, self._plan.lookback)
 
-    def audited(self) -> Iterator[tuple[str, datetime] | None]:
-        """Read all Ids and yield each deleted one with the time of the audit; None ends a turn.
+    def audited(self) -> Iterator[TurnOver | Vanished]:
+        """Read all Ids and yield each deleted one; lets others have their turns.
 
         Raises ``SalesforceError`` if too many are missing, or if it is uncertain which: then the memory does not
         change, and nothing is yielded.
@@ -95,54 +93,29 @@ class DeletionWatch:
         )
         self._known = known
         for record_id in vanished or ():
-            yield record_id, known.audited
+            yield Vanished(record_id, known.audited)
 
-    def _findings(self, before: KnownIds | None) -> Generator[None, None, Findings]:
-        for _ in range(_TRIES):
-            audit = Audit(before, self._org_now())
-            read = self._extraction.begin(self._beginning(), object_lines)
-            try:
-                yield from self._taken(read, audit)
-            finally:
-                self._extraction.drop(read)
-            if read.finished and not read.repeated_rows:
-                return audit.findings()
-        raise SalesforceError(Failure.of(Kind.JOB_GONE, detail="the comparison of all Ids was lost several times"))
+    def _findings(self, before: KnownIds | None) -> Generator[TurnOver, None, Findings]:
+        plan = narrowed(self._plan, self._policy.columns)
+        # A row that no longer matches the user's filter was not deleted.
+        plan = replace(plan, query=replace(plan.query, where=None))
+        counted = yield from read_aside(self._extraction, plan, partial(self._audit, before))
+        return counted.audit.findings()
 
-    def _taken(self, read: ObjectRead, audit: Audit) -> Iterator[None]:
-        while not read.finished and not read.repeated_rows:
-            ready = self._extraction.next_page(read)
-            if ready is not None and not read.repeated_rows:
-                audit.take(self._rows_in(ready.page))
-                self._extraction.handed_on(read, ready)
-            yield None
-
-    def _rows_in(self, page: Page) -> Iterator[SeenRow]:
-        rows = SeenRows(self._policy.columns)
-        for block in page.encoded.product.take().blocks:
-            yield from rows.in_lines(block.lines)
-
-    def _beginning(self) -> Beginning:
-        plan, columns = self._plan, self._policy.columns
-        query = replace(plan.query, fields=tuple(column.name for column in columns), where=None)
-        state = StreamState(Mode.FULL_REFRESH)
-        audit = replace(
-            plan,
-            query=query,
-            columns=columns,
-            mode=Mode.FULL_REFRESH,
-            state=state,
-            hashing=None,
-            audit=None,
-            delivers=False,
-        )
-        return Beginning(audit, plan_full_refresh(state, start=plan.start))
+    def _audit(self, before: KnownIds | None) -> _AuditedRows:
+        return _AuditedRows(Audit(before, self._org_now()), SeenRows(self._policy.columns))
 
 
-def begin_again(read: ObjectRead, upper_bound: Callable[[], datetime]) -> Beginning:
-    """Return the remaining windows of a read, from their start and without earlier jobs."""
-    state = replace(read.state, resume=())
-    return begin(replace(read.plan, state=state), ReadState(state), upper_bound)
+@dataclass(frozen=True, slots=True)
+class _AuditedRows:
+    """Takes lines into an audit."""
+
+    audit: Audit
+    rows: SeenRows
+
+    def add(self, lines: bytes | memoryview) -> None:
+        """Take rows of the org."""
+        self.audit.take(self.rows.in_lines(lines))
 
 
 def _remembered(state: StreamState) -> KnownIds | None:

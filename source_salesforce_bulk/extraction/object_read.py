@@ -35,6 +35,14 @@ class ReadyPage:
     after: Onward | End
 
 
+@dataclass(frozen=True, slots=True)
+class Memories:
+    """What a state remembers of delivered rows, and of their formulas."""
+
+    deletes: Mapping[str, object] | None = None
+    formulas: Mapping[str, object] | None = None
+
+
 class ObjectRead:
     """The windows of one object and their progress. ``version`` increases with every change of :attr:`state`."""
 
@@ -120,7 +128,8 @@ class ObjectRead:
         window.drop_pages()
         following = self.front
         sibling = following is not None and following.ranged and same_dates(window.bounds, following.bounds)
-        if self.plan.mode is Mode.INCREMENTAL and window.bounds.end is not None and not sibling:
+        moves_cursor = self.plan.mode is Mode.INCREMENTAL and window.extra is None
+        if moves_cursor and window.bounds.end is not None and not sibling:
             self._cursor = _later(self._cursor, min(window.bounds.end, org_now or window.bounds.end))
         self.publish()
         if self.front is not None and self.front.job.phase is Phase.DONE:
@@ -129,7 +138,7 @@ class ObjectRead:
     def split(self, window: WindowRead, halves: Sequence[Bounds], life: QueryJob) -> None:
         """Replace ``window`` by ``halves``, each with the query ``life``."""
         index = self.windows.index(window)
-        fresh = [self._fresh(bounds) for bounds in halves]
+        fresh = [self._fresh(bounds, extra=window.extra) for bounds in halves]
         for half in fresh:
             half.give(life)
         self.windows[index : index + 1] = fresh
@@ -138,7 +147,9 @@ class ObjectRead:
     def cut(self, window: WindowRead, pieces: Sequence[Piece]) -> None:
         """Replace ``window``, which has no job yet, by ``pieces``."""
         index = self.windows.index(window)
-        self.windows[index : index + 1] = [self._fresh(piece.bounds, expected=piece.rows) for piece in pieces]
+        self.windows[index : index + 1] = [
+            self._fresh(piece.bounds, expected=piece.rows, extra=window.extra) for piece in pieces
+        ]
         self.publish()
 
     def note_too_large(self, window: WindowRead) -> None:
@@ -178,12 +189,14 @@ class ObjectRead:
             self.windows.clear()
             self._set_state(())
 
-    def remember(self, deletes: Mapping[str, object] | None, *, at_once: bool = False) -> None:
-        """Include this memory of delivered rows in :attr:`state` from its next change on, which covers the same rows.
+    def remember(self, memories: Memories, *, at_once: bool = False) -> None:
+        """Include these memories of delivered rows in :attr:`state` from its next change on, which covers the rows.
 
-        ``at_once``: now, because the memory has no row that the state does not cover.
+        ``at_once``: now, because the memories have no row that the state does not cover.
         """
-        self.plan = replace(self.plan, state=replace(self.plan.state, deletes=deletes))
+        self.plan = replace(
+            self.plan, state=replace(self.plan.state, deletes=memories.deletes, formulas=memories.formulas)
+        )
         if at_once:
             self._set_state(self.state.resume)
 
@@ -191,27 +204,37 @@ class ObjectRead:
         """Update :attr:`state` to cover what has been emitted, unless that would lose progress.
 
         The state cannot name an Id range without a job, and a range before the first named one counts as read. So while
-        the first range has no job, the older state is kept, which at worst repeats rows.
+        the first range has no job, the older state is kept, which at worst repeats rows. An extra window says nothing
+        of others.
         """
         front = self.front
         points = tuple(self._point(window) for window in self.windows if window.job.job_id is not None)
-        if front is not None and front.job.job_id is None and (front.ranged or self.plan.mode is Mode.FULL_REFRESH):
+        in_order = front is not None and (front.ranged or self.plan.mode is Mode.FULL_REFRESH)
+        if front is not None and front.job.job_id is None and in_order and front.extra is None:
             return
         self._set_state(points)
 
     def _set_state(self, points: tuple[ResumePoint, ...]) -> None:
         complete = self.finished and self.plan.mode is Mode.FULL_REFRESH
-        deletes = self.plan.state.deletes
-        state = replace(self.state, cursor=self._cursor, resume=points, complete=complete, deletes=deletes)
+        known = self.plan.state
+        state = replace(
+            self.state,
+            cursor=self._cursor,
+            resume=points,
+            complete=complete,
+            deletes=known.deletes,
+            formulas=known.formulas,
+        )
         if state != self.state:
             self.state = state
             self.version += 1
 
     def _window(self, planned: PlannedWindow) -> WindowRead:
         point, bounds = planned.resume, planned.bounds
-        if point is not None:
-            window = self._fresh(bounds)
-            window.resume(point)
+        if point is not None or planned.extra is not None:
+            window = self._fresh(bounds, extra=planned.extra)
+            if point is not None:
+                window.resume(point)
             return window
         probed = not self.plan.lane.rest and probe_pays(self.plan.state, bounds)
         cut = may_be_large(self.plan, bounds)
@@ -219,7 +242,12 @@ class ObjectRead:
         return self._fresh(bounds, first_step=first_step, expected=expected_rows(self.plan, bounds))
 
     def _fresh(
-        self, bounds: Bounds, *, first_step: FirstStep = FirstStep.NOTHING, expected: int | None = None
+        self,
+        bounds: Bounds,
+        *,
+        first_step: FirstStep = FirstStep.NOTHING,
+        expected: int | None = None,
+        extra: str | None = None,
     ) -> WindowRead:
         soql = build_soql(self.plan.query, bounds)
         return WindowRead(
@@ -231,6 +259,7 @@ class ObjectRead:
             first_step=first_step,
             expected=expected,
             question=self.plan.rest_question(bounds) if self.plan.lane.rest else None,
+            extra=extra,
         )
 
     def _point(self, window: WindowRead) -> ResumePoint:
@@ -243,6 +272,7 @@ class ObjectRead:
             api_version=window.api_version,
             page_size=window.page_size,
             query=window.query,
+            extra=window.extra,
         )
 
 

@@ -21,23 +21,26 @@ from typing import Any
 
 from source_salesforce_bulk.config import Config
 from source_salesforce_bulk.extraction.catalog import ReadableObject
-from source_salesforce_bulk.extraction.selection import object_query, select_fields
+from source_salesforce_bulk.extraction.policies import AuditPolicy, RefreshPolicy, refresh_policies
+from source_salesforce_bulk.extraction.selection import Selection, object_query, select_fields
 from source_salesforce_bulk.extraction.stream_state import (
     COMPLETE_MARKER,
     Mode,
     ReadState,
     ResumePoint,
     StreamState,
+    instants_in,
     is_refused,
     read_state,
     scope_hash,
+    spelled,
 )
 from source_salesforce_bulk.extraction.windows import PlannedWindow, plan_full_refresh, plan_incremental
 from source_salesforce_bulk.pages.hashing import Hashing
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.lanes import BULK, Lane
 from source_salesforce_bulk.salesforce.rest_query import ROWS_IN_ONE_ANSWER, RestQuestion, rows_of_a_page
-from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql, parse_instant, query_hash
+from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql, query_hash
 
 LOGGER = logging.getLogger("salesforce_bulk.plan")
 
@@ -56,15 +59,6 @@ least one window in four is empty. Most objects of an org do not change within a
 
 
 @dataclass(frozen=True, slots=True)
-class AuditPolicy:
-    """How deleted rows are detected: the columns (the Id first), the interval, and the maximum number at once."""
-
-    columns: tuple[Column, ...]
-    every: timedelta
-    most_percent: int
-
-
-@dataclass(frozen=True, slots=True)
 class ObjectPlan:
     """The plan for reading one object. ``columns`` are the SELECT's fields in order, and what is built of them.
 
@@ -75,8 +69,9 @@ class ObjectPlan:
     ``rows`` is Salesforce's estimate for the whole object; None if it is unknown or does not apply, because the user's
     filter excludes rows.
 
-    ``audit`` says how deleted rows are detected; None if they are not. ``delivers`` is false for an audit, whose rows
-    are not emitted. ``hashing`` names the columns whose values are replaced by digests.
+    ``audit`` says how deleted rows are detected; None if they are not. ``refresh`` says which formulas are refreshed.
+    ``delivers`` is false for a read whose rows are only compared and not emitted. ``hashing`` names the columns whose
+    values are replaced by digests.
     """
 
     query: ObjectQuery
@@ -91,6 +86,7 @@ class ObjectPlan:
     rows: int | None = None
     hashing: Hashing | None = None
     audit: AuditPolicy | None = None
+    refresh: tuple[RefreshPolicy, ...] = ()
     delivers: bool = True
     lane: Lane = BULK
 
@@ -112,8 +108,8 @@ class ObjectPlan:
 
     def query_hash(self, bounds: Bounds) -> str:
         """Return the id of a window's query in a state: equal only for the same query in the same lane."""
-        operation = f"rest {self.query.operation}" if self.lane.rest else self.query.operation
-        return query_hash(build_soql(self.query, bounds), operation)
+        lane = "rest " if self.lane.rest else ""
+        return query_hash(build_soql(self.query, bounds), lane + self.query.operation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +154,12 @@ class Planner:
         start = config.start_date if cursor else None
         lane = readable.lane_after(refused=is_refused(blob))
         scope = partial(_scope, query.operation, readable, start, self.organization_id)
-        incoming = read_state(_spelled(blob, readable.cursor_field, scope), mode, readable.cursor_field, scope())
-        audit = None
-        if readable.audited and mode is Mode.INCREMENTAL:
-            audit = AuditPolicy(readable.audited, config.full_audit_every, config.max_deletes)
-        elif incoming.state.deletes is not None:
-            # Rows that are delivered meanwhile are not remembered, so the memory would be wrong later.
-            incoming = replace(incoming, state=replace(incoming.state, deletes=None))
+        incoming = read_state(spelled(blob, readable.cursor_field, scope), mode, readable.cursor_field, scope())
+        audit, refresh = self._checks(readable, selection) if mode is Mode.INCREMENTAL else (None, ())
+        # Rows that are delivered without being remembered would make a memory wrong later.
+        deletes = incoming.state.deletes if audit is not None else None
+        formulas = incoming.state.formulas if refresh else None
+        incoming = replace(incoming, state=replace(incoming.state, deletes=deletes, formulas=formulas))
         plan = ObjectPlan(
             query=query,
             columns=selection.columns,
@@ -177,10 +172,18 @@ class Planner:
             primary_key=readable.primary_key,
             hashing=readable.hashing,
             audit=audit,
+            refresh=refresh,
             rows=request.rows if readable.where is None else None,
             lane=lane,
         )
         return plan, incoming
+
+    def _checks(
+        self, readable: ReadableObject, selection: Selection
+    ) -> tuple[AuditPolicy | None, tuple[RefreshPolicy, ...]]:
+        every, most, key = self.config.full_audit_every, self.config.max_deletes, readable.refreshed_by
+        audit = AuditPolicy(readable.audited, every, most) if readable.audited else None
+        return audit, refresh_policies(readable.formulas, key, selection.columns) if key is not None else ()
 
     def begin_in_full(self, request: ObjectRequest) -> Beginning | None:
         """Plan a full read of an object whose cursor Salesforce refuses as a filter.
@@ -219,28 +222,30 @@ def _scope(
     )
 
 
-def _spelled(blob: Mapping[str, Any], cursor_field: str | None, scope: Callable[..., str]) -> Mapping[str, Any]:
-    """Return the state with the cursor's current spelling, if only the letter case of the field has changed."""
-    if cursor_field is None or cursor_field in blob:
-        return blob
-    was = next((key for key in blob if key.lower() == cursor_field.lower()), None)
-    if was is None:
-        return blob
-    renamed = {cursor_field if key == was else key: value for key, value in blob.items()}
-    return renamed | ({"scope": scope()} if blob.get("scope") == scope(cursor_field=was) else {})
-
-
 @dataclass(frozen=True, slots=True)
 class Beginning:
     """The start of an object's read: ascending ``windows``, read by ``plan``, whose state the run continues from.
 
-    ``warnings`` are sentences for the log, ``abandoned`` the jobs of earlier runs that are not continued.
+    ``extra`` are windows that an earlier run was reading again; they come first. ``warnings`` are sentences for the
+    log, ``abandoned`` the jobs of earlier runs that are not continued.
     """
 
     plan: ObjectPlan
     windows: tuple[PlannedWindow, ...]
     warnings: tuple[str, ...] = ()
     abandoned: tuple[ResumePoint, ...] = ()
+    extra: tuple[PlannedWindow, ...] = ()
+
+    @property
+    def reads(self) -> bool:
+        """Whether there is anything to read."""
+        return bool(self.windows or self.extra)
+
+    @property
+    def state(self) -> StreamState:
+        """The state from which the run continues, with its extra windows."""
+        points = tuple(window.resume for window in self.extra if window.resume is not None)
+        return replace(self.plan.state, resume=points) if points else self.plan.state
 
 
 def begin(plan: ObjectPlan, incoming: ReadState, upper_bound: Callable[[], datetime], *, remedy: str = "") -> Beginning:
@@ -253,11 +258,13 @@ def begin(plan: ObjectPlan, incoming: ReadState, upper_bound: Callable[[], datet
     abandoned = list(incoming.abandoned)
     if incoming.state.complete:
         return Beginning(plan, (), tuple(warnings), tuple(abandoned))
+    state, extra, unwanted = _without_extra(plan, incoming.state)
+    abandoned += unwanted
     if plan.mode is Mode.FULL_REFRESH:
-        planned = plan_full_refresh(incoming.state, start=plan.start)
+        planned = plan_full_refresh(state, start=plan.start)
     else:
         upper = upper_bound()
-        incremental = plan_incremental(incoming.state, upper=upper, start=plan.start, lookback=plan.lookback)
+        incremental = plan_incremental(state, upper=upper, start=plan.start, lookback=plan.lookback)
         planned, plan = incremental.windows, replace(plan, state=incremental.state)
         warnings += incremental.warnings(plan.object_name, upper, remedy)
         abandoned += incremental.ahead
@@ -266,7 +273,19 @@ def begin(plan: ObjectPlan, incoming: ReadState, upper_bound: Callable[[], datet
         f"{plan.object_name}: its query changed; the window of job {point.job} is read again" for point in stale
     ]
     windows = tuple(window if _continues(plan, window) else PlannedWindow(window.bounds) for window in planned)
-    return Beginning(plan, windows, tuple(warnings), (*abandoned, *stale))
+    return Beginning(plan, windows, tuple(warnings), (*abandoned, *stale), extra)
+
+
+def _without_extra(
+    plan: ObjectPlan, state: StreamState
+) -> tuple[StreamState, tuple[PlannedWindow, ...], tuple[ResumePoint, ...]]:
+    """Return the state without extra windows, those to continue, and the points of those that are not wanted now."""
+    points = [point for point in state.resume if point.extra is not None]
+    wanted = {policy.name for policy in plan.refresh}
+    windows = [PlannedWindow(point.bounds, point, point.extra) for point in points if point.extra in wanted]
+    continued = tuple(window for window in windows if _continues(plan, window))
+    unwanted = tuple(point for point in points if point not in [window.resume for window in continued])
+    return replace(state, resume=tuple(point for point in state.resume if point.extra is None)), continued, unwanted
 
 
 def _continues(plan: ObjectPlan, window: PlannedWindow) -> bool:
@@ -289,7 +308,7 @@ def needs_count(blob: Mapping[str, object] | None, now: datetime) -> bool:
         return True
     if blob == COMPLETE_MARKER:
         return False
-    return not any(now - instant <= PROBE_SPAN for instant in _instants(blob))
+    return not any(now - instant <= PROBE_SPAN for instant in instants_in(blob))
 
 
 def expected_rows(plan: ObjectPlan, bounds: Bounds) -> int | None:
@@ -305,14 +324,3 @@ def may_be_large(plan: ObjectPlan, bounds: Bounds) -> bool:
     if plan.mode is Mode.FULL_REFRESH:
         return plan.rows > ROWS_IN_ONE_REFRESH and plan.start is None
     return plan.rows > ROWS_PER_WINDOW and bounds.end is not None and not (bounds.id_from or bounds.id_to)
-
-
-def _instants(blob: Mapping[str, object]) -> list[datetime]:
-    found = []
-    for value in blob.values():
-        if isinstance(value, str):
-            try:
-                found.append(parse_instant(value))
-            except ValueError:
-                continue
-    return found

@@ -19,7 +19,7 @@ from enum import Enum
 
 from source_salesforce_bulk.salesforce.bulk_api import is_job_id, is_locator
 from source_salesforce_bulk.salesforce.ids import is_id
-from source_salesforce_bulk.salesforce.soql import Bounds, format_instant, parse_instant
+from source_salesforce_bulk.salesforce.soql import Bounds, check_where, format_instant, parse_instant
 
 COMPLETE_MARKER: Mapping[str, object] = {"__ab_full_refresh_sync_complete": True}
 """The complete state of a finished full refresh, as the CDK's resumable reader expects it."""
@@ -31,7 +31,8 @@ _NO_CURSOR_MARKER: Mapping[str, object] = {"__ab_no_cursor_state_message": True}
 _RESUME = "resume"
 _SCOPE = "scope"
 DELETES = "deletes"
-"""The key of the memory of delivered rows."""
+FORMULAS = "formulas"
+"""The keys of the memories of delivered rows and of their formulas."""
 _MODE = "mode"
 _FULL_REFRESH = "full_refresh"
 _API = "api"
@@ -55,7 +56,8 @@ class ResumePoint:
     """An unfinished window and its job; ``page`` pages with ``rows`` rows were read before ``locator`` (None: start).
 
     The job is continued with the ``api_version`` with which it was created. With another version Salesforce refuses its
-    results (409), and the window is read again with a new job.
+    results (409), and the window is read again with a new job. ``extra`` says why the window is read again although its
+    rows were delivered; None for windows that the cursor leads to.
     """
 
     job: str
@@ -66,6 +68,7 @@ class ResumePoint:
     api_version: str
     page_size: int
     query: str
+    extra: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class StreamState:
     """A stream's state. ``complete`` is only ever true of a full refresh.
 
     ``refused``: Bulk API refuses the object. ``deletes`` is the memory of delivered rows, with which deleted rows are
-    detected (``known_ids``).
+    detected (``known_ids``), ``formulas`` that of their formulas, with which changed values are (``value_ranges``).
     """
 
     mode: Mode
@@ -82,6 +85,7 @@ class StreamState:
     resume: tuple[ResumePoint, ...] = ()
     complete: bool = False
     deletes: Mapping[str, object] | None = None
+    formulas: Mapping[str, object] | None = None
     refused: bool = False
 
     def to_json(self, cursor_field: str | None) -> dict[str, object]:
@@ -101,6 +105,8 @@ class StreamState:
             blob[_RESUME] = [_point_to_json(point) for point in self.resume]
         if self.deletes is not None:
             blob[DELETES] = dict(self.deletes)
+        if self.formulas is not None:
+            blob[FORMULAS] = dict(self.formulas)
         return blob
 
 
@@ -146,10 +152,8 @@ def read_state(blob: Mapping[str, object] | None, mode: Mode, cursor_field: str 
     cursor = _cursor(blob, cursor_field)
     if cursor is None and not points and _SCOPE not in blob:
         raise StateError(f"it has no {cursor_field} and names no job, so it is not a state of this stream")
-    deletes = blob.get(DELETES)
-    if deletes is not None and not isinstance(deletes, Mapping):
-        raise StateError("its deletes is not a JSON object")
-    return ReadState(replace(fresh, cursor=cursor, resume=points, deletes=deletes))
+    deletes, formulas = _memory(blob, DELETES), _memory(blob, FORMULAS)
+    return ReadState(replace(fresh, cursor=cursor, resume=points, deletes=deletes, formulas=formulas))
 
 
 def is_refused(blob: Mapping[str, object] | None) -> bool:
@@ -163,6 +167,29 @@ def jobs_named(blob: Mapping[str, object] | None) -> frozenset[str]:
     if not isinstance(entries, list):
         return frozenset()
     return frozenset(str(entry["job"]) for entry in entries if isinstance(entry, Mapping) and "job" in entry)
+
+
+def spelled(blob: Mapping[str, object], cursor_field: str | None, scope: Callable[..., str]) -> Mapping[str, object]:
+    """Return the state with the cursor's current spelling, if only the letter case of the field has changed."""
+    if cursor_field is None or cursor_field in blob:
+        return blob
+    was = next((key for key in blob if key.lower() == cursor_field.lower()), None)
+    if was is None:
+        return blob
+    renamed = {cursor_field if key == was else key: value for key, value in blob.items()}
+    return renamed | ({"scope": scope()} if blob.get("scope") == scope(cursor_field=was) else {})
+
+
+def instants_in(blob: Mapping[str, object]) -> list[datetime]:
+    """Return every instant among the values of an unvalidated state, of which the cursor is one."""
+    found = []
+    for value in blob.values():
+        if isinstance(value, str):
+            try:
+                found.append(parse_instant(value))
+            except ValueError:
+                continue
+    return found
 
 
 def sound_points(blob: Mapping[str, object]) -> tuple[ResumePoint, ...]:
@@ -191,6 +218,13 @@ def _read_full_refresh(blob: Mapping[str, object], fresh: StreamState) -> ReadSt
     if blob.get(_SCOPE, fresh.scope) != fresh.scope:
         return ReadState(fresh, _OTHER_SCOPE, points)
     return ReadState(replace(fresh, resume=points))
+
+
+def _memory(blob: Mapping[str, object], key: str) -> Mapping[str, object] | None:
+    memory = blob.get(key)
+    if memory is None or isinstance(memory, Mapping):
+        return memory
+    raise StateError(f"its {key} is not a JSON object")
 
 
 def _cursor(blob: Mapping[str, object], cursor_field: str | None) -> datetime | None:
@@ -225,10 +259,12 @@ def _point(entry: object) -> ResumePoint:
             end=_instant(entry, "to"),
             id_from=_id(entry, "id_from"),
             id_to=_id(entry, "id_to"),
+            only=_condition(entry, "only"),
         ),
         api_version=_version(entry, "api_version"),
         page_size=_count(entry, "page_size", least=1),
         query=_text(entry, "query"),
+        extra=_optional_text(entry, "extra"),
     )
 
 
@@ -246,6 +282,8 @@ def _point_to_json(point: ResumePoint) -> dict[str, object]:
         "api_version": point.api_version,
         "page_size": point.page_size,
         "query": point.query,
+        **({"only": bounds.only} if bounds.only else {}),
+        **({"extra": point.extra} if point.extra else {}),
     }
 
 
@@ -274,6 +312,15 @@ def _id(entry: Mapping[str, object], key: str) -> str | None:
     if text is not None and not is_id(text):
         raise StateError(f"the {key} of an entry of its resume is not a Salesforce Id")
     return text
+
+
+def _condition(entry: Mapping[str, object], key: str) -> str | None:
+    """Return a condition, which becomes part of a query, after validating it."""
+    text = _optional_text(entry, key)
+    try:
+        return None if text is None else check_where(text)
+    except ValueError as error:
+        raise StateError(f"the {key} of an entry of its resume {error}") from error
 
 
 def _version(entry: Mapping[str, object], key: str) -> str:

@@ -55,8 +55,8 @@ class WindowRead:
     """A window in progress. ``walk`` is the position after the last delivered page.
 
     It is mutable because callbacks hold the window itself: its identity tells them whether it is still being read.
-    ``expected`` is the planner's estimate of its rows. ``indivisible``: it cannot be split. ``question`` requests its
-    pages through REST; such a window has no job in the org.
+    ``expected`` is the planner's estimate of its rows. ``extra`` as in ``PlannedWindow``. ``indivisible``: it cannot be
+    split. ``question`` requests its pages through REST; such a window has no job in the org.
     """
 
     bounds: Bounds
@@ -73,6 +73,7 @@ class WindowRead:
     indivisible: bool = False
     refetches: int = 0
     question: RestQuestion | None = None
+    extra: str | None = None
 
     def give(self, job: QueryJob) -> None:
         """Set the state of the window's query."""

@@ -48,7 +48,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field as describe shows it; ``type`` is Salesforce's name. ``calculated``: a formula or roll-up summary.
+    """A field as describe shows it; ``type`` is Salesforce's name. ``formula`` is the text of a ``calculated`` one.
 
     No query selects a field that is ``added`` by this program, or that is built from ``parts``.
     """
@@ -67,6 +67,7 @@ class Field:
     added: bool = False
     reference_to: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
+    formula: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,7 @@ def choose_fields(sobject: SObject, choice: FieldChoice, always: Collection[str]
 
 
 def _hashed(field: Field) -> Field:
-    return replace(field, type="string", length=DIGEST_LENGTH, precision=0, scale=0, calculated=False)
+    return replace(field, type="string", length=DIGEST_LENGTH, precision=0, scale=0, calculated=False, formula=None)
 
 
 def json_schema(sobject: SObject, cursor: Cursor | None = None, lane: str | None = None) -> dict[str, Any]:
@@ -266,6 +267,7 @@ def _parse_field(entry: object) -> Field:
         scale=_number(entry, "scale"),
         compound_field_name=_text(entry, "compoundFieldName"),
         reference_to=_names(entry.get("referenceTo")),
+        formula=_text(entry, "calculatedFormula"),
     )
 
 

@@ -20,12 +20,16 @@ _FIELDS_SHOWN = 2
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """A window: ``start <= cursor < end`` and ``id_from <= Id < id_to``. None means no bound."""
+    """A window: ``start <= cursor < end`` and ``id_from <= Id < id_to``. None means no bound.
+
+    ``only`` is a condition of the window's own; its rows meet it, too.
+    """
 
     start: datetime | None
     end: datetime | None
     id_from: str | None
     id_to: str | None
+    only: str | None = None
 
     def __str__(self) -> str:
         """Return the window as text, for logs and reports."""
@@ -34,6 +38,7 @@ class Bounds:
             *([f"to {format_instant(self.end)}"] if self.end else []),
             *([f"Id from {self.id_from}"] if self.id_from else []),
             *([f"Id below {self.id_to}"] if self.id_to else []),
+            *(["some of them"] if self.only else []),
         ]
         return ", ".join(parts) or "all rows"
 
@@ -66,6 +71,8 @@ def build_soql(query: ObjectQuery, bounds: Bounds) -> str:
 def conditions_of(query: ObjectQuery, bounds: Bounds) -> list[str]:
     """Return the conditions of a window's rows, to be joined by AND."""
     conditions = [*_cursor_conditions(query, bounds), *_id_conditions(bounds)]
+    if bounds.only:
+        conditions.append(f"({bounds.only})")
     if query.exclude_deleted:
         conditions.append("IsDeleted = false")
     if query.where:

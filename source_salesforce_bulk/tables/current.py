@@ -77,7 +77,8 @@ class Fold:
         done = _contained(table)
         generation = generation_of(self.log)
         again = done is not None and done[0] == generation
-        files = list(listed(self.log, head.snapshot_id))
+        # In the order of their commits, because the later of two equal versions wins.
+        files = sorted(listed(self.log, head.snapshot_id), key=lambda entry: entry.sequence)
         new = [entry for entry in files if not again or done is None or entry.sequence > done[1]]
         old = list(listed(table, known[MAIN]))
         if again and not new:
