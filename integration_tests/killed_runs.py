@@ -33,6 +33,9 @@ ORG_EVENTS = {
     "token": 1,
     "limits": 1,
 }
+REST_EVENTS = {"queryAll": 80, "describe": 6, "token": 1, "limits": 1}
+"""The same for a run that creates no job."""
+
 LINES = {"RECORD": 1500, "STATE": 25, "TRACE": 15, "LOG": 60}
 LONGEST_DELAY = 0.05
 
@@ -46,10 +49,11 @@ class Moment:
     delay: float
 
     @staticmethod
-    def random(chance: random.Random) -> Moment:
+    def random(chance: random.Random, events: Mapping[str, int] = ORG_EVENTS) -> Moment:
         """Any moment of a run, the beginning more often than the end: killed runs leave little for the next."""
-        event = chance.choice([*ORG_EVENTS, *LINES, "page_served", "results", "STATE", "RECORD"])
-        most = ORG_EVENTS.get(event) or LINES[event]
+        busiest = sorted(events, key=lambda event: events[event])[-2:]
+        event = chance.choice([*events, *LINES, *busiest, "STATE", "RECORD"])
+        most = events.get(event) or LINES[event]
         nth = 1 + int(most * chance.random() ** 2)
         return Moment(event, nth, chance.choice([0.0, 0.0, chance.uniform(0.0, LONGEST_DELAY)]))
 

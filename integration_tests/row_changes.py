@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -27,8 +27,14 @@ class RowChanges:
     """
 
     def __init__(
-        self, org: SimulatedOrg, chance: random.Random, objects: Iterable[str], watched: Iterable[str]
+        self,
+        org: SimulatedOrg,
+        chance: random.Random,
+        objects: Iterable[str],
+        watched: Iterable[str],
+        events: Sequence[str] = EVENTS,
     ) -> None:
+        self._events = tuple(events)
         self._control = org.control
         self._chance = chance
         self._objects = tuple(objects)
@@ -49,7 +55,7 @@ class RowChanges:
     def schedule(self, number: int) -> None:
         """Let ``number`` random changes happen at random events from now on."""
         for _ in range(number):
-            event, nth = self._chance.choice(EVENTS), self._chance.randint(1, 6)
+            event, nth = self._chance.choice(self._events), self._chance.randint(1, 6)
             name, change = self._chance.choice(self._objects), self._chance.choice(self._kinds())
             self._control.when_do(event, partial(self._make, change, name, self._chance.random()), nth=nth)
 

@@ -136,6 +136,23 @@ def test_killed_at_every_write_and_started_again(org: SimulatedOrg, tmp_path: Pa
     assert_every_row_once(exporter, org, OBJECTS)
 
 
+def test_killed_at_every_write_of_the_rest_lane_and_started_again(org: SimulatedOrg, tmp_path: Path) -> None:
+    """Links have no cursor, so each run that reads them to their end writes all of them once more."""
+    names = ("Contact", "CaseStatus", "ContentDocumentLink")
+    exporter = Exporter(org, tmp_path, page_size=500, object_overrides=[{"object": "Contact", "api": "rest"}])
+    deaths = 0
+    while run_until_killed(exporter, Bomb(deaths + 1, after=deaths % 2 == 0), names):
+        deaths += 1
+        assert deaths < 60
+    assert deaths >= 5
+    assert exporter.run(names).code == 0
+    assert org.control.jobs() == []
+    for name in names:
+        ids = Counter(row["Id"] for row in exporter.rows(name))
+        assert set(ids) == {row["Id"] for row in GroundTruth(org).readable(name)}
+        assert set(ids.values()) == {1} if name != "ContentDocumentLink" else len(set(ids.values())) == 1
+
+
 @pytest.mark.parametrize("at", range(1, 14))
 def test_killed_once_anywhere_it_goes_on_with_the_next_page(org: SimulatedOrg, tmp_path: Path, at: int) -> None:
     exporter = Exporter(org, tmp_path, page_size=900)

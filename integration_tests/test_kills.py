@@ -3,7 +3,8 @@
     make kill-test KILLS=200 [SEED=…]        a long one; `make test` runs a short one
 
 Each round is one sync of eight objects: its attempts are killed and started again from the last states they wrote,
-until one ends by itself. The requirements are in ``assert_…`` below.
+until one ends by itself. The requirements are in ``assert_…`` below. The same is done in
+the REST lane, with two more objects that only it can read.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ import pytest
 
 from integration_tests.connector import Connector, configure
 from integration_tests.ground_truth import GroundTruth, normal
-from integration_tests.killed_runs import Moment, Run, Sequence
+from integration_tests.killed_runs import ORG_EVENTS, REST_EVENTS, Moment, Run, Sequence
 from integration_tests.org_client import strike
+from integration_tests.row_changes import EVENTS as BULK_CHANGES
 from integration_tests.row_changes import RowChanges
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
 
@@ -33,6 +35,7 @@ LOOKBACK = timedelta(minutes=10)
 INCREMENTAL = ("Contact", "Opportunity", "OpportunityLineItem", "NullCursor__c")
 FULL_REFRESH = ("Task", "Case", "CampaignMember", "AppDefinition")
 ENDED = ("JobComplete", "Failed", "Aborted")
+REST_ONLY = ("CaseStatus", "ContentDocumentLink")
 CHANGING = ("Contact", "Opportunity", "OpportunityLineItem", "Task", "Case", "CampaignMember")
 
 
@@ -51,16 +54,19 @@ def org() -> Iterator[SimulatedOrg]:
 
 
 @pytest.mark.timeout(300 + 60 * KILLS)
-@pytest.mark.parametrize("jobs", [1, 4])
-def test_a_read_that_is_killed_again_and_again_loses_no_row(org: SimulatedOrg, jobs: int) -> None:
+@pytest.mark.parametrize(("lane", "jobs"), [("bulk", 1), ("bulk", 4), ("rest", 4)])
+def test_a_read_that_is_killed_again_and_again_loses_no_row(org: SimulatedOrg, lane: str, jobs: int) -> None:
     chance = random.Random(SEED + jobs)
-    print(f"SEED={SEED} KILLS={KILLS} max_concurrent_jobs={jobs}")  # noqa: T201 - to run it again
-    connector = Connector(org, max_concurrent_jobs=jobs, page_size=PAGE_SIZE)
-    streams = connector.streams(objects=[*INCREMENTAL, *FULL_REFRESH])
+    print(f"SEED={SEED} KILLS={KILLS} lane={lane} max_concurrent_jobs={jobs}")  # noqa: T201 - to run it again
+    overrides = [{"object": name, "api": lane} for name in (*INCREMENTAL, *FULL_REFRESH)]
+    connector = Connector(org, max_concurrent_jobs=jobs, page_size=PAGE_SIZE, object_overrides=overrides)
+    in_full = FULL_REFRESH if lane == "bulk" else (*FULL_REFRESH, *REST_ONLY)
+    streams = connector.streams(objects=[*INCREMENTAL, *in_full])
     assert not streams["Case"]["supported_sync_modes"].count("incremental")
     catalog = configure(streams, INCREMENTAL)
-    catalog["streams"] += configure(streams, FULL_REFRESH, "full_refresh")["streams"]
-    changes = RowChanges(org, chance, CHANGING, FULL_REFRESH[:3])
+    catalog["streams"] += configure(streams, in_full, "full_refresh")["streams"]
+    events, changing = (ORG_EVENTS, BULK_CHANGES) if lane == "bulk" else (REST_EVENTS, ("queryAll",))
+    changes = RowChanges(org, chance, CHANGING, FULL_REFRESH[:3], changing)
     first = "2024-01-01T00:00:00.000Z"
     history = History(org, {"Opportunity": first})
     saved: dict[str, dict[str, Any]] = {"Opportunity": {"SystemModstamp": first}}
@@ -71,14 +77,16 @@ def test_a_read_that_is_killed_again_and_again_loses_no_row(org: SimulatedOrg, j
         sync = Sequence(connector, catalog, dict(saved))
         while not sync.runs or sync.runs[-1].killed:
             changes.schedule(chance.randint(0, 4))
-            sync.attempt(Moment.random(chance) if kills + sync.kills < KILLS else None)
+            sync.attempt(Moment.random(chance, events) if kills + sync.kills < KILLS else None)
             changes.pass_time(3600)
         assert changes.failed is None
         assert sync.runs[-1].output.exit_code == 0, sync.runs[-1].output.errors
-        assert_no_more_than_one_page_per_kill_is_repeated(sync)
+        assert_no_more_than_one_page_per_kill_is_repeated(sync, in_full)
         assert_no_job_is_created_again(sync, org)
         assert_jobs_of_states_are_gone(sync, org)
         assert_full_refresh_is_whole(sync, changes)
+        for name in in_full[len(FULL_REFRESH) :]:
+            assert {row["Id"] for row in sync.rows(name)} == {row["Id"] for row in GroundTruth(org).readable(name)}
         history.add(sync)
         saved = {name: blob for name, blob in sync.state.items() if name in INCREMENTAL}
         kills, rounds = kills + sync.kills, rounds + 1
@@ -89,6 +97,7 @@ def test_a_read_that_is_killed_again_and_again_loses_no_row(org: SimulatedOrg, j
     last.attempt()
     history.add(last)
     history.assert_every_row_as_it_is_now()
+    assert bool(org.control.jobs()) == (lane == "bulk")
     print(f"{kills} kills in {rounds} syncs, {changes.made} changes, {len(org.control.jobs())} jobs")  # noqa: T201
 
 
@@ -116,14 +125,14 @@ class History:
             assert not wrong, f"{name}: {len(wrong)} of {len(expected)} rows are missing or old, first {wrong[0]}"
 
 
-def assert_no_more_than_one_page_per_kill_is_repeated(sync: Sequence) -> None:
+def assert_no_more_than_one_page_per_kill_is_repeated(sync: Sequence, in_full: tuple[str, ...]) -> None:
     """A killed run's rows behind its last state come again, and they are of one page; nothing else does.
 
     Except what windows that look back are there to read again.
     """
     for run in sync.runs:
         assert sum(run.trailing_rows.values()) <= (PAGE_SIZE if run.killed else 0), run.trailing_rows
-    for name in (*INCREMENTAL, *FULL_REFRESH):
+    for name in (*INCREMENTAL, *in_full):
         seen = Counter(normal(row) for row in sync.rows(name) if not _looked_back_at(row, name, sync))
         repeated = seen.total() - len(seen)
         allowed = sum(run.trailing_rows.get(name, 0) for run in sync.runs)
@@ -131,7 +140,7 @@ def assert_no_more_than_one_page_per_kill_is_repeated(sync: Sequence) -> None:
 
 
 def _looked_back_at(row: dict[str, Any], name: str, sync: Sequence) -> bool:
-    if name in FULL_REFRESH or "SystemModstamp" not in row:
+    if name not in INCREMENTAL or "SystemModstamp" not in row:
         return False
     stamp = datetime.fromisoformat(row["SystemModstamp"])
     return any(end - LOOKBACK <= stamp < end for end in _window_ends(name, sync))

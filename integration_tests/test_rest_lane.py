@@ -37,11 +37,6 @@ WANTS_PERMISSION = {"OrgWideRole"}
 """Objects that no API returns to a user without View All Data; the stream fails and names that permission."""
 
 
-def truth(org: SimulatedOrg, name: str) -> list[Any]:
-    """The rows of an object, deleted ones included."""
-    return GroundTruth(org).readable(name)
-
-
 def refused_by_bulk(org: SimulatedOrg) -> set[str]:
     return {one["name"] for one in org.control.objects() if one["refused_by_bulk"] and one["queryable"]}
 
@@ -55,7 +50,7 @@ def test_every_object_that_is_offered_is_read_whichever_lane_it_takes(org: Simul
     assert {"CaseStatus", "TaskStatus", "Attachment"} <= refused
     output = Connection(org, names).sync()
     for name in names:
-        assert_same_rows(output.rows[name], truth(org, name))
+        assert_same_rows(output.rows[name], GroundTruth(org).readable(name))
     assert not {job["object"] for job in org.control.jobs()} & refused
     assert len([line for line in output.logs if "the Bulk API does not support it" in line]) >= len(refused)
 
@@ -90,7 +85,7 @@ def test_the_lane_and_its_reason_are_in_the_streams_description(org: SimulatedOr
 
 
 def test_links_of_deleted_documents_are_not_lost(org: SimulatedOrg) -> None:
-    before = truth(org, "ContentDocumentLink")
+    before = GroundTruth(org).readable("ContentDocumentLink")
     org.control.soft_delete("ContentDocument", where="Id != null")
     rows = Connection(org, ["ContentDocumentLink"]).sync().rows["ContentDocumentLink"]
     assert len(before) == 40

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from source_salesforce_bulk.pages.csv_page import PageRejected, PageTooLarge
@@ -23,7 +23,14 @@ from source_salesforce_bulk.pages.workspace import Workspace
 from source_salesforce_bulk.salesforce import bulk_api
 from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.clock import Clock
-from source_salesforce_bulk.salesforce.failures import Action, Failure, SalesforceError, page_not_kept, page_rejected
+from source_salesforce_bulk.salesforce.failures import (
+    Action,
+    Failure,
+    Kind,
+    SalesforceError,
+    page_not_kept,
+    page_rejected,
+)
 from source_salesforce_bulk.salesforce.http_client import Body
 from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE, JobFacts, log_job
 from source_salesforce_bulk.salesforce.retry import PAGE_RETRIES
@@ -154,7 +161,9 @@ class PageFetcher:
             level=logging.WARNING,
         )
         if last:
-            raise SalesforceError(page_rejected(failure.summary, action=Action.NEW_JOB))
+            is_told = failure.kind is Kind.PAGE_REJECTED
+            given_up = failure if is_told else page_rejected(failure.summary)
+            raise SalesforceError(replace(given_up, action=Action.NEW_JOB))
         self._clock.sleep(PAGE_RETRIES.backoff.delay(tried, self._random01()))
 
     def _attempt(
