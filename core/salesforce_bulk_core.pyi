@@ -1,4 +1,4 @@
-"""Proves and encodes result pages of Bulk API 2.0 query jobs.
+"""Verifies and encodes result pages of Bulk API 2.0 query jobs.
 
 A :class:`PageDecoder` belongs to one page and is used by one thread at a time, any thread. Formats and proofs are
 immutable and may be shared. Every call that works on a page lets other Python threads run.
@@ -8,53 +8,53 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, Self, TypeAlias
 
 API: int
-"""Grows with every change that a caller has to follow."""
+"""Increases with every incompatible change."""
 
 class PageRejected(ValueError):
-    """The page cannot be what Salesforce meant to send. The message says why and quotes no value of a row."""
+    """The page is damaged or incomplete. The message says why and quotes no row value."""
 
 class PageTooLarge(PageRejected):
-    """The page has more bytes than the caller allows; to ask for it again would be no help."""
+    """The page has more bytes than the caller allows, so fetching it again would not help."""
 
 class CoreDefect(RuntimeError):
-    """This module has a defect. The message says where, and quotes no value of a row."""
+    """This module has a defect. The message says where, and quotes no row value."""
 
 class ExactPath(Protocol):
-    """Reads the cells that the core is not certain of. Called from the thread that takes rows; may raise."""
+    """Reads the cells that the core leaves to it. Called from the thread that takes rows; may raise."""
 
     def json(self, column: int, cell: str, /) -> bytes | None:
-        """The value of a cell as JSON, without quotes around it; None where it cannot be its type."""
+        """Return the value of a cell as JSON, without quotes around it; None if it is not of its type."""
 
     def scalar(self, column: int, cell: str, /) -> tuple[int | float | None, bool]:
-        """The value of a cell as Arrow holds it, instants in microseconds; None where it cannot be its type or Arrow's.
+        """Return a cell's value for Arrow, instants in microseconds; None if it is not of its type or does not fit.
 
         The second value says whether it is another number than the cell's.
         """
 
 class Proof:
-    """What a whole page turned out to be. Two proofs of the same bytes are equal in every attribute."""
+    """The facts about a complete page. Two proofs of the same bytes are equal in every attribute."""
 
     @property
     def rows(self) -> int:
-        """How many rows it holds."""
+        """The number of its rows."""
     @property
     def size(self) -> int:
         """Bytes of its text, the header line included."""
     @property
     def ended(self) -> bool:
-        """Whether a line feed closed its text, or the text is empty."""
+        """True if its text ends with a line feed, or is empty."""
     @property
     def first_key(self) -> str | None:
-        """The first row's cell of the key column; None where there is no row or no such column."""
+        """The first row's cell of the key column; None if there is no row or no such column."""
     @property
     def digest(self) -> str:
-        """A fingerprint of its text (XXH3, 128 bits, as hexadecimal digits)."""
+        """A digest of its text (XXH3, 128 bits, as hexadecimal digits)."""
 
 Compound: TypeAlias = tuple[str, Sequence[tuple[str, int | None]]]
 """A field that is built from others: its name, and its keys with the places of their columns; None: always null."""
 
 class LineFormat:
-    """What the lines of a stream have in common. Made once, used for any number of pages."""
+    """The format of a stream's lines. Created once, used for any number of pages."""
 
     def __new__(
         cls,
@@ -77,15 +77,15 @@ class Lines:
 
     @property
     def rows(self) -> int:
-        """How many lines there are."""
+        """The number of lines."""
     @property
     def unreadable(self) -> Mapping[str, int]:
-        """By column, how many cells are null because they cannot be its type."""
+        """By column, the number of cells that are null because they are not of its type."""
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
 
 class ArrayFormat:
-    """What the batches of an object have in common. Made once, used for any number of pages."""
+    """The format of an object's batches. Created once, used for any number of pages."""
 
     def __new__(
         cls,
@@ -107,21 +107,21 @@ class Batch:
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
     @property
     def size(self) -> int:
-        """Bytes of memory that its arrays take."""
+        """The size of its arrays in bytes."""
     @property
     def unreadable(self) -> Mapping[str, int]:
-        """By column, how many cells are null because they cannot be its type, or not Arrow's."""
+        """By column, the number of cells that are null because they are not of its type or do not fit Arrow's."""
     @property
     def inexact(self) -> Mapping[str, int]:
-        """By column, how many values stand for a number with other digits."""
+        """By column, the number of values that were rounded."""
     def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
-        """Capsules of the schema and the array; ``requested_schema`` is not followed."""
+        """Return capsules of the schema and the array; ``requested_schema`` is ignored."""
 
 class PageDecoder:
-    """Decodes one page. A call out of turn raises RuntimeError and changes nothing; any other failure is final."""
+    """Decodes one page. A call out of order raises RuntimeError and changes nothing; any other failure is final."""
 
     def __new__(
         cls,
@@ -133,7 +133,7 @@ class PageDecoder:
         longest_row: int = ...,
         early: bool = False,
     ) -> Self:
-        """A page with ``columns``, in any order and letter case.
+        """Begin a page with ``columns``, in any order and letter case.
 
         With ``early`` rows may be taken while the page arrives, which bounds memory. The caller then lets nothing of
         them leave before :meth:`finish` has returned.
@@ -143,24 +143,24 @@ class PageDecoder:
         """
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes as they arrived; raises :class:`PageRejected` as soon as they cannot be a page."""
+        """Take the next bytes; raises :class:`PageRejected` as soon as they cannot be part of a page."""
 
     def finish(self, expected: int | None = None) -> Proof:
-        """The page has come to its end. ``expected`` is the number of rows it should have, where that is known.
+        """Verify the complete page. ``expected`` is the number of rows it should have, if that is known.
 
         Raises :class:`PageRejected` for a damaged page.
         """
 
     @property
     def kept_size(self) -> int:
-        """Bytes of rows that have come and were not taken yet. Taking rows gives their memory back."""
+        """The bytes of rows that have arrived and were not taken yet. Taking rows frees their memory."""
 
     def lines(self, form: LineFormat, exact: ExactPath, *, emitted_at: int = 0, size: int = ...) -> Lines | None:
-        """The next rows as lines, about ``size`` bytes (default: 1 MiB).
+        """Return the next rows as lines, about ``size`` bytes (default: 1 MiB).
 
         None where no row is left, or none has come yet. ``emitted_at``, in milliseconds, is for RECORD messages.
         Raises RuntimeError before the page is proven, unless ``early`` was asked for.
         """
 
     def batch(self, form: ArrayFormat, exact: ExactPath, *, size: int = ...) -> Batch | None:
-        """The next rows as a batch of about ``size`` bytes of text (default: 16 MiB); else as :meth:`lines`."""
+        """Return the next rows as a batch, about ``size`` bytes of text (default: 16 MiB); else like :meth:`lines`."""

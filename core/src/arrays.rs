@@ -1,8 +1,8 @@
 //! Rows as Arrow record batches.
 //!
-//! Every column is nullable. Times of day stay text; instants are microseconds in UTC. A value that an Arrow type cannot
-//! hold is null and counted, as one that cannot be its type is; a number that its double stands for without having its
-//! digits is counted as inexact. Compound fields are text: the object that a line would have.
+//! Every column is nullable. Times of day are text; instants are microseconds in UTC. A value that does not fit the
+//! Arrow type is null and counted, like a cell that is not of its type. A number that a double rounds is counted as
+//! inexact. Compound fields are text: the same objects as in lines.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::rows::{Cell, Form, undoubled};
 /// The largest batch, in bytes of text: its offsets have 32 bits.
 pub const LARGEST_BATCH: usize = 1 << 30;
 
-/// What the batches of an object have in common. Made once, used for any number of pages.
+/// The format of an object's batches. Created once, used for any number of pages.
 #[derive(Debug)]
 pub struct ArrayFormat {
     kinds: Vec<Kind>,
@@ -44,7 +44,7 @@ impl ArrayFormat {
         Self { kinds: columns.iter().map(|column| column.kind).collect(), schema, compounds }
     }
 
-    /// How many columns there are.
+    /// The number of columns.
     pub fn columns(&self) -> usize {
         self.kinds.len()
     }
@@ -75,7 +75,7 @@ fn data_type(kind: Kind) -> DataType {
     }
 }
 
-/// A finished batch. The counts are by column: cells that are null for what they hold, and numbers that were rounded.
+/// A finished batch. The counts by column are those of unreadable cells and of rounded numbers.
 #[derive(Debug)]
 pub struct Batch {
     pub batch: RecordBatch,
@@ -111,7 +111,7 @@ struct Numbers<T> {
     filled: Bits,
 }
 
-/// A bitmap that grows, with how many of its bits are set.
+/// A growing bitmap, and the number of its set bits.
 #[derive(Default)]
 struct Bits {
     words: Vec<u64>,
@@ -138,13 +138,13 @@ impl Bits {
         BooleanBuffer::new(Buffer::from_vec(words), 0, self.size)
     }
 
-    /// As the places that are not null; None where every bit is set.
+    /// The bitmap as Arrow's validity buffer; None if every bit is set.
     fn nulls(self) -> Option<NullBuffer> {
         (self.set < self.size).then(|| NullBuffer::new(self.buffer()))
     }
 }
 
-/// What became of a cell.
+/// The result of reading a cell.
 enum Taken {
     Value,
     Inexact,
@@ -207,7 +207,7 @@ impl BatchWriter<'_> {
         Ok(())
     }
 
-    /// Makes room for so many times as much as has come.
+    /// Reserves a multiple of the current size.
     pub fn reserve(&mut self, times: usize) {
         for column in self.columns.iter_mut().chain(&mut self.compounds) {
             column.reserve(times);
@@ -268,11 +268,11 @@ impl Values {
         }
     }
 
-    /// Takes a cell that is not empty; where it has no value here, nothing is taken.
+    /// Takes a non-empty cell; adds nothing if it has no value of this type.
     #[inline(always)]
     fn push(&mut self, kind: Kind, text: &[u8], cell: Cell) -> Taken {
         let bytes = cell.of(text);
-        // No value of another kind holds a quote.
+        // No value of another kind contains a quote.
         if cell.form == Form::Doubled && kind != Kind::Text {
             return Taken::Unreadable;
         }

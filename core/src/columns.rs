@@ -1,6 +1,6 @@
-//! The columns of a page, and the path that reads what this crate is not certain of.
+//! The columns of a page, and the exact path, which reads the cells that this crate leaves to it.
 
-/// How the cells of a column are read.
+/// The kind of a column's cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Text,
@@ -27,7 +27,7 @@ impl Kind {
         }
     }
 
-    /// Whether its values stand in quotes in JSON.
+    /// Whether its values are quoted in JSON.
     pub fn is_quoted(self) -> bool {
         !matches!(self, Self::Boolean | Self::Integer | Self::Number)
     }
@@ -43,19 +43,19 @@ pub struct Column {
 /// A value of an Arrow column, as the exact path reads one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scalar {
-    /// The cell cannot be its type, or not the column's.
+    /// The cell is not of its type, or does not fit the column's.
     Unreadable,
     Integer(i64),
     Double(f64),
 }
 
-/// Reads the cells that this crate is not certain of.
+/// Reads the cells that this crate leaves to it.
 pub trait ExactPath {
     type Error;
 
-    /// The value as JSON without quotes around it; None where the cell cannot be its type.
+    /// The value as JSON without quotes around it; None if the cell is not of its type.
     fn json(&mut self, column: usize, cell: &str) -> Result<Option<Vec<u8>>, Self::Error>;
 
-    /// The value as Arrow holds it, and whether it stands for another number or instant.
+    /// The value for Arrow, and whether it differs from the cell's number or instant.
     fn scalar(&mut self, column: usize, cell: &str) -> Result<(Scalar, bool), Self::Error>;
 }

@@ -1,10 +1,10 @@
-//! Compound fields: addresses and locations, put together from the cells of their parts as a JSON object.
+//! Compound fields: addresses and locations, built from the cells of their parts as JSON objects.
 //!
 //! ```text
 //! "BillingAddress":{"city":"Bern","country":null,"latitude":46.94, ... }
 //! ```
 //!
-//! A part that is null stands in the object as null. An object without any value is null itself.
+//! A null part is null in the object. An object without any value is null itself.
 
 use crate::columns::{Column, ExactPath, Kind};
 use crate::out::{Out, json_string};
@@ -57,12 +57,12 @@ impl Compounds {
         })
     }
 
-    /// Whether there are none.
+    /// Whether there are no compound fields.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// Whether a column stands in no line for itself.
+    /// Whether a column is only a part of compound fields.
     pub fn hides(&self, column: usize) -> bool {
         self.hidden.get(column).copied().unwrap_or(false)
     }

@@ -4,10 +4,10 @@
 //!            feed          finish            lines, batch
 //! Reading ────────> Reading ──────> Proven ──────────────> Proven, until nothing is left
 //!    │
-//!    └── early: lines and batch may be taken at once, by a caller that lets nothing of them leave before finish
+//!    └── early: lines and batch may be taken before finish, by a caller that holds them back until then
 //! ```
 //!
-//! Otherwise nothing is given out before the whole page is proven. Whatever fails ends the decoder.
+//! Otherwise nothing is returned before the whole page is verified. Any failure ends the decoder.
 
 use arrow_schema::ArrowError;
 
@@ -19,12 +19,12 @@ use crate::page::{PIECE, PageText, Proof, Wanted};
 use crate::rejection::Rejection;
 use crate::rows::{BadRow, Rows};
 
-/// Why a call failed; the page is done for.
+/// The failure of a call, after which the page cannot be decoded.
 #[derive(Debug)]
 pub enum Failure<E> {
     /// The page is damaged.
     Rejected(Rejection),
-    /// The caller asked for something out of turn. The sentence says what.
+    /// The caller made a call out of order. The sentence says which.
     Misused(&'static str),
     /// The exact path failed.
     Exact(E),
@@ -93,7 +93,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// The page has come to its end: the proof, or why there is none. `expected` is the number of rows it should have.
+    /// Verifies the complete page. `expected` is the number of rows it should have.
     pub fn finish<E>(&mut self, expected: Option<u64>) -> Result<Proof, Failure<E>> {
         self.begin(State::Reading, "finish is only possible once")?;
         if let Some(inflater) = self.inflater.take() {
@@ -109,7 +109,7 @@ impl Decoder {
         Ok(proof)
     }
 
-    /// The next lines, about `size` bytes of them; None where no row is left, or none has come yet.
+    /// The next lines, about `size` bytes of them; None if no row is left, or none has arrived yet.
     pub fn lines<E: ExactPath>(
         &mut self,
         format: &LineFormat,
@@ -135,7 +135,7 @@ impl Decoder {
         Ok(Some(writer.finish()))
     }
 
-    /// The next rows as a batch of about `size` bytes of text; None where no row is left, or none has come yet.
+    /// The next rows as a batch of about `size` bytes of text; None if no row is left, or none has arrived yet.
     pub fn batch<E: ExactPath>(
         &mut self,
         format: &ArrayFormat,
@@ -188,7 +188,7 @@ impl Decoder {
     }
 }
 
-/// Where a page's cells stand is known once its header has come, which is before the first row.
+/// The positions of a page's cells, which are known once its header has arrived, before the first row.
 fn rows_of<'a>(rows: &'a mut Option<Rows>, order: &mut Vec<usize>, text: &PageText) -> &'a mut Rows {
     rows.get_or_insert_with(|| {
         let header = text.header();

@@ -1,15 +1,15 @@
-//! A gzip stream inflated as it arrives, judged as Python's `gzip` module judges one.
+//! Inflates a gzip stream as it arrives, and accepts the same streams as Python's `gzip` module.
 //!
-//! A stream is any number of members, each of which may be followed by zeros. Of a member's header only what is needed
-//! to pass over it is looked at; its length and checksum are compared. A stream without any member is an empty text.
+//! A stream is any number of members, each of which may be followed by zeros. A member's header is skipped; its length
+//! and checksum are compared. A stream without any member is an empty text.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
 use crate::rejection::Rejection;
 
-/// Takes a text piece by piece.
+/// Receives a text in pieces.
 pub trait Sink {
-    /// Where the next piece goes; never empty.
+    /// The buffer for the next piece; never empty.
     fn space(&mut self) -> &mut [u8];
     /// Takes the first `size` bytes of [`Sink::space`].
     fn filled(&mut self, size: usize) -> Result<(), Rejection>;
@@ -51,7 +51,7 @@ const HAS_COMMENT: u8 = 16;
 pub struct Inflater {
     part: Part,
     flags: u8,
-    /// Bytes of a part that came in pieces.
+    /// The bytes of a part that arrived in pieces.
     pending: Vec<u8>,
     body: Decompress,
     checksum: crc32fast::Hasher,
@@ -84,7 +84,7 @@ impl Inflater {
         Ok(())
     }
 
-    /// Says whether the stream may end here.
+    /// Checks that the stream may end here.
     pub fn finish(&self) -> Result<(), Rejection> {
         match self.part {
             Part::Padding => Ok(()),

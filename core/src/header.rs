@@ -1,11 +1,11 @@
-//! A page's header line: where each selected column stands in the page.
+//! A page's header line: the position of each selected column in the page.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::machine::Machine;
 use crate::rejection::Rejection;
 
-/// What the header line says.
+/// The content of the header line.
 #[derive(Clone, Debug)]
 pub struct Header {
     /// The names as the page has them.
@@ -19,11 +19,11 @@ pub struct Header {
 impl Header {
     /// Reads the header `line`, its line end included, of a page whose columns are `selected`.
     ///
-    /// Names are compared without regard to case: Salesforce answers in canonical case whatever case was asked.
+    /// Names are compared ignoring case, because Salesforce answers in canonical case.
     pub fn read(line: &[u8], selected: &[String]) -> Result<Self, Rejection> {
         let line = std::str::from_utf8(line).map_err(|_invalid| Rejection::NotUtf8)?;
         let mut machine = Machine::default();
-        // A CR of a header line is never data: the csv module is shown the line as it is.
+        // A CR of a header line is never data, because the csv module reads the line unchanged.
         machine.row(line.as_bytes(), true, true)?;
         let cells = machine.cells().iter();
         let names: Vec<String> =
@@ -33,7 +33,7 @@ impl Header {
     }
 }
 
-/// Where each selected name stands among `names`; None where they are not the same names.
+/// The index of each selected name among `names`; None if they are not the same names.
 fn order(names: &[String], selected: &[String]) -> Option<Vec<usize>> {
     let places: HashMap<String, usize> =
         names.iter().enumerate().map(|(place, name)| (name.to_lowercase(), place)).collect();

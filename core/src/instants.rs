@@ -1,7 +1,7 @@
 //! Dates, instants and times of day in a page's text.
 //!
-//! What is certainly one, or certainly none, is said here. An instant of the right shape but an odd number (an hour of
-//! 24, a second of 60, a first or last year) is [`Reading::Exact`]: Python's own versions disagree about some.
+//! Usual forms are read here, and invalid ones refused. An instant of the right shape with an odd number (an hour of
+//! 24, a second of 60, a first or last year) is [`Reading::Exact`], because versions of Python read some differently.
 
 use crate::numbers::Reading;
 
@@ -90,7 +90,7 @@ pub fn is_time(cell: &[u8]) -> bool {
     hour < 24 && minute < 60 && second <= 60 && (zone.is_empty() || zone_of(zone).is_some())
 }
 
-/// The digits of a fraction of one to six digits, and what is behind; nothing where there is no such fraction.
+/// The digits of a fraction, none to six, and the rest; None for any other fraction.
 fn split_fraction(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let [b'.', behind @ ..] = text else {
         return Some((&[], text));
@@ -110,7 +110,7 @@ fn zone_of(text: &[u8]) -> Option<(u32, u32, i64)> {
     }
 }
 
-/// Fractions of three or six digits mean the same to every Python.
+/// Fractions of three or six digits are read alike by every version of Python.
 fn microseconds(fraction: &[u8]) -> Option<i64> {
     let value = fraction.iter().fold(0, |value, digit| 10 * value + i64::from(digit - b'0'));
     match fraction.len() {

@@ -1,5 +1,5 @@
-//! The page core: proves a result page of a Bulk API 2.0 query job while its bytes arrive, and makes lines of JSON or
-//! Arrow arrays of it.
+//! The page core: verifies a result page of a Bulk API 2.0 query job while its bytes arrive, and encodes it as lines of
+//! JSON or as Arrow arrays.
 //!
 //! ```text
 //! bytes ── gzip ──> text ── page ──> proven pieces of whole rows ──> lines: RECORD messages, JSON lines
@@ -7,8 +7,8 @@
 //!                 rows ── masks, machine
 //! ```
 //!
-//! The exact path in Python (`csv_page`, `cells`) says what a page holds; this crate comes to the same result faster,
-//! and asks it where it is not certain ([`columns::ExactPath`]).
+//! The exact path in Python (`csv_page`, `cells`) defines the content of a page. This crate produces the same result
+//! faster, and calls the exact path for what it leaves to it ([`columns::ExactPath`]).
 
 #![deny(unsafe_code)]
 

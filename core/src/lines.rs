@@ -1,11 +1,11 @@
-//! Rows as lines of JSON: RECORD messages of the Airbyte protocol, or objects alone.
+//! Rows as lines of JSON: RECORD messages of the Airbyte protocol, or plain objects.
 //!
 //! ```text
 //! {"type":"RECORD","record":{"stream":"Account","data":{ "Id":"001" ,"Size":12 },"emitted_at":1795600000000}}
 //! └──────────────────────── head ──────────────────────┘ └───── members ─────┘ └──────── tail ────────────┘
 //! ```
 //!
-//! Nulls are left out. A cell that cannot be its type is null, and a RECORD line says so in its `meta`.
+//! Nulls are left out. A cell that is not of its type is null, and the `meta` of a RECORD line names it.
 
 use crate::columns::{Column, ExactPath, Kind};
 use crate::compounds::Compounds;
@@ -13,13 +13,13 @@ use crate::out::{Out, STRIDE, json_string};
 use crate::rows::Cell;
 use crate::values;
 
-/// What the lines of a stream have in common. Made once, used for any number of pages.
+/// The format of a stream's lines. Created once, used for any number of pages.
 #[derive(Debug)]
 pub struct LineFormat {
     head: Vec<u8>,
     is_record: bool,
     members: Vec<Member>,
-    /// What stands before each value: the quote that closes a value before it, a comma, the name, a colon, and the
+    /// The text before each value: the quote that closes the previous value, a comma, the name, a colon, and the
     /// quote that opens the value.
     keys: Vec<u8>,
     names: Vec<Vec<u8>>,
@@ -34,7 +34,7 @@ struct Member {
     hidden: bool,
 }
 
-/// How much of a key or a tail is left out, by what stands before it.
+/// How much of a key or a tail is left out, depending on the text before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Before {
     QuotedValue = 0,
@@ -66,7 +66,7 @@ impl LineFormat {
         Self { head, is_record: stream.is_some(), members, keys: padded(keys), names, compounds }
     }
 
-    /// How many columns there are.
+    /// The number of columns.
     pub fn columns(&self) -> usize {
         self.members.len()
     }
@@ -95,13 +95,13 @@ impl LineFormat {
     }
 }
 
-/// With what may be copied beyond its end.
+/// The text, with the bytes that may be copied beyond its end.
 fn padded(mut piece: Vec<u8>) -> Vec<u8> {
     piece.extend([0; STRIDE]);
     piece
 }
 
-/// Finished lines. `unreadable` counts the cells of each column that are null because they cannot be its type.
+/// Finished lines. `unreadable` counts the cells of each column that are null because they are not of its type.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Lines {
     pub text: Vec<u8>,
@@ -113,9 +113,9 @@ pub struct Lines {
 pub struct LineWriter<'a> {
     format: &'a LineFormat,
     order: &'a [usize],
-    /// Bytes that a row takes at most, but for its cells.
+    /// The maximum size of a row in bytes, without its cells.
     row_size: usize,
-    /// What closes the members, and behind `tail_size` bytes what closes the line.
+    /// The text that closes the members, and after `tail_size` bytes the text that closes the line.
     tail: Vec<u8>,
     tail_size: usize,
     end_size: usize,
@@ -127,7 +127,7 @@ pub struct LineWriter<'a> {
 }
 
 impl LineWriter<'_> {
-    /// How many bytes were written.
+    /// The number of bytes written.
     pub fn size(&self) -> usize {
         self.out.size()
     }
@@ -231,7 +231,7 @@ mod tests {
     use crate::columns::Scalar;
     use crate::rows::{BadRow, Rows};
 
-    /// Says of every cell that it was asked.
+    /// Answers each cell with a text that shows the call.
     struct Asked;
 
     impl ExactPath for Asked {

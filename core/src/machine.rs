@@ -1,7 +1,7 @@
-//! One row of CSV, byte by byte: Python's `csv` module in its strict form, state for state.
+//! Reads one row of CSV byte by byte, with the states of Python's `csv` module in strict mode.
 //!
-//! The exact path reads pages through that module, so whatever it accepts, refuses or makes of odd text is right by
-//! definition. [`crate::rows`] reads rows in the usual form faster and leaves every other one to this module.
+//! The exact path reads pages with that module, so its reading of odd text is right by definition. [`crate::rows`]
+//! reads rows in the usual form faster and leaves all others to this module.
 //!
 //! ```text
 //!                    ┌─────── comma ───────┐
@@ -12,7 +12,7 @@
 //!                                    └────── quote ──────^      └── anything else: an error
 //! ```
 //!
-//! A page whose header ends with LF alone has CR as data everywhere. In a page whose header ends with CRLF, a CR
+//! If a page's header ends with LF alone, CR is data everywhere. In a page whose header ends with CRLF, a CR
 //! outside quotes ends the row, and only line ends may follow it on the line ([`State::LineEnd`]).
 
 use crate::rows::{Cell, Form};
@@ -20,7 +20,7 @@ use crate::rows::{Cell, Form};
 /// The longest cell, in characters: Salesforce's longest text has 131,072. A longer one is an open quote.
 pub const LONGEST_CELL: usize = 4 * 1024 * 1024;
 
-/// Why text is not CSV, in the words of Python's module.
+/// The reason why text is not CSV, in the words of Python's module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotCsv {
     TextAfterQuote,
@@ -30,7 +30,7 @@ pub enum NotCsv {
 }
 
 impl NotCsv {
-    /// What Python's module says.
+    /// The message of Python's module.
     pub fn message(self) -> &'static str {
         match self {
             Self::TextAfterQuote => "',' expected after '\"'",
@@ -61,7 +61,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// The text that the cells lie in.
+    /// The text of the cells.
     pub fn text(&self) -> &[u8] {
         &self.text
     }
@@ -71,9 +71,9 @@ impl Machine {
         &self.cells
     }
 
-    /// Reads the row that `text` begins with and returns how many bytes it takes; None where the text ends before it.
+    /// Reads the first row of `text` and returns its size in bytes; None if the text ends within it.
     ///
-    /// `last` says that nothing follows the text, so that its end is also the row's.
+    /// If `last`, nothing follows the text, so its end is also the row's.
     pub fn row(&mut self, text: &[u8], crlf: bool, last: bool) -> Result<Option<usize>, NotCsv> {
         self.text.clear();
         self.cells.clear();

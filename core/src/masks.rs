@@ -1,11 +1,10 @@
-//! Which bytes of a stretch of text matter to CSV and JSON, as bit masks: bit `n` speaks of byte `n`.
+//! Bit masks of the bytes that matter to CSV and JSON: bit `n` stands for byte `n` of a stretch of text.
 //!
-//! The comparisons are done sixteen bytes at a time; the `wide` crate has them for x86-64 and aarch64 without `unsafe`
-//! here.
+//! Sixteen bytes are compared at a time, with the `wide` crate, so there is no `unsafe` here for x86-64 and aarch64.
 
 use wide::u8x16;
 
-/// How many bytes one set of masks covers.
+/// The number of bytes in one set of masks.
 pub const WIDTH: usize = 64;
 
 /// The bytes of one stretch that matter.
@@ -14,7 +13,7 @@ pub struct Masks {
     pub quotes: u64,
     pub commas: u64,
     pub line_feeds: u64,
-    /// Bytes that JSON text may not hold as they stand, quotes left out: control characters and backslashes.
+    /// Bytes that must be escaped in JSON, except quotes: control characters and backslashes.
     pub special: u64,
 }
 
@@ -55,7 +54,7 @@ pub fn prefix_parity(mut bits: u64) -> u64 {
     bits
 }
 
-/// How many of sixteen bytes come before the first that JSON text may not hold as it stands.
+/// The number of sixteen bytes before the first that must be escaped in JSON.
 #[inline(always)]
 pub fn clean_bytes(part: &[u8; 16]) -> usize {
     let bytes = u8x16::new(*part);

@@ -1,20 +1,20 @@
 //! Numbers in a page's text, read as the exact path reads them.
 //!
-//! A double is right where it reproduces every digit: where its shortest text has the digits of the cell. Whatever this
-//! module is not sure of is [`Reading::Exact`]: the exact path decides. That are numbers that need more digits than a
-//! double has, and those whose text as a double has an exponent, which not every writer spells alike.
+//! A double is exact if its shortest text has the digits of the cell. Numbers that need more digits than a double has,
+//! and those whose text as a double has an exponent, which writers spell differently, are [`Reading::Exact`]: the exact
+//! path reads them.
 
-/// What a cell is read as.
+/// The reading of a cell.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reading<T> {
     Value(T),
-    /// It cannot be its type.
+    /// It is not of its type.
     Unreadable,
-    /// The exact path has to say.
+    /// The exact path must read it.
     Exact,
 }
 
-/// A decimal number as it stands: `0.digits × 10^exponent`, without zeros at either end of its digits.
+/// A decimal number: `0.digits × 10^exponent`, without zeros at either end of its digits.
 #[derive(Debug, PartialEq, Eq)]
 struct Decimal {
     negative: bool,
@@ -23,17 +23,17 @@ struct Decimal {
     exponent: i32,
 }
 
-/// What is longer has the exact path's own bounds.
+/// The exact path reads longer cells.
 const LONGEST_NUMBER: usize = 100;
 /// More digits than any 64-bit integer or shortest text of a double has.
 const MOST_DIGITS: usize = 20;
 /// Every integer of so many digits fits 64 bits.
 const INTEGER_DIGITS: i32 = 18;
 const POWERS_OF_TEN: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
-/// Every decimal of so many digits survives the way through a double (IEEE 754).
+/// A double preserves every decimal of so many digits (IEEE 754).
 const DOUBLE_DIGITS: usize = 15;
 
-/// The integer in `cell`, also where Salesforce writes `47.0` or `1.39E8` for one.
+/// The integer in `cell`, which Salesforce may write as `47.0` or `1.39E8`.
 pub fn integer(cell: &[u8]) -> Reading<i64> {
     let (negative, digits) = match cell {
         [b'-', digits @ ..] => (true, digits),
@@ -50,7 +50,7 @@ pub fn integer(cell: &[u8]) -> Reading<i64> {
     }
 }
 
-/// A double, and whether it stands for a number with other digits.
+/// A double, and whether the number has other digits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Double {
     pub value: f64,
@@ -171,7 +171,7 @@ impl Decimal {
         }
     }
 
-    /// Takes the digits of both parts; false where there are too many.
+    /// Takes the digits of both parts; false if there are too many.
     fn take(&mut self, whole: &[u8], fraction: &[u8], exponent: i32) -> bool {
         if whole.len() + fraction.len() > LONGEST_NUMBER {
             return false;

@@ -1,12 +1,11 @@
-//! A growing text that short pieces are written to fast.
+//! A growing text to which short pieces are written fast.
 //!
-//! Most pieces are shorter than [`STRIDE`] bytes. Copying so many at once, and counting only those that were meant, is
-//! a few instructions where a copy of any other length is a call. What is copied too much is written over by the next
-//! piece, or cut off at the end.
+//! Most pieces are shorter than [`STRIDE`] bytes. Copying always that many takes a few instructions, while a copy of
+//! any other length is a function call. The next piece overwrites the excess, or it is cut off at the end.
 
 use crate::masks;
 
-/// How much is copied at once.
+/// The number of bytes copied at once.
 pub const STRIDE: usize = 32;
 
 /// The text so far.
@@ -21,12 +20,12 @@ impl Out {
         Self { bytes: Vec::with_capacity(size + STRIDE) }
     }
 
-    /// How many bytes were written.
+    /// The number of bytes written.
     pub fn size(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Makes room for `size` bytes more, so that they are written without a look at it.
+    /// Reserves `size` more bytes, so that they can be written without a check.
     #[inline(always)]
     pub fn room_for(&mut self, size: usize) {
         self.bytes.reserve(size + STRIDE);
@@ -51,12 +50,12 @@ impl Out {
         self.bytes.extend_from_slice(piece);
     }
 
-    /// Takes back what was written behind the first `size` bytes.
+    /// Removes everything after the first `size` bytes.
     pub fn rewind(&mut self, size: usize) {
         self.bytes.truncate(size);
     }
 
-    /// Writes a text as JSON escapes it. `doubled`: each pair of quotes in it stands for one.
+    /// Writes a text with JSON's escapes. `doubled`: each pair of quotes in it is one quote.
     pub fn push_escaped(&mut self, text: &[u8], doubled: bool) {
         let mut rest = text;
         while !rest.is_empty() {

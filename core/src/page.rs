@@ -1,4 +1,4 @@
-//! A page's text proven while it arrives, and kept in pieces of whole rows until they are taken.
+//! Verifies a page's text while it arrives, and keeps it in pieces of whole rows until they are taken.
 //!
 //! ```text
 //! bytes ──> buffer ──> header ──> rows counted, cells counted ──> piece of whole rows ──> kept
@@ -6,8 +6,8 @@
 //!              └──── begun row, copied ──────┘
 //! ```
 //!
-//! Memory: the pieces kept, and a buffer of [`PIECE`] bytes. A row longer than that makes the buffer grow to twice its
-//! size, twice the longest row at most.
+//! Memory: the kept pieces, and a buffer of [`PIECE`] bytes. For a longer row, the buffer grows to twice its size, at
+//! most twice the longest row.
 
 use std::collections::VecDeque;
 
@@ -19,14 +19,14 @@ use crate::machine::{LONGEST_CELL, Machine};
 use crate::rejection::Rejection;
 use crate::rows::{Cell, Form, Rows, undoubled};
 
-/// Bytes of text looked at together.
+/// The bytes of text that are checked together.
 pub const PIECE: usize = 256 * 1024;
 
 /// The longest row, in bytes with its line end. Salesforce allows 1.6 million characters of long text in an object.
 pub const LONGEST_ROW: usize = 64 * 1024 * 1024;
 
 const NOTHING_FOUND: &[u8] = b"Records not found for this query";
-/// The longest page that may be nothing but that sentence and blanks, in bytes.
+/// The longest page that may contain only that sentence and blanks, in bytes.
 const MOST_OF_NOTHING: usize = 1024;
 
 /// The longest header line, in bytes. 500 names of 40 characters with a relationship path each stay far below it.
@@ -34,21 +34,21 @@ pub const LONGEST_HEADER: usize = 1024 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What a whole page turned out to be.
+/// The facts about a complete page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
     pub rows: u64,
     /// Bytes of text, the header line included.
     pub size: u64,
-    /// Whether a line feed closed the text, or it is empty.
+    /// Whether the text ends with a line feed, or is empty.
     pub ended: bool,
     /// The first row's cell of the key column, if there is such a row and column.
     pub first_key: Option<String>,
-    /// A fingerprint of the text.
+    /// A digest of the text.
     pub digest: u128,
 }
 
-/// What a page has to be.
+/// The requirements of a page.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     pub columns: Vec<String>,
@@ -67,7 +67,7 @@ pub struct PageText {
     rows: Option<Rows>,
     buffer: Vec<u8>,
     used: usize,
-    /// The buffer is looked at when as many bytes are used.
+    /// The buffer is checked when as many bytes are used.
     look_at: usize,
     digest: XxHash3_128,
     size: u64,
@@ -97,7 +97,7 @@ impl PageText {
         }
     }
 
-    /// The text has come to its end: the proof, or why there is none.
+    /// Verifies the complete text.
     pub fn finish(&mut self) -> Result<Proof, Rejection> {
         self.look(true)?;
         self.buffer = Vec::new();
@@ -110,12 +110,12 @@ impl PageText {
         })
     }
 
-    /// The page's header, once it has come; never for an empty text.
+    /// The page's header, once it has arrived; an empty text has none.
     pub fn header(&self) -> Option<&Header> {
         self.header.as_ref()
     }
 
-    /// Bytes of rows that have come and were not taken yet.
+    /// The bytes of rows that have arrived and were not taken yet.
     pub fn kept_size(&self) -> usize {
         self.kept_size
     }
@@ -141,7 +141,7 @@ impl PageText {
         self.wait_for_more(used, last)
     }
 
-    /// Reads the header line; returns how many bytes it takes, with the byte order mark. None where it has not come.
+    /// Reads the header line and returns its size with the byte order mark; None if it has not arrived.
     fn header_size(&mut self, last: bool) -> Result<Option<usize>, Rejection> {
         let text = &self.buffer[..self.used];
         let mark = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
@@ -160,7 +160,7 @@ impl PageText {
         Ok(Some(size))
     }
 
-    /// Proves the rows that lie whole in the buffer from `from` to `to`; returns where they end.
+    /// Verifies the whole rows in the buffer from `from` to `to`, and returns where they end.
     fn prove(&mut self, from: usize, to: usize, last: bool) -> Result<usize, Rejection> {
         let text = &self.buffer[from..to];
         simdutf8::basic::from_utf8(text).map_err(|_invalid| Rejection::NotUtf8)?;
@@ -190,7 +190,7 @@ impl PageText {
         }
     }
 
-    /// Makes room behind the row that has begun at `from`.
+    /// Makes room after the row that begins at `from`.
     fn wait_for_more(&mut self, from: usize, last: bool) -> Result<(), Rejection> {
         let begun = self.used - from;
         if last {
@@ -205,7 +205,7 @@ impl PageText {
             let crlf = self.header.as_ref().is_some_and(|header| header.crlf);
             Machine::default().row(&self.buffer[..begun], crlf, false)?;
         }
-        // Twice as much, so that a long row is looked at a few times only.
+        // Twice as much, so that a long row is checked only a few times.
         self.look_at = PIECE.max(2 * begun);
         self.buffer.resize(self.look_at, 0);
         if self.look_at == PIECE {
@@ -238,7 +238,7 @@ impl Sink for PageText {
     }
 }
 
-/// Whether a whole page is the sentence that stands for a header in some empty results, as in Bulk API 1.0.
+/// Whether the page is the sentence that replaces the header in some empty results, as in Bulk API 1.0.
 fn says_nothing_found(text: &[u8]) -> bool {
     if text.len() > MOST_OF_NOTHING {
         return false;
@@ -253,7 +253,7 @@ fn says_nothing_found(text: &[u8]) -> bool {
     sentence == NOTHING_FOUND
 }
 
-/// Up to the last line feed: no row ends behind it, and no character is cut there.
+/// The text up to the last line feed, after which no row ends and where no character is cut.
 fn whole_lines(text: &[u8]) -> usize {
     memchr::memrchr(b'\n', text).map_or(0, |at| at + 1)
 }

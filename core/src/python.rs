@@ -1,4 +1,4 @@
-//! The Python module. Every call that works on a page lets other Python threads run meanwhile.
+//! The Python module. Other Python threads can run during every call that works on a page.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -39,13 +39,13 @@ create_exception!(
     "This module has a defect. The message says where, and quotes no value of a row."
 );
 
-/// What a whole page turned out to be. Immutable.
+/// The facts about a complete page. Immutable.
 #[pyclass(frozen, module = "salesforce_bulk_core", name = "Proof")]
 struct PyProof(Proof);
 
 #[pymethods]
 impl PyProof {
-    /// How many rows it holds.
+    /// The number of its rows.
     #[getter]
     fn rows(&self) -> u64 {
         self.0.rows
@@ -57,26 +57,26 @@ impl PyProof {
         self.0.size
     }
 
-    /// Whether a line feed closed its text, or the text is empty.
+    /// Whether its text ends with a line feed, or is empty.
     #[getter]
     fn ended(&self) -> bool {
         self.0.ended
     }
 
-    /// The first row's cell of the key column; None where there is no row or no such column.
+    /// The first row's cell of the key column; None if there is no row or no such column.
     #[getter]
     fn first_key(&self) -> Option<&str> {
         self.0.first_key.as_deref()
     }
 
-    /// A fingerprint of its text.
+    /// A digest of its text.
     #[getter]
     fn digest(&self) -> String {
         format!("{:032x}", self.0.digest)
     }
 }
 
-/// What the lines of a stream have in common: made once, used by any number of threads.
+/// The format of a stream's lines: created once, used by any number of threads.
 #[pyclass(frozen, module = "salesforce_bulk_core")]
 struct LineFormat {
     format: lines::LineFormat,
@@ -86,7 +86,7 @@ struct LineFormat {
 #[pymethods]
 impl LineFormat {
     /// `columns` are names and kinds in the order of the lines; `stream` makes them RECORD messages. `compounds` are
-    /// built from columns, and the columns in `hidden` stand in no line for themselves.
+    /// built from columns, and the columns in `hidden` are only parts of them.
     #[new]
     #[pyo3(signature = (columns, stream=None, *, compounds=Vec::new(), hidden=Vec::new()))]
     fn new(
@@ -102,7 +102,7 @@ impl LineFormat {
     }
 }
 
-/// What the batches of an object have in common: made once, used by any number of threads.
+/// The format of an object's batches: created once, used by any number of threads.
 #[pyclass(frozen, module = "salesforce_bulk_core")]
 struct ArrayFormat {
     format: arrays::ArrayFormat,
@@ -134,19 +134,19 @@ struct Batch {
 
 #[pymethods]
 impl Batch {
-    /// How many rows there are.
+    /// The number of rows.
     #[getter]
     fn rows(&self) -> usize {
         self.batch.num_rows()
     }
 
-    /// Bytes that its arrays take.
+    /// The size of its arrays in bytes.
     #[getter]
     fn size(&self) -> usize {
         self.batch.get_array_memory_size()
     }
 
-    /// See the Arrow PyCapsule interface. The schema is what it is, whatever was requested.
+    /// See the Arrow PyCapsule interface. The requested schema is ignored.
     #[pyo3(signature = (requested_schema=None))]
     fn __arrow_c_array__<'py>(
         &self,
@@ -189,7 +189,7 @@ impl PageDecoder {
         Ok(Self(Decoder::new(wanted, gzipped, early)))
     }
 
-    /// Bytes of rows that have come and were not taken yet.
+    /// The bytes of rows that have arrived and were not taken yet.
     #[getter]
     fn kept_size(&self) -> usize {
         self.0.text().kept_size()
@@ -298,7 +298,7 @@ fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, Failure<Py
 }
 
 thread_local! {
-    /// Where this thread panicked last.
+    /// The place of this thread's last panic.
     static PANICKED_AT: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
@@ -306,7 +306,7 @@ fn defect<T>() -> Result<T, Failure<PyErr>> {
     Err(Failure::Exact(CoreDefect::new_err(format!("the page core has a defect: {}", PANICKED_AT.take()))))
 }
 
-/// Notes where a panic was. Its own report would go to stderr and may quote a row.
+/// Records the place of a panic. The usual report goes to stderr and may quote a row.
 fn note_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map_or(String::new(), |location| {
         let file = location.file().rsplit(['/', '\\']).next().unwrap_or_default();
@@ -315,7 +315,7 @@ fn note_panic(panic: &PanicHookInfo<'_>) {
     PANICKED_AT.set(place);
 }
 
-/// Proves and encodes result pages of Bulk API 2.0 query jobs.
+/// Verifies and encodes result pages of Bulk API 2.0 query jobs.
 #[pymodule]
 mod salesforce_bulk_core {
     #[pymodule_export]
@@ -323,7 +323,7 @@ mod salesforce_bulk_core {
     #[pymodule_export]
     use crate::python_buffer::Lines;
 
-    /// Grows with every change that a caller has to follow.
+    /// Increases with every incompatible change.
     #[pymodule_export]
     const API: u32 = 3;
 

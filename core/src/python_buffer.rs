@@ -1,6 +1,6 @@
 //! Lines as a Python object whose memory can be read without a copy.
 //!
-//! The one module with `unsafe`: Python's buffer protocol hands out a bare pointer.
+//! The only module with `unsafe`, because Python's buffer protocol uses a raw pointer.
 
 use std::collections::BTreeMap;
 use std::ffi::c_int;
@@ -13,10 +13,10 @@ use pyo3::prelude::*;
 #[pyclass(frozen, module = "salesforce_bulk_core")]
 pub struct Lines {
     text: Vec<u8>,
-    /// How many lines there are.
+    /// The number of lines.
     #[pyo3(get)]
     rows: usize,
-    /// By column, how many cells are null because they cannot be its type; columns without one are not in it.
+    /// By column, the number of cells that are null because they are not of its type, if there are any.
     #[pyo3(get)]
     unreadable: BTreeMap<String, u64>,
 }

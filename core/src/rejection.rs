@@ -1,11 +1,11 @@
-//! Why a page cannot be what Salesforce meant to send. The sentences are those of the exact path.
+//! The reasons for rejecting a page. The sentences are those of the exact path.
 
 use std::fmt;
 
 use crate::machine::NotCsv;
 use crate::rows::BadRow;
 
-/// The page is refused. No variant holds a value of a row.
+/// The page is rejected. No variant contains a row's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
     /// The gzip stream is cut, or its checks fail.
@@ -16,13 +16,13 @@ pub enum Rejection {
     Header {
         columns: usize,
     },
-    /// The header line stands again among the rows.
+    /// The header line is repeated among the rows.
     HeaderAgain,
     Width {
         found: usize,
         width: usize,
     },
-    /// The page holds another number of rows than its response header says.
+    /// The page has another number of rows than its response header says.
     Count {
         found: u64,
         expected: u64,

@@ -1,13 +1,13 @@
-//! Text cut into rows and cells, 64 bytes at a time.
+//! Splits text into rows and cells, 64 bytes at a time.
 //!
-//! Quotes decide everything in CSV, and their parity up to a byte says whether that byte is quoted. So the commas and
-//! line feeds that end cells are found by arithmetic on bit masks (see [`crate::masks`]), and so is the proof that no
-//! other reading is possible: every quote that opens stands where a cell begins or behind one that closes (two quotes
-//! are one of the text), and every quote that closes stands before a comma, a line feed or another quote.
+//! In CSV, the parity of the quotes before a byte determines whether that byte is quoted. So the commas and line feeds
+//! that end cells are found by arithmetic on bit masks (see [`crate::masks`]), and so is the proof that no other
+//! reading is possible: every opening quote is at the beginning of a cell or after a closing one (two quotes are one of
+//! the text), and every closing quote is before a comma, a line feed or another quote.
 //!
-//! The first quote that breaks this rule makes its row *odd*: an unquoted cell that holds a quote, or damage. Odd rows
-//! are read by [`crate::machine`], which decides; so are rows with a cell that may be too long, and all rows of a page
-//! whose lines end with CRLF.
+//! The first quote that breaks this rule makes its row *odd*: an unquoted cell that contains a quote, or damage. Odd
+//! rows are read by [`crate::machine`]; so are rows with a cell that may be too long, and all rows of a page whose
+//! lines end with CRLF.
 
 use crate::machine::{LONGEST_CELL, Machine, NotCsv};
 use crate::masks::{self, WIDTH};
@@ -16,15 +16,15 @@ use crate::masks::{self, WIDTH};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
 pub enum Form {
-    /// Nothing: the text holds no quote, no backslash and no control character.
+    /// Nothing: the text has no quote, no backslash and no control character.
     Plain,
-    /// JSON wants some of it escaped.
+    /// Some of it must be escaped in JSON.
     Escape,
-    /// Also, each pair of quotes in it stands for one.
+    /// Also, each pair of quotes in it is one quote.
     Doubled,
 }
 
-/// Where a cell's text lies, without the quotes around it.
+/// The position of a cell's text, without the quotes around it.
 #[derive(Clone, Copy, Debug)]
 pub struct Cell {
     start: u32,
@@ -53,13 +53,13 @@ impl Cell {
         self.end as usize
     }
 
-    /// The cell's text as it stands in `text`.
+    /// The cell's text in `text`.
     #[inline(always)]
     pub fn of(self, text: &[u8]) -> &[u8] {
         &text[self.start as usize..self.end as usize]
     }
 
-    /// Whether nothing stands in it: null.
+    /// Whether it is empty: null.
     #[inline(always)]
     pub fn is_empty(self) -> bool {
         self.start == self.end
@@ -74,7 +74,7 @@ impl Cell {
     }
 }
 
-/// Text in which each pair of quotes stands for one, as the text meant.
+/// The meaning of a text in which each pair of quotes is one quote.
 pub fn undoubled(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -86,7 +86,7 @@ pub fn undoubled(text: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// What ends the reading of rows.
+/// The reason for which the reading of rows ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadRow {
     NotCsv(NotCsv),
@@ -117,21 +117,22 @@ pub struct Rows {
     machine: Machine,
 }
 
-/// Where the fast way stopped: at the row that begins at `at`.
+/// The place where the fast path stopped: the row that begins at `at`.
 struct Stopped {
     at: usize,
     odd: bool,
 }
 
 impl Rows {
-    /// For pages with `width` columns. `crlf` says that the header line ended with CRLF; `longest` bounds a row's bytes.
+    /// For pages with `width` columns. `crlf` says that the header line ended with CRLF; `longest` bounds a row's
+    /// bytes.
     pub fn new(width: usize, crlf: bool, longest: usize) -> Self {
         Self { width, crlf, longest, cells: vec![Cell::NONE; width], machine: Machine::default() }
     }
 
-    /// Hands each complete row of `text`, which begins at a row, to `visit` as a text and its cells.
+    /// Passes each complete row of `text`, which begins with a row, to `visit` as a text and its cells.
     ///
-    /// Returns how many bytes those rows take. `last` says that nothing follows, so that the text's end is a row's too.
+    /// Returns the size of those rows in bytes. If `last`, nothing follows, so the text's end is also a row's.
     pub fn scan<E: From<BadRow>>(
         &mut self,
         text: &[u8],
@@ -163,7 +164,7 @@ impl Rows {
         }
     }
 
-    /// An empty line is a row where there is one column; any other short or long row is damage.
+    /// An empty line is a row if there is one column; any other short or long row is damage.
     fn check_width(&self, found: usize) -> Result<(), BadRow> {
         if found == self.width || (found == 0 && self.width == 1) {
             return Ok(());
@@ -227,20 +228,20 @@ impl Rows {
     }
 }
 
-/// What the quotes before a block say about its first byte, as the lowest bit (`inside`: every bit).
+/// Whether the first byte of a block is quoted, as the lowest bit (`inside`: every bit).
 struct Quotes {
     inside: u64,
     behind_end: u64,
     behind_closing: u64,
 }
 
-/// What is to be seen in a block, up to its first odd quote.
+/// The content of a block up to its first odd quote.
 struct Block {
     /// Commas and line feeds that end a cell.
     ends: u64,
     /// Second quotes of a pair in a quoted cell.
     doubled: u64,
-    /// Both, and what JSON wants escaped.
+    /// Both, and the bytes that must be escaped in JSON.
     events: u64,
     odd: bool,
 }

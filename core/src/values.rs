@@ -6,8 +6,8 @@ use crate::numbers::{self, Reading};
 use crate::out::Out;
 use crate::rows::{Cell, Form};
 
-/// Writes the value of a cell that is not empty, without quotes around it; returns false, having written nothing that
-/// counts, where the cell cannot be its type. There is room for `size` bytes before and behind.
+/// Writes the value of a non-empty cell, without quotes around it. Returns false if the cell is not of its type; what
+/// was written then does not count. There is room for `size` bytes before and after.
 #[inline(always)]
 pub fn write<E: ExactPath>(
     out: &mut Out,
@@ -35,7 +35,7 @@ fn certain(out: &mut Out, kind: Kind, text: &[u8], cell: Cell, size: usize) -> R
             out.room_for(size);
             return Reading::Value(());
         }
-        // No value of another kind holds a quote.
+        // No value of another kind contains a quote.
         _ if cell.form == Form::Doubled => return Reading::Unreadable,
         Kind::Boolean => match bytes {
             b"true" | b"false" => true,
