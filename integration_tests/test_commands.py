@@ -89,8 +89,8 @@ def test_discover_lists_objects_and_its_catalog_can_be_read(exporter: Exporter) 
         "c.json",
     )
     assert done.returncode == 0, done.stderr
-    assert [line.split()[:3] for line in done.stdout.splitlines() if line.startswith("Account ")] == [
-        ["Account", "Id", "SystemModstamp"]
+    assert [line.split()[:4] for line in done.stdout.splitlines() if line.startswith("Account ")] == [
+        ["Account", "Bulk", "Id", "SystemModstamp"]
     ]
     catalog = json.loads((exporter.folder / "c.json").read_text())
     assert {one["sync_mode"] for one in catalog["streams"] if one["stream"]["name"] == "Account"} == {"incremental"}
@@ -114,6 +114,15 @@ def test_discover_as_json_has_fields_and_reasons(exporter: Exporter) -> None:
     account = next(one for one in told["objects"] if one["object"] == "Account")
     assert {"name": "Industry", "type": "picklist"} in account["fields"]
     assert all(one["reason"] for one in told["left_out"])
+    assert (account["api"], account["api_reason"]) == ("bulk", "Bulk API 2.0 reads it")
+    refused = next(one for one in told["objects"] if one["object"] == "CaseStatus")
+    assert (refused["api"], refused["api_reason"]) == ("rest", "the Bulk API does not support it")
+
+
+def test_discover_says_which_objects_rest_reads_and_why(exporter: Exporter) -> None:
+    lines = command(exporter, "discover", "--config", "config.json", "--object", "C*Status").stdout.splitlines()
+    assert "CaseStatus: read through REST (the Bulk API does not support it)" in lines
+    assert [line.split()[1] for line in lines if line.startswith("CaseStatus ")] == ["REST"]
 
 
 def test_the_state_is_listed_shown_and_reset(exporter: Exporter) -> None:

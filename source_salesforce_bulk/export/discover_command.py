@@ -61,13 +61,17 @@ def _print(survey: Survey) -> None:
     rows = [
         [
             readable.sobject.name,
+            "REST" if readable.lane.rest else "Bulk",
             ", ".join(readable.primary_key) or "-",
             readable.cursor_field or "-",
             f"{len(readable.sobject.fields):,}",
         ]
         for readable in survey.objects
     ]
-    click.echo(table(["object", "key", "cursor", ">fields"], rows))
+    click.echo(table(["object", "API", "key", "cursor", ">fields"], rows))
+    for readable in survey.objects:
+        if readable.lane.rest or readable.lane.chosen:
+            click.echo(f"{readable.sobject.name}: read through {readable.lane}")
     for left in survey.left_out:
         click.echo(f"Left out: {left.name}: {left.reason}")
 
@@ -78,6 +82,8 @@ def as_json(survey: Survey) -> dict[str, Any]:
         "objects": [
             {
                 "object": readable.sobject.name,
+                "api": "rest" if readable.lane.rest else "bulk",
+                "api_reason": readable.lane.reason,
                 "primary_key": list(readable.primary_key),
                 "cursor": readable.cursor_field,
                 "fields": [{"name": field.name, "type": field.type} for field in readable.sobject.fields],
