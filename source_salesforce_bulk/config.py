@@ -90,7 +90,7 @@ class ObjectOverride:
 
 
 class DetectDeletes(Enum):
-    """Which deleted rows are told."""
+    """The deleted rows that are reported."""
 
     NONE = "none"
     RECYCLE_BIN = "recycle_bin"

@@ -184,7 +184,7 @@ class ConfigForm(BaseModel):
         Literal["none", "recycle_bin", "all"],
         form_field(
             "Detected deletions",
-            "none: rows are never told as deleted. recycle_bin: rows in the recycle bin are read with IsDeleted, where "
+            "none: deletions are not reported. recycle_bin: rows in the recycle bin are read with IsDeleted, where "
             "deleted rows are included. all: rows that were purged, deleted for good or merged are found as well, by "
             "comparing the Ids of the org with those delivered; each comes as a row of its key with IsDeleted and "
             "_ab_cdc_deleted_at. That costs a query job of all Ids for each object now and then.",
@@ -209,7 +209,7 @@ class ConfigForm(BaseModel):
             le=100,
             title="Most deletions at once (percent)",
             description="Where more than this share of an object's rows, and more than 100 of them, vanish between two "
-            "audits, none is told as deleted and the object fails: the user of the connection may see fewer rows than "
+            "audits, none is reported and the object fails: the user of the connection may see fewer rows than "
             "before. 100 turns that off.",
             examples=[20],
         ),

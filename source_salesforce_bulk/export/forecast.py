@@ -129,7 +129,7 @@ def forecast_object(
 
 
 def _audits(plan: ObjectPlan, now: datetime) -> int:
-    """How many times the run will compare all Ids of the object: where nothing is remembered, or it is due."""
+    """Return how often the run will compare all Ids of the object: if there is no memory yet, or if it is due."""
     if plan.audit is None:
         return 0
     try:
@@ -140,7 +140,7 @@ def _audits(plan: ObjectPlan, now: datetime) -> int:
 
 
 def _refreshes(plan: ObjectPlan, now: datetime) -> int:
-    """How many times the run will read all values of formulas: before its first row, where there is none, and after."""
+    """Return how often the run will read all values of formulas: before the first row of an object, and after rows."""
     known = {policy: remembered_values(plan.state, policy) for policy in plan.refresh}
     first = sum(values is None and plan.state.cursor is None for values in known.values())
     later = sum(
@@ -152,7 +152,7 @@ def _refreshes(plan: ObjectPlan, now: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Pieces:
-    """A window as it is read. ``spared``: it needs no job, because the query that asks for its rows brings them all."""
+    """The pieces of a window. ``spared``: it needs no job, because its probe returns all rows."""
 
     all: tuple[Piece, ...]
     spared: bool = False

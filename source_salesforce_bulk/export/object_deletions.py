@@ -1,4 +1,4 @@
-"""The rows of an exported object that are compared with the org's, and files of those that have vanished.
+"""Audits of an exported object: the rows of its pages, and the files of deleted rows.
 
 Such a file belongs to no window. It is durable before the commit that lists it and stores the result of the audit, so
 a run that is killed in between repeats the audit.
@@ -34,12 +34,12 @@ _NOT_HERE = (
 def write_tombstones(
     gone: Sequence[Vanished], plan: ObjectPlan, files: ObjectFiles, put: Callable[[Path], str]
 ) -> DataFile:
-    """Write the file of vanished rows; ``put`` makes it durable and returns its path."""
+    """Write the file of deleted rows; ``put`` makes it durable and returns its path."""
     key, cursor = plan.primary_key[0], plan.cursor_field or ""
-    rows = [tombstone(one.record_id, one.seen, key=key, cursor=cursor) for one in gone]
+    rows = [tombstone(row.record_id, row.seen, key=key, cursor=cursor) for row in gone]
     with TemporaryDirectory(prefix="tombstones-") as folder:
-        made = files.write_rows(rows, Path(folder))
-        return DataFile(put(made.path), len(rows), made.size, JOB, None)
+        content = files.write_rows(rows, Path(folder))
+        return DataFile(put(content.path), len(rows), content.size, JOB, None)
 
 
 def rows_of_page(ready: ReadyPage, plan: ObjectPlan, files: ObjectFiles) -> Iterator[SeenRow]:
@@ -51,7 +51,7 @@ def rows_of_page(ready: ReadyPage, plan: ObjectPlan, files: ObjectFiles) -> Iter
 
 
 def comparable(plan: ObjectPlan, state: ReadState, page_files: FileMaker) -> tuple[ObjectPlan, ReadState]:
-    """Return the plan without comparisons, with a warning each, if this process cannot read the rows of the pages."""
+    """Return the plan without comparisons, each with a warning, if this process cannot read the rows of the pages."""
     if page_files.shows_rows:
         return plan, state
     if plan.audit is not None:

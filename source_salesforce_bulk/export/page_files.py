@@ -33,28 +33,28 @@ class FileMaker(Protocol):
 
     @property
     def extension(self) -> str:
-        """The part of a file's name behind its first dot."""
+        """The part of a file's name after its first dot."""
         ...
 
     @property
     def shows_rows(self) -> bool:
-        """Whether this process sees the rows of the pages."""
+        """True if this process can read the rows of the pages."""
         ...
 
     def prepared(self, layout: Layout) -> Layout:
-        """The layout of an object's files, of which some are about to be made."""
+        """Prepare for an object's files and return their layout."""
         ...
 
     def encoder(self, layout: Layout, columns: Columns) -> PageEncoder:
-        """The encoder of an object's pages, whose product is a file of the prepared ``layout``."""
+        """Return the encoder of an object's pages, whose product is a file of the prepared ``layout``."""
         ...
 
     def cells(self, path: Path, names: Sequence[str]) -> Cells:
-        """The cells of some columns of text or instants, read from a file that was made here."""
+        """Yield the cells of some columns of text or instants, read from a file that was made here."""
         ...
 
     def elsewhere(self, connection: Connection) -> Elsewhere | None:
-        """The place where pages are read, if that is not this process."""
+        """Return the reader of pages, if that is not this process."""
         ...
 
 
@@ -93,7 +93,7 @@ def files_of(
 
 @dataclass(frozen=True, slots=True)
 class PageFiles:
-    """Files made in this process: ``encode`` makes the encoder of an object's pages, ``read`` reads a file again."""
+    """Makes files in this process: ``encode`` returns the encoder of an object's pages, ``read`` reads a file."""
 
     extension: str
     encode: Callable[[Layout, Columns], PageEncoder]
@@ -117,7 +117,7 @@ class PageFiles:
 
 
 def _as_page(rows: Sequence[Row], names: Sequence[str]) -> bytes:
-    """Rows as a result page would hold them."""
+    """Return rows as the text of a result page."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(names)

@@ -1,17 +1,17 @@
-"""Detect moved formulas of one object: when to read their values, and which rows to read again.
+"""Detect changed formulas of one object: decide when to read their values, and which rows to read again.
 
-``formulas.value_ranges`` compares. In a run, on the time line of the org:
+``formulas.value_ranges`` compares the values. A run, on the timeline of the org:
 
     first load only                             each run
-    values | windows, every row in full   ...   windows, changed rows | values: what has moved? | moved ranges in full
+    values | windows, every row in full   ...   windows, changed rows | values: any changed? | changed ranges in full
 
-The first values are read before the first row: whatever moves while the rows are read differs from them afterwards.
-Where rows were delivered without any values (the option is new, or other formulas are selected), all rows are read
-again. Each row that is delivered again is read after the values with which its range will be compared next time.
+The first values are read before the first row, so a value that changes while the rows are read differs afterwards. If
+rows were delivered without any values (the option is new, or other formulas are selected), all rows are read again. A
+row that is delivered again is always read after the values with which its range will be compared next time.
 
-A row that was delivered after the last comparison, by a run that was killed before its own, is delivered again: its
-formulas may have moved in between and back, which no comparison shows. The same within one run, between a row and its
-comparison a few minutes later, is not noticed, and not in a first load that was interrupted.
+If a run was killed before its comparison, its rows are delivered again: their formulas may have changed and changed
+back in between, which no comparison shows. Such a change within one run, in the minutes between a row and its
+comparison, or in an interrupted first load, is not detected.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Ranges = tuple[ValueRange, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """What was read at ``began``: the ranges, None where the object has too many rows, and how many there are."""
+    """The values read at ``began``: the ranges, None if the object has too many rows, and the number of rows."""
 
     began: datetime
     ranges: Ranges | None
@@ -80,34 +80,34 @@ class FormulaWatch:
 
     @property
     def memory(self) -> dict[str, object] | None:
-        """Return the memory in the form used in the state; made anew only where it has changed."""
+        """Return the memory in the form used in the state; computed only when it has changed."""
         if self._known is not self._shown_of:
             self._shown_of = self._known
             self._shown = None if self._known is None else self._known.to_json()
         return self._shown
 
     def comes_first(self, beginning: Beginning) -> bool:
-        """Return whether values have to be read before the first row, because none of the object was delivered yet."""
+        """Return whether to read values before the first row, because no row of the object was delivered yet."""
         state = beginning.plan.state
         return self._known is None and state.cursor is None and not any(point.page for point in state.resume)
 
     @property
     def due(self) -> bool:
-        """Return whether the values are to be compared after the rows of this run; warns where they cannot be."""
+        """Return whether to compare the values after the rows of this run; warns if there are too many."""
         if self._known is not None and self._known.ranges is None:
             self._warn_of_size()
         return values_are_due(self._known, self._policy, self._org_now())
 
     def first(self) -> Generator[TurnOver, None, None]:
-        """Read the values of all rows, none of which was delivered; lets others have their turns."""
+        """Read the values of all rows before any was delivered; yields turns."""
         values = yield from self._values(None)
-        ranges = None if values.ranges is None else tuple(replace(one, pending=False) for one in values.ranges)
+        ranges = None if values.ranges is None else tuple(replace(known, pending=False) for known in values.ranges)
         self._known = KnownValues(self._policy.fields, values.began, ranges)
 
     def moved(self, cursor: datetime | None) -> Generator[TurnOver, None, tuple[PlannedWindow, ...]]:
-        """Read the values of all rows and return the windows in which rows have to be read again.
+        """Read the values of all rows and return the windows in which rows must be read again; yields turns.
 
-        Rows that were stamped from ``cursor`` on are not among them: the next run reads them anyway.
+        Rows with a timestamp from ``cursor`` on are left out, because the next run reads them anyway.
         """
         known = self._known
         values = yield from self._values(None if known is None else known.ranges)
@@ -121,7 +121,7 @@ class FormulaWatch:
         whole = Bounds(start=None, end=cursor, id_from=None, id_to=None)
         if self._interrupted and since is not None and whole not in windows:
             windows.insert(0, replace(whole, start=since - self._plan.lookback))
-        moved = sum(one.pending for one in values.ranges)
+        moved = sum(value_range.pending for value_range in values.ranges)
         LOGGER.info(
             "%s: the formulas of %d rows were compared; %d of %d ranges are read again, in %d windows",
             self._plan.object_name,
@@ -133,12 +133,12 @@ class FormulaWatch:
         return tuple(PlannedWindow(bounds, extra=self.name) for bounds in windows)
 
     def delivered(self, bounds: Bounds) -> None:
-        """The rows of one of the windows were delivered. A window that was split by date does not count."""
+        """Note that the rows of one of the windows were delivered. A window that was split by date does not count."""
         if self._known is not None and bounds.start is None and bounds.end == self._again_until:
             self._known = self._known.delivered(bounds)
 
     def settle(self, cursor: datetime | None) -> None:
-        """All of the windows were delivered, or there were none; the rows up to ``cursor`` are right."""
+        """Note that all windows, if any, were delivered, so that the rows up to ``cursor`` are correct."""
         if self._known is not None:
             whole = Bounds(start=None, end=None, id_from=None, id_to=None)
             self._known = replace(self._known.delivered(whole), since=cursor)
@@ -156,8 +156,8 @@ class FormulaWatch:
 
     def _warn_of_size(self) -> None:
         LOGGER.warning(
-            "%s: its formulas are not refreshed, because it has more than %d rows; they are read as they stand when "
-            "their row changes",
+            "%s: its formulas are not refreshed, because it has more than %d rows; their values are those of the "
+            "moment at which their row last changed",
             self._plan.object_name,
             MOST_RANGES * MOST_ROWS,
             extra={"event": "formulas_not_refreshed"},

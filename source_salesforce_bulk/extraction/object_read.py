@@ -37,7 +37,7 @@ class ReadyPage:
 
 @dataclass(frozen=True, slots=True)
 class Memories:
-    """What a state remembers of delivered rows, and of their formulas."""
+    """The memories of delivered rows and of their formulas in a state."""
 
     deletes: Mapping[str, object] | None = None
     formulas: Mapping[str, object] | None = None

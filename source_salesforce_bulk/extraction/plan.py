@@ -238,7 +238,7 @@ class Beginning:
 
     @property
     def reads(self) -> bool:
-        """Whether there is anything to read."""
+        """True if there is anything to read."""
         return bool(self.windows or self.extra)
 
     @property
@@ -279,7 +279,7 @@ def begin(plan: ObjectPlan, incoming: ReadState, upper_bound: Callable[[], datet
 def _without_extra(
     plan: ObjectPlan, state: StreamState
 ) -> tuple[StreamState, tuple[PlannedWindow, ...], tuple[ResumePoint, ...]]:
-    """Return the state without extra windows, those to continue, and the points of those that are not wanted now."""
+    """Return the state without extra windows, those to continue, and the points of those that are no longer needed."""
     points = [point for point in state.resume if point.extra is not None]
     wanted = {policy.name for policy in plan.refresh}
     windows = [PlannedWindow(point.bounds, point, point.extra) for point in points if point.extra in wanted]

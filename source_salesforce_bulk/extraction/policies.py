@@ -1,4 +1,4 @@
-"""What is done besides an object's windows so that what was delivered equals the org. Pure."""
+"""The policies for audits and refreshed formulas, which make the delivered rows equal the org. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.formulas import Formulas
 
 VALUES, CLOCK = "values", "clock"
-"""The formulas that a run refreshes, and those that follow the clock, which it refreshes once a day."""
+"""The names of two groups: formulas that every run refreshes, and those that depend on the clock, once a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class AuditPolicy:
 
 @dataclass(frozen=True, slots=True)
 class RefreshPolicy:
-    """Formulas that are refreshed together: the columns, the Id first. ``daily``: on the first run of each day only.
+    """Formulas that are refreshed together: the columns, the Id first. ``daily``: only on the first run of each day.
 
-    ``name`` is that of their memory in the state, and of the windows in which rows are read again for them.
+    ``name`` identifies their memory in the state, and the windows in which rows are read again for them.
     """
 
     name: str
@@ -44,7 +44,7 @@ class RefreshPolicy:
 
 
 def refresh_policies(formulas: Formulas, key: Column, columns: Sequence[Column]) -> tuple[RefreshPolicy, ...]:
-    """Return how the ``formulas`` among the read ``columns`` are refreshed; those that follow the clock apart."""
+    """Return the policies for the ``formulas`` among the read ``columns``, with a separate one for the clock's."""
     groups = ((VALUES, formulas.steady, False), (CLOCK, formulas.clock, True))
     chosen = [
         (name, tuple(column for column in columns if column.name in names), daily) for name, names, daily in groups
@@ -53,7 +53,7 @@ def refresh_policies(formulas: Formulas, key: Column, columns: Sequence[Column])
 
 
 def remembered_values(state: StreamState, policy: RefreshPolicy) -> KnownValues | None:
-    """Return the memory of the same formulas; None where there is none, or of others. Raises ``StateError``."""
+    """Return the memory of the same formulas; None if there is only one of others, or none. Raises ``StateError``."""
     blob = (state.formulas or {}).get(policy.name)
     if blob is None:
         return None
@@ -65,7 +65,7 @@ def remembered_values(state: StreamState, policy: RefreshPolicy) -> KnownValues 
 
 
 def values_are_due(known: KnownValues | None, policy: RefreshPolicy, now: datetime) -> bool:
-    """Return whether values are to be compared after the rows of a run; never where the object has too many rows."""
+    """Return whether to compare values after the rows of a run; never if the object has too many rows."""
     if known is None or known.pending:
         return True
     return known.ranges is not None and (not policy.daily or now.date() > known.read.date())

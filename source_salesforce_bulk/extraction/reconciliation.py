@@ -1,14 +1,13 @@
-"""All that is read of one object in a run, in order, so that what was delivered equals the org afterwards.
+"""The order of everything that a run reads of one object, so that the delivered rows equal the org afterwards.
 
     left over     windows that a killed run was reading again
-    before        the first list of Ids and the first values of formulas, where nothing is remembered
-    windows       what the cursor leads to; begun anew behind another audit where a window was lost (``known_ids``)
-    deletions     where an audit is due
-    formulas      the values of all rows; then, as windows of their own, the rows of ranges that have moved
+    before        the first list of Ids and the first values of formulas, if there is no memory of them
+    windows       those of the cursor; if one was lost, another audit, and the rest from the start (``known_ids``)
+    deletions     an audit, if it is due
+    formulas      the values of all rows; then, in extra windows, the rows of ranges that have changed
 
-A runner takes the :meth:`Reconciliation.steps` one by one and reads each ``Beginning`` to its end before it takes the
-next step. Around each page it calls ``note``, ``noted``
-and, after the page was handed on, ``handed_on``.
+A runner takes the :meth:`Reconciliation.steps` one by one, and reads each ``Beginning`` to its end before it takes the
+next step. For each page, it calls ``note`` and ``noted``, and after the page was handed on, ``handed_on``.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from source_salesforce_bulk.extraction.window_read import WindowRead
 from source_salesforce_bulk.pages.walk import End, Onward
 
 Step = TurnOver | Vanished | Beginning
-"""Let others have a turn, deliver a tombstone, or read windows to their end."""
+"""Yield control to other objects, deliver a tombstone, or read windows to their end."""
 
 
 class Reconciliation:
@@ -51,7 +50,7 @@ class Reconciliation:
 
     @property
     def sees_rows(self) -> bool:
-        """Whether :meth:`note` wants the rows of each page."""
+        """True if :meth:`note` needs the rows of each page."""
         return self._deletions is not None
 
     def steps(self) -> Iterator[Step]:
@@ -77,12 +76,12 @@ class Reconciliation:
 
     @property
     def over_again(self) -> bool:
-        """Whether the reading must end here, because rows were delivered that come again (see ``known_ids``)."""
+        """True if the read must end here, because delivered rows are repeated (see ``known_ids``)."""
         read = self._read
         return self._deletions is not None and read is not None and not read.finished and _repeats(read)
 
     def begun(self, read: ObjectRead) -> None:
-        """The reading of the last step begins, with what is remembered now."""
+        """Let the read of the last step begin with the current memories."""
         self._read = read
         self._remember(at_once=True)
 
@@ -92,12 +91,12 @@ class Reconciliation:
             self._deletions.note(rows, window.bounds.end)
 
     def noted(self) -> None:
-        """All rows of a page were noted: the state that covers them is to know them, too."""
+        """Include the noted rows of a page in the state that covers the page."""
         if self._deletions is not None:
             self._remember()
 
     def handed_on(self, window: WindowRead, after: Onward | End) -> None:
-        """A page of ``window`` was delivered, and ``after`` follows."""
+        """Note that a page of ``window`` was delivered; ``after`` is the position after it."""
         watch = next((watch for watch in self._formulas if watch.name == window.extra), None)
         if watch is not None and isinstance(after, End):
             watch.delivered(window.bounds)
@@ -143,5 +142,5 @@ class Reconciliation:
 
 
 def _repeats(read: ObjectRead) -> bool:
-    """Whether rows come again that count; those of an extra window are not remembered anyway."""
+    """Return whether remembered rows are repeated; those of an extra window are not remembered."""
     return read.repeated_rows > 0 and read.front is not None and read.front.extra is None

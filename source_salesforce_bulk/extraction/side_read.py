@@ -1,6 +1,6 @@
-"""Rows that are read in order to be compared, and go nowhere: some columns of every row of an object, by one query job.
+"""Read some columns of every row of an object, by one query job, in order to compare them; they are not emitted.
 
-A later run does not continue it. If a page would come twice because its job was lost, it begins again.
+A later run does not continue such a read. If a page would be repeated because its job was lost, the read begins again.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _TRIES = 3
 
 
 class Collector(Protocol):
-    """Takes the rows of one reading, each exactly once, as JSON lines."""
+    """Receives the rows of one read, each exactly once, as JSON lines."""
 
     def add(self, lines: bytes | memoryview) -> None:
-        """Take some rows."""
+        """Add some rows."""
         ...
 
 
@@ -34,7 +34,7 @@ C = TypeVar("C", bound=Collector)
 
 
 def narrowed(plan: ObjectPlan, columns: tuple[Column, ...]) -> ObjectPlan:
-    """Return the plan that reads only ``columns`` of every row that ``plan`` would ever read, and delivers nothing."""
+    """Return a plan that reads only ``columns``, of every row of the object's filter, and emits nothing."""
     return replace(
         plan,
         query=replace(plan.query, fields=tuple(column.name for column in columns)),
@@ -49,9 +49,9 @@ def narrowed(plan: ObjectPlan, columns: tuple[Column, ...]) -> ObjectPlan:
 
 
 def read_aside(extraction: Extraction, plan: ObjectPlan, collect: Callable[[], C]) -> Generator[TurnOver, None, C]:
-    """Return what ``collect`` made once it has every row; lets others have their turns.
+    """Return the collector that ``collect`` creates, with every row; yields turns.
 
-    ``collect`` is called again where the reading begins again. Raises ``SalesforceError``, also after three attempts.
+    Each attempt has its own collector. Raises ``SalesforceError``, also after three attempts.
     """
     for _ in range(_TRIES):
         collector = collect()

@@ -10,10 +10,10 @@ A window includes its lower bound and excludes its upper bound: ``cursor >= from
 an earlier run's window ended, it begins ``lookback`` before that end, because rows with earlier timestamps may have
 become visible later (airbyte #27146). Within one run, windows meet without overlap.
 
-Some rows are read again although the cursor has passed them, because a formula of theirs has moved. Such an *extra*
-window has bounds or a condition of its own. It is read after the others, or before them if an earlier run has left it
-open, and a run whose query is still the same continues it. What else is to be read again, the state does not name; it
-follows from the memory of whoever wanted it.
+Some rows are read again although the cursor has passed them, because one of their formulas has changed. Such an
+*extra* window has its own bounds or condition. It is read after the others, or before them if an earlier run has left
+it open; a run with the same query continues it. The state names only extra windows with jobs; the others follow from
+the memory of formulas.
 
 A full refresh has no upper cursor bound, so that a row that changes while it is read cannot move out of its window; it
 is split into Id ranges, the first without a lower and the last without an upper bound.

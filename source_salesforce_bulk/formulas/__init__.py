@@ -1,1 +1,1 @@
-"""The values of formula fields: what is remembered of them, and which rows have to be read again."""
+"""The values of formula fields: the memory of them, and the comparison that finds the rows to read again."""

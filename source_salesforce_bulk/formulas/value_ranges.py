@@ -1,16 +1,15 @@
-"""The values of formulas, remembered as one digest for each range of Ids, and the ranges whose values have moved. Pure.
+"""Remember the values of formulas as one digest for each range of Ids, and find the changed ranges. Pure.
 
     Id      ...| 001A.. ........ | 001B.. .... | 001Bx. ......... | 001C.. ...
     digest     |     d1          |     d2      |       d3         |     d4
 
-A range has at most :data:`MOST_ROWS` rows, fewer where the object is small, and its digest is the sum of the digests of
-its rows, so the order in which they come does not matter. Two digests of 48 bits are equal by chance once in 280
-trillion changes.
+A range has at most :data:`MOST_ROWS` rows, fewer if the object is small. Its digest is the sum of the digests of its
+rows, whose order therefore does not matter. Two digests of 48 bits are equal by chance once in 280 trillion changes.
 
-:func:`compare` takes all rows in the order of their Ids. A range that has grown is cut, each part with the sum of its
-own rows; neighbours with few rows become one, because sums can be added. A range whose sum differs is *pending*: its
-rows have to be delivered again, and its new digest counts once that is done. So a run that is killed in between leaves
-ranges that are still pending, and the next run delivers them.
+:func:`compare` takes all rows in the order of their Ids. A range that has grown is split, each part with the sum of its
+own rows; neighbours with few rows are joined, because sums can be added. A range whose sum differs is *pending*: its
+rows must be delivered again before its new digest counts. So a killed run leaves pending ranges, which the next run
+delivers.
 """
 
 from __future__ import annotations
@@ -26,31 +25,31 @@ from source_salesforce_bulk.salesforce.ids import id_15, id_18
 from source_salesforce_bulk.salesforce.soql import Bounds, format_instant, parse_instant
 
 MOST_ROWS = 4_096
-"""The most rows of a range."""
+"""Maximum number of rows in a range."""
 
 FEWEST_ROWS = 16
-"""Ranges of so many rows are not cut further, however small the object is."""
+"""Ranges of so many rows are not split further, even if the object is small."""
 
 AIM = 2_400
-"""About so many ranges an object is cut into: 11 bytes each in the state."""
+"""Target number of ranges of an object. Each takes 11 bytes in the state."""
 
 MOST_RANGES = 8_192
-"""So many ranges are remembered; with the most rows in each, that is an object of 33 million rows."""
+"""Maximum number of ranges: an object of 33 million rows, with the maximum number in each."""
 
 DIGEST_BYTES = 6
 _MODULUS = 1 << 8 * DIGEST_BYTES
 
-_AFTER_ALL = "~"  # behind every Id
+_AFTER_ALL = "~"  # after every Id
 
 STRETCHES_AT_ONCE = 60
-"""Stretches of Ids in the condition of one window: 4,000 characters, and several such windows stand in a state."""
+"""Maximum number of Id ranges in one window's condition: 4,000 characters. A state may have several such windows."""
 
 Row = tuple[str, int]
 """The first 15 characters of an Id, and the digest of the row's formulas."""
 
 
 class TooManyRows(Exception):
-    """The object has more rows than its ranges can hold."""
+    """The object has more rows than the maximum of its ranges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +63,10 @@ class ValueRange:
 
 @dataclass(frozen=True, slots=True)
 class KnownValues:
-    """The memory of one object. ``fields`` tells which formulas it is of, ``read`` when they were read.
+    """The memory of one object. ``fields`` identifies its formulas, ``read`` is the time at which they were read.
 
-    ``since`` is the cursor up to which rows had been delivered when no range was pending last; None before that.
-    Where ``ranges`` is None, the object has too many rows.
+    ``since`` is the cursor up to which rows had been delivered when last no range was pending; None before that.
+    ``ranges`` is None if the object has too many rows.
     """
 
     fields: str
@@ -78,30 +77,34 @@ class KnownValues:
     @property
     def pending(self) -> bool:
         """True if rows have to be delivered again."""
-        return any(one.pending for one in self.ranges or ())
+        return any(known.pending for known in self.ranges or ())
 
     def delivered(self, bounds: Bounds) -> Self:
         """Return the memory after the rows of pending ranges within ``bounds`` were delivered again."""
         if self.ranges is None:
             return self
         low, high = id_15(bounds.id_from) if bounds.id_from else "", id_15(bounds.id_to) if bounds.id_to else None
-        ends = [*(one.start for one in self.ranges[1:]), None]
+        ends = [*(known.start for known in self.ranges[1:]), None]
+        within = [
+            known.start >= low and (high is None or (end or _AFTER_ALL) <= high)
+            for known, end in zip(self.ranges, ends, strict=True)
+        ]
         kept = [
-            replace(one, pending=False) if one.start >= low and (high is None or (end or _AFTER_ALL) <= high) else one
-            for one, end in zip(self.ranges, ends, strict=True)
+            replace(known, pending=False) if inside else known
+            for known, inside in zip(self.ranges, within, strict=True)
         ]
         return replace(self, ranges=tuple(kept))
 
     def to_json(self) -> dict[str, object]:
-        """Return the memory as it stands in a state; at most 128 KiB."""
+        """Return the memory as JSON for a state; at most 128 KiB."""
         blob: dict[str, object] = {"fields": self.fields, "read": format_instant(self.read)}
         if self.since is not None:
             blob["since"] = format_instant(self.since)
         if self.ranges is None:
             return blob
-        digests = b"".join(one.digest.to_bytes(DIGEST_BYTES, "little") for one in self.ranges)
-        bits = sum(1 << at for at, one in enumerate(self.ranges) if one.pending)
-        blob["starts"] = pack_ids(one.start for one in self.ranges[1:])
+        digests = b"".join(known.digest.to_bytes(DIGEST_BYTES, "little") for known in self.ranges)
+        bits = sum(1 << at for at, known in enumerate(self.ranges) if known.pending)
+        blob["starts"] = pack_ids(known.start for known in self.ranges[1:])
         blob["digests"] = base64.b85encode(digests).decode()
         return blob | ({"pending": f"{bits:x}"} if bits else {})
 
@@ -117,9 +120,9 @@ class KnownValues:
 
 
 def compare(before: Sequence[ValueRange] | None, rows: Iterable[Row], count: int) -> tuple[ValueRange, ...]:
-    """Return the ranges of ``count`` rows, in the order of their Ids; those that moved since ``before`` are pending.
+    """Return the ranges of ``count`` rows, in the order of their Ids; those that have changed are pending.
 
-    Without ``before`` all are. Raises :class:`TooManyRows`.
+    Without ``before``, all are. Raises :class:`TooManyRows`.
     """
     most = rows_of_a_range(count)
     pieces: list[_Piece] = []
@@ -138,7 +141,7 @@ def compare(before: Sequence[ValueRange] | None, rows: Iterable[Row], count: int
 
 
 def rows_of_a_range(count: int) -> int:
-    """Return the most rows of a range, for an object of ``count`` rows.
+    """Return the maximum number of rows in a range, for an object of ``count`` rows.
 
     >>> rows_of_a_range(1_000), rows_of_a_range(1_000_000), rows_of_a_range(10_000_000)
     (16, 417, 4096)
@@ -147,12 +150,12 @@ def rows_of_a_range(count: int) -> int:
 
 
 def windows_again(ranges: Sequence[ValueRange], end: datetime | None) -> list[Bounds]:
-    """Return the windows of all rows in pending ranges that were stamped before ``end``, in the order of their Ids.
+    """Return the windows of all rows in pending ranges with a timestamp before ``end``, in the order of their Ids.
 
-    Where more than half of the ranges are pending, that is one window of all rows.
+    If more than half of the ranges are pending, this is one window of all rows.
     """
     stretches = list(_stretches(ranges))
-    if 2 * sum(one.pending for one in ranges) > len(ranges):
+    if 2 * sum(known.pending for known in ranges) > len(ranges):
         return [Bounds(start=None, end=end, id_from=None, id_to=None)]
     windows: list[Bounds] = []
     while stretches:
@@ -171,7 +174,7 @@ class _Piece:
 
 
 def _by_range(ranges: Sequence[ValueRange], rows: Iterable[Row]) -> Iterator[tuple[ValueRange, Iterator[Row]]]:
-    """Yield each range with its rows, which must be taken before the next one is asked for."""
+    """Yield each range with its rows, which must be taken before the next range."""
     coming = iter(rows)
     held = next(coming, None)
 
@@ -181,9 +184,9 @@ def _by_range(ranges: Sequence[ValueRange], rows: Iterable[Row]) -> Iterator[tup
             yield held
             held = next(coming, None)
 
-    ends = [*(one.start for one in ranges[1:]), None]
-    for one, end in zip(ranges, ends, strict=True):
-        yield one, until(end)
+    ends = [*(known.start for known in ranges[1:]), None]
+    for known, end in zip(ranges, ends, strict=True):
+        yield known, until(end)
 
 
 def _cut(start: str, rows: Iterable[Row], most: int) -> Iterator[_Piece]:
@@ -212,13 +215,13 @@ def _joined(pieces: Iterable[_Piece], most: int, *, alike: bool) -> list[_Piece]
 
 
 def _stretches(ranges: Sequence[ValueRange]) -> Iterator[tuple[str | None, str | None]]:
-    """Yield the Ids from which and before which all ranges are pending; None at the ends."""
+    """Yield the first Id of each run of pending ranges, and the Id after it; None at the ends."""
     begun: str | None = None
-    for one in ranges:
-        if one.pending and begun is None:
-            begun = one.start
-        elif not one.pending and begun is not None:
-            yield _bound(begun), id_18(one.start)
+    for known in ranges:
+        if known.pending and begun is None:
+            begun = known.start
+        elif not known.pending and begun is not None:
+            yield _bound(begun), id_18(known.start)
             begun = None
     if begun is not None:
         yield _bound(begun), None
@@ -236,7 +239,7 @@ def _bound(start: str) -> str | None:
 def _ranges(blob: dict[object, object]) -> tuple[ValueRange, ...] | None:
     match blob:
         case {"starts": str(starts), "digests": str(text)}:
-            first = sorted(id_15(one) for one in unpack_ids(starts))
+            first = sorted(map(id_15, unpack_ids(starts)))
             digests = base64.b85decode(text)
             if len(digests) != DIGEST_BYTES * (len(first) + 1):
                 raise ValueError("not a memory of formulas")

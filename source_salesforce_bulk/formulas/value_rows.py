@@ -1,4 +1,4 @@
-"""The rows of a comparison of formulas, in the order of their Ids. They stand on disk, so memory does not grow."""
+"""The rows of a comparison of formulas, in the order of their Ids, on disk, so that memory does not grow."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _STEM = 15
 
 
 class ValueRows:
-    """Rows of the Id, in the column ``key``, and formulas. Add each row once, as JSON lines with equal columns.
+    """Rows with the Id in the column ``key``, and formulas. Add each row once, as JSON lines with equal columns.
 
-    The database is a temporary one of SQLite's, which is gone when it is closed.
+    The database is a temporary SQLite file, which is removed when it is closed.
     """
 
     def __init__(self, key: str) -> None:
@@ -32,7 +32,7 @@ class ValueRows:
         self.count = 0
 
     def add(self, lines: bytes | memoryview) -> None:
-        """Rows of the org; a row without an Id is left out."""
+        """Add rows of the org; rows without an Id are left out."""
         found = ((self._id.search(line), line) for line in bytes(lines).splitlines())
         rows = [(match[1][:_STEM].decode(), _digest(line)) for match, line in found if match]
         self.count += len(rows)

@@ -1,9 +1,9 @@
-"""Formula fields that follow the clock: found in their texts, as describe shows them. Pure.
+"""Find the formula fields that depend on the clock, from their texts in describe. Pure.
 
-A formula follows the clock if it calls TODAY(), NOW() or TIMENOW(), or names another formula of the object that does.
-Describe shows no text for roll-up summaries, and cuts a long text at 3,900 characters. A formula that names a field of
-another object, such as ``Account__r.Age__c``, may follow the clock through that field's formula, whose text is not at
-hand. In these cases it cannot be told, unless the text at hand already calls the clock.
+A formula depends on the clock if it calls TODAY(), NOW() or TIMENOW(), or names another formula of the object that
+does. Describe shows no text for roll-up summaries, and cuts a long text at 3,900 characters. A formula that names a
+field of another object, such as ``Account__r.Age__c``, may depend on the clock through that field's formula, whose text
+is not available. In these cases the answer is unknown, unless the available text already calls the clock.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PATH = re.compile(r"\$?[A-Za-z]\w*(?:\.\w+)*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Formulas:
-    """The names of an object's calculated fields. Those in ``clock`` follow the clock; those in ``unsure`` may.
+    """The names of an object's calculated fields. Those in ``clock`` depend on the clock; those in ``unsure`` may.
 
     ``unsure`` is a part of ``steady``.
     """
@@ -57,7 +57,7 @@ def sort_formulas(fields: Iterable[Field]) -> Formulas:
 
 
 def _bare(text: str | None) -> str:
-    """The text without literals and comments, which may contain any words."""
+    """Return the text without literals and comments, which may contain any words."""
     return _LITERAL_OR_COMMENT.sub(" ", text or "")
 
 
