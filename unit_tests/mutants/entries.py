@@ -219,12 +219,12 @@ MUTANTS: tuple[Mutant, ...] = (
     # 1.6, 3.7: states
     Mutant(
         rule="A state follows the rows it covers",
-        old="""                    yield from self._records(ready.page)
-                    self._remember(read)
+        old="""                    yield from self._records(ready.page, window)
+                    reconciliation.noted()
                     reading.extraction.handed_on(read, ready)
 """,
-        new="""                    rows = list(self._records(ready.page))
-                    self._remember(read)
+        new="""                    rows = list(self._records(ready.page, window))
+                    reconciliation.noted()
                     reading.extraction.handed_on(read, ready)
                     yield from self._changed_state(read)
                     yield from rows
@@ -266,7 +266,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="A range in front without a job leaves the older state standing",
-        old="front.job.job_id is None and (front.ranged or self.plan.mode is Mode.FULL_REFRESH)",
+        old="front.job.job_id is None and in_order and front.extra is None",
         new="False",
         tests=("test_a_range_in_front_without_a_job_leaves_the_older_state_standing",),
     ),
@@ -555,8 +555,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         rule="A window that was begun in one lane is not gone on with in the other",
-        old='operation = f"rest {self.query.operation}" if self.lane.rest else self.query.operation',
-        new="operation = self.query.operation",
+        old='lane = "rest " if self.lane.rest else ""',
+        new='lane = ""',
         tests=("test_a_window_that_was_begun_in_one_lane_is_read_whole_in_the_other",),
     ),
     Mutant(
