@@ -1,6 +1,6 @@
 //! Whatever bytes come, the page core keeps its word; `property.rs` says which.
 //!
-//! `cargo +nightly fuzz run page ../../unit_tests/fuzz/corpus/blocks`, in this folder.
+//! `cargo +nightly fuzz run page corpus/page ../../unit_tests/fuzz/corpus/blocks`, in this folder.
 
 #![no_main]
 
