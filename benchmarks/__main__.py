@@ -61,9 +61,9 @@ def _heading(options: argparse.Namespace) -> str:
 
 
 def _keep(text: str) -> None:
-    """The newest results first, below the file's introduction."""
-    introduction, mark, rest = RESULTS.read_text().partition("<!-- results -->\n")
-    RESULTS.write_text(f"{introduction}{mark}\n{text}\n{rest.lstrip()}")
+    """Put the results in the place of the last ones, below the file's introduction."""
+    introduction, mark, _ = RESULTS.read_text().partition("<!-- results -->\n")
+    RESULTS.write_text(f"{introduction}{mark}\n{text}")
 
 
 if __name__ == "__main__":
