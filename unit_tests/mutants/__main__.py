@@ -27,7 +27,7 @@ LONGEST = 120
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Return the fate of a mutant: ``killed``, or why not."""
+    """The fate of a mutant: ``killed``, or why not."""
 
     mutant: Mutant
     killed: bool
