@@ -46,7 +46,7 @@ PURE: frozenset[str] = frozenset(
     extraction.cuts extraction.interleaving extraction.job_events extraction.plan extraction.selection
     extraction.policies extraction.query_job extraction.quota extraction.stream_state
     extraction.windows
-    registries.field_ids tables.steps tables.table_failures tables.winners
+    registries.field_ids spark.pushed_filters spark.read_options tables.steps tables.table_failures tables.winners
     pages.arrays pages.cells pages.csv_page pages.hashing pages.json_text pages.records pages.rest_rows pages.walk
     salesforce salesforce.asked salesforce.failure_evidence salesforce.login_failures salesforce.programs
     salesforce.refusals salesforce.bulk_api salesforce.describe salesforce.drift salesforce.error_bodies
@@ -66,12 +66,12 @@ RESERVED: Mapping[str, frozenset[str]] = {
     "boto3": frozenset({"registries", "export", "spark"}),
     "botocore": frozenset({"registries", "export", "spark"}),
     "py4j": frozenset({"spark.glue"}),
-    "pyspark": frozenset({"spark.glue"}),
+    "pyspark": frozenset({"spark.glue", "spark.data_source", "spark.spark_types"}),
     "awsglue": frozenset({"spark.glue"}),
 }
 
 # What Spark executors import, and what must not come along. (None of it may come along indirectly either.)
-EXECUTOR_SIDE = ("", "salesforce", "pages")
+EXECUTOR_SIDE = ("", "salesforce", "pages", "spark.planned_pages", "spark.pushed_filters")
 NOT_ON_EXECUTORS = ("airbyte_cdk", "pydantic", "boto3")
 
 # What a pure module may not import: the network, files, processes, threads, clocks and chance.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from source_salesforce_bulk.config import ConfigError
+from source_salesforce_bulk.config import Config, ConfigError
 from source_salesforce_bulk.export.aws_clients import secrets_manager
 from source_salesforce_bulk.export.config_source import config_source
 from source_salesforce_bulk.export.logs import JsonLog, LogOptions, Sentences, StderrHandler, set_up_logging
@@ -71,10 +71,18 @@ class Session:
         set_up_logging(self.stderr, formatter, self.logs.level)
         self.stop.allow_grace(GRACE, threading.Lock())
 
-    def connect(self, config: str, objects: Sequence[str], *, refuse_unknown_keys: bool = True) -> Connection:
+    def connect(
+        self,
+        config: str,
+        objects: Sequence[str],
+        *,
+        refuse_unknown_keys: bool = True,
+        adjust: Callable[[Config], Config] = lambda config: config,
+    ) -> Connection:
         """Return a connection for the configuration that ``config`` names, limited to ``objects`` if any are given.
 
-        Raises ``ConfigError``, and the source's errors. Unknown keys that are not refused are warnings.
+        ``adjust`` changes the configuration for this connection. Raises ``ConfigError``, and the source's errors.
+        Unknown keys that are not refused are warnings.
         """
         check_temporary_folder(os.environ)
         kept = WritableConfig(config_source(config, secrets_manager))
@@ -88,7 +96,7 @@ class Session:
             run_id=self.run_id,
             program=self.program,
         )
-        return Connection(replace(loaded, objects=tuple(objects)) if objects else loaded, environment)
+        return Connection(adjust(replace(loaded, objects=tuple(objects)) if objects else loaded), environment)
 
     def ended(self, work: Callable[[], int], on_failure: Callable[[str], object] = lambda _: None) -> int:
         """Run ``work`` and return its exit code; any exception is logged as one message and passed to the hook."""
@@ -97,14 +105,15 @@ class Session:
         except Stopped:
             return self.stop.exit_code
         except Exception as error:  # noqa: BLE001 - every failure of a command ends here, with a message
-            failed = _as_failed(error, self.program)
+            failed = as_failed(error, self.program)
             on_failure(failed.message)
             if self.stop.signal is None:
                 LOGGER.error("%s", failed.message)  # noqa: TRY400 - a traceback does not help the user
             return self.stop.exit_code or failure_code(failed)
 
 
-def _as_failed(error: Exception, program: Program) -> ExportFailed:
+def as_failed(error: Exception, program: Program) -> ExportFailed:
+    """Return any exception as a failure of the program, whose message is safe to display."""
     match error:
         case ExportFailed():
             return error

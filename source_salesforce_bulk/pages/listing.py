@@ -86,6 +86,12 @@ class PageLister:
             return PageListing(listed[listed.index(start) :], None)
         return self._walked(job, start, page_size)
 
+    def headers(self, job: JobResult, locator: str | None, page_size: int | None) -> PageHeaders:
+        """Return what the headers of one page say, without its rows; raises ``SalesforceError``."""
+        request = bulk_api.results(job.version, job.job_id, locator, page_size, job.object_name)
+        with self._transport.open(request) as body:
+            return PageHeaders.from_http(body.headers)
+
     def _listed(self, job: JobResult) -> Iterator[str | None]:
         further: str | None = None
         asked: set[str | None] = set()
@@ -120,7 +126,7 @@ class PageLister:
         locators: list[str | None] = []
         while True:
             locators.append(walk.locator)
-            headers = self._headers(job, walk.locator, page_size)
+            headers = self.headers(job, walk.locator, page_size)
             if len(locators) > job.most_pages:
                 raise SalesforceError(_does_not_add_up("the pages do not end"))
             if headers.locator is None:
@@ -131,11 +137,6 @@ class PageLister:
                     walk = onward
                 case other:
                     raise SalesforceError(_does_not_add_up(f"its headers do not lead to its end ({other})"))
-
-    def _headers(self, job: JobResult, locator: str | None, page_size: int) -> PageHeaders:
-        request = bulk_api.results(job.version, job.job_id, locator, page_size, job.object_name)
-        with self._transport.open(request) as body:
-            return PageHeaders.from_http(body.headers)
 
 
 def _does_not_add_up(detail: str) -> Failure:

@@ -18,6 +18,7 @@ class Program(Enum):
     AIRBYTE = "Airbyte"
     EXPORT = "salesforce-bulk"
     GLUE = "Glue"
+    SPARK = "Spark"
 
 
 def in_words_of(program: Program, remedy: str) -> str:
@@ -64,5 +65,14 @@ _PHRASES: Mapping[Program, Mapping[str, str]] = MappingProxyType(
         },
         Program.EXPORT: _EXPORT,
         Program.GLUE: {**_EXPORT, "again": "start the Glue job again with the same --run-id"},
+        Program.SPARK: {
+            "again": "load the object again",
+            "leave_out": "load other objects",
+            "drop": "leave it out of the option fields",
+            "fewer_fields": "name fewer fields in the option fields",
+            "gone_field": "name it no longer in the option fields",
+            "look_again": "load the object again",
+            "start_over": "read the object again from its beginning with another state",
+        },
     }
 )

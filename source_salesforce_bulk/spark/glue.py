@@ -9,25 +9,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.accumulators import AccumulatorParam
 from pyspark.sql import SparkSession
-from pyspark.sql.types import (
-    BooleanType,
-    DataType,
-    DateType,
-    DoubleType,
-    LongType,
-    StringType,
-    StructField,
-    StructType,
-    TimestampType,
-)
+from pyspark.sql.types import StructType
 
 from source_salesforce_bulk.export.aws_clients import secrets_manager
 from source_salesforce_bulk.export.destination import Destination
@@ -37,10 +26,10 @@ from source_salesforce_bulk.export.page_files import FileMaker
 from source_salesforce_bulk.pages.page_task import PageOutcome, PartitionReader
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind, SalesforceError
-from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.signals import Stop
 from source_salesforce_bulk.spark.shared_session import SessionSecret
 from source_salesforce_bulk.spark.spark_pages import SparkFiles
+from source_salesforce_bulk.spark.spark_types import spark_struct
 from source_salesforce_bulk.spark.staging import STAGING, StagedDestination, Staging
 from source_salesforce_bulk.spark.waves import Wave, WaveResult
 
@@ -63,16 +52,6 @@ _WRITER = {
 }
 
 _FIELD_ID = "parquet.field.id"  # Spark's name for it
-
-_TYPES: Mapping[CellKind, DataType] = {
-    CellKind.STRING: StringType(),
-    CellKind.BOOLEAN: BooleanType(),
-    CellKind.INTEGER: LongType(),
-    CellKind.NUMBER: DoubleType(),
-    CellKind.DATE: DateType(),
-    CellKind.DATETIME: TimestampType(),
-    CellKind.TIME: StringType(),
-}
 
 
 def run_backfill(spark: SparkSession, options: ExportOptions, session_secret: str) -> int:
@@ -122,7 +101,7 @@ class SparkWaves:
             outcomes = context.accumulator({}, _Outcomes())
             pages = self._spark.range(0, len(wave.tasks), 1, len(wave.tasks))
             rows = pages.mapInArrow(
-                PartitionReader(given, outcomes.add), spark_struct(wave.encoder.product, wave.layout)
+                PartitionReader(given, outcomes.add), file_struct(wave.encoder.product, wave.layout)
             )
             try:
                 rows.write.option("compression", "zstd").parquet(self._staging.url(wave.layout.name, wave.number))
@@ -172,10 +151,7 @@ class _Outcomes(AccumulatorParam[dict[int, PageOutcome]]):  # type: ignore[misc]
         return value1 | value2
 
 
-def spark_struct(columns: Sequence[Column], layout: Layout) -> StructType:
-    """Return the schema of the files: all columns nullable, with each column's id and its field's label and type."""
-    facts, fields = layout.facts(), []
-    for column in columns:
-        about: dict[str, Any] = {_FIELD_ID: layout.ids[column.name], **facts[column.name]}
-        fields.append(StructField(column.name, _TYPES[column.kind], nullable=True, metadata=about))
-    return StructType(fields)
+def file_struct(columns: Sequence[Column], layout: Layout) -> StructType:
+    """Return the schema of the files: with each column's id and its field's label and type."""
+    facts = layout.facts()
+    return spark_struct(columns, {one.name: {_FIELD_ID: layout.ids[one.name], **facts[one.name]} for one in columns})

@@ -1,0 +1,161 @@
+"""``spark.read.format("salesforce_bulk")``: an object of Salesforce as a DataFrame, on Spark 4.
+
+    from source_salesforce_bulk.spark.data_source import register
+
+    with register(spark) as reads:
+        account = {"config": "env:CONFIG", "object": "Account"}
+        spark.read.format("salesforce_bulk").options(**account).load().write.parquet("...")
+
+A task reads one result page. Spark plans a DataFrame once and keeps the plan, so every action on it reads the pages of
+the same jobs, and jobs are deleted when all work is done: at the end of the ``with`` block or of the program.
+
+Spark imports this module on executors, too, so it imports what plans a read only where a read is planned.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from pyspark.sql import SparkSession
+from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
+from pyspark.sql.types import StructType
+
+from source_salesforce_bulk.spark.planned_pages import read_planned
+from source_salesforce_bulk.spark.pushed_filters import conditions
+from source_salesforce_bulk.spark.spark_types import spark_struct
+
+if TYPE_CHECKING:
+    from source_salesforce_bulk.spark.read_notes import ReadNotes
+    from source_salesforce_bulk.spark.read_plan import ObjectColumns
+
+LOGGER = logging.getLogger("salesforce_bulk.spark")
+
+
+def register(spark: SparkSession) -> SalesforceReads:
+    """Let ``spark`` read ``format("salesforce_bulk")``, and return what ends the reads."""
+    from source_salesforce_bulk.spark.read_notes import ReadNotes  # noqa: PLC0415 - see the module's docstring
+
+    reads = SalesforceReads(ReadNotes.make())
+
+    class Noting(SalesforceBulkDataSource):
+        """Leaves notes where the driver finds them. Spark pickles it with this attribute, because it is local."""
+
+        notes = reads.notes.folder
+
+    spark.dataSource.register(Noting)
+    atexit.register(reads.close)
+    return reads
+
+
+class ReadsNotFinished(Exception):
+    """Some reads could not be ended. The message has a sentence about each."""
+
+
+class SalesforceReads:
+    """The reads of one registration. As a context manager, it finishes them if no exception leaves the block."""
+
+    def __init__(self, notes: ReadNotes) -> None:
+        self.notes = notes
+        self._process = os.getpid()
+
+    def finish(self) -> None:
+        """Say that everything that was loaded is stored: states move on, and jobs are deleted.
+
+        Raises :class:`ReadsNotFinished` for those that could not be ended; their rows come again.
+        """
+        problems = self._end(stored=True)
+        if problems:
+            raise ReadsNotFinished(" ".join(problems))
+
+    def close(self) -> None:
+        """Delete the jobs of reads without a state. The next read with the same state goes on with the others."""
+        if os.getpid() != self._process:
+            return  # in a child process, which has inherited the call at its exit
+        for problem in self._end(stored=False):
+            LOGGER.warning("%s", problem)
+
+    def _end(self, *, stored: bool) -> list[str]:
+        from source_salesforce_bulk.spark.read_ending import connected, end_reads  # noqa: PLC0415 - see the module's docstring
+
+        return end_reads(self.notes, connected, stored=stored)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.close()
+
+
+class SalesforceBulkDataSource(DataSource):  # type: ignore[misc]  # pyspark is not installed here
+    """The data source. ``notes`` is the folder for notes about planned reads; :func:`register` sets it."""
+
+    notes: str | None = None
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        super().__init__(options)
+        self._known: ObjectColumns | None = None
+
+    @classmethod
+    def name(cls) -> str:
+        """The name of the format."""
+        return "salesforce_bulk"
+
+    def schema(self) -> StructType:
+        """Return the object's columns as describe has them, like those of Parquet files."""
+        known = self._described()
+        return spark_struct(known.columns, known.about)
+
+    def reader(self, schema: StructType) -> DataSourceReader:
+        """Return the reader. A schema of the user's own is refused, because pages have the columns of the query."""
+        known = self._described()
+        if schema.names != [column.name for column in known.columns]:
+            raise ValueError("Leave .schema() out: the columns are Salesforce's. Choose some with the option fields.")
+        options = dict(self.options)
+        kind = FilteringReader if options.get("push_filters", "").strip().lower() == "true" else PageReader
+        return kind(options, known, self.notes)
+
+    def _described(self) -> ObjectColumns:
+        if self._known is None:
+            from source_salesforce_bulk.spark.read_planning import describe_object  # noqa: PLC0415 - on the driver only
+
+            self._known = describe_object(dict(self.options))
+        return self._known
+
+
+class PageReader(DataSourceReader):  # type: ignore[misc]  # as above
+    """Reads an object's pages."""
+
+    def __init__(self, options: Mapping[str, str], known: ObjectColumns, notes: str | None) -> None:
+        self._options = options
+        self._known = known
+        self._notes = notes
+        self._pushed: tuple[str, ...] = ()
+
+    def partitions(self) -> list[InputPartition]:
+        """Create the jobs, wait for them, and return their pages."""
+        from source_salesforce_bulk.spark.read_planning import plan_pages  # noqa: PLC0415 - on the driver only
+
+        return [InputPartition(page) for page in plan_pages(self._options, self._known, self._notes, self._pushed)]
+
+    def read(self, partition: InputPartition | None) -> Iterator[Any]:
+        """Yield a page's rows as record batches. Without any page, Spark calls it once, with None."""
+        return iter(()) if partition is None else read_planned(partition.value, self._known.columns)
+
+
+class FilteringReader(PageReader):
+    """Pushes filters into the query, where Spark has ``spark.sql.python.filterPushdown.enabled``."""
+
+    def pushFilters(self, filters: list[Any]) -> list[Any]:  # noqa: N802 - Spark's name
+        """Push what SOQL can narrow down, and leave every filter to Spark as well (see ``pushed_filters``)."""
+        self._pushed = conditions(filters, self._known.filterable)
+        return filters

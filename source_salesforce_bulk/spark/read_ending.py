@@ -1,0 +1,74 @@
+"""End planned reads on the driver: let their states move on, and delete their jobs.
+
+Every read is ended by itself, so that the failure of one keeps no other from its end.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from source_salesforce_bulk.export.outcomes import ExportFailed
+from source_salesforce_bulk.export.session import Session, as_failed, new_run_id
+from source_salesforce_bulk.extraction.connection import Connection
+from source_salesforce_bulk.extraction.stream_state import jobs_named
+from source_salesforce_bulk.registries.state import LeaseHeld, LeaseLost
+from source_salesforce_bulk.salesforce.failures import Consequence
+from source_salesforce_bulk.salesforce.programs import Program
+from source_salesforce_bulk.signals import Stop
+from source_salesforce_bulk.spark.read_notes import ReadNote, ReadNotes
+from source_salesforce_bulk.spark.read_plan import DESTINATION, Owner, leased
+
+LOGGER = logging.getLogger("salesforce_bulk.spark")
+
+
+def end_reads(notes: ReadNotes, connect: Callable[[ReadNote], Connection], *, stored: bool) -> list[str]:
+    """End every read that has a note, and return what went wrong, one sentence for each read.
+
+    ``stored`` says that all their rows are where they belong: then states move on. Otherwise states stay as they are,
+    and keep their jobs. ``connect`` makes a connection to the org of a read.
+    """
+    problems = []
+    for path, note in list(notes.all()):
+        try:
+            with connect(note) as connection:
+                _end(connection, note, stored=stored)
+        except (LeaseHeld, LeaseLost) as error:
+            problems.append(f"{note.object_name}: {error}. Its state did not move on; load the object again.")
+        except Exception as error:  # noqa: BLE001 - see the module's docstring
+            problems.append(f"{note.object_name}: {as_failed(error, Program.SPARK).message}")
+        path.unlink(missing_ok=True)
+    return problems
+
+
+def connected(note: ReadNote) -> Connection:
+    """Return a connection to the org of a read. Logs are the user's here, and stay as they are."""
+    session = Session(Stop(), new_run_id(datetime.now(UTC)), program=Program.SPARK)
+    return session.connect(note.config, [note.object_name])
+
+
+def _end(connection: Connection, note: ReadNote, *, stored: bool) -> None:
+    if stored and note.state is not None:
+        _move_on(connection, note)
+    kept = jobs_named(note.begun) if note.state is not None and not stored else frozenset()
+    org = connection.org()
+    for job, version in note.jobs.items():
+        if job not in kept and not org.delete(version, job, note.object_name):
+            LOGGER.warning("%s: job %s was not deleted; Salesforce does so after 7 days", note.object_name, job)
+
+
+def _move_on(connection: Connection, note: ReadNote) -> None:
+    """Let the state move on, unless it is not the state any more that the read began with."""
+    owner = Owner(note.organization, note.object_name, connection.run_id)
+    with leased(note.state or "", connection.clock, owner) as lease:
+        if _text(lease.progress.state) != _text(note.begun):
+            text = f"{note.object_name}: another run has moved the state on since this read was planned"
+            raise ExportFailed(Consequence.TRANSIENT, f"{text}. Its rows may come again; no row is lost.")
+        lease.commit(replace(lease.progress, state=note.ended, destination=DESTINATION))
+
+
+def _text(state: Mapping[str, object]) -> str:
+    return json.dumps(state, sort_keys=True)
