@@ -161,6 +161,11 @@ LEGS = (
         "the same on Spark 4.1.1 and Python 3.13",
         glue_leg("6.0", "integration_tests/certify_glue_spark.py", spark=True),
     ),
+    Leg(
+        "source-6.0",
+        'format("salesforce_bulk") on Spark 4.1.1: rows, killed workers, pushed filters, increments, the notebook',
+        glue_leg("6.0", "integration_tests/certify_spark_source.py", spark=True),
+    ),
 )
 
 

@@ -15,6 +15,7 @@ import pytest
 from pyarrow import parquet
 
 from integration_tests.aws import TABLE, Aws
+from integration_tests.documents import blocks
 from integration_tests.exporter import Exporter, Row, assert_every_row_once, pages_served
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
 from integration_tests.spark_job import PYTHON, SESSION_SECRET, kill_workers
@@ -160,21 +161,16 @@ def test_every_kind_of_object_has_the_rows_and_columns_of_an_export(
     print("SAID " + json.dumps(found))
     """)
 
-    for name in names:
-        assert_every_row_once(lambda name: driver.rows(name), org, name)
+    assert_every_row_once(driver.rows, org, *names)
     for name in names:
         for file in export.files(name)[:1]:
             schema = parquet.read_schema(export.destination / file["path"])
             assert [field["name"] for field in said[name]] == schema.names
             words = {"int64": "long", "bool": "boolean", "date32[day]": "date", "timestamp[us, tz=UTC]": "timestamp"}
             assert [field["type"] for field in said[name]] == [words.get(str(t), str(t)) for t in schema.types]
-            about = schema.field(names_of(schema)[0]).metadata
+            about = schema.field(schema.names[0]).metadata
             assert said[name][0]["metadata"]["salesforce.type"] == about[b"salesforce.type"].decode()
     assert left_in(org) == []  # the program's end deletes them
-
-
-def names_of(schema: Any) -> list[str]:
-    return list(schema.names)
 
 
 def test_pushed_filters_narrow_the_query_and_not_the_answer(org: SimulatedOrg, driver: Driver) -> None:
@@ -249,9 +245,11 @@ def test_executors_import_neither_the_cdk_nor_boto3() -> None:
     assert not {"airbyte_cdk", "boto3", "botocore", "pydantic"} & set(done.stdout.split())
 
 
-def test_the_example_notebook_runs(org: SimulatedOrg, driver: Driver) -> None:
+def test_the_pages_blocks_and_the_example_notebook_run(org: SimulatedOrg, driver: Driver) -> None:
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    script = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    shown = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    page = [block.text for block in blocks("docs/spark.md") if block.language == "python"]
+    script = "\n".join([BEGIN, *page, *shown])
 
     process = driver.start(script)
     printed, _ = process.communicate(timeout=400)
@@ -259,4 +257,5 @@ def test_the_example_notebook_runs(org: SimulatedOrg, driver: Driver) -> None:
     assert process.returncode == 0, printed[-6000:]
     assert f"{len(org.control.rows('Account', operation='queryAll'))} accounts" in printed
     assert f"{len(org.control.rows('Contact'))} contacts" in printed
+    assert len(driver.rows("accounts")) == len(org.control.rows("Account", operation="queryAll"))
     assert left_in(org) == []

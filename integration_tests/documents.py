@@ -38,6 +38,7 @@ TRIED = {
     ("docs/nat-allowlist.md", "sh"): "integration_tests/test_documents.py",
     ("docs/salesforce-bulk.md", "sh"): "integration_tests/test_documents.py",
     ("docs/scheduling.md", "crontab"): "unit_tests/test_scheduling_page.py",
+    ("docs/spark.md", "python"): "integration_tests/certify_spark_source.py",
     ("docs/tables.md", "python"): "integration_tests/test_tables.py",
     ("integration_tests/simulated_org/README.md", "python"): "integration_tests/test_documents.py",
 }

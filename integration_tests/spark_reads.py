@@ -7,7 +7,6 @@ import pickle
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from integration_tests.simulated_org import SimulatedOrg
 from source_salesforce_bulk.config import parse_config
 from source_salesforce_bulk.extraction.connection import Connection, Environment
 from source_salesforce_bulk.pages.arrays import arrow_schema
+from source_salesforce_bulk.pages.records import product_columns
 from source_salesforce_bulk.salesforce.attempts import Caller
 from source_salesforce_bulk.salesforce.http_client import RequestsHttp
 from source_salesforce_bulk.salesforce.programs import Program
@@ -49,7 +49,7 @@ class SparkReads:
 
     def columns(self, name: str, **given: str) -> list[str]:
         with self.connection(self.options(name, **given)) as connection:
-            return [column.name for column in describe(connection)[1].columns]
+            return [column.name for column in describe(connection)[1].product]
 
     def plan(self, name: str, pushed: Sequence[str] = (), **given: str) -> PlannedRead:
         """As Spark's planner does."""
@@ -66,12 +66,12 @@ class SparkReads:
         """What the tasks of a read yield, nulls left out. Every task gets its page as bytes."""
         pages = [pickle.loads(pickle.dumps(page)) for page in planned.pages]
         batches = [batch for page in pages for batch in read_planned(page, planned.columns)]
-        rows = pa.Table.from_batches(batches, arrow_schema(planned.columns)).to_pylist()
+        rows = pa.Table.from_batches(batches, arrow_schema(product_columns(planned.columns))).to_pylist()
         return [{name: value for name, value in row.items() if value is not None} for row in rows]
 
     def end(self, *, stored: bool) -> list[str]:
         """As the end of a ``with register(spark)`` block does."""
-        return end_reads(self.notes, partial(self._again), stored=stored)
+        return end_reads(self.notes, self._again, stored=stored)
 
     def _again(self, note: ReadNote) -> Connection:
         return self.connection(self.options(note.object_name))

@@ -235,3 +235,15 @@ def test_a_state_that_another_run_holds_is_not_read(org: SimulatedOrg, reads: Sp
 def test_tables_are_no_state(reads: SparkReads) -> None:
     with pytest.raises(ConfigError, match="option state names tables"):
         reads.plan("Account", state="iceberg://lake/salesforce")
+
+
+def test_compound_fields_come_as_in_parquet_files(org: SimulatedOrg, tmp_path: Path) -> None:
+    reads = SparkReads(org, tmp_path, compound_fields="object")
+    export = Exporter(org, tmp_path / "export", compound_fields="object")
+    assert export.run(["Contact"]).code == 0
+
+    rows = reads.rows(reads.plan("Contact"))
+
+    assert_same_rows(rows, export.rows("Contact"))
+    assert "MailingAddress" in reads.columns("Contact")
+    assert "MailingCity" not in reads.columns("Contact")

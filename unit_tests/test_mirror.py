@@ -12,7 +12,6 @@ ROOT = Path(__file__).parents[1]
 
 # Modules that no test imports, because they are tried through a program, a form or a run.
 TRIED_BY = {
-    "config_values": "unit_tests/test_config",
     "credentials_form": "unit_tests/test_spec",
     "export.check_command": "integration_tests/test_commands",
     "export.discover_command": "integration_tests/test_commands",

@@ -113,12 +113,12 @@ class SalesforceBulkDataSource(DataSource):  # type: ignore[misc]  # pyspark is 
     def schema(self) -> StructType:
         """Return the object's columns as describe has them, like those of Parquet files."""
         known = self._described()
-        return spark_struct(known.columns, known.about)
+        return spark_struct(known.product, known.about)
 
     def reader(self, schema: StructType) -> DataSourceReader:
         """Return the reader. A schema of the user's own is refused, because pages have the columns of the query."""
         known = self._described()
-        if schema.names != [column.name for column in known.columns]:
+        if schema.names != [column.name for column in known.product]:
             raise ValueError("Leave .schema() out: the columns are Salesforce's. Choose some with the option fields.")
         options = dict(self.options)
         kind = FilteringReader if options.get("push_filters", "").strip().lower() == "true" else PageReader

@@ -31,19 +31,21 @@ from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
 from source_salesforce_bulk.extraction.object_read import ObjectRead, ReadyPage
-from source_salesforce_bulk.extraction.plan import Beginning, ObjectRequest, Planner, begin, select_fields
+from source_salesforce_bulk.extraction.plan import Beginning, ObjectRequest, Planner, begin
 from source_salesforce_bulk.extraction.reader import Elsewhere, PageBounds
 from source_salesforce_bulk.extraction.run_loop import Participant, RunLoop
+from source_salesforce_bulk.extraction.selection import select_fields
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, Mode, jobs_named
 from source_salesforce_bulk.pages.encoders import batch_file
 from source_salesforce_bulk.pages.fetch import Page, PageAddress
 from source_salesforce_bulk.pages.listing import JobResult, PageLister
 from source_salesforce_bulk.pages.page_encoder import PageEncoder
 from source_salesforce_bulk.pages.page_task import PageCost, PageOutcome, SessionSource
-from source_salesforce_bulk.pages.records import Column
+from source_salesforce_bulk.pages.records import Column, product_columns
 from source_salesforce_bulk.registries.state import Lease, organization_key
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.field_types import field_type
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.row_counts import RowCounts
 from source_salesforce_bulk.spark.planned_pages import EncodedRows, PlannedPage
@@ -64,7 +66,7 @@ _ASKED_FOR_ROWS = 3  # times that a page is asked for its number of rows
 
 @dataclass(frozen=True, slots=True)
 class ObjectColumns:
-    """The columns of an object as Parquet files have them, and what is known about each.
+    """The columns of an object's query, and what is known about each.
 
     ``filterable`` are the types of the fields that a pushed filter may name.
     """
@@ -72,6 +74,11 @@ class ObjectColumns:
     columns: tuple[Column, ...]
     about: Mapping[str, Mapping[str, str]]
     filterable: Mapping[str, str]
+
+    @property
+    def product(self) -> tuple[Column, ...]:
+        """The columns of a DataFrame, which are those of an export's Parquet files."""
+        return product_columns(self.columns)
 
 
 def describe(connection: Connection) -> tuple[ReadableObject, ObjectColumns]:
@@ -90,7 +97,7 @@ def describe(connection: Connection) -> tuple[ReadableObject, ObjectColumns]:
     filterable = {
         name: one.type
         for name, one in fields.items()
-        if one.filterable and not one.added and name.lower() not in hashed
+        if one.filterable and field_type(one.type).bulk and not one.added and name.lower() not in hashed
     }
     return readable, ObjectColumns(columns, about, {} if readable.lane.rest else filterable)
 
