@@ -73,11 +73,11 @@ def environment(release: str) -> Path:
         subprocess.run([ROOT / ".ci" / "setup"], env=made, check=True)
         stamp.write_bytes(lock.read_bytes())
     pip = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-index"]
-    own = next(wheels().glob("source_salesforce_bulk-*.whl"))
+    own = sorted(wheels().glob("source_salesforce_bulk*.whl"))
     listed = ["--find-links", wheels(), "-r", wheels() / "requirements.txt"]
-    # As Glue installs the zip; and once more the one wheel whose version stays while its code changes.
+    # As Glue installs the zip; and once more our own wheels, whose version stays while their code changes.
     subprocess.run([*pip, *listed], check=True)
-    subprocess.run([*pip, "--force-reinstall", "--no-deps", own], check=True)
+    subprocess.run([*pip, "--force-reinstall", "--no-deps", *own], check=True)
     return folder / "bin" / "python"
 
 

@@ -256,6 +256,6 @@ def test_the_pages_blocks_and_the_example_notebook_run(org: SimulatedOrg, driver
 
     assert process.returncode == 0, printed[-6000:]
     assert f"{len(org.control.rows('Account', operation='queryAll'))} accounts" in printed
-    assert f"{len(org.control.rows('Contact'))} contacts" in printed
+    assert f"{len(org.control.rows('Contact', operation='query'))} contacts" in printed
     assert len(driver.rows("accounts")) == len(org.control.rows("Account", operation="queryAll"))
     assert left_in(org) == []

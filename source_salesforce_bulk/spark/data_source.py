@@ -17,7 +17,9 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -30,7 +32,6 @@ from source_salesforce_bulk.spark.pushed_filters import conditions
 from source_salesforce_bulk.spark.spark_types import spark_struct
 
 if TYPE_CHECKING:
-    from source_salesforce_bulk.spark.read_notes import ReadNotes
     from source_salesforce_bulk.spark.read_plan import ObjectColumns
 
 LOGGER = logging.getLogger("salesforce_bulk.spark")
@@ -38,17 +39,26 @@ LOGGER = logging.getLogger("salesforce_bulk.spark")
 
 def register(spark: SparkSession) -> SalesforceReads:
     """Let ``spark`` read ``format("salesforce_bulk")``, and return what ends the reads."""
-    from source_salesforce_bulk.spark.read_notes import ReadNotes  # noqa: PLC0415 - see the module's docstring
+    # Not on executors, and not at the program's end either, when no module with threads can be imported any more.
+    from source_salesforce_bulk.spark.read_ending import connected, end_reads  # noqa: PLC0415
+    from source_salesforce_bulk.spark.read_notes import ReadNotes  # noqa: PLC0415
 
-    reads = SalesforceReads(ReadNotes.make())
+    made = ReadNotes.make()
 
     class Noting(SalesforceBulkDataSource):
         """Leaves notes where the driver finds them. Spark pickles it with this attribute, because it is local."""
 
-        notes = reads.notes.folder
+        notes = made.folder
 
     spark.dataSource.register(Noting)
-    atexit.register(reads.close)
+    reads, process = SalesforceReads(partial(end_reads, made, connected)), os.getpid()
+
+    def end_program() -> None:
+        if os.getpid() == process:  # a child process inherits what is to be called at its end
+            reads.close()
+            shutil.rmtree(made.folder, ignore_errors=True)
+
+    atexit.register(end_program)
     return reads
 
 
@@ -59,9 +69,8 @@ class ReadsNotFinished(Exception):
 class SalesforceReads:
     """The reads of one registration. As a context manager, it finishes them if no exception leaves the block."""
 
-    def __init__(self, notes: ReadNotes) -> None:
-        self.notes = notes
-        self._process = os.getpid()
+    def __init__(self, end: Callable[..., list[str]]) -> None:
+        self._end = end
 
     def finish(self) -> None:
         """Say that everything that was loaded is stored: states move on, and jobs are deleted.
@@ -74,15 +83,8 @@ class SalesforceReads:
 
     def close(self) -> None:
         """Delete the jobs of reads without a state. The next read with the same state goes on with the others."""
-        if os.getpid() != self._process:
-            return  # in a child process, which has inherited the call at its exit
         for problem in self._end(stored=False):
             LOGGER.warning("%s", problem)
-
-    def _end(self, *, stored: bool) -> list[str]:
-        from source_salesforce_bulk.spark.read_ending import connected, end_reads  # noqa: PLC0415 - see the module's docstring
-
-        return end_reads(self.notes, connected, stored=stored)
 
     def __enter__(self) -> Self:
         return self

@@ -59,8 +59,3 @@ class ReadNotes:
         """Yield the notes with their files."""
         for path in sorted(self._folder.glob("*.json")):
             yield path, ReadNote(**json.loads(path.read_text(encoding="utf-8")))
-
-    def remove(self) -> None:
-        """Remove the folder if it holds no note any more."""
-        if not any(self._folder.glob("*.json")):
-            self._folder.rmdir()
