@@ -76,7 +76,7 @@ REFUSALS = {
         error="REQUEST_LIMIT_EXCEEDED",
     ),
     "long_transactions_once": once("api_error", error="REQUEST_LIMIT_EXCEEDED/long"),
-    "query_timeout_once": lane(Complete(repeats=True), "api_error", after=1, error="QUERY_TIMEOUT"),
+    "query_timeout_once": once("api_error", error="QUERY_TIMEOUT"),
     "field_hidden": always(Fails("config_error", ""), "api_error", error="INVALID_FIELD"),
     "object_hidden": always(Fails("config_error", ""), "api_error", error="INVALID_TYPE"),
 }

@@ -187,6 +187,9 @@ class PageReader:
         elif window.inherited and is_refusal(slot.failure):
             # If an earlier run's result cannot be read, its window can still be read with a new job.
             self._jobs.apply(read, window, PagesLost(replace(slot.failure, action=Action.NEW_JOB)))
+        elif window.question is not None and window.walk.rows and slot.failure.action is Action.SPLIT:
+            # A page of REST can be requested again; halves of the window would repeat the rows before it.
+            self._jobs.apply(read, window, PagesLost(replace(slot.failure, action=Action.NEW_JOB)))
         else:
             self._jobs.apply(read, window, PagesLost(slot.failure))
 
