@@ -16,6 +16,7 @@ from integration_tests.exporter import SCRIPT, Exporter
 from integration_tests.ground_truth import GroundTruth
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
 from source_salesforce_bulk.registries.local_state import LocalStates
+from source_salesforce_bulk.salesforce.object_hints import Reason
 
 SETTINGS = OrgSettings(polls_until_complete=1, frozen_at="2026-11-24T08:00:00Z")
 
@@ -113,6 +114,9 @@ def test_discover_as_json_has_fields_and_reasons(exporter: Exporter) -> None:
     told = json.loads(command(exporter, "discover", "--config", "config.json", "--object", "*", "--json").stdout)
     account = next(one for one in told["objects"] if one["object"] == "Account")
     assert {"name": "Industry", "type": "picklist"} in account["fields"]
+    codes = {one["object"]: one["code"] for one in told["left_out"]}
+    assert (codes["AccountChangeEvent"], codes["Vote"]) == ("not_queryable", "needs_filter")
+    assert set(codes.values()) <= {reason.code for reason in Reason}
     assert all(one["reason"] for one in told["left_out"])
     assert (account["api"], account["api_reason"]) == ("bulk", "Bulk API 2.0 reads it")
     refused = next(one for one in told["objects"] if one["object"] == "CaseStatus")

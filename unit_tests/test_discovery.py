@@ -133,6 +133,7 @@ def test_an_object_given_by_its_own_name_is_offered_or_left_out_with_the_reason(
     (named,) = [entry for entry in include if entry != "*"]
     (left_out,) = [one for one in discovery(org).list_objects(include, exclude).left_out if one.wanted]
     assert left_out == LeftOutObject(named, reason, True, meant, unknown="no object" in reason)
+    assert (left_out.code == "not_found") is left_out.unknown
 
 
 @pytest.mark.parametrize("name", ["FieldDefinition", "feeditem", "Vote", "Announcement", "EntityDefinition"])

@@ -9,6 +9,7 @@ from source_salesforce_bulk.salesforce.object_hints import (
     PARENTS,
     REFUSED,
     REFUSED_PATTERNS,
+    Reason,
     filters_cursor,
     is_named,
     is_pattern,
@@ -108,6 +109,12 @@ def test_a_known_ending(name, word):
 def test_tags_are_offered_and_not_read_by_bulk():
     assert why_left_out(listed("Config__Tag")) is None
     assert why_not_bulk("Config__Tag") == ONLY_BULK_REFUSES
+
+
+def test_a_reason_is_a_sentence_with_a_code_of_its_own():
+    assert Reason.NEEDS_FILTER.code == "needs_filter"
+    assert f"{Reason.HIDDEN}" == "it is deprecated and hidden"
+    assert len({reason.code for reason in Reason}) == len(Reason)
 
 
 def test_every_ending_is_tested():

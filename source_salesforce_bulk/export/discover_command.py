@@ -90,7 +90,7 @@ def as_json(survey: Survey) -> dict[str, Any]:
             }
             for readable in survey.objects
         ],
-        "left_out": [{"object": left.name, "reason": left.reason} for left in survey.left_out],
+        "left_out": [{"object": left.name, "code": left.code, "reason": left.reason} for left in survey.left_out],
     }
 
 

@@ -42,6 +42,7 @@ from source_salesforce_bulk.pages.cells import Value
 from source_salesforce_bulk.pages.encoders import object_lines
 from source_salesforce_bulk.pages.json_text import json_value
 from source_salesforce_bulk.registries.state import StateRegistry, UnreadableProgress, organization_key
+from source_salesforce_bulk.salesforce.discovery import LeftOutObject
 from source_salesforce_bulk.salesforce.failures import Action, Consequence, SalesforceError
 from source_salesforce_bulk.salesforce.rest_api import Limit
 from source_salesforce_bulk.salesforce.row_counts import RowCounts
@@ -75,7 +76,7 @@ class ExportPlan:
     """The plan of an export. ``left`` are the org's current daily limits, by Salesforce's names."""
 
     objects: tuple[ObjectForecast, ...]
-    left_out: Mapping[str, str]
+    left_out: Mapping[str, LeftOutObject]
     calls: int | None
     calls_without_polls: int | None
     left: Mapping[str, Limit | None]
@@ -86,7 +87,7 @@ class ExportPlan:
     @property
     def verdict(self) -> Verdict:
         """The verdict on the whole run."""
-        missed = [Verdict(Ending.UNREADABLE, f"{name}: {self.left_out[name]}") for name in self.missed]
+        missed = [Verdict(Ending.UNREADABLE, f"{name}: {self.left_out[name].reason}") for name in self.missed]
         found = [
             replace(verdict, reason=f"{forecast.object}: {verdict.reason}")
             if verdict.ending is Ending.UNREADABLE
@@ -174,7 +175,7 @@ def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: 
     left = dict(zip(_LIMITS, daily, strict=True))
     return ExportPlan(
         objects=tuple(forecasts),
-        left_out={skipped.name: skipped.reason for skipped in survey.left_out},
+        left_out={skipped.name: skipped for skipped in survey.left_out},
         calls=calls(without_polls, jobs),
         calls_without_polls=without_polls,
         left=left,
@@ -273,7 +274,10 @@ def as_json(plan: ExportPlan) -> dict[str, Any]:
             }
             for forecast, verdict in zip(plan.objects, plan.verdicts, strict=True)
         ]
-        + [{"object": name, "readable": False, "reason": reason} for name, reason in sorted(plan.left_out.items())],
+        + [
+            {"object": name, "readable": False, "code": left.code, "reason": left.reason}
+            for name, left in sorted(plan.left_out.items())
+        ],
         "totals": {
             "windows": sum(forecast.windows for forecast in plan.objects),
             "jobs": sum(forecast.jobs for forecast in plan.objects),
@@ -307,7 +311,7 @@ def as_text(plan: ExportPlan) -> str:
         for forecast in plan.objects
         if forecast.lane.rest or forecast.lane.chosen
     ]
-    lines += [f"Left out: {name}: {reason}" for name, reason in sorted(plan.left_out.items())]
+    lines += [f"Left out: {name}: {left.reason}" for name, left in sorted(plan.left_out.items())]
     lines += ["", _use_of_limits(plan)]
     if plan.calls is None and plan.calls_without_polls is not None:
         calls_known = f"{plan.calls_without_polls:,}"

@@ -25,7 +25,7 @@ from source_salesforce_bulk.salesforce.failures import Consequence, SalesforceEr
 from source_salesforce_bulk.salesforce.field_types import CellKind, field_type
 from source_salesforce_bulk.salesforce.formulas import NO_FORMULAS, Formulas, sort_formulas
 from source_salesforce_bulk.salesforce.lanes import BULK, Api, Lane, choose_lane
-from source_salesforce_bulk.salesforce.object_hints import is_named, patterns_without_match
+from source_salesforce_bulk.salesforce.object_hints import Reason, is_named, patterns_without_match
 
 LOGGER = logging.getLogger("salesforce_bulk.catalog")
 
@@ -247,7 +247,7 @@ def find_objects(discovery: Discovery, config: Config) -> Survey:
                 reason = f"Salesforce describes other objects, but not this one: {failure.summary} {_EXCLUDE}"
                 leave_out(LeftOutObject(name, reason, wanted=True))
         elif not result.fields:
-            leave_out(LeftOutObject(name, "Bulk can select none of its fields", is_named(name, named)))
+            leave_out(LeftOutObject(name, Reason.NO_FIELDS, is_named(name, named)))
         else:
             for unknown in result.unknown_types:
                 LOGGER.info("%s has fields of the unknown type %s; they are read as text", name, unknown)

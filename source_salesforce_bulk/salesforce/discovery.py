@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 from source_salesforce_bulk.salesforce import rest_api
 from source_salesforce_bulk.salesforce.describe import SObject, parse_describe
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError, unreadable_answer
-from source_salesforce_bulk.salesforce.object_hints import is_named, matches, names_in, nearest, why_left_out
+from source_salesforce_bulk.salesforce.object_hints import Reason, is_named, matches, names_in, nearest, why_left_out
 from source_salesforce_bulk.salesforce.rest_api import Limits, ObjectListing
 from source_salesforce_bulk.salesforce.wire import ApiRequest, ApiResponse, UnreadableBody
 
@@ -48,6 +48,13 @@ class LeftOutObject:
     wanted: bool = False
     meant: str | None = None
     unknown: bool = False
+
+    @property
+    def code(self) -> str:
+        """The kind of ``reason`` in JSON output: a :class:`Reason`'s code, ``not_found`` or ``not_described``."""
+        if isinstance(self.reason, Reason):
+            return self.reason.code
+        return "not_found" if self.unknown else "not_described"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +224,7 @@ def _missing(
         included = matches(name, include)
         if matches(name, exclude):
             if is_named(name, include):
-                yield LeftOutObject(name, "it is excluded by exclude_objects", wanted=True)
+                yield LeftOutObject(name, Reason.EXCLUDED, wanted=True)
         elif not is_named(name, names):
             near = nearest(name, names)
             hint = f" (did you mean {near}?)" if near else ""

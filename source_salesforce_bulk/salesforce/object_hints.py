@@ -15,26 +15,44 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from source_salesforce_bulk.salesforce.rest_api import ObjectListing
 
-_NOT_BULK = "the Bulk API does not support it"
-_NO_QUERY = "Salesforce does not support querying it"
-_NEEDS_FILTER = "Salesforce answers only queries that filter on certain fields (see object_overrides, where)"
-_OUTSIDE = "its data lies outside the org's tables, where Bulk cannot read"
-_PLATFORM_EVENT = "it is a platform event, which is streamed and not queried"
-_VIRTUAL = "describe says that it is not retrieveable: Salesforce computes its rows, and Bulk is likely to refuse it"
+
+class Reason(StrEnum):
+    """Why an object is not offered, or not read by Bulk API. The name in lower case is its code in JSON output."""
+
+    NOT_BULK = "the Bulk API does not support it"
+    NO_QUERY = "Salesforce does not support querying it"
+    NEEDS_FILTER = "Salesforce answers only queries that filter on certain fields (see object_overrides, where)"
+    OUTSIDE_ORG = "its data lies outside the org's tables, where Bulk cannot read"
+    PLATFORM_EVENT = "it is a platform event, which is streamed and not queried"
+    CHANGE_EVENT = "it is a change data capture event, which is streamed and not queried"
+    EVENT_STREAM = "it is an event stream, which is not queried"
+    NOT_RETRIEVEABLE = (
+        "describe says that it is not retrieveable: Salesforce computes its rows, and Bulk is likely to refuse it"
+    )
+    NOT_QUERYABLE = "describe says that it cannot be queried"
+    HIDDEN = "it is deprecated and hidden"
+    NO_FIELDS = "Bulk can select none of its fields"
+    EXCLUDED = "it is excluded by exclude_objects"
+
+    @property
+    def code(self) -> str:
+        """Its name in JSON output."""
+        return self.name.lower()
 
 
-def _listed(reason: str, names: str) -> dict[str, str]:
+def _listed(reason: Reason, names: str) -> dict[str, Reason]:
     return dict.fromkeys(names.lower().split(), reason)
 
 
-REFUSED: Mapping[str, str] = MappingProxyType(
+REFUSED: Mapping[str, Reason] = MappingProxyType(
     _listed(
-        _NOT_BULK,
+        Reason.NOT_BULK,
         """
         AcceptedEventRelation DeclinedEventRelation UndecidedEventRelation EventWhoRelation TaskWhoRelation
         AssetTokenEvent Attachment AttachedContentNote CaseStatus ContractStatus OrderStatus SolutionStatus TaskStatus
@@ -46,7 +64,7 @@ REFUSED: Mapping[str, str] = MappingProxyType(
         """,
     )
     | _listed(
-        _NO_QUERY,
+        Reason.NO_QUERY,
         """
         ActivityHistory OpenActivity AggregateResult AttachedContentDocument CombinedAttachment ContentBody EmailStatus
         FeedLike FeedSignal FeedTrackedChange FolderedContentDocument LookedUpFromActivity Name NoteAndAttachment
@@ -54,7 +72,7 @@ REFUSED: Mapping[str, str] = MappingProxyType(
         """,
     )
     | _listed(
-        _OUTSIDE,
+        Reason.OUTSIDE_ORG,
         """
         DataStatistics FlexQueueItem DatacloudCompany DatacloudDandBCompany ListViewChartInstance PlatformAction
         OutgoingEmail OutgoingEmailRelation ColorDefinition IconDefinition AppTabMember DatacloudAddress DataType
@@ -62,7 +80,7 @@ REFUSED: Mapping[str, str] = MappingProxyType(
     )
     | _listed(
         # Standard events have no suffix, and names such as LiveChatTranscriptEvent belong to ordinary objects.
-        _PLATFORM_EVENT,
+        Reason.PLATFORM_EVENT,
         """
         AIPredictionEvent AIUpdateRecordEvent AppointmentSchedulingEvent AsyncOperationEvent BatchApexErrorEvent
         CommerceDiagnosticEvent ConcurLongRunApexErrEvent ConsentEvent DataObjectDataChgEvent
@@ -75,9 +93,9 @@ REFUSED: Mapping[str, str] = MappingProxyType(
 )
 """Objects by lower-case name, and why Bulk API cannot read them."""
 
-NEEDS_FILTER: Mapping[str, str] = MappingProxyType(
+NEEDS_FILTER: Mapping[str, Reason] = MappingProxyType(
     _listed(
-        _NEEDS_FILTER,
+        Reason.NEEDS_FILTER,
         """
         ContentDocumentLink ContentFolderItem ContentFolderMember IdeaComment Vote FieldDefinition EntityParticle
         RelationshipInfo RelationshipDomain OwnerChangeOptionInfo PicklistValueInfo SearchLayout SiteDetail
@@ -116,13 +134,13 @@ PARENTS: Mapping[str, ParentField] = MappingProxyType(
 )
 """Objects of :data:`NEEDS_FILTER` whose filter accepts a list of parents, by lower-case name."""
 
-REFUSED_PATTERNS: Mapping[str, str] = MappingProxyType(
+REFUSED_PATTERNS: Mapping[str, Reason] = MappingProxyType(
     {
-        "*changeevent": "it is a change data capture event, which is streamed and not queried",
-        "*__e": _PLATFORM_EVENT,
-        "*eventstream": "it is an event stream, which is not queried",
-        "*__tag": _NOT_BULK,
-        "*__x": _OUTSIDE,
+        "*changeevent": Reason.CHANGE_EVENT,
+        "*__e": Reason.PLATFORM_EVENT,
+        "*eventstream": Reason.EVENT_STREAM,
+        "*__tag": Reason.NOT_BULK,
+        "*__x": Reason.OUTSIDE_ORG,
     }
 )
 """Endings of names, in lower case, and why Bulk API cannot read such objects."""
@@ -199,32 +217,32 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     return known[found[0]] if found else None
 
 
-def why_left_out(listing: ObjectListing, *, asked_for: bool = False) -> str | None:
+def why_left_out(listing: ObjectListing, *, asked_for: bool = False) -> Reason | None:
     """Return why discovery should not offer an object, or None.
 
     ``asked_for``: the user named the object explicitly, which overrides everything except ``queryable``. So an object
     that needs a filter can be read with a ``where``. An object that only Bulk API refuses is offered: REST reads it.
     """
     if not listing.queryable:
-        return "describe says that it cannot be queried"
+        return Reason.NOT_QUERYABLE
     if asked_for:
         return None
     if listing.hidden:
-        return "it is deprecated and hidden"
+        return Reason.HIDDEN
     name = listing.name.lower()
     hint = PARENTS.get(name)
     if hint is not None and hint.object is None:
         return None
     known = REFUSED.get(name) or NEEDS_FILTER.get(name) or _refused_by_pattern(name)
-    if known == _NOT_BULK:
+    if known == Reason.NOT_BULK:
         return None
-    return known or (None if listing.retrieveable else _VIRTUAL)
+    return known or (None if listing.retrieveable else Reason.NOT_RETRIEVEABLE)
 
 
-def why_not_bulk(name: str, *, retrieveable: bool = True) -> str | None:
+def why_not_bulk(name: str, *, retrieveable: bool = True) -> Reason | None:
     """Return why Bulk probably cannot read an object that REST may read; None if nothing is known against Bulk."""
     known = REFUSED.get(name.lower()) or _refused_by_pattern(name.lower())
-    return known or (None if retrieveable else _VIRTUAL)
+    return known or (None if retrieveable else Reason.NOT_RETRIEVEABLE)
 
 
 def parent_field(name: str) -> ParentField | None:
@@ -242,5 +260,5 @@ def sees_only_new_rows(name: str) -> bool:
     return any(fnmatchcase(name.lower(), pattern) for pattern in _ONLY_NEW_ROWS)
 
 
-def _refused_by_pattern(name: str) -> str | None:
+def _refused_by_pattern(name: str) -> Reason | None:
     return next((reason for pattern, reason in REFUSED_PATTERNS.items() if fnmatchcase(name, pattern)), None)
