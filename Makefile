@@ -141,6 +141,10 @@ certify-fargate: $(READY) ## Certify exports on Fargate without an AWS account (
 certify-glue: $(READY) ## Certify backfills on Glue 5.0, 5.1 and 6.0 without an AWS account (LEGS='template spark-6.0' for some)
 	@$(BIN)/python -m integration_tests.certify_glue $(LEGS)
 
+.PHONY: certify-tables
+certify-tables: $(READY) ## Certify Iceberg tables with an S3, catalogs and readers of others (LEGS='glue seaweed duckdb')
+	@$(BIN)/python -m integration_tests.certify_tables $(LEGS)
+
 .PHONY: release-check
 release-check: $(READY) ## Build what a release publishes, install it and use it (LEGS='versions build install')
 	@$(BIN)/python -m integration_tests.release_check $(LEGS)
@@ -167,6 +171,7 @@ lock: $(STAMP) ## Write requirements/*.txt from pyproject.toml
 	$(UV_COMPILE) requirements/setup.in -o requirements/setup.txt
 	$(UV_COMPILE) requirements/pyairbyte.in -o requirements/pyairbyte.txt
 	$(UV_COMPILE) requirements/fuzz.in -o requirements/fuzz.txt
+	$(UV_COMPILE) requirements/tables.in -o requirements/tables.txt
 	$(UV_COMPILE) requirements/core.in -o requirements/core.txt
 	$(UV_COMPILE) requirements/core-wheel.in -c requirements/core.txt -o requirements/core-wheel.txt
 	$(UV_COMPILE) requirements/glue.in -c deploy/glue/constraints-5.1.txt -o requirements/glue.txt

@@ -63,12 +63,12 @@ class TableExporter(Exporter):
         """See :class:`Exporter`."""
         path = self.folder / "config.json"
         path.write_text(json.dumps(self.config), encoding="utf-8")
-        places = [f"--config={path}", f"--destination={self.tables().url}"]
+        places = [f"--config={path}", f"--destination={self.url}"]
         return [str(SCRIPT), "export", *places, *(f"--object={name}" for name in objects), *more]
 
     def tables_command(self, name: str, *more: str) -> list[str]:
         """The command line of ``salesforce-bulk tables``."""
-        return [str(SCRIPT), "tables", name, f"--destination={self.tables().url}", *more]
+        return [str(SCRIPT), "tables", name, f"--destination={self.url}", *more]
 
     def table(self, name: str) -> Any:
         """A table as pyiceberg loads it."""

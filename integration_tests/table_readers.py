@@ -30,7 +30,7 @@ import duckdb
 from pyarrow import parquet
 metadata, out, secret = sys.argv[1:]
 connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
-for name in ("icu", "avro", "httpfs", "iceberg"):
+for name in ("avro", "httpfs", "iceberg"):
     (folder,) = importlib.util.find_spec(f"duckdb_extension_{name}").submodule_search_locations
     (path,) = Path(folder).glob(f"extensions/*/{name}.duckdb_extension")
     connection.execute(f"LOAD '{path}'")

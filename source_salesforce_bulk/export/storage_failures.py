@@ -44,11 +44,11 @@ _PACKAGE = Path(__file__).parents[1]
 
 def storage_failure(error: BaseException, about: str) -> ExportFailed | None:
     """Return the failure of ``about`` for an exception of AWS, a catalog or the file system; None for any other."""
-    if isinstance(error, OSError):
-        return arrow_failure(error, about) or _disk_failure(error, about)
-    found = table_failure(error)
+    found = table_failure(error)  # before OSError, which exceptions of requests are, too
     if found is not None:
         return ExportFailed(found[0], f"{about}: {found[1]}")
+    if isinstance(error, OSError):
+        return arrow_failure(error, about) or _disk_failure(error, about)
     return aws_failure(error, about)
 
 
