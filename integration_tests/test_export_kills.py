@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -387,3 +388,25 @@ def test_sigterm_ends_with_143_and_the_next_run_continues(tmp_path: Path) -> Non
         assert_every_row_once(exporter, org, ("Contact",))
         (manifest,) = exporter.manifests()
         assert len({file["path"].split("/")[1] for file in manifest["objects"][0]["files"]}) == 2
+
+
+class WithoutManifests(LocalDestination):
+    """Takes files, but no manifest."""
+
+    def create_manifest(self, name: str, manifest: Mapping[str, Any]) -> str:
+        """Raise."""
+        raise OSError(errno.EIO, f"no {name} of {len(manifest)} facts")
+
+
+def test_files_of_an_increment_that_needed_no_job_are_named_by_the_next_run(org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = Exporter(org, tmp_path)
+    assert exporter.run(["Account"]).code == 0
+    org.control.advance_clock(3600)
+    changed = str(org.control.rows("Account", fields=["Id"])[0]["Id"])
+    org.control.update("Account", {}, ids=[changed])
+    org.control.advance_clock(3600)
+    jobs = len(org.control.jobs())
+    assert exporter.run(["Account"], destination=WithoutManifests(exporter.destination)).code != 0
+    assert len(org.control.jobs()) == jobs
+    assert exporter.run(["Account"]).code == 0
+    assert [row["Id"] for row in exporter.rows("Account")].count(changed) == 2

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from source_salesforce_bulk.extraction.cuts import Piece
 from source_salesforce_bulk.extraction.plan import ObjectPlan, expected_rows, may_be_large, probe_pays
 from source_salesforce_bulk.extraction.query_job import Phase, QueryJob
-from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint
+from source_salesforce_bulk.extraction.stream_state import REST_JOB, Mode, ResumePoint
 from source_salesforce_bulk.extraction.window_read import FirstStep, WindowRead
 from source_salesforce_bulk.extraction.windows import PlannedWindow, date_span, same_dates
 from source_salesforce_bulk.pages.fetch import Page, PageAddress
@@ -81,7 +81,7 @@ class ObjectRead:
             rest = RestAddress(question, page_columns(self.plan.columns), locator, window.api_version)
         return PageAddress(
             object_name=self.plan.object_name,
-            job_id=window.job.job_id or "",
+            job_id=window.job.job_id or ("" if rest is None else REST_JOB),
             locator=locator,
             version=window.api_version,
             page_size=window.page_size,
