@@ -98,6 +98,17 @@ def test_an_object_without_a_recycle_bin_is_watched_too(org: SimulatedOrg) -> No
     assert told(connection.sync(), "CampaignMember") == set(gone)
 
 
+def test_a_row_that_no_longer_matches_the_filter_was_not_deleted(org: SimulatedOrg) -> None:
+    override = {"object": "Account", "where": "Name != 'hidden'"}
+    connection = watching(org, "Account", object_overrides=[override])
+    connection.sync()
+    hidden, gone = some_ids(org, "Account", 2, where="IsDeleted = false")
+    org.control.update("Account", {"Name": "hidden"}, ids=[hidden])
+    org.control.hard_delete("Account", ids=[gone])
+    org.control.advance_clock(DAY)
+    assert told(connection.sync(), "Account") == {gone}
+
+
 def test_rows_in_the_bin_are_told_where_they_are_not_read(org: SimulatedOrg) -> None:
     connection = watching(org, "Account", include_deleted=False)
     connection.sync()

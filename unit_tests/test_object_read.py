@@ -9,7 +9,7 @@ import pytest
 
 from source_salesforce_bulk.extraction.object_read import Memories, ObjectRead, ReadyPage
 from source_salesforce_bulk.extraction.plan import ObjectPlan
-from source_salesforce_bulk.extraction.query_job import JobPolicy, Phase, half_job
+from source_salesforce_bulk.extraction.query_job import JobPolicy, Phase, QueryJob, half_job
 from source_salesforce_bulk.extraction.stream_state import Mode, ResumePoint, StreamState
 from source_salesforce_bulk.extraction.window_read import PageSlot, WindowRead
 from source_salesforce_bulk.extraction.windows import WHOLE, PlannedWindow, halve_by_date, halve_by_id
@@ -450,3 +450,19 @@ def test_other_modules_change_a_window_by_its_methods_only():
                 case ast.Attribute(value=ast.Name(id="window"), ctx=ast.Store()):
                     written.append(f"{path.name}:{node.lineno}")
     assert written == []
+
+
+def test_an_extra_window_moves_no_cursor():
+    bounds = Bounds(start=None, end=BEFORE + timedelta(days=1), id_from=None, id_to=None)
+    read = ObjectRead(plan(Mode.INCREMENTAL, BEFORE), [PlannedWindow(bounds, extra="values")], ENCODER)
+    give_job(read, read.windows[0], "750A", Phase.READY)
+    assert [point.extra for point in read.state.resume] == ["values"]
+    read.close_front(None)
+    assert (read.state.cursor, read.state.resume) == (BEFORE, ())
+
+
+def test_the_parts_of_an_extra_window_are_extra_too():
+    bounds = Bounds(start=None, end=BEFORE, id_from=None, id_to=None)
+    read = ObjectRead(plan(Mode.INCREMENTAL, BEFORE), [PlannedWindow(bounds, extra="values")], ENCODER)
+    read.split(read.windows[0], halve_by_id(bounds, "001000000000005AAA"), QueryJob())
+    assert [window.extra for window in read.windows] == ["values", "values"]

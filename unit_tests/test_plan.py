@@ -22,6 +22,7 @@ from source_salesforce_bulk.extraction.plan import (
     needs_count,
     probe_pays,
 )
+from source_salesforce_bulk.extraction.policies import RefreshPolicy
 from source_salesforce_bulk.extraction.selection import object_query, select_fields, selected_fields
 from source_salesforce_bulk.extraction.stream_state import (
     COMPLETE_MARKER,
@@ -30,6 +31,7 @@ from source_salesforce_bulk.extraction.stream_state import (
     ResumePoint,
     StateError,
     StreamState,
+    read_state,
 )
 from source_salesforce_bulk.extraction.windows import WHOLE, PlannedWindow
 from source_salesforce_bulk.pages.records import Column
@@ -450,3 +452,47 @@ def test_the_plan_knows_the_objects_key():
     readable = readable_object(described(), config(object_overrides=[{"object": "Account", "primary_key": ["name"]}]))
     plan, _ = Planner(config(), ORG).plan(ObjectRequest(readable), Mode.INCREMENTAL, {})
     assert plan.primary_key == ("Name",)
+
+
+# Extra windows
+
+EXTRA_BOUNDS = Bounds(None, T, "001000000000001AAA", "001000000000009AAA", only="Id != null")
+EXTRA = replace(POINT, query="sha256:x", extra="values", bounds=EXTRA_BOUNDS)
+
+
+def refreshing() -> ObjectPlan:
+    columns = (Column("Id", CellKind.STRING), Column("Title__c", CellKind.STRING))
+    return replace(object_plan("Account", Mode.INCREMENTAL), refresh=(RefreshPolicy("values", columns, daily=False),))
+
+
+def test_an_extra_window_is_continued_before_the_others_and_no_gap_is_filled():
+    plan = refreshing()
+    point = continued(plan, EXTRA)
+    beginning = begun(replace(plan, state=replace(plan.state, cursor=T)), point)
+    assert beginning.extra == (PlannedWindow(point.bounds, point, "values"),)
+    assert beginning.state.resume == (point,)
+    assert beginning.plan.state.resume == ()
+    assert [window.bounds.id_from for window in beginning.windows] == [None] * len(beginning.windows)
+    assert not beginning.abandoned
+
+
+@pytest.mark.parametrize(
+    "plan", [object_plan("Account", Mode.INCREMENTAL), refreshing()], ids=["not wanted", "changed"]
+)
+def test_an_extra_window_that_is_not_wanted_or_has_another_query_is_abandoned(plan):
+    beginning = begun(plan, EXTRA)
+    assert (beginning.extra, beginning.abandoned) == ((), (EXTRA,))
+    assert beginning.plan.state.resume == ()
+
+
+def test_an_extra_window_comes_back_from_its_json():
+    state = StreamState(Mode.INCREMENTAL, cursor=T, scope="s", resume=(EXTRA,), formulas={"values": {}})
+    assert read_state(state.to_json("SystemModstamp"), Mode.INCREMENTAL, "SystemModstamp", "s").state == state
+
+
+@pytest.mark.parametrize("only", ["Id != null) OR (Id = null", "Id != null ORDER BY Id", 5])
+def test_a_condition_in_a_state_is_checked_because_it_becomes_part_of_a_query(only):
+    blob = StreamState(Mode.INCREMENTAL, cursor=T, scope="s", resume=(EXTRA,)).to_json("SystemModstamp")
+    blob["resume"][0]["only"] = only  # type: ignore[index]
+    with pytest.raises(StateError):
+        read_state(blob, Mode.INCREMENTAL, "SystemModstamp", "s")

@@ -20,6 +20,67 @@ MUTANTS: tuple[Mutant, ...] = (
         new="elif True:",
         tests=("test_rows_that_are_delivered_again_and_again_are_remembered_once",),
     ),
+    Mutant(
+        rule="More than a share of all rows is not taken for deletions",
+        old="return vanished > FEW and vanished * 100 > known * percent",
+        new="return False",
+        tests=("test_a_few_rows_or_a_small_share_may_vanish",),
+    ),
+    Mutant(
+        rule="A tombstone has the time of the audit in the cursor field",
+        old="cursor: moment, DELETED_AT: moment}",
+        new='cursor: "", DELETED_AT: moment}',
+        tests=("test_a_tombstone_wins_by_its_cursor",),
+    ),
+    # Formulas
+    Mutant(
+        rule="A range whose values differ is read again",
+        old="moved = old.pending or sum(piece.digest for piece in cut) % _MODULUS != old.digest",
+        new="moved = old.pending",
+        tests=("test_the_range_of_a_value_that_moved_is_pending_and_no_other",),
+    ),
+    Mutant(
+        rule="A pending range stays pending until its rows were delivered",
+        old="moved = old.pending or sum(",
+        new="moved = sum(",
+        tests=("test_a_pending_range_stays_pending_until_its_rows_were_delivered",),
+    ),
+    Mutant(
+        rule="A range has at most so many rows",
+        old="        if piece.rows == most:\n",
+        new="        if False:\n",
+        tests=("test_whatever_comes_goes_and_moves_is_in_a_pending_range",),
+    ),
+    Mutant(
+        rule="The first values are read before the first row",
+        old="            if watch.comes_first(beginning):\n",
+        new="            if False:\n",
+        tests=("test_the_first_values_are_read_before_the_first_row",),
+    ),
+    Mutant(
+        rule="Rows that a killed run delivered before its comparison are read again",
+        old="if self._interrupted and since is not None and whole not in windows:",
+        new="if False:",
+        tests=("test_rows_of_a_run_that_ended_before_its_comparison_are_read_again_by_their_dates",),
+    ),
+    Mutant(
+        rule="An extra window moves no cursor",
+        old="moves_cursor = self.plan.mode is Mode.INCREMENTAL and window.extra is None",
+        new="moves_cursor = self.plan.mode is Mode.INCREMENTAL",
+        tests=("test_an_extra_window_moves_no_cursor",),
+    ),
+    Mutant(
+        rule="An extra window in the state is continued, and the gaps beside it are not filled",
+        old="resume=tuple(point for point in state.resume if point.extra is None)",
+        new="resume=state.resume",
+        tests=("test_an_extra_window_is_continued_before_the_others_and_no_gap_is_filled",),
+    ),
+    Mutant(
+        rule="Of formulas that call the clock, those that name them follow it, too",
+        old="clock = _spread({name for name, text in texts.items() if _CLOCK.search(text)}, named)",
+        new="clock = {name for name, text in texts.items() if _CLOCK.search(text)}",
+        tests=("test_a_formula_follows_the_clock_through_others_whatever_their_case",),
+    ),
     # 3.1, 3.2: windows
     Mutant(
         rule="A window is closed below: cursor >= from",
