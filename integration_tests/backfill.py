@@ -66,7 +66,7 @@ class TaskWaves:
     def run(self, wave: Wave) -> WaveResult:
         """See ``waves.WaveRunner``."""
         self.waves.append(len(wave.tasks))
-        columns = wave.encoder.product
+        columns = wave.encoder.product_columns
         given = pickle.dumps((wave.session, wave.encoder, wave.tasks))
         with ThreadPoolExecutor(self.slots) as executors:
             numbered = [(self._begun + at, task) for at, task in enumerate(wave.tasks)]
@@ -87,7 +87,7 @@ class TaskWaves:
         for attempt in range(ATTEMPTS):
             try:
                 done = self._attempt(
-                    PageTaskRunner(session, encoder, clock=ImpatientClock()), encoder.product, tasks, task
+                    PageTaskRunner(session, encoder, clock=ImpatientClock()), encoder.product_columns, tasks, task
                 )
                 if self._mishaps.dies_after_rows(begun, attempt):
                     raise TaskDied
@@ -95,7 +95,7 @@ class TaskWaves:
                 continue
             if self._mishaps.runs_twice(begun):
                 done = self._attempt(
-                    PageTaskRunner(session, encoder, clock=ImpatientClock()), encoder.product, tasks, task
+                    PageTaskRunner(session, encoder, clock=ImpatientClock()), encoder.product_columns, tasks, task
                 )
             return done
         raise JobLost

@@ -104,7 +104,7 @@ class FormEncoder(Generic[C]):
         return self.form.columns
 
     @property
-    def product(self) -> tuple[Column, ...]:
+    def product_columns(self) -> tuple[Column, ...]:
         """See ``PageEncoder``."""
         return product_columns(self.form.fields)
 
@@ -164,9 +164,9 @@ class HashingEncoder:
         return self.inner.columns
 
     @property
-    def product(self) -> tuple[Column, ...]:
+    def product_columns(self) -> tuple[Column, ...]:
         """See ``PageEncoder``."""
-        return self.inner.product
+        return self.inner.product_columns
 
     @property
     def remote(self) -> HashingEncoder:

@@ -119,7 +119,7 @@ class PageEncoder(Protocol):
         ...
 
     @property
-    def product(self) -> tuple[Column, ...]:
+    def product_columns(self) -> tuple[Column, ...]:
         """The columns of the products, in order."""
         ...
 

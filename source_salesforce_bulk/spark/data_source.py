@@ -46,7 +46,7 @@ def register(spark: SparkSession) -> SalesforceReads:
     made = ReadNotes.make()
 
     class Noting(SalesforceBulkDataSource):
-        """Leaves notes where the driver finds them. Spark pickles it with this attribute, because it is local."""
+        """The data source with a folder for notes. Spark pickles this attribute, because the class is local."""
 
         notes = made.folder
 
@@ -73,7 +73,7 @@ class SalesforceReads:
         self._end = end
 
     def finish(self) -> None:
-        """Say that everything that was loaded is stored: states move on, and jobs are deleted.
+        """Confirm that everything that was loaded is stored: states move on, and jobs are deleted.
 
         Raises :class:`ReadsNotFinished` for those that could not be ended; their rows come again.
         """
@@ -82,7 +82,7 @@ class SalesforceReads:
             raise ReadsNotFinished(" ".join(problems))
 
     def close(self) -> None:
-        """Delete the jobs of reads without a state. The next read with the same state goes on with the others."""
+        """Delete the jobs of reads without a state. The next read with the same state continues the others."""
         for problem in self._end(stored=False):
             LOGGER.warning("%s", problem)
 

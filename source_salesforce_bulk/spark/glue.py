@@ -101,7 +101,7 @@ class SparkWaves:
             outcomes = context.accumulator({}, _Outcomes())
             pages = self._spark.range(0, len(wave.tasks), 1, len(wave.tasks))
             rows = pages.mapInArrow(
-                PartitionReader(given, outcomes.add), file_struct(wave.encoder.product, wave.layout)
+                PartitionReader(given, outcomes.add), file_struct(wave.encoder.product_columns, wave.layout)
             )
             try:
                 rows.write.option("compression", "zstd").parquet(self._staging.url(wave.layout.name, wave.number))
@@ -154,4 +154,6 @@ class _Outcomes(AccumulatorParam[dict[int, PageOutcome]]):  # type: ignore[misc]
 def file_struct(columns: Sequence[Column], layout: Layout) -> StructType:
     """Return the schema of the files: with each column's id and its field's label and type."""
     facts = layout.facts()
-    return spark_struct(columns, {one.name: {_FIELD_ID: layout.ids[one.name], **facts[one.name]} for one in columns})
+    return spark_struct(
+        columns, {each.name: {_FIELD_ID: layout.ids[each.name], **facts[each.name]} for each in columns}
+    )

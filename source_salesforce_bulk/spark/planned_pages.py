@@ -1,4 +1,4 @@
-"""What Spark's tasks are given, and how a task turns it into rows. Runs on executors.
+"""The input of Spark's tasks, and its conversion to rows. Runs on executors.
 
 A task reads one page of a complete job. It creates nothing in the org, so Spark may run it any number of times. Before
 its rows leave, the page is proven as everywhere, and compared with the number of rows that the driver was told for it.
@@ -42,7 +42,7 @@ class CarriedSession:
 
 @dataclass(frozen=True, slots=True)
 class PlannedPage:
-    """A page that an executor reads. ``rows`` is what Salesforce has announced for it."""
+    """A page that an executor reads. ``rows`` is the number that Salesforce has announced."""
 
     address: PageAddress
     rows: int
@@ -52,7 +52,7 @@ class PlannedPage:
 
 @dataclass(frozen=True, slots=True)
 class EncodedRows:
-    """A page that the driver has read, because it belongs to no job: a file of Arrow's stream format."""
+    """A page that the driver has read, because it belongs to no job: a file in Arrow's stream format."""
 
     content: bytes = field(repr=False)
 

@@ -36,12 +36,12 @@ class PlannedWindows(Generic[P]):
             self._pages[window].append(page)
 
     def start_over(self) -> None:
-        """Forget all pages: the object is read in another way."""
+        """Drop all pages, because the object is read in another way."""
         self._pages.clear()
         self._points.clear()
 
     def pages(self) -> Iterator[P]:
-        """Yield the pages of the windows that were read to their end."""
+        """Yield the pages of complete windows."""
         for window, pages in self._pages.items():
             if window.job.phase is Phase.DONE:
                 yield from pages

@@ -27,7 +27,7 @@ from source_salesforce_bulk.salesforce.ids import id_18, is_id
 from source_salesforce_bulk.salesforce.soql import format_instant
 
 MOST_VALUES = 200
-"""Values of an IN that are pushed; a query has a limited length."""
+"""Maximum number of values in a pushed IN, because the length of a query is limited."""
 
 _LONGEST_TEXT = 1000
 _YEARS = range(1700, 4000)  # Salesforce's own dates
@@ -49,7 +49,7 @@ def conditions(filters: Iterable[Any], types: Mapping[str, str]) -> tuple[str, .
 
     ``types`` are the fields that may be filtered, by name, with describe's types.
     """
-    found = (_condition(one, types) for one in filters)
+    found = (_condition(pushed, types) for pushed in filters)
     return tuple(condition for condition in found if condition is not None)
 
 
@@ -106,7 +106,7 @@ def _bounded(name: str, kind: str, value: object, sign: str) -> str | None:
 
 
 def _literal(kind: str, value: object) -> str | None:
-    """Return how SOQL writes a value to be compared for equality; None if it is left to Spark."""
+    """Return the SOQL literal of a value that is compared for equality; None if it is left to Spark."""
     match value:
         case bool():
             return str(value).lower() if kind == "boolean" else None
@@ -123,7 +123,7 @@ def _literal(kind: str, value: object) -> str | None:
 
 
 def _is_plain(value: object) -> bool:
-    """Return whether a text needs no escape but that of quotes, and has no blanks that a comparison may ignore."""
+    """Return whether only quotes need escaping in a text, and it has no blanks that a comparison may ignore."""
     return isinstance(value, str) and value.isprintable() and value == value.strip() and 0 < len(value) <= _LONGEST_TEXT
 
 

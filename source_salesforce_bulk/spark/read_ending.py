@@ -61,7 +61,7 @@ def _end(connection: Connection, note: ReadNote, *, stored: bool) -> None:
 
 
 def _move_on(connection: Connection, note: ReadNote) -> None:
-    """Let the state move on, unless it is not the state any more that the read began with."""
+    """Advance the state, unless it is no longer the one with which the read began."""
     owner = Owner(note.organization, note.object_name, connection.run_id)
     with leased(note.state or "", connection.clock, owner) as lease:
         if _text(lease.progress.state) != _text(note.begun):

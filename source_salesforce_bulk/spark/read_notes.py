@@ -43,7 +43,7 @@ class ReadNotes:
 
     @property
     def folder(self) -> str:
-        """Where the notes are."""
+        """The folder of the notes."""
         return str(self._folder)
 
     def add(self, note: ReadNote) -> None:

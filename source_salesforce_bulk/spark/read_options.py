@@ -72,7 +72,9 @@ def narrowed(config: Config, options: ReadOptions, pushed: Sequence[str] = ()) -
     if options.fields or options.where or pushed:
         override = config.override_for(name) or ObjectOverride(name)
         users = options.where or override.where
-        where = " AND ".join(f"({one})" for one in (*([users] if users else []), *pushed)) if pushed else users
+        where = (
+            " AND ".join(f"({condition})" for condition in (*([users] if users else []), *pushed)) if pushed else users
+        )
         overrides[name.lower()] = replace(override, fields=options.fields or override.fields, where=where)
     audits = config.detect_deletes is DetectDeletes.ALL
     return replace(

@@ -1,4 +1,4 @@
-"""Plan a read of Spark's: create the query jobs, wait for them, and list their pages. Runs on the driver's machine.
+"""Plan a read for Spark: create the query jobs, wait for them, and list their pages. Runs on the driver's machine.
 
 The extraction is the one of every runner: windows, jobs, their retries, the API reserve and the proof that the pages
 are the whole result. It only reads no page: of each it asks for the headers, which say how many rows the page holds.
@@ -55,13 +55,13 @@ from source_salesforce_bulk.spark.staging import StagedFile
 from source_salesforce_bulk.spark.waves import ReadPage
 
 DESTINATION = "spark:dataframe"
-"""What a state of these reads belongs to, so that no export goes on with it."""
+"""The destination in the states of these reads, so that no export continues them."""
 
 LARGEST_REST = 64 << 20
-"""Bytes of rows that the driver reads itself and sends with the tasks: objects of the REST lane are small."""
+"""Maximum bytes of rows that the driver reads itself and sends with the tasks: objects of the REST lane are small."""
 
 _HEADERS_AT_ONCE = 16
-_ASKED_FOR_ROWS = 3  # times that a page is asked for its number of rows
+_ASKED_FOR_ROWS = 3  # attempts at a page's number of rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +92,12 @@ def describe(connection: Connection) -> tuple[ReadableObject, ObjectColumns]:
     (readable,) = survey.objects
     columns = select_fields(readable.sobject, None, ()).columns
     hashed = {name.lower() for name in (readable.hashing.fields if readable.hashing else ())}
-    fields = {one.name: one for one in readable.sobject.fields}
-    about = {one.name: {"salesforce.label": one.label, "salesforce.type": one.type} for one in fields.values()}
+    fields = {field.name: field for field in readable.sobject.fields}
+    about = {field.name: {"salesforce.label": field.label, "salesforce.type": field.type} for field in fields.values()}
     filterable = {
-        name: one.type
-        for name, one in fields.items()
-        if one.filterable and field_type(one.type).bulk and not one.added and name.lower() not in hashed
+        name: field.type
+        for name, field in fields.items()
+        if field.filterable and field_type(field.type).bulk and not field.added and name.lower() not in hashed
     }
     return readable, ObjectColumns(columns, about, {} if readable.lane.rest else filterable)
 
@@ -116,7 +116,7 @@ class PlannedRead:
 
 @dataclass(frozen=True, slots=True)
 class PlannedAddress:
-    """A page of a job, and how many rows its headers announce."""
+    """A page of a job, and the number of rows that its headers announce."""
 
     address: PageAddress
     rows: int
@@ -132,7 +132,7 @@ class PageHeads:
         self._asked: dict[str, PlannedAddress] = {}
 
     def read(self, address: PageAddress, _encoder: PageEncoder, /) -> ReadPage:
-        """Return how many rows the page holds; raises ``SalesforceError``."""
+        """Return the page's number of rows; raises ``SalesforceError``."""
         rows = self._rows(address)
         place = f"page-{next(self._numbers)}"
         self._asked[place] = PlannedAddress(address, rows)
@@ -148,7 +148,7 @@ class PageHeads:
         raise SalesforceError(Failure.of(Kind.PAGE_REJECTED, detail=detail, action=Action.FAIL_STREAM))
 
     def asked(self, page: Page) -> PlannedAddress:
-        """Return how a page has to be asked for: by the address that its headers were asked with."""
+        """Return the address of a page: the one with which its headers were requested."""
         return self._asked[str(page.encoded.product.take().path)]
 
 
@@ -191,7 +191,7 @@ def plan_read(connection: Connection, state: str | None, share: Callable[[Sessio
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose state a lease is about: an object of an organization, and the run that takes it."""
+    """The owner of a state: an object of an organization, and the run that takes its lease."""
 
     organization: str
     object_name: str
@@ -293,7 +293,7 @@ class _Reading:
             self._begun = begun
 
     def planned(self, organization: str, source: SessionSource) -> PlannedRead:
-        """Return the plan of the read, which has come to its end."""
+        """Return the plan of the finished read."""
         read = self._read
         if read is None:
             raise AssertionError("nothing was read")
@@ -318,4 +318,4 @@ def _batches(columns: tuple[Column, ...]) -> PageEncoder:
 
 
 def _counted_already(_name: str, _cost: PageCost) -> None:
-    """The driver's own calls are in the run's counts as they are sent."""
+    """Ignore the cost of the driver's calls, which the run counts when they are sent."""

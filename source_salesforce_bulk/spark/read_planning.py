@@ -1,4 +1,4 @@
-"""The two things that Spark's planner does in processes of its own: describe an object, and plan a read of it.
+"""Describe an object, and plan a read of it: the two tasks of Spark's planner, each in its own process.
 
 What goes wrong there is raised as one sentence, without the exception behind it: Spark shows it to the user.
 """
@@ -96,7 +96,7 @@ def _sharing(options: ReadOptions) -> Callable[[oauth.Session], SessionSource]:
 
 
 def _connected(options: ReadOptions, pushed: Sequence[str], mask: SecretMask) -> Connection:
-    logs = LogOptions(quiet=True)  # Spark shows what its planner logs among its own lines
+    logs = LogOptions(quiet=True)  # Spark shows its planner's log among its own lines
     session = Session(Stop(), new_run_id(datetime.now(UTC)), logs, Program.SPARK, mask)
     session.begin()
     return session.connect(options.config, [], adjust=partial(narrowed, options=options, pushed=pushed))
@@ -104,7 +104,7 @@ def _connected(options: ReadOptions, pushed: Sequence[str], mask: SecretMask) ->
 
 @contextmanager
 def _one_sentence() -> Iterator[SecretMask]:
-    """Raise what happens within as :class:`ReadFailed`, without the secrets that the mask has learnt."""
+    """Convert exceptions to :class:`ReadFailed`, without the secrets that the mask knows."""
     mask = SecretMask()
     try:
         yield mask

@@ -118,9 +118,9 @@ class SparkEncoder:
         return self.here.columns
 
     @property
-    def product(self) -> tuple[Column, ...]:
+    def product_columns(self) -> tuple[Column, ...]:
         """See ``PageEncoder``."""
-        return self.here.product
+        return self.here.product_columns
 
     def begin(self, arrival: Arrival) -> PageEncoding:
         """See ``PageEncoder``."""

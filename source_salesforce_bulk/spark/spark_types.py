@@ -33,5 +33,5 @@ _TYPES: Mapping[CellKind, DataType] = {
 
 def spark_struct(columns: Sequence[Column], about: Mapping[str, Mapping[str, Any]]) -> StructType:
     """Return the schema of ``columns``, all of them nullable, with the metadata ``about`` each of them."""
-    fields = [StructField(one.name, _TYPES[one.kind], True, dict(about[one.name])) for one in columns]
+    fields = [StructField(column.name, _TYPES[column.kind], True, dict(about[column.name])) for column in columns]
     return StructType(fields)
