@@ -101,7 +101,7 @@ kill-test: $(READY) ## Kill reads and exports into tables KILLS times each (SEED
 
 .PHONY: soak
 soak: $(READY) ## Let an org live 30 days (DAYS=n, SEED=n) and compare the destination with it each day
-	@SOAK_DAYS=$(or $(DAYS),30) SOAK_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -n 2 integration_tests/test_soak.py $(PYTEST_ARGS)
+	@SOAK_DAYS=$(or $(DAYS),30) SOAK_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -n 2 --timeout 7200 integration_tests/test_soak.py $(PYTEST_ARGS)
 
 .PHONY: check
 check: $(STAMP) ## Lint, formatting, strict types
