@@ -174,6 +174,54 @@ def test_old_snapshots_go_with_their_files_and_the_current_rows_stay(org: Simula
     assert exporter.run(["Contact"]).code == 0
 
 
+def test_two_exports_at_once_one_ends_with_75_and_the_table_is_whole(org: SimulatedOrg, tmp_path: Path) -> None:
+    one, other = (TableExporter(org, tmp_path, page_size=40) for _ in range(2))
+    codes: list[int] = []
+
+    def overtaken() -> float:
+        if not codes:
+            codes.append(-1)
+            codes[0] = other.run(["Contact"], run_id="other").code
+        return 0.0
+
+    one.monotonic = overtaken  # the first is asked for its time when it is about to commit
+
+    assert one.run(["Contact"], run_id="one").code == 75
+    assert codes == [0]
+    for _ in range(2):
+        assert_equals_org(one.rows_of("contact"), org, "Contact")
+        assert_equals_org(one.rows_of("contact_log"), org, "Contact", deleted=True)
+        org.control.advance_clock(3600)
+        assert one.run(["Contact"]).code == 0
+
+
+def test_drift_of_every_kind_leaves_each_value_where_readers_find_it(org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = TableExporter(org, tmp_path)
+    org.control.add_object("Drift__c", "Amount__c int\nWord__c string(20)\nOld__c string(20)\nDay__c date", rows=5)
+    exporter.run(["Drift__c"])
+    first = {row["Id"]: row for row in exporter.rows_of("drift__c")}
+    org.control.add_field("Drift__c", "Amount__c double")  # a whole number becomes any number
+    org.control.add_field("Drift__c", "Word__c string(255)")  # the same type, only longer
+    org.control.add_field("Drift__c", "Day__c string(20)")
+    org.control.add_field("Drift__c", "New__c boolean")
+    org.control.hide_field("Drift__c", "Old__c")
+    org.control.advance_clock(3600)
+    ids = [row["Id"] for row in org.control.rows("Drift__c", operation="query")]
+    org.control.update("Drift__c", {"Amount__c": "1.5", "Word__c": "longer", "Day__c": "no day"}, ids=ids[:2])
+    org.control.advance_clock(60)
+
+    assert exporter.run(["Drift__c"]).code == 0
+
+    rows = {row["Id"]: row for row in exporter.rows_of("drift__c")}
+    for key in ids[:2]:
+        assert rows[key]["Amount__c__double"] == 1.5
+        assert rows[key]["Word__c"] == "longer"
+        assert rows[key]["Day__c__string"] == "no day"
+        assert not {"Amount__c", "Day__c", "Old__c"} & rows[key].keys()
+    for key in ids[2:]:
+        assert rows[key] == first[key]
+
+
 class Died(BaseException):
     """The process is no more."""
 

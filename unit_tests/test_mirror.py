@@ -42,7 +42,6 @@ TRIED_BY = {
     "spark.read_plan": "integration_tests/test_spark_reads",
     "spark.read_planning": "integration_tests/certify_spark_source",
     "spark.spark_types": "integration_tests/certify_spark_source",
-    "tables.commits": "integration_tests/test_iceberg",
     "tables.data_files": "integration_tests/test_iceberg",
     "tables.fold_ending": "integration_tests/test_iceberg",
     "tables.log_files": "integration_tests/test_iceberg",

@@ -51,6 +51,10 @@ class FencedTransaction(Transaction):
         except CommitFailedException as error:
             raise Stale(f"the table {'.'.join(self._table.name())} was changed by another writer") from error
 
+    def _rebuild_snapshot_updates(self) -> None:
+        """Refuse the commit: pyiceberg calls this to try again, on a table whose properties no longer forbid it."""
+        raise CommitFailedException("the table has changed")
+
 
 def refs_of(table: Table, *names: str) -> dict[str, int | None]:
     """Return the snapshots of branches; None for a branch that does not exist."""

@@ -955,4 +955,77 @@ MUTANTS: tuple[Mutant, ...] = (
         """        replace_file(""",
         ("test_a_lost_lease_commits_nothing",),
     ),
+    # Tables
+    Mutant(
+        "of a key's versions the newest cursor wins, whenever it was read",
+        'sort_keys=[(CURSOR, "ascending"), (READ_AT, "ascending"), (FILE',
+        'sort_keys=[(READ_AT, "ascending"), (CURSOR, "ascending"), (FILE',
+        ("test_the_newest_cursor_wins_whenever_it_was_read",),
+    ),
+    Mutant(
+        "a tombstone beats the rows that were read together with it",
+        "pc.less(joined[BURIED], joined[READ_AT])",
+        "pc.less_equal(joined[BURIED], joined[READ_AT])",
+        ("test_a_tombstone_beats_what_was_read_until_then_and_not_what_was_read_later",),
+    ),
+    Mutant(
+        "a purged row that a table keeps is marked",
+        "filter(pc.field(BURIED).is_valid())",
+        "filter(pc.field(BURIED).is_null())",
+        ("test_a_buried_row_that_is_kept_says_when_it_was_found_to_be_gone",),
+    ),
+    Mutant(
+        "a commit names the snapshots that it builds on",
+        "self._requirements = (*others, *self._fence)",
+        "self._requirements = (*others,)",
+        ("test_a_commit_on_older_snapshots_is_refused",),
+    ),
+    Mutant(
+        "a window without a cursor before it replaces the log's rows",
+        "return not has_cursor(before) or (",
+        "return False and (",
+        ("test_a_window_without_a_cursor_before_it_holds_all_rows",),
+    ),
+    Mutant(
+        "a refresh that has failed replaces nothing",
+        "replaces=publishes and replaces,",
+        "replaces=replaces,",
+        ("test_a_refresh_that_has_failed_replaces_nothing",),
+    ),
+    Mutant(
+        "a fold that has nothing to add makes no commit",
+        "        if again and not new:",
+        "        if False:",
+        ("test_a_fold_that_has_nothing_to_add_makes_no_commit",),
+    ),
+    Mutant(
+        "a local file of a table is synced before metadata names it",
+        "                os.fsync(self.fileno())\n",
+        "",
+        ("test_a_file_and_every_new_name_above_it_are_durable_once_it_is_closed",),
+    ),
+    Mutant(
+        "a field of another type gets another column",
+        "if column is None or column.field_type == type_of(field):",
+        "if True:",
+        ("test_a_field_of_another_type_is_a_column_of_another_name",),
+    ),
+    Mutant(
+        "cleaning leaves young files, which a run may be about to name",
+        "file.path not in named and file.mtime < before:",
+        "file.path not in named:",
+        ("test_young_files_stay",),
+    ),
+    Mutant(
+        "a catalog that cannot be reached is a temporary failure",
+        "passing = kind.__name__ not in _HTTP_CONFIG",
+        "passing = False",
+        ("test_a_catalog_that_cannot_be_reached_is_no_matter_of_the_disk",),
+    ),
+    Mutant(
+        "a table of another format version is refused",
+        "if table.metadata.format_version != 2:",
+        "if False:",
+        ("test_a_table_that_was_upgraded_is_refused",),
+    ),
 )
