@@ -214,8 +214,15 @@ $(SF)/.set-up:
 	@npm install --silent --no-audit --no-fund --prefix $(SF) || echo "bench: sf could not be installed, and is left out"
 	@touch $@
 
+WRITERS := build/writers
+
+$(WRITERS)/.set-up:
+	@$(BIN)/python -m venv $(WRITERS)
+	@$(WRITERS)/bin/python -m pip install --quiet --disable-pip-version-check deltalake==1.2.1 pyarrow
+	@touch $@
+
 .PHONY: bench
-bench: $(READY) $(PEER)/.set-up $(FIRST)/.set-up $(SF)/.set-up ## Compare its speed with other connectors on the same pages (ROWS=1000000; minutes)
+bench: $(READY) $(PEER)/.set-up $(FIRST)/.set-up $(SF)/.set-up $(WRITERS)/.set-up ## Compare its speed with other connectors on the same pages (ROWS=1000000; minutes)
 	@$(BIN)/python -m benchmarks --rows $(ROWS) --peer-rows $(PEER_ROWS) --rounds $(ROUNDS) --keep
 
 .PHONY: bench-overlap
