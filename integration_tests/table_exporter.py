@@ -39,6 +39,11 @@ class TableExporter(Exporter):
         self.keep_deleted = False
         self.monotonic: Callable[[], float] = time.monotonic
 
+    @property
+    def url(self) -> str:
+        """What ``--destination`` names."""
+        return f"iceberg+{(self.folder / 'lake').as_uri()}"
+
     def tables(self) -> Tables:
         """Open the tables again."""
         return embedded(self.folder / "lake")
