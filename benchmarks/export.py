@@ -31,6 +31,7 @@ from pyarrow import parquet
 
 from benchmarks.bench_org import org_process
 from benchmarks.contenders import FIRST_RELEASE
+from benchmarks.measure import Family
 from source_salesforce_bulk.config import parse_config
 from source_salesforce_bulk.extraction.connection import Connection, Environment
 from source_salesforce_bulk.pages.fetch import PageAddress
@@ -151,13 +152,15 @@ def measured(command: Sequence[str | Path]) -> Cost:
     began = time.monotonic()
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen([*map(str, command)], stdout=subprocess.DEVNULL, stderr=errors)
+        family = Family(process.pid)  # wait4 would count the memory of this program, from before the other one began
         _, status, usage = os.wait4(process.pid, 0)
+        family.finish()
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - began
         if process.returncode:
             errors.seek(0)
             raise RuntimeError(f"{command[0]} ended with {process.returncode}: {errors.read()[-2000:].decode()}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, family.peak_rss / 2**20)
 
 
 def discovered(folder: Path) -> Mapping[str, Any]:

@@ -31,11 +31,15 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Who runs, with what command, if ``program`` is installed; ``slow`` ones read fewer rows, once."""
+    """Who runs, with what command, if ``program`` is installed; ``slow`` ones read fewer rows, once.
+
+    ``at_once``: all records come at the same time, so a rate between the first and the last says nothing.
+    """
 
     name: str
     command: Callable[[Job], list[str]]
     slow: bool = False
+    at_once: bool = False
     program: Path = Path(sys.executable)
 
 
@@ -55,11 +59,11 @@ class Scenario:
     contenders: Sequence[Contender] = field(
         default=(
             Contender(CONNECTOR, contenders.connector),
-            Contender("the same without the core", contenders.without_core, slow=True),
+            Contender("the same without the core", contenders.without_core, slow=True, at_once=True),
             Contender("its first release, 59ab2d2", contenders.first_release, program=contenders.FIRST_RELEASE),
             Contender(PEER, contenders.peer, slow=True),
             Contender("simple-salesforce bulk2", contenders.simple_salesforce),
-            Contender("`sf data export bulk`", contenders.sf, program=contenders.SF),
+            Contender("`sf data export bulk`", contenders.sf, at_once=True, program=contenders.SF),
             Contender("floor: curl, csv module", contenders.floor),
         )
     )
@@ -146,9 +150,10 @@ def _table(contestants: Sequence[Contender], runs: dict[str, list[Run]]) -> Iter
         written = statistics.median(run.written / run.seconds for run in own) / 1e6
         cpu = statistics.median(run.cpu / run.records for run in own) * 1e6
         rss = max(run.peak_rss for run in own) / 2**20
+        between = "- | -" if one.at_once else f"{steady:,.0f} | {steady / peer[1]:.1f}"
         yield (
-            f"| {one.name} | {own[0].records:,} | {rate:,.0f} | {rate / peer[0]:.1f} | {steady:,.0f} "
-            f"| {steady / peer[1]:.1f} | {written:,.0f} | {cpu:.1f} | {rss:.0f} |"
+            f"| {one.name} | {own[0].records:,} | {rate:,.0f} | {rate / peer[0]:.1f} | {between} "
+            f"| {written:,.0f} | {cpu:.1f} | {rss:.0f} |"
         )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-MEMORY = 16 << 20
+MEMORY = 12 << 20
 """Bytes of finished lines that all pages together keep in memory; the others go to disk."""
 
 LARGEST_PAGE = 2 << 30
