@@ -63,11 +63,19 @@ def org_process(*options: str) -> Iterator[Mapping[str, Any]]:
 
 @contextmanager
 def bench_org(
-    rows: int, object_name: str = "Bench__c", fields: str = "", page_rows: int = PAGE_ROWS
+    rows: int,
+    object_name: str = "Bench__c",
+    fields: str = "",
+    page_rows: int = PAGE_ROWS,
+    certificate: Path | None = None,
 ) -> Iterator[BenchOrg]:
-    """An org that holds ``rows`` rows of an object: ``Bench__c``, or one that is made with ``fields``."""
+    """An org that holds ``rows`` rows of an object: ``Bench__c``, or one that is made with ``fields``.
+
+    With a ``certificate`` it speaks HTTPS, and REQUESTS_CA_BUNDLE has to name that file.
+    """
     bench_rows = "0" if fields else str(rows)
-    with org_process("--polls", "1", "--bench-rows", bench_rows, "--set", f'frozen_at="{END}"') as ready:
+    tls = () if certificate is None else ("--set", f"certificate={json.dumps(str(certificate))}")
+    with org_process("--polls", "1", "--bench-rows", bench_rows, "--set", f'frozen_at="{END}"', *tls) as ready:
         credentials = ready["credentials"]["refresh_token"]
         org = BenchOrg(ready["url"], ready["control_url"], credentials, object_name, rows, page_rows)
         if fields:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import statistics
 import subprocess
@@ -15,6 +16,7 @@ from benchmarks import contenders
 from benchmarks.bench_org import PAGE_ROWS, BenchOrg, bench_org
 from benchmarks.contenders import Job
 from benchmarks.measure import Run, measure
+from integration_tests.certificates import write_certificate
 
 CONNECTOR, PEER = "this connector", "airbyte-source-salesforce 2.10.3"
 _EMITTED_AT = re.compile(rb'"emitted_at":\d+')
@@ -47,7 +49,8 @@ class Contender:
 class Scenario:
     """What is read: ``Bench__c``, or an object that is made with ``fields``, of 1 / ``fraction`` of the rows.
 
-    The pages are of ``page_rows`` rows; the peer has no option for that and takes the org's own.
+    The pages are of ``page_rows`` rows; the peer has no option for that and takes the org's own. With ``https``, all
+    trust the org's certificate by REQUESTS_CA_BUNDLE.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Scenario:
     fields: str = ""
     fraction: int = 1
     page_rows: int = PAGE_ROWS
+    https: bool = False
     contenders: Sequence[Contender] = field(
         default=(
             Contender(CONNECTOR, contenders.connector),
@@ -83,7 +87,13 @@ class Scenario:
 
     def _warmed(self, stack: ExitStack, rows: int, directory: Path) -> Job:
         """An org whose pages are ready: our own query is run once before anything is measured."""
-        org = stack.enter_context(bench_org(rows // self.fraction, self.object_name, self.fields, self.page_rows))
+        certificate = None
+        if self.https:
+            certificate = write_certificate((directory / "localhost.pem").absolute())
+            os.environ["REQUESTS_CA_BUNDLE"] = str(certificate)
+        org = stack.enter_context(
+            bench_org(rows // self.fraction, self.object_name, self.fields, self.page_rows, certificate)
+        )
         job = Job(org, self.mode, "", "", directory)
         made = org.jobs_made()
         measure(contenders.connector(job), directory / "warm-up.log")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from datetime import timedelta
 from typing import Any
 
@@ -54,11 +55,16 @@ class OrgServer:
         server = web.Server(self._handle, max_line_size=4 * _MAX_URI, max_field_size=4 * _MAX_URI, access_log=None)
         self._web = web.ServerRunner(server, shutdown_timeout=0.1)
         await self._web.setup()
-        port = await _listen(self._web, port)
-        self.url = f"http://127.0.0.1:{port}"
+        certificate = self._org.settings.certificate
+        tls = None if certificate is None else ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        if tls is not None:
+            tls.load_cert_chain(str(certificate))
+        scheme = "http" if tls is None else "https"
+        port = await _listen(self._web, port, tls)
+        self.url = f"{scheme}://127.0.0.1:{port}"
         self._instances = (
-            f"http://localhost:{port}" if self._org.settings.split_hosts else self.url,
-            f"http://localhost:{await _listen(self._web, 0)}",
+            f"{scheme}://localhost:{port}" if self._org.settings.split_hosts else self.url,
+            f"{scheme}://localhost:{await _listen(self._web, 0, tls)}",
         )
         oauth = OAuthResources(self._org, self.url, lambda: self.instance_url)
         bulk = BulkResources(self._org, self._runner)
@@ -143,10 +149,10 @@ class OrgServer:
 
     def _at_old_instance(self, call: Call) -> bool:
         host = call.headers.get("Host", "")
-        return host == self._instances[0].removeprefix("http://") and call.kind not in ("token", "revoke")
+        return host == self._instances[0].partition("://")[2] and call.kind not in ("token", "revoke")
 
     def _skew(self, call: Call) -> timedelta:
-        login = "http://" + call.headers.get("Host", "") == self.url
+        login = call.headers.get("Host", "") == self.url.partition("://")[2]
         settings = self._org.settings
         return timedelta(seconds=settings.login_date_skew if login else settings.instance_date_skew)
 
@@ -199,9 +205,9 @@ class OrgServer:
         return entry
 
 
-async def _listen(runner: web.ServerRunner, port: int) -> int:
+async def _listen(runner: web.ServerRunner, port: int, tls: ssl.SSLContext | None) -> int:
     """Listen on a loopback port, 0 for a free one; return the port."""
-    site = web.TCPSite(runner, "127.0.0.1", port)
+    site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls)
     await site.start()
     return int(site._server.sockets[0].getsockname()[1])  # type: ignore[union-attr]
 

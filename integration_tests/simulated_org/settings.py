@@ -50,6 +50,7 @@ class OrgSettings:
 
     # Hosts and versions.
     split_hosts: bool = True  # instance_url is http://localhost:port, login is http://127.0.0.1:port
+    certificate: str | None = None  # a PEM file with key and certificate: the org speaks HTTPS
     versions: tuple[str, ...] = tuple(f"{number}.0" for number in range(31, 68))
     min_version: str = "31.0"  # below: 410
 
