@@ -6,9 +6,11 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pyiceberg.table import Table
 
 from integration_tests.exporter import SCRIPT, Exporter, Row, Unwatched, as_emitted, in_arrows_range
@@ -17,10 +19,11 @@ from integration_tests.simulated_org import SimulatedOrg
 from source_salesforce_bulk.export.destination import Destination
 from source_salesforce_bulk.export.run import ExportPlaces
 from source_salesforce_bulk.export.schema_watch import SchemaWatch
-from source_salesforce_bulk.registries.state import StateRegistry
+from source_salesforce_bulk.registries.state import LeaseLost, StateRegistry
 from source_salesforce_bulk.tables.fold_ending import TablesEnding
 from source_salesforce_bulk.tables.iceberg_catalog import Tables, embedded
 from source_salesforce_bulk.tables.local_files import local_path
+from source_salesforce_bulk.tables.log import ORGANIZATION
 from source_salesforce_bulk.tables.log_files import TableFiles
 from source_salesforce_bulk.tables.table_destination import TableDestination
 from source_salesforce_bulk.tables.table_schemas import TableSchemas
@@ -132,3 +135,27 @@ def assert_equals_org(
         assert_same_rows([as_emitted(row, types) for row in rows], [in_arrows_range(row, types) for row in truth])
     except AssertionError as difference:
         raise AssertionError(f"{name}, as {by} reads it: {difference}") from None
+
+
+def change(org: SimulatedOrg, name: str, field: str = "LastName") -> None:
+    """Change some rows and delete one, an hour later."""
+    org.control.advance_clock(3600)
+    ids = [row["Id"] for row in org.control.rows(name, operation="query")]
+    org.control.update(name, {field: "Changed"}, ids=ids[:7])
+    org.control.soft_delete(name, ids[7:8])
+    org.control.advance_clock(60)
+
+
+def assert_overtaken_writer_is_refused(exporter: TableExporter) -> None:
+    """Assert that a writer which has seen an older table commits nothing, and that the table stays as it is."""
+    org = exporter.org
+    exporter.run(["Contact"])
+    table = exporter.table("contact_log")
+    stale = TableStates(exporter.tables(), lambda: 0.0).acquire(table.properties[ORGANIZATION], "Contact", "stale")
+    change(org, "Contact")
+    exporter.run(["Contact"])
+
+    with pytest.raises(LeaseLost, match="changed by another writer"):
+        stale.commit(replace(stale.progress, state={"SystemModstamp": "2026-11-25T00:00:00.000Z"}))
+
+    assert_equals_org(exporter.rows_of("contact"), org, "Contact")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,20 @@ from pyiceberg.catalog.sql import SqlCatalog
 
 from integration_tests.ground_truth import GroundTruth
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
-from integration_tests.table_exporter import TableExporter, assert_equals_org, without_marks
+from integration_tests.table_exporter import (
+    TableExporter,
+    assert_equals_org,
+    assert_overtaken_writer_is_refused,
+    change,
+    without_marks,
+)
 from integration_tests.table_readers import by_pyiceberg, readers
 from source_salesforce_bulk.export.begin import BeginOptions
-from source_salesforce_bulk.registries.state import LeaseLost
 from source_salesforce_bulk.tables import current, local_files
 from source_salesforce_bulk.tables.cleaning import clean
 from source_salesforce_bulk.tables.listing_tables import list_tables
 from source_salesforce_bulk.tables.local_files import local_path
-from source_salesforce_bulk.tables.log import ORGANIZATION
 from source_salesforce_bulk.tables.steps import OPEN
-from source_salesforce_bulk.tables.table_states import TableStates
 
 NAMES = ["Contact", "Awkward__c", "LoginHistory"]
 SETTINGS = OrgSettings(polls_until_complete=1, frozen_at="2026-11-24T08:00:00Z", rows=0.05)
@@ -35,15 +37,6 @@ SETTINGS = OrgSettings(polls_until_complete=1, frozen_at="2026-11-24T08:00:00Z",
 def org() -> Iterator[SimulatedOrg]:
     with SimulatedOrg(SETTINGS) as simulated:
         yield simulated
-
-
-def change(org: SimulatedOrg, name: str, field: str = "LastName") -> None:
-    """Change some rows and delete one, an hour later."""
-    org.control.advance_clock(3600)
-    ids = [row["Id"] for row in org.control.rows(name, operation="query")]
-    org.control.update(name, {field: "Changed"}, ids=ids[:7])
-    org.control.soft_delete(name, ids[7:8])
-    org.control.advance_clock(60)
 
 
 def test_tables_equal_the_org_after_changes_and_a_delete_in_every_reader(
@@ -113,16 +106,7 @@ def test_nothing_new_makes_no_fold(org: SimulatedOrg, tmp_path: Path) -> None:
 
 def test_a_run_that_another_one_has_overtaken_writes_nothing_more(org: SimulatedOrg, tmp_path: Path) -> None:
     exporter = TableExporter(org, tmp_path)
-    exporter.run(["Contact"])
-    table = exporter.table("contact_log")
-    stale = TableStates(exporter.tables(), lambda: 0.0).acquire(table.properties[ORGANIZATION], "Contact", "stale")
-    change(org, "Contact")
-    exporter.run(["Contact"])
-
-    with pytest.raises(LeaseLost, match="changed by another writer"):
-        stale.commit(replace(stale.progress, state={"SystemModstamp": "2026-11-25T00:00:00.000Z"}))
-
-    assert_equals_org(exporter.rows_of("contact"), org, "Contact")
+    assert_overtaken_writer_is_refused(exporter)
     change(org, "Contact")
     assert exporter.run(["Contact"]).code == 0
     assert_equals_org(exporter.rows_of("contact"), org, "Contact")

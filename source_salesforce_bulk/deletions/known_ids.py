@@ -91,7 +91,7 @@ class KnownIds:
                 self._keep(row.id, by_name=True)
 
     def see(self, row: SeenRow) -> None:
-        """Remember a row that the audit sees which began at :attr:`audited`."""
+        """Remember a row seen by the audit that began at :attr:`audited`."""
         self.count += 1
         self._keep(row.id, by_name=row.created is not None and row.created >= self.audited)
 

@@ -69,7 +69,7 @@ class ObjectForecast:
 
     ``rows`` is Salesforce's estimate if the whole object is read; ``megabytes`` is a rough estimate from the fields.
     ``spared`` windows hold so few rows that the query for them returns them all. ``comparisons`` are jobs of
-    all Ids, or of all formulas; what is read again for them is not known before.
+    all Ids, or of all formulas; how much is read again because of them is not known in advance.
     """
 
     object: str
@@ -87,7 +87,7 @@ class ObjectForecast:
 
     @property
     def jobs(self) -> int:
-        """Query jobs that will be created or continued: one per window that is not read through REST or compared."""
+        """Query jobs that will be created or continued: one for each window with a job, and one per comparison."""
         return 0 if self.lane.rest else self.windows - self.spared + self.comparisons
 
 

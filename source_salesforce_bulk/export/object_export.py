@@ -215,7 +215,7 @@ class ObjectExport:
             self._commit()
 
     def _list_vanished(self, gone: list[Vanished], plan: ObjectPlan, files: ObjectFiles) -> None:
-        """Write the file of the rows that were found to have vanished since; the next commit lists it."""
+        """Write the file of tombstones for rows that have vanished; the next commit lists it."""
 
         def put(file: Path) -> str:
             path = page_path(self.name, self._folder, self._window, 0, self._export.page_files.extension)

@@ -1,7 +1,7 @@
 """Windows that are read through REST: those whose probe returns all rows, and all those of an object that Bulk refuses.
 
-Neither has a job in the org. Their pages come from ``pages.rest_pages`` and are then handled like all pages: the same
-verification, state and encoding.
+``salesforce.lanes`` decides which objects these are. Neither kind of window has a job in the org. Their pages come from
+``pages.rest_pages`` and are then handled like all pages: the same verification, state and encoding.
 
 If the answer of a probe has all rows of its window, it is the window's only page. Otherwise, and after a refusal, the
 window gets a job; the job's failure is handled like any other.

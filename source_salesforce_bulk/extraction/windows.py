@@ -39,7 +39,7 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 
 FIRST_STAMP = datetime(1999, 1, 1, tzinfo=UTC)
-"""No window is split before this date: Salesforce is no older, and older timestamps were set by an importer.
+"""No window is split before this date: Salesforce did not exist earlier, so an importer set any older timestamp.
 
 Importers can set CreatedDate and LastModifiedDate, but not SystemModstamp. Such rows are few, and none is lost, because
 the first window has no lower bound.
@@ -50,7 +50,8 @@ the first window has no lower bound.
 class PlannedWindow:
     """A window to read, and the point at which an earlier run left it, if it did.
 
-    An ``extra`` window is read although its rows were delivered; the word says why. Closing it moves no cursor.
+    An ``extra`` window reads rows again that were already delivered; its value names the reason. Closing it moves no
+    cursor.
     """
 
     bounds: Bounds

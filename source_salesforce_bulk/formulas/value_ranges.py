@@ -28,7 +28,7 @@ MOST_ROWS = 4_096
 """Maximum number of rows in a range."""
 
 FEWEST_ROWS = 16
-"""Ranges of so many rows are not split further, even if the object is small."""
+"""The maximum number of rows in a range is never smaller, however small the object is."""
 
 AIM = 2_400
 """Target number of ranges of an object. Each takes 11 bytes in the state."""
@@ -65,7 +65,7 @@ class ValueRange:
 class KnownValues:
     """The memory of one object. ``fields`` identifies its formulas, ``read`` is the time at which they were read.
 
-    ``since`` is the cursor up to which rows had been delivered when last no range was pending; None before that.
+    ``since`` is the position of the cursor the last time no range was pending; None before that.
     ``ranges`` is None if the object has too many rows.
     """
 

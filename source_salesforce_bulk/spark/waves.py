@@ -27,7 +27,7 @@ SESSION_LIFE = 900.0
 """Minimum life of an unused session in seconds: the shortest setting in Setup > Session Settings."""
 
 GATHERING = 0.2
-"""Seconds that a wave waits for further pages, which are requested one after the other. A Spark job starts slower."""
+"""Seconds that a wave waits for further pages, requested one after the other. Starting a Spark job takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class WaveRunner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WaveSize:
-    """The size of a wave, for which it is expected to take half of a session's minimum life."""
+    """The number of pages with which a wave takes about half of a session's minimum life."""
 
     slots: int
     seconds_per_page: float | None = None
