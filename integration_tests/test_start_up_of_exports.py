@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import subprocess
 import sys
 from pathlib import Path
 
+from integration_tests.exporter import Exporter
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
 
 _PROGRAM = "from source_salesforce_bulk.export.main import run; run()"
@@ -16,14 +16,12 @@ _PROGRAM = "from source_salesforce_bulk.export.main import run; run()"
 def loaded_by_an_export(folder: Path) -> set[str]:
     """The modules that the program has imported, by Python's own account."""
     with SimulatedOrg(OrgSettings(polls_until_complete=1)) as org:
-        config = {"credentials": org.credentials("refresh_token"), "login_url": org.url}
-        (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-        places = [f"--{name}={(folder / name).as_uri()}" for name in ("destination", "state", "schemas")]
-        options = ["--config", folder / "config.json", "--object", "Awkward__c", *places]
-        command = [sys.executable, "-X", "importtime", "-c", _PROGRAM, "export", *options]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        exporter = Exporter(org, folder)
+        program = [sys.executable, "-X", "importtime", "-c", _PROGRAM]
+        options = exporter.arguments(["Awkward__c"])[1:]
+        done = subprocess.run([*program, *options], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert [path for path in (folder / "destination" / "Awkward__c").rglob("*") if path.is_file()]
+    assert [path for path in (exporter.destination / "Awkward__c").rglob("*") if path.is_file()]
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
     return {line.rpartition("|")[2].strip() for line in lines}
 
