@@ -464,8 +464,8 @@ def test_a_window_without_an_end_knows_no_future():
 def test_each_thing_in_the_future_has_a_sentence_with_the_clock_and_what_to_do():
     behind = point(dates(None, at(2) + SECOND))
     said = list(incremental(state(at(3), behind), at(2)).warnings("Account", at(2), "reset the stream"))
-    assert [sentence.partition(" lies ")[0] for sentence in said[:1]] == ["Account: the saved cursor"]
+    assert [sentence.partition(" is ")[0] for sentence in said[:1]] == ["Account: the saved cursor"]
     assert said[0].endswith("If the cursor is wrong, reset the stream.")
     assert f"job {behind.job} " in said[1]
-    assert all(f"in the future of the org's clock ({format_instant(at(2))})" in sentence for sentence in said)
+    assert all(f"later than the org's clock ({format_instant(at(2))})" in sentence for sentence in said)
     assert list(incremental(state(at(1)), at(2)).warnings("Account", at(2), "reset the stream")) == []

@@ -76,10 +76,10 @@ class IncrementalPlan:
 
     def warnings(self, name: str, upper: datetime, remedy: str) -> Iterator[str]:
         """Yield a sentence about each value in the future; ``remedy`` says what to do if a cursor is wrong."""
-        clock = f"in the future of the org's clock ({format_instant(upper)})"
+        clock = f"later than the org's clock ({format_instant(upper)})"
         if self.cursor_ahead:
             until = "nothing is read until the clock has passed it"
-            yield f"{name}: the saved cursor lies {clock}; {until}. If the cursor is wrong, {remedy}."
+            yield f"{name}: the saved cursor is {clock}; {until}. If the cursor is wrong, {remedy}."
         for point in self.ahead:
             yield f"{name}: the window of job {point.job} in the state ends {clock}; it is read again."
 

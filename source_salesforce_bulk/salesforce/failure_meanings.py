@@ -31,9 +31,9 @@ _REAUTHENTICATE = (
     "History for Salesforce's own reason."
 )
 _QUOTA = (
-    "Nothing is lost. The limit is the whole org's, over a rolling 24 hours: what was used comes back a day later. "
-    "{Again} in an hour or two, when Setup > Company Information shows that some has come back; it continues where it "
-    "stopped. If it happens often, have other integrations use less, or buy more."
+    "Nothing is lost. The limit is for the whole org over a rolling 24 hours: a call counts for one day. {Again} in an "
+    "hour or two, when Setup > Company Information shows that calls are left; it continues where it stopped. If this "
+    "happens often, let other integrations make fewer calls, or buy more."
 )
 
 _T, _C, _S = Consequence.TRANSIENT, Consequence.CONFIG, Consequence.SYSTEM
@@ -44,8 +44,8 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.FAIL_STREAM,
             _C,
             "Salesforce cannot read the query",
-            "If object_overrides gives this object a `where`, correct it; if not, {look_again} and, if the error "
-            "stays, report it.",
+            "If object_overrides gives this object a `where`, correct it; if not, {look_again}, "
+            "and report the error if it remains.",
         ),
         Kind.FIELD_GONE: Meaning(
             Action.FAIL_STREAM,
@@ -116,7 +116,7 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.STOP_RUN,
             _C,
             "The integration user may not use the API",
-            "See that the org's edition includes the API (Enterprise, Performance, Unlimited, Developer, or "
+            "Make sure that the org's edition includes the API (Enterprise, Performance, Unlimited, Developer, or "
             "Professional with API access), and tick API Enabled under System Permissions of the user's profile or "
             "permission set.",
         ),
@@ -221,7 +221,8 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.SPLIT,
             _T,
             "The query took Salesforce too long",
-            _AGAIN + " If it stays, give the object a selective `where` in object_overrides, or {fewer_fields}.",
+            _AGAIN + " If this keeps happening, give the object a selective `where` in object_overrides, or "
+            "{fewer_fields}.",
         ),
         Kind.QUERY_TOO_LARGE: Meaning(
             Action.SPLIT,
@@ -272,7 +273,7 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.RETRY,
             _T,
             "The connection to Salesforce failed",
-            _AGAIN + " If it stays, check the network and its firewall.",
+            _AGAIN + " If this keeps happening, check the network and its firewall.",
         ),
         Kind.HOST_NOT_FOUND: Meaning(
             Action.RETRY,
@@ -297,7 +298,7 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.RETRY,
             _T,
             "The proxy cannot be reached",
-            _AGAIN + " If it stays, check that the proxy runs and that HTTPS_PROXY has its address.",
+            _AGAIN + " If this keeps happening, check that the proxy runs and that HTTPS_PROXY has its address.",
         ),
         Kind.PROXY_REFUSED: Meaning(
             Action.STOP_RUN,
@@ -334,14 +335,15 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.STOP_RUN,
             _T,
             "Salesforce's servers disagree about the time by more than an hour, so no sync can say how far it has read",
-            "Nothing is lost: no saved cursor is ahead of the earlier clock. {Again} later. If this stays, "
+            "Nothing is lost: no saved cursor is ahead of the earlier clock. {Again} later. If this keeps happening, "
             "see whether a proxy answers in Salesforce's place; if not, give Salesforce support both addresses.",
         ),
         Kind.UNREADABLE_ANSWER: Meaning(
             Action.RETRY,
             _T,
             "Salesforce sent an answer that cannot be read",
-            _AGAIN + " If it stays, check that login_url is a Salesforce login host and that no proxy answers for it.",
+            _AGAIN + " If this keeps happening, check that login_url is a Salesforce login host and that no proxy "
+            "answers for it.",
         ),
         Kind.TOKEN_NOT_KEPT: Meaning(
             Action.STOP_RUN,
@@ -362,15 +364,15 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             Action.STOP_RUN,
             _T,
             "No space is left for result pages on the disk of this machine",
-            "Nothing is lost. Give the directory that TMPDIR names (else /tmp) more space, or lower page_size: a few "
-            "pages lie there at a time. Then {again}.",
+            "Nothing is lost. Give the directory in TMPDIR (else /tmp) more space, or lower page_size: a few pages "
+            "are kept there at a time. Then {again}.",
         ),
         Kind.DISK_ERROR: Meaning(
             Action.STOP_RUN,
             _C,
             "A result page could not be saved to the disk of this machine",
-            "Nothing is lost. See that the directory that TMPDIR names (else /tmp) is there and that this user may "
-            "write to it. Then {again}.",
+            "Nothing is lost. Make sure that the directory in TMPDIR (else /tmp) exists and that this user may write "
+            "to it. Then {again}.",
         ),
         Kind.INTERRUPTED: Meaning(Action.STOP_RUN, _T, "The run was stopped by a signal", _AGAIN),
         Kind.UNEXPECTED: Meaning(Action.FAIL_STREAM, _S, "An unexpected error occurred", _REPORT),

@@ -171,8 +171,8 @@ _BY_FLOW = (
         Kind.CREDENTIALS_REFUSED,
         codes=codes("invalid_grant"),
         facts=facts(Fact.CLIENT_CREDENTIALS),
-        guidance="See that Client Credentials Flow is enabled in the app's OAuth settings, that its policies name a "
-        "Run As user who is active, and that login_url is the org's My Domain URL.",
+        guidance="Make sure that Client Credentials Flow is enabled in the app's OAuth settings, that its policies "
+        "name an active Run As user, and that login_url is the org's My Domain URL.",
     ),
     _row(
         "refresh token refused",
