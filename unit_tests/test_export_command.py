@@ -19,7 +19,7 @@ Run = Callable[..., tuple[int, dict[str, Any]]]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the command with changed options; return its exit code and metrics."""
     # It would take the whole process's logs, from the tests after these as well.
-    monkeypatch.setattr("source_salesforce_bulk.export.session.set_up_logging", lambda *_: None)
+    monkeypatch.setattr("source_salesforce_bulk.export.command_run.set_up_logging", lambda *_: None)
 
     def run_it(**changes: Any) -> tuple[int, dict[str, Any]]:
         metrics = tmp_path / "metrics.json"

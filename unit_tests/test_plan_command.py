@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from source_salesforce_bulk.config import parse_config
+from source_salesforce_bulk.export.command_run import CommandRun
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
 from source_salesforce_bulk.export.plan_command import ExportPlan, as_json, as_text, make_plan
-from source_salesforce_bulk.export.session import Session
 from source_salesforce_bulk.extraction.connection import Connection, Environment
 from source_salesforce_bulk.registries.local_state import LocalStates
 from source_salesforce_bulk.salesforce.attempts import Caller
@@ -103,7 +103,7 @@ def test_a_damaged_state_is_named_with_its_object_and_what_to_do(rig, tmp_path, 
     (file,) = tmp_path.rglob("Account.json")
     file.write_bytes(content)
 
-    code = Session(Stop(), "run-1").ended(lambda: rig.plan(states) and ExitCode.DONE)
+    code = CommandRun(Stop(), "run-1").ended(lambda: rig.plan(states) and ExitCode.DONE)
 
     assert code == ExitCode.USAGE
     said = caplog.records[-1].getMessage()

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 import click
 
+from source_salesforce_bulk.export.command_run import CommandRun, new_run_id
 from source_salesforce_bulk.export.logs import LogOptions
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
-from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.extraction.connection_check import check_connection
 from source_salesforce_bulk.salesforce.failures import Consequence
 from source_salesforce_bulk.signals import Stop
@@ -29,19 +29,19 @@ class CheckOptions:
 
 def run_check(options: CheckOptions, stop: Stop) -> int:
     """Run the command and return its exit code."""
-    session = Session(stop, new_run_id(datetime.now(UTC)), options.logs)
-    session.begin()
+    command_run = CommandRun(stop, new_run_id(datetime.now(UTC)), options.logs)
+    command_run.begin()
     said: list[str] = []
 
     def check() -> int:
-        with session.connect(options.config, options.objects) as connection:
+        with command_run.connect(options.config, options.objects) as connection:
             try:
                 said.append(check_connection(connection))
             except ValueError as error:
                 raise ExportFailed(Consequence.CONFIG, f"object_overrides: {error}") from error
         return ExitCode.DONE
 
-    code = session.ended(check, said.append)
+    code = command_run.ended(check, said.append)
     succeeded = code == ExitCode.DONE
     if options.as_json:
         status = "succeeded" if succeeded else "failed"

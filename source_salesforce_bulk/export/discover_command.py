@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
+from source_salesforce_bulk.export.command_run import CommandRun, new_run_id
 from source_salesforce_bulk.export.logs import LogOptions
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
-from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.export.text_tables import table
 from source_salesforce_bulk.extraction.catalog import ReadableObject, Survey, find_objects
 from source_salesforce_bulk.registries.durable_files import replace_file
@@ -34,13 +34,13 @@ class DiscoverOptions:
 
 def run_discover(options: DiscoverOptions, stop: Stop) -> int:
     """Run the command and return its exit code."""
-    session = Session(stop, new_run_id(datetime.now(UTC)), options.logs)
-    session.begin()
-    return session.ended(lambda: _discover(options, session))
+    command_run = CommandRun(stop, new_run_id(datetime.now(UTC)), options.logs)
+    command_run.begin()
+    return command_run.ended(lambda: _discover(options, command_run))
 
 
-def _discover(options: DiscoverOptions, session: Session) -> int:
-    with session.connect(options.config, options.objects, refuse_unknown_keys=False) as connection:
+def _discover(options: DiscoverOptions, command_run: CommandRun) -> int:
+    with command_run.connect(options.config, options.objects, refuse_unknown_keys=False) as connection:
         connection.log_in()
         try:
             survey = find_objects(connection.discovery, connection.config)

@@ -20,6 +20,7 @@ from source_salesforce_bulk.config_values import ConfigError, parse_start_date
 from source_salesforce_bulk.export import places
 from source_salesforce_bulk.export.aws_clients import aws_client
 from source_salesforce_bulk.export.begin import BeginOptions
+from source_salesforce_bulk.export.command_run import CommandRun, new_run_id
 from source_salesforce_bulk.export.ledger import kept_at_destination, kept_in_folder
 from source_salesforce_bulk.export.logs import LogOptions
 from source_salesforce_bulk.export.metrics_sink import RunReport, named_counts, publish
@@ -27,7 +28,6 @@ from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
 from source_salesforce_bulk.export.progress import LiveBars, MinuteLines, summary
 from source_salesforce_bulk.export.run import ExportPlaces, ExportResult, ExportRun, Watcher
 from source_salesforce_bulk.export.schema_watch import EventBus, SchemaWatch
-from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.export.stores import MakeFiles, Stores, open_stores
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics, RunMetrics
 from source_salesforce_bulk.registries.schemas import SchemaRegistry
@@ -72,21 +72,21 @@ def run_export(options: ExportOptions, stop: Stop, make_files: MakeFiles | None 
     Metrics are written even if the run could not read its configuration, because an alarm depends on them.
     """
     run_id = options.run_id if options.run_id is not None else new_run_id(datetime.now(UTC))
-    session = Session(stop, run_id, options.logs, Program.GLUE if make_files else Program.EXPORT)
-    session.begin()
-    return session.ended(lambda: _with_metrics(options, _Command(options, session, make_files)))
+    command_run = CommandRun(stop, run_id, options.logs, Program.GLUE if make_files else Program.EXPORT)
+    command_run.begin()
+    return command_run.ended(lambda: _with_metrics(options, _Command(options, command_run, make_files)))
 
 
 def _with_metrics(options: ExportOptions, command: _Command) -> int:
     sink = places.metrics_sink(options.metrics, lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
-    session = command.session
-    began = session.clock.monotonic()
+    command_run = command.command_run
+    began = command_run.clock.monotonic()
     code: int = ExitCode.OUR_FAULT
     try:
-        code = session.ended(command.export)
+        code = command_run.ended(command.export)
     finally:
-        seconds = session.clock.monotonic() - began
-        publish(sink, lambda: command.report(session.stop.exit_code or code, seconds))
+        seconds = command_run.clock.monotonic() - began
+        publish(sink, lambda: command.report(command_run.stop.exit_code or code, seconds))
     return code
 
 
@@ -95,21 +95,21 @@ class _Command:
     """One run of the command. ``run`` and ``watch`` are set once its options and configuration have been read."""
 
     options: ExportOptions
-    session: Session
+    command_run: CommandRun
     make_files: MakeFiles | None
     run: ExportRun | None = None
     watch: SchemaWatch | None = None
 
     def export(self) -> int:
         """Export and return the exit code; raises if no object can be started."""
-        options, session = self.options, self.session
-        if not _RUN_ID.fullmatch(session.run_id):
+        options, command_run = self.options, self.command_run
+        if not _RUN_ID.fullmatch(command_run.run_id):
             text = "--run-id takes letters, digits, dots, dashes and underscores, beginning with a letter or digit."
             raise ExportFailed(Consequence.CONFIG, text)
         begin_options = _begin_options(options)
-        stores = open_stores(options, session.run_id, session.clock, self.make_files)
-        self.watch = _schema_watch(options, session, stores.schemas)
-        watcher = _watcher(options, session)
+        stores = open_stores(options, command_run.run_id, command_run.clock, self.make_files)
+        self.watch = _schema_watch(options, command_run, stores.schemas)
+        watcher = _watcher(options, command_run)
         where = ExportPlaces(
             destination=stores.destination,
             states=stores.states,
@@ -117,10 +117,10 @@ class _Command:
             page_files=stores.page_files,
             ending=stores.ending,
             watcher=watcher,
-            on_clean_up=session.stop.leaving,
+            on_clean_up=command_run.stop.leaving,
         )
-        connection = session.connect(options.config, options.objects)
-        self.run = ExportRun(connection, where, session.stop.event.is_set, begin_options)
+        connection = command_run.connect(options.config, options.objects)
+        self.run = ExportRun(connection, where, command_run.stop.event.is_set, begin_options)
         with self._ledger(stores):
             try:
                 result = self.run.run()
@@ -129,24 +129,24 @@ class _Command:
             facts = result_as_json(result, self.run.connection.metrics.of)
             LOGGER.debug("The run has ended", extra={"event": "run_ended", "facts": facts})
         _print_result(options, result, self.run.connection.metrics.of)
-        return session.stop.exit_code or result.code
+        return command_run.stop.exit_code or result.code
 
     def _ledger(self, stores: Stores) -> AbstractContextManager[object]:
         """Return the context in which events are written to the ledger."""
-        session = self.session
+        command_run = self.command_run
         if stores.ledger is None:
-            return kept_at_destination(stores.destination, session.run_id, session.mask.redact)
-        return kept_in_folder(stores.ledger, session.run_id, session.mask.redact)
+            return kept_at_destination(stores.destination, command_run.run_id, command_run.mask.redact)
+        return kept_in_folder(stores.ledger, command_run.run_id, command_run.mask.redact)
 
     def report(self, code: int, seconds: float) -> RunReport:
         """Return the report of the run, however far it came."""
         run, drifted = self.run, self.watch.drifted if self.watch else Counter[str]()
         metrics = run.connection.metrics if run else RunMetrics()
         return RunReport(
-            run_id=self.session.run_id,
+            run_id=self.command_run.run_id,
             organization_id=organization_key(run.organization_id if run else None),
             exit_code=code,
-            ended=self.session.clock.now(),
+            ended=self.command_run.clock.now(),
             seconds=seconds,
             objects=[
                 (outcome, named_counts(metrics.of(outcome.object_name), drifted[outcome.object_name]))
@@ -166,15 +166,15 @@ def _begin_options(options: ExportOptions) -> BeginOptions:
     return BeginOptions(options.start_over, options.continue_here, full, since)
 
 
-def _watcher(options: ExportOptions, session: Session) -> Watcher:
-    live = session.live and not options.logs.quiet
-    lines = MinuteLines(session.run_id, jobs_only=live)
+def _watcher(options: ExportOptions, command_run: CommandRun) -> Watcher:
+    live = command_run.live and not options.logs.quiet
+    lines = MinuteLines(command_run.run_id, jobs_only=live)
     if not live:
         return lines
     from rich.console import Console  # noqa: PLC0415 - only on a terminal
 
     console = Console(stderr=True)
-    session.stderr.write = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    command_run.stderr.write = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     return LiveBars(console, lines)
 
 
@@ -209,7 +209,7 @@ def result_as_json(result: ExportResult, metrics_of: Callable[[str], ObjectMetri
     }
 
 
-def _schema_watch(options: ExportOptions, session: Session, registry: SchemaRegistry) -> SchemaWatch:
+def _schema_watch(options: ExportOptions, command_run: CommandRun, registry: SchemaRegistry) -> SchemaWatch:
     bus = options.event_bus
     listeners = [EventBus(aws_client("events", f"the event bus {bus}"), bus)] if bus else []
-    return SchemaWatch(registry, session.run_id, options.on_drift, listeners)
+    return SchemaWatch(registry, command_run.run_id, options.on_drift, listeners)

@@ -13,6 +13,7 @@ import click
 import orjson
 
 from source_salesforce_bulk.export import places
+from source_salesforce_bulk.export.command_run import CommandRun, new_run_id
 from source_salesforce_bulk.export.forecast import (
     Ending,
     ObjectForecast,
@@ -29,7 +30,6 @@ from source_salesforce_bulk.export.forecast import (
 from source_salesforce_bulk.export.logs import LogOptions
 from source_salesforce_bulk.export.outcomes import ExportFailed, nothing_to_export
 from source_salesforce_bulk.export.sample import Sampler, sample_through_rest
-from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.export.storage_failures import unusable_state
 from source_salesforce_bulk.export.text_tables import number, table
 from source_salesforce_bulk.extraction.catalog import ReadableObject, survey_objects
@@ -107,17 +107,17 @@ class ExportPlan:
 
 def run_plan(options: PlanOptions, stop: Stop) -> int:
     """Run the command and return its exit code."""
-    session = Session(stop, new_run_id(datetime.now(UTC)), options.logs)
-    session.begin()
-    return session.ended(lambda: _plan(options, session))
+    command_run = CommandRun(stop, new_run_id(datetime.now(UTC)), options.logs)
+    command_run.begin()
+    return command_run.ended(lambda: _plan(options, command_run))
 
 
-def _plan(options: PlanOptions, session: Session) -> int:
-    states = places.state_registry(options.state, session.clock) if options.state else None
+def _plan(options: PlanOptions, command_run: CommandRun) -> int:
+    states = places.state_registry(options.state, command_run.clock) if options.state else None
     if states is not None and not states.entries():
         LOGGER.warning("No state was found in %s: everything is read from its beginning.", options.state)
     samples: Samples = {}
-    with session.connect(options.config, options.objects) as connection:
+    with command_run.connect(options.config, options.objects) as connection:
         plan = make_plan(connection, states, confirm=options.confirm)
         if options.sample is not None:
             sampler = Sampler(connection, connection.org())

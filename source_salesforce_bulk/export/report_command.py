@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 
 from source_salesforce_bulk.export import places
+from source_salesforce_bulk.export.command_run import CommandRun, new_run_id
 from source_salesforce_bulk.export.destination import LEDGERS
 from source_salesforce_bulk.export.ledger import FOLDER
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
 from source_salesforce_bulk.export.report_page import report_page
 from source_salesforce_bulk.export.run_story import read_story
-from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.registries.durable_files import replace_file
 from source_salesforce_bulk.salesforce.failures import Consequence
 from source_salesforce_bulk.salesforce.object_hints import nearest
@@ -35,9 +35,9 @@ class ReportOptions:
 
 def run_report(options: ReportOptions, stop: Stop) -> int:
     """Run the command and return its exit code."""
-    session = Session(stop, new_run_id(datetime.now(UTC)))
-    session.begin()
-    return session.ended(lambda: _report(options))
+    command_run = CommandRun(stop, new_run_id(datetime.now(UTC)))
+    command_run.begin()
+    return command_run.ended(lambda: _report(options))
 
 
 def _report(options: ReportOptions) -> int:

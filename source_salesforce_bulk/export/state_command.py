@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from source_salesforce_bulk.export import places
+from source_salesforce_bulk.export.command_run import CommandRun, new_run_id
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
-from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.export.text_tables import table
 from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, jobs_named
 from source_salesforce_bulk.registries.state import LeaseHeld, Progress, StateRegistry, UnreadableProgress
@@ -55,9 +55,9 @@ def run_reset(stop: Stop, *, state: str, names: Sequence[str], organization: str
 
 
 def _with_registry(stop: Stop, state: str, work: Callable[[StateRegistry, str], int]) -> int:
-    session = Session(stop, new_run_id(datetime.now(UTC)))
-    session.begin()
-    return session.ended(lambda: work(places.state_registry(state, session.clock), session.run_id))
+    command_run = CommandRun(stop, new_run_id(datetime.now(UTC)))
+    command_run.begin()
+    return command_run.ended(lambda: work(places.state_registry(state, command_run.clock), command_run.run_id))
 
 
 def _entry(registry: StateRegistry, name: str, organization: str | None) -> Entry:

@@ -10,8 +10,8 @@ import click
 
 from source_salesforce_bulk.config_values import parse_duration
 from source_salesforce_bulk.export import places
+from source_salesforce_bulk.export.command_run import CommandRun, new_run_id
 from source_salesforce_bulk.export.outcomes import ExitCode
-from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.export.text_tables import number, table
 from source_salesforce_bulk.signals import Stop
 
@@ -58,6 +58,6 @@ def run_clean_tables(stop: Stop, *, destination: str, older_than: str) -> int:
 
 
 def _in_session(stop: Stop, work: Callable[[], int]) -> int:
-    session = Session(stop, new_run_id(datetime.now(UTC)))
-    session.begin()
-    return session.ended(work)
+    command_run = CommandRun(stop, new_run_id(datetime.now(UTC)))
+    command_run.begin()
+    return command_run.ended(work)

@@ -12,11 +12,11 @@ import click
 import orjson
 
 from source_salesforce_bulk.export import places
+from source_salesforce_bulk.export.command_run import CommandRun, new_run_id
 from source_salesforce_bulk.export.comparison import Differences
 from source_salesforce_bulk.export.logs import LogOptions
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed, nothing_to_export
 from source_salesforce_bulk.export.schema_watch import SchemaWatch
-from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.export.text_tables import number, table
 from source_salesforce_bulk.export.verify import Repair, Verified, Verifier
 from source_salesforce_bulk.extraction.catalog import survey_objects
@@ -44,15 +44,15 @@ class VerifyOptions:
 
 def run_verify(options: VerifyOptions, stop: Stop) -> int:
     """Run the command and return its exit code: 0 equal, 3 different, 75 unknown."""
-    session = Session(stop, new_run_id(datetime.now(UTC)), options.logs)
-    session.begin()
-    return session.ended(lambda: _verify(options, session))
+    command_run = CommandRun(stop, new_run_id(datetime.now(UTC)), options.logs)
+    command_run.begin()
+    return command_run.ended(lambda: _verify(options, command_run))
 
 
-def _verify(options: VerifyOptions, session: Session) -> int:
+def _verify(options: VerifyOptions, command_run: CommandRun) -> int:
     _check(options)
-    started = session.clock.now()
-    with session.connect(options.config, options.objects) as connection:
+    started = command_run.clock.now()
+    with command_run.connect(options.config, options.objects) as connection:
         results = verified(connection, options, started)
     if options.as_json:
         document = {"objects": [as_json(result) for result in results]}

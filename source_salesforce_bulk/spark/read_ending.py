@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from source_salesforce_bulk.export.command_run import CommandRun, as_failed, new_run_id
 from source_salesforce_bulk.export.outcomes import ExportFailed
-from source_salesforce_bulk.export.session import Session, as_failed, new_run_id
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.stream_state import jobs_named
 from source_salesforce_bulk.registries.state import LeaseHeld, LeaseLost
@@ -46,8 +46,8 @@ def end_reads(notes: ReadNotes, connect: Callable[[ReadNote], Connection], *, st
 
 def connected(note: ReadNote) -> Connection:
     """Return a connection to the org of a read. Logs are the user's here, and stay as they are."""
-    session = Session(Stop(), new_run_id(datetime.now(UTC)), program=Program.SPARK)
-    return session.connect(note.config, [note.object_name])
+    command_run = CommandRun(Stop(), new_run_id(datetime.now(UTC)), program=Program.SPARK)
+    return command_run.connect(note.config, [note.object_name])
 
 
 def _end(connection: Connection, note: ReadNote, *, stored: bool) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from source_salesforce_bulk.config_values import ConfigError
 from source_salesforce_bulk.export.aws_clients import secrets_manager
+from source_salesforce_bulk.export.command_run import CommandRun, as_failed, new_run_id
 from source_salesforce_bulk.export.logs import LogOptions
-from source_salesforce_bulk.export.session import Session, as_failed, new_run_id
 from source_salesforce_bulk.export.storage_failures import unusable_state
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.stream_state import StateError
@@ -97,9 +97,9 @@ def _sharing(options: ReadOptions) -> Callable[[oauth.Session], SessionSource]:
 
 def _connected(options: ReadOptions, pushed: Sequence[str], mask: SecretMask) -> Connection:
     logs = LogOptions(quiet=True)  # Spark shows its planner's log among its own lines
-    session = Session(Stop(), new_run_id(datetime.now(UTC)), logs, Program.SPARK, mask)
-    session.begin()
-    return session.connect(options.config, [], adjust=partial(narrowed, options=options, pushed=pushed))
+    command_run = CommandRun(Stop(), new_run_id(datetime.now(UTC)), logs, Program.SPARK, mask)
+    command_run.begin()
+    return command_run.connect(options.config, [], adjust=partial(narrowed, options=options, pushed=pushed))
 
 
 @contextmanager

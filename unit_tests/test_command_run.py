@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from source_salesforce_bulk.config import ConfigError
+from source_salesforce_bulk.export.command_run import CommandRun, new_run_id
 from source_salesforce_bulk.export.logs import JsonLog
 from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
 from source_salesforce_bulk.export.places import UnknownPlace
-from source_salesforce_bulk.export.session import Session, new_run_id
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import list_secrets
@@ -36,8 +36,8 @@ def raising(error: Exception):
 
 
 @pytest.fixture
-def session() -> Session:
-    return Session(Stop(), "run-1")
+def command_run() -> CommandRun:
+    return CommandRun(Stop(), "run-1")
 
 
 def test_run_ids_sort_by_time_and_differ():
@@ -48,8 +48,8 @@ def test_run_ids_sort_by_time_and_differ():
     assert first < new_run_id(datetime(2026, 11, 25, 8, 0, 1, tzinfo=UTC))
 
 
-def test_a_command_that_succeeds_ends_with_its_own_code(session):
-    assert session.ended(lambda: ExitCode.SOME_FAILED) == 3
+def test_a_command_that_succeeds_ends_with_its_own_code(command_run):
+    assert command_run.ended(lambda: ExitCode.SOME_FAILED) == 3
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_a_command_that_succeeds_ends_with_its_own_code(session):
         (KeyError("value of a row"), ExitCode.OUR_FAULT, "please report it"),
     ],
 )
-def test_every_failure_is_one_sentence_and_an_exit_code(session, caplog, error, code, says):
-    assert session.ended(raising(error)) == code
+def test_every_failure_is_one_sentence_and_an_exit_code(command_run, caplog, error, code, says):
+    assert command_run.ended(raising(error)) == code
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert says in record.getMessage()
@@ -88,11 +88,11 @@ def test_the_configurations_own_secrets_are_masked_in_the_logs_however_they_are_
     path = tmp_path / "config.json"
     raw = {"credentials": {"auth_type": flow, **FLOWS[flow]}, "login_url": "https://acme.my.salesforce.com"}
     path.write_text(json.dumps(raw), encoding="utf-8")
-    session, out = Session(Stop(), "run-1"), io.StringIO()
-    with session.connect(str(path), []) as connection:
+    command_run, out = CommandRun(Stop(), "run-1"), io.StringIO()
+    with command_run.connect(str(path), []) as connection:
         secrets = list_secrets(connection.config.credentials)
     handler = logging.StreamHandler(out)
-    handler.setFormatter(JsonLog("run-1", session.mask.redact))
+    handler.setFormatter(JsonLog("run-1", command_run.mask.redact))
     for secret in secrets:
         for text in (secret, quote_plus(secret), json.dumps(secret)):
             handler.emit(logging.LogRecord("x", logging.INFO, __file__, 1, "it said: %s", (text,), None))
@@ -100,14 +100,14 @@ def test_the_configurations_own_secrets_are_masked_in_the_logs_however_they_are_
     assert said == ["****", "****", '"****"'] * len(secrets)
 
 
-def test_a_temporary_folder_that_cannot_be_used_ends_the_run_before_anything(session, monkeypatch, caplog):
+def test_a_temporary_folder_that_cannot_be_used_ends_the_run_before_anything(command_run, monkeypatch, caplog):
     monkeypatch.setenv("TMPDIR", "/nonexistent")
-    assert session.ended(lambda: session.connect("env:NOT_SET", [])) == ExitCode.USAGE
+    assert command_run.ended(lambda: command_run.connect("env:NOT_SET", [])) == ExitCode.USAGE
     assert "TMPDIR, which is /nonexistent" in caplog.text
 
 
-def test_a_signal_decides_the_exit_code_and_is_no_failure(session, caplog):
-    session.stop.signal = 15
-    assert session.ended(raising(Stopped("the run is being stopped"))) == 143
-    assert session.ended(raising(ValueError("torn"))) == 143
+def test_a_signal_decides_the_exit_code_and_is_no_failure(command_run, caplog):
+    command_run.stop.signal = 15
+    assert command_run.ended(raising(Stopped("the run is being stopped"))) == 143
+    assert command_run.ended(raising(ValueError("torn"))) == 143
     assert caplog.records == []

@@ -44,7 +44,7 @@ def new_run_id(now: datetime) -> str:
 
 
 @dataclass(slots=True)
-class Session:
+class CommandRun:
     """One run of a command. ``mask`` is applied to its logs, which are written to stderr."""
 
     stop: Stop
