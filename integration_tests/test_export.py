@@ -209,7 +209,9 @@ def test_an_object_that_is_named_and_cannot_be_had_fails_and_the_others_are_expo
     assert "Contact cannot be exported" in errors["Contact"]
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert {line["object"] for line in lines if line["level"] == "ERROR"} == {"Contact"}
-    assert [line.split()[-1] for line in done.stdout.splitlines() if line.startswith("Contact ")] == ["failed"]
+    in_the_table, below = (line for line in done.stdout.splitlines() if line.startswith("Contact "))
+    assert in_the_table.split()[-1] == "failed"
+    assert below == errors["Contact"]
     told = json.loads((tmp_path / "metrics.json").read_text())
     assert (told["objects"]["Contact"]["status"], told["run"]["Failed"]) == ("failed", 1)
     assert_complete(exporter, org, "Account")

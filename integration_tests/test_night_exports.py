@@ -22,7 +22,7 @@ from integration_tests.aws import Aws
 from integration_tests.connector import ImpatientClock
 from integration_tests.exporter import Exporter, wait_for
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
-from source_salesforce_bulk.export import cli, session
+from source_salesforce_bulk.export import cli, command_run
 from source_salesforce_bulk.signals import Stop
 
 PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
@@ -65,7 +65,7 @@ def org() -> Iterator[SimulatedOrg]:
 @pytest.fixture
 def exporter(org: SimulatedOrg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Exporter:
     """An export whose pauses between tries take no time, and that no proxy of this machine concerns."""
-    monkeypatch.setattr(session, "SystemClock", lambda _: ImpatientClock())
+    monkeypatch.setattr(command_run, "SystemClock", lambda _: ImpatientClock())
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
     return Exporter(org, tmp_path)
@@ -170,6 +170,31 @@ def test_it_ends_in_one_sentence_and_its_exit_code(
     assert [words for words in night.says if words not in sentence] == [], sentence
     assert "S3CRET" not in sentence
     assert night.exports == any(message.startswith("Account complete") for _, message in ended.log)
+
+
+def test_a_limit_that_stops_every_object_is_explained_by_the_first_and_again_at_the_end(exporter: Exporter) -> None:
+    exporter.org.control.fault("api_error", on="createJob", error="LIMIT_EXCEEDED", times=None)
+
+    done = exporter.script(["Account", "Contact", "Lead"])
+
+    assert done.returncode == 75, done.stderr
+    (full,) = (line for _, line in log_of(done.stderr) if "daily Bulk query jobs are used up" in line)
+    first, _, _ = full.partition(":")
+    others = {"Account", "Contact", "Lead"} - {first}
+    short = {f"{name}: the run was stopped; the message about {first} says why and what to do." for name in others}
+    assert {line for level, line in log_of(done.stderr) if level == "ERROR"} == {full, *short}
+    assert done.stdout.splitlines()[5] == full
+    assert not [line for line in short if line in done.stdout]
+
+
+def test_a_job_that_keeps_failing_is_named(exporter: Exporter) -> None:
+    exporter.config["object_overrides"] = [{"object": "Contact", "where": "Name != null"}]
+    exporter.org.control.fault("job_failed", object="Contact", error="invalid_type", times=None)
+
+    (sentence,) = export(exporter, "Account", "Contact").errors
+
+    (job,) = exporter.org.control.jobs("Contact")
+    assert sentence.startswith(f"Contact, job {job['id']}: ")
 
 
 def test_a_bucket_that_is_missing_is_named(exporter: Exporter, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,4 +116,15 @@ def test_the_table_says_what_became_of_each_object():
     lines = summary(outcomes, lambda _: ObjectMetrics(jobs=2, retries=1)).splitlines()
     assert lines[0].split() == ["object", "rows", "files", "jobs", "API", "calls", "retries", "status"]
     assert lines[1].split() == ["Account", "7", "1", "2", "0", "1", "complete"]
-    assert [line.split()[-1] for line in lines[2:]] == ["failed", "stopped"]
+    assert [line.split()[-1] for line in lines[2:4]] == ["failed", "stopped"]
+
+
+def test_below_the_table_each_cause_says_once_what_to_do():
+    outcomes = [
+        ObjectOutcome("Account", ExportFailed(Consequence.TRANSIENT, "Account: used up. Run again.")),
+        ObjectOutcome("Contact", ExportFailed(Consequence.TRANSIENT, "Contact: see Account.", explained_by="Account")),
+        ObjectOutcome("Gone__c", ExportFailed(Consequence.CONFIG, "Gone__c cannot be exported.")),
+        ObjectOutcome("Lead"),
+    ]
+    below = summary(outcomes, lambda _: ObjectMetrics()).split("\n")[5:]
+    assert below == ["", "Account: used up. Run again.", "", "Gone__c cannot be exported."]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from source_salesforce_bulk.export.opening import Opening
+from source_salesforce_bulk.export.outcomes import ExportFailed
 from source_salesforce_bulk.export.page_files import FileMaker
 from source_salesforce_bulk.export.run_attempts import Attempts
 from source_salesforce_bulk.export.schema_watch import SchemaWatch
@@ -14,6 +15,7 @@ from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TurnOver
 from source_salesforce_bulk.extraction.plan import Planner
 from source_salesforce_bulk.registries.state import StateRegistry
+from source_salesforce_bulk.salesforce.failures import Failure
 from source_salesforce_bulk.salesforce.programs import Program
 
 
@@ -42,8 +44,19 @@ class Export:
     upper_bound: Callable[[], datetime]
     monotonic: Callable[[], float]
     program: Program
+    _reported_by: dict[Failure, str] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:
         """The run's id."""
         return self.opening.run_id
+
+    def failed(self, name: str, failure: Failure) -> ExportFailed:
+        """Return an object's failure, which names its job. One that stops the run is explained by its first object."""
+        stops = failure is self.extraction.stop_failure
+        first = self._reported_by.setdefault(failure, name) if stops else name
+        if first != name:
+            text = f"{name}: the run was stopped; the message about {first} says why and what to do."
+            return ExportFailed(failure.consequence, text, explained_by=first)
+        about = f"{name}, job {failure.job_id}" if failure.job_id else name
+        return ExportFailed(failure.consequence, f"{about}: {failure.message_for(self.program)}")

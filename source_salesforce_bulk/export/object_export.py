@@ -121,7 +121,7 @@ class ObjectExport:
         try:
             yield from self._turns()
         except SalesforceError as error:
-            self.fail(error.failure)
+            self._fail(self._export.failed(self.name, error.failure))
         except ExportFailed as failed:
             self._fail(failed)
         except (LeaseHeld, LeaseLost) as error:
@@ -130,10 +130,6 @@ class ObjectExport:
             self._fail(unusable_state(error, self.name))
         except Exception as error:  # noqa: BLE001 - ends this object only
             self._fail(storage_failure(error, self.name) or defect(error, self.name))
-
-    def fail(self, failure: Failure) -> None:
-        """End the object with a failure."""
-        self._fail(ExportFailed(failure.consequence, f"{self.name}: {failure.message_for(self._export.program)}"))
 
     def keep_lease(self) -> None:
         """Renew the lease if it is about to expire. If it is lost, the object fails at its next turn."""

@@ -32,10 +32,14 @@ class ExitCode(IntEnum):
 
 @dataclass(unsafe_hash=True)  # not frozen: context managers set the traceback of exceptions
 class ExportFailed(Exception):
-    """An object or the whole run failed. ``message`` says what happened and what to do, and is safe to display."""
+    """An object or the whole run failed. ``message`` says what happened and what to do, and is safe to display.
+
+    ``explained_by`` is the object whose message says so instead; None if it is this one.
+    """
 
     consequence: Consequence
     message: str
+    explained_by: str | None = None
 
     def __str__(self) -> str:
         return self.message

@@ -150,11 +150,16 @@ def describe(view: ObjectView) -> str:
 
 
 def summary(outcomes: Sequence[ObjectOutcome], metrics_of: Callable[[str], ObjectMetrics]) -> str:
-    """Return the final table, one line per object. ``metrics_of`` returns an object's counts."""
+    """Return the final table, one line per object, and below it why objects failed and what to do.
+
+    ``metrics_of`` returns an object's counts.
+    """
     headings = ["object", ">rows", ">files", ">jobs", ">API calls", ">retries", "status"]
     rows = []
     for outcome in outcomes:
         metrics = metrics_of(outcome.object_name)
         counts = (outcome.rows, len(outcome.files), metrics.jobs, metrics.calls.total(), metrics.retries)
         rows.append([outcome.object_name, *(f"{count:,}" for count in counts), outcome.status])
-    return table(headings, rows)
+    failures = [outcome.failure for outcome in outcomes if outcome.failure is not None]
+    reasons = [f"\n{failure.message}" for failure in failures if failure.explained_by is None]
+    return "\n".join([table(headings, rows), *reasons])
