@@ -176,6 +176,17 @@ def test_a_plan_counts_the_jobs_that_compare_ids(org: SimulatedOrg, tmp_path: Pa
     assert plan(exporter, ["Account", "Lead"], *state)["totals"]["jobs"] == counted(exporter, ["Account", "Lead"])[0]
 
 
+def test_a_plan_counts_the_job_that_fills_new_fields(tmp_path: Path) -> None:
+    with SimulatedOrg(OrgSettings(polls_until_complete=1, frozen_at="2026-08-01T12:00:00Z")) as org:
+        exporter = Exporter(org, tmp_path, backfill_new_fields=True)
+        counted(exporter, ["Account"])
+        org.control.add_field("Account", "Region__c string(20)")
+        org.control.update("Account", {"Region__c": "north"}, where="Name != null", touch="none")
+        org.control.advance_clock(3600)
+        planned = plan(exporter, ["Account"], "--state", (tmp_path / "state").as_uri())
+        assert planned["totals"]["jobs"] == counted(exporter, ["Account"])[0] == 1
+
+
 def test_a_plan_counts_the_jobs_that_compare_formulas(tmp_path: Path) -> None:
     settings = OrgSettings(polls_until_complete=1, frozen_at="2026-08-01T12:00:00Z", formula_objects=True)
     with SimulatedOrg(settings) as org:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integration_tests.connection import Connection
-from integration_tests.connector import Output
 from integration_tests.exporter import Exporter, as_emitted
 from integration_tests.ground_truth import GroundTruth, assert_same_rows
+from integration_tests.kept_rows import Kept, shown
 from integration_tests.simulated_org.settings import OrgSettings
 from integration_tests.simulated_org.simulated import SimulatedOrg
 from integration_tests.table_exporter import TableExporter, assert_equals_org
@@ -36,30 +36,6 @@ def org() -> Iterator[SimulatedOrg]:
         simulated.control.insert(PROJECT, rows)
         simulated.control.advance_clock(HOUR)
         yield simulated
-
-
-class Kept:
-    """What a destination keeps that takes the newest cursor of each Id, and of equal ones the later row."""
-
-    def __init__(self, *names: str) -> None:
-        self.rows: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in names}
-
-    def take(self, output: Output) -> None:
-        for name, held in self.rows.items():
-            for row in output.rows.get(name, ()):
-                before = held.get(row["Id"])
-                if before is None or row["SystemModstamp"] >= before["SystemModstamp"]:
-                    held[row["Id"]] = row
-
-    def assert_equals(self, org: SimulatedOrg, name: str, without: Sequence[str] = ()) -> None:
-        truth = {row["Id"]: row for row in GroundTruth(org).records(name)}
-        assert_same_rows(
-            [shown(row, without) for row in self.rows[name].values()], [shown(row, without) for row in truth.values()]
-        )
-
-
-def shown(row: dict[str, Any], without: Sequence[str]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if value is not None and name not in without}
 
 
 def refreshing(org: SimulatedOrg, *names: str, **config: Any) -> Connection:

@@ -79,6 +79,8 @@ def test_null_comparisons_leave_no_row_out(org: Org) -> None:
     assert null <= where(org, "NOT Email = 'nobody@example.com'")
     assert null <= where(org, "Email NOT IN ('nobody@example.com')")
     assert where(org, "Email = ''") == null
+    assert where(org, "HasOptedOutOfEmail = null") == where(org, "HasOptedOutOfEmail = false")
+    assert where(org, "HasOptedOutOfEmail != null") == where(org, "HasOptedOutOfEmail = true")
     assert not null & where(org, "Birthdate > 1900-01-01") - where(org, "Birthdate != null")
 
 

@@ -122,6 +122,7 @@ class Config:
     compound_fields: CompoundFields = CompoundFields.PARTS
     formula_fields: Literal["read", "refresh", "leave_out"] = "read"
     clock_formulas: Literal["leave_out", "daily"] = "leave_out"
+    backfill_new_fields: bool = False
 
     def override_for(self, name: str) -> ObjectOverride | None:
         """Return the override of an object, ignoring the case of its name."""
@@ -158,6 +159,7 @@ def parse_config(raw: Mapping[str, Any], *, refuse_unknown_keys: bool = False) -
         compound_fields=CompoundFields(form.compound_fields),
         formula_fields=form.formula_fields,
         clock_formulas=form.clock_formulas,
+        backfill_new_fields=form.backfill_new_fields,
         lookback_window=lookback,
         api_version=parse_api_version(form.api_version),
         max_concurrent_jobs=form.max_concurrent_jobs,

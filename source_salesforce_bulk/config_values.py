@@ -50,6 +50,7 @@ REMEDIES: Mapping[str, str] = {
     "full_audit_every": 'Write an ISO 8601 duration such as "P7D" (7 days) or "PT12H" (12 hours)',
     "max_deletes": "Write a whole number from 0 to 100, without quotes, such as 20",
     "formula_fields": 'Write "read", "refresh" or "leave_out"',
+    "backfill_new_fields": "Write true or false, without quotes",
     "clock_formulas": 'Write "leave_out" or "daily"',
     "lookback_window": 'Write an ISO 8601 duration such as "PT10M" (10 minutes) or "P1D" (1 day)',
     "api_version": 'Write a version such as "v66.0"',

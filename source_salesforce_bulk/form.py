@@ -242,6 +242,16 @@ class ConfigForm(BaseModel):
             examples=["leave_out", "daily"],
         ),
     ] = "leave_out"
+    backfill_new_fields: Annotated[
+        bool,
+        form_field(
+            "Fill new fields of old rows",
+            "Where an object gets a field, or you select one more, rows that were synced earlier have no value in it "
+            "until they change. With this option, the next sync reads the rows again in which the new field has a "
+            "value: one more query job, once.",
+            examples=[True],
+        ),
+    ] = False
     lookback_window: Annotated[
         str,
         form_field(

@@ -44,7 +44,7 @@ PURE: frozenset[str] = frozenset(
     formulas formulas.value_ranges
     deletions deletions.audit deletions.id_sketch deletions.known_ids deletions.packed_ids deletions.tombstones
     extraction.cuts extraction.interleaving extraction.job_events extraction.plan extraction.selection
-    extraction.policies extraction.query_job extraction.quota extraction.stream_state
+    extraction.new_fields extraction.policies extraction.query_job extraction.quota extraction.stream_state
     extraction.windows
     registries.field_ids spark.pushed_filters spark.read_options tables.steps tables.table_failures tables.winners
     pages.arrays pages.cells pages.csv_page pages.hashing pages.json_text pages.records pages.rest_rows pages.walk

@@ -486,8 +486,16 @@ def test_an_extra_window_that_is_not_wanted_or_has_another_query_is_abandoned(pl
 
 
 def test_an_extra_window_comes_back_from_its_json():
-    state = StreamState(Mode.INCREMENTAL, cursor=T, scope="s", resume=(EXTRA,), formulas={"values": {}})
+    memories = {"formulas": {"values": {}}, "fields": ("Id", "Name")}
+    state = StreamState(Mode.INCREMENTAL, cursor=T, scope="s", resume=(EXTRA,), **memories)
     assert read_state(state.to_json("SystemModstamp"), Mode.INCREMENTAL, "SystemModstamp", "s").state == state
+
+
+@pytest.mark.parametrize("names", ["Id", [1], {"Id": 1}])
+def test_names_of_fields_in_a_state_are_a_list_of_texts(names):
+    blob = StreamState(Mode.INCREMENTAL, cursor=T, scope="s").to_json("SystemModstamp") | {"fields": names}
+    with pytest.raises(StateError, match="fields is not a list of names"):
+        read_state(blob, Mode.INCREMENTAL, "SystemModstamp", "s")
 
 
 @pytest.mark.parametrize("only", ["Id != null) OR (Id = null", "Id != null ORDER BY Id", 5])

@@ -59,6 +59,8 @@ def test_without_options_the_configuration_stays_as_it_is():
     assert narrowed(config(), ReadOptions("env:CONFIG", "Account")).overrides == {}
 
 
-def test_rows_that_vanish_and_formulas_that_move_are_left_to_exports():
-    kept = narrowed(config(detect_deletes="all", formula_fields="refresh"), ReadOptions("env:CONFIG", "Account"))
+def test_rows_that_vanish_formulas_that_move_and_new_fields_are_left_to_exports():
+    whole = config(detect_deletes="all", formula_fields="refresh", backfill_new_fields=True)
+    kept = narrowed(whole, ReadOptions("env:CONFIG", "Account"))
     assert (kept.detect_deletes, kept.formula_fields) == (DetectDeletes.RECYCLE_BIN, "read")
+    assert not kept.backfill_new_fields

@@ -55,7 +55,8 @@ def test_a_new_field_is_told_with_what_old_rows_have_and_how_to_fill_them(regist
     with caplog.at_level(logging.INFO, logger="salesforce_bulk.drift"):
         SchemaWatch(registry, "two", "warn").check("00D", sobject("Name", "New__c"))
     assert caplog.records[-1].getMessage() == (
-        "Account: rows that were read earlier have null in New__c; `export --full Account` reads them again"
+        "Account: rows that were read earlier have no value in New__c until they change. backfill_new_fields reads "
+        "those again that have a value; `export --full Account` reads all rows"
     )
 
 

@@ -34,6 +34,7 @@ KEYS = {
     "compound_fields": ("string", "parts"),
     "formula_fields": ("string", "read"),
     "clock_formulas": ("string", "leave_out"),
+    "backfill_new_fields": ("boolean", False),
     "lookback_window": ("string", "PT10M"),
     "api_version": ("string", "v66.0"),
     "max_concurrent_jobs": ("integer", 10),

@@ -44,6 +44,7 @@ _GROUPS: Mapping[str, tuple[str, frozenset[str]]] = {
                 "compound_fields",
                 "formula_fields",
                 "clock_formulas",
+                "backfill_new_fields",
                 "hash_key",
                 "object_overrides",
             }

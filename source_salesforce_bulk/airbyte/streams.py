@@ -47,7 +47,7 @@ from source_salesforce_bulk.extraction.object_read import ObjectRead
 from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan, begin
 from source_salesforce_bulk.extraction.reconciliation import Reconciliation
 from source_salesforce_bulk.extraction.seen_rows import SeenRows
-from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, DELETES, FORMULAS, Mode, ReadState
+from source_salesforce_bulk.extraction.stream_state import COMPLETE_MARKER, DELETES, FIELDS, FORMULAS, Mode, ReadState
 from source_salesforce_bulk.extraction.window_read import WindowRead
 from source_salesforce_bulk.pages.encoders import record_lines
 from source_salesforce_bulk.pages.fetch import Page
@@ -222,7 +222,7 @@ class BulkStream(HttpStream):
         plan, incoming = reading.plan_for(mode, self._incoming)
         if incoming.warning:
             self._incoming = {}
-        wanted = {DELETES: plan.audit is not None, FORMULAS: bool(plan.refresh)}
+        wanted = {DELETES: plan.audit is not None, FORMULAS: bool(plan.refresh), FIELDS: plan.backfill is not None}
         self._incoming = {key: value for key, value in self._incoming.items() if wanted.get(key, True)}
         return self._begun(begin(plan, incoming, reading.upper_bound, remedy="reset the stream"))
 

@@ -21,6 +21,7 @@ from source_salesforce_bulk.export.outcomes import ExitCode
 from source_salesforce_bulk.extraction.catalog import ReadableObject
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.cuts import Piece, find_pieces
+from source_salesforce_bulk.extraction.new_fields import new_fields
 from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.plan import (
     ObjectPlan,
@@ -69,7 +70,7 @@ class ObjectForecast:
 
     ``rows`` is Salesforce's estimate if the whole object is read; ``megabytes`` is a rough estimate from the fields.
     ``spared`` windows hold so few rows that the query for them returns them all. ``comparisons`` are jobs of
-    all Ids, or of all formulas; how much is read again because of them is not known in advance.
+    all Ids, of all formulas, or of rows with a value in a new field; how much is read again is not known in advance.
     """
 
     object: str
@@ -110,7 +111,7 @@ def forecast_object(
     counted = total is not None and plan.lane.parents is None
     pages = sum(_pages(piece, plan.page_size) for piece in fetched) if counted else None
     now = connection.upper_bound()
-    comparisons = _audits(plan, now) + _refreshes(plan, now) if beginning.windows else 0
+    comparisons = _audits(plan, now) + _refreshes(plan, now) + _backfills(plan) if beginning.windows else 0
     if comparisons and pages is not None:
         pages = None if rows is None else pages + comparisons * -(-rows // plan.page_size)
     return ObjectForecast(
@@ -148,6 +149,11 @@ def _refreshes(plan: ObjectPlan, now: datetime) -> int:
         for policy, values in known.items()
     )
     return first + later
+
+
+def _backfills(plan: ObjectPlan) -> int:
+    """Return 1 if the run will read rows again because a field is new."""
+    return int(plan.backfill is not None and bool(new_fields(plan.backfill, plan.state)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,10 @@ class SchemaWatch:
         added = [change.field for change in alert.changes if change.kind is ChangeKind.ADDED]
         if added:
             some = ", ".join(added[:_CHANGES_IN_SENTENCE])
-            text = "%s: rows that were read earlier have null in %s; `export --full %s` reads them again"
+            text = (
+                "%s: rows that were read earlier have no value in %s until they change. backfill_new_fields reads "
+                "those again that have a value; `export --full %s` reads all rows"
+            )
             LOGGER.info(text, alert.object, some, alert.object, extra={"run_id": alert.run_id, "object": alert.object})
         for listener in self._listeners:
             listener(alert)

@@ -37,10 +37,11 @@ class ReadyPage:
 
 @dataclass(frozen=True, slots=True)
 class Memories:
-    """The memories of delivered rows and of their formulas in a state."""
+    """The memories of delivered rows, of their formulas and of their fields in a state."""
 
     deletes: Mapping[str, object] | None = None
     formulas: Mapping[str, object] | None = None
+    fields: tuple[str, ...] | None = None
 
 
 class ObjectRead:
@@ -194,9 +195,8 @@ class ObjectRead:
 
         ``at_once``: now, because the memories have no row that the state does not cover.
         """
-        self.plan = replace(
-            self.plan, state=replace(self.plan.state, deletes=memories.deletes, formulas=memories.formulas)
-        )
+        state = replace(self.plan.state, deletes=memories.deletes, formulas=memories.formulas, fields=memories.fields)
+        self.plan = replace(self.plan, state=state)
         if at_once:
             self._set_state(self.state.resume)
 
@@ -224,6 +224,7 @@ class ObjectRead:
             complete=complete,
             deletes=known.deletes,
             formulas=known.formulas,
+            fields=known.fields,
         )
         if state != self.state:
             self.state = state

@@ -21,6 +21,7 @@ from typing import Any
 
 from source_salesforce_bulk.config import Config
 from source_salesforce_bulk.extraction.catalog import ReadableObject
+from source_salesforce_bulk.extraction.new_fields import NEW_FIELDS, BackfillPolicy, backfill_policy
 from source_salesforce_bulk.extraction.policies import AuditPolicy, RefreshPolicy, refresh_policies
 from source_salesforce_bulk.extraction.selection import Selection, object_query, select_fields
 from source_salesforce_bulk.extraction.stream_state import (
@@ -69,7 +70,8 @@ class ObjectPlan:
     ``rows`` is Salesforce's estimate for the whole object; None if it is unknown or does not apply, because the user's
     filter excludes rows.
 
-    ``audit`` says how deleted rows are detected; None if they are not. ``refresh`` says which formulas are refreshed.
+    ``audit`` says how deleted rows are detected; None if they are not. ``refresh`` says which formulas are refreshed,
+    and ``backfill`` how rows get the values of new fields; None if they do not.
     ``delivers`` is false for a read whose rows are only compared and not emitted. ``hashing`` names the columns whose
     values are replaced by digests.
     """
@@ -87,6 +89,7 @@ class ObjectPlan:
     hashing: Hashing | None = None
     audit: AuditPolicy | None = None
     refresh: tuple[RefreshPolicy, ...] = ()
+    backfill: BackfillPolicy | None = None
     delivers: bool = True
     lane: Lane = BULK
 
@@ -125,6 +128,27 @@ class ObjectRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class _Checks:
+    """See ``ObjectPlan``."""
+
+    audit: AuditPolicy | None = None
+    refresh: tuple[RefreshPolicy, ...] = ()
+    backfill: BackfillPolicy | None = None
+
+    def remembered(self, state: StreamState) -> StreamState:
+        """Return the state without the memories that nothing uses.
+
+        Rows that are delivered without being remembered would make a memory wrong later.
+        """
+        return replace(
+            state,
+            deletes=state.deletes if self.audit is not None else None,
+            formulas=state.formulas if self.refresh else None,
+            fields=state.fields if self.backfill is not None else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Planner:
     """Makes the plans of one run. ``organization_id`` is None if the login did not report it."""
 
@@ -155,11 +179,8 @@ class Planner:
         lane = readable.lane_after(refused=is_refused(blob))
         scope = partial(_scope, query.operation, readable, start, self.organization_id)
         incoming = read_state(spelled(blob, readable.cursor_field, scope), mode, readable.cursor_field, scope())
-        audit, refresh = self._checks(readable, selection) if mode is Mode.INCREMENTAL else (None, ())
-        # Rows that are delivered without being remembered would make a memory wrong later.
-        deletes = incoming.state.deletes if audit is not None else None
-        formulas = incoming.state.formulas if refresh else None
-        incoming = replace(incoming, state=replace(incoming.state, deletes=deletes, formulas=formulas))
+        checks = self._checks(readable, selection) if mode is Mode.INCREMENTAL else _Checks()
+        incoming = replace(incoming, state=checks.remembered(incoming.state))
         plan = ObjectPlan(
             query=query,
             columns=selection.columns,
@@ -171,19 +192,21 @@ class Planner:
             page_size=min(config.page_size, ROWS_IN_ONE_ANSWER) if lane.rest else config.page_size,
             primary_key=readable.primary_key,
             hashing=readable.hashing,
-            audit=audit,
-            refresh=refresh,
+            audit=checks.audit,
+            refresh=checks.refresh,
+            backfill=checks.backfill,
             rows=request.rows if readable.where is None else None,
             lane=lane,
         )
         return plan, incoming
 
-    def _checks(
-        self, readable: ReadableObject, selection: Selection
-    ) -> tuple[AuditPolicy | None, tuple[RefreshPolicy, ...]]:
-        every, most, key = self.config.full_audit_every, self.config.max_deletes, readable.refreshed_by
-        audit = AuditPolicy(readable.audited, every, most) if readable.audited else None
-        return audit, refresh_policies(readable.formulas, key, selection.columns) if key is not None else ()
+    def _checks(self, readable: ReadableObject, selection: Selection) -> _Checks:
+        config, key = self.config, readable.refreshed_by
+        return _Checks(
+            AuditPolicy(readable.audited, config.full_audit_every, config.max_deletes) if readable.audited else None,
+            refresh_policies(readable.formulas, key, selection.columns) if key is not None else (),
+            backfill_policy(readable.sobject, selection.columns) if config.backfill_new_fields else None,
+        )
 
     def begin_in_full(self, request: ObjectRequest) -> Beginning | None:
         """Plan a full read of an object whose cursor Salesforce refuses as a filter.
@@ -281,7 +304,7 @@ def _without_extra(
 ) -> tuple[StreamState, tuple[PlannedWindow, ...], tuple[ResumePoint, ...]]:
     """Return the state without extra windows, those to continue, and the points of those that are no longer needed."""
     points = [point for point in state.resume if point.extra is not None]
-    wanted = {policy.name for policy in plan.refresh}
+    wanted = {policy.name for policy in plan.refresh} | ({NEW_FIELDS} if plan.backfill is not None else set())
     windows = [PlannedWindow(point.bounds, point, point.extra) for point in points if point.extra in wanted]
     continued = tuple(window for window in windows if _continues(plan, window))
     unwanted = tuple(point for point in points if point not in [window.resume for window in continued])

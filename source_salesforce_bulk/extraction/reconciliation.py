@@ -5,6 +5,7 @@
     windows       those of the cursor; if one was lost, another audit, and the rest from the start (``known_ids``)
     deletions     an audit, if it is due
     formulas      the values of all rows; then, in extra windows, the rows of ranges that have changed
+    new fields    in an extra window, the rows with a value in a field that is new
 
 A runner takes the :meth:`Reconciliation.steps` one by one, and reads each ``Beginning`` to its end before it takes the
 next step. For each page, it calls ``note`` and ``noted``, and after the page was handed on, ``handed_on``.
@@ -22,6 +23,7 @@ from source_salesforce_bulk.extraction.deletion_watch import DeletionWatch
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.formula_watch import FormulaWatch
 from source_salesforce_bulk.extraction.interleaving import TurnOver
+from source_salesforce_bulk.extraction.new_fields import NewFieldsWatch
 from source_salesforce_bulk.extraction.object_read import Memories, ObjectRead
 from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan, begin
 from source_salesforce_bulk.extraction.stream_state import ReadState, StreamState
@@ -47,6 +49,9 @@ class Reconciliation:
         if plan.audit is not None:
             self._deletions = DeletionWatch(plan, plan.audit, extraction, org_now)
         self._formulas = [FormulaWatch(plan, policy, extraction, org_now) for policy in plan.refresh]
+        self._new_fields = None
+        if plan.backfill is not None:
+            self._new_fields = NewFieldsWatch(plan.object_name, plan.backfill, plan.state, plan.start)
 
     @property
     def sees_rows(self) -> bool:
@@ -73,6 +78,8 @@ class Reconciliation:
             yield from self._audited()
         for watch in self._formulas:
             yield from self._refreshed(watch, beginning.plan)
+        if self._new_fields is not None:
+            yield from self._filled(self._new_fields, beginning.plan)
 
     @property
     def over_again(self) -> bool:
@@ -97,7 +104,10 @@ class Reconciliation:
 
     def handed_on(self, window: WindowRead, after: Onward | End) -> None:
         """Note that a page of ``window`` was delivered; ``after`` is the position after it."""
-        watch = next((watch for watch in self._formulas if watch.name == window.extra), None)
+        watches: list[FormulaWatch | NewFieldsWatch] = [*self._formulas]
+        if self._new_fields is not None:
+            watches.append(self._new_fields)
+        watch = next((watch for watch in watches if watch.name == window.extra), None)
         if watch is not None and isinstance(after, End):
             watch.delivered(window.bounds)
             self._remember(at_once=True)
@@ -128,17 +138,25 @@ class Reconciliation:
         watch.settle(self._state.cursor)
         self._remember(at_once=True)
 
+    def _filled(self, watch: NewFieldsWatch, plan: ObjectPlan) -> Iterator[Step]:
+        windows = watch.windows(self._state.cursor)
+        if windows:
+            yield Beginning(replace(plan, state=self._state), windows)
+            watch.settle()
+            self._remember(at_once=True)
+
     def _anew(self) -> Beginning:
         """Return the remaining windows, from their start and without earlier jobs."""
         state = replace(self._state, resume=())
         return begin(replace(self._beginning.plan, state=state), ReadState(state), self._org_now)
 
     def _remember(self, *, at_once: bool = False) -> None:
-        if self._read is None or not (self._deletions or self._formulas):
+        if self._read is None or not (self._deletions or self._formulas or self._new_fields):
             return
         values = {watch.name: memory for watch in self._formulas if (memory := watch.memory) is not None}
         deletes = None if self._deletions is None else self._deletions.memory
-        self._read.remember(Memories(deletes, values or None), at_once=at_once)
+        fields = None if self._new_fields is None else self._new_fields.memory
+        self._read.remember(Memories(deletes, values or None, fields), at_once=at_once)
 
 
 def _repeats(read: ObjectRead) -> bool:

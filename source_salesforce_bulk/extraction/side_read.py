@@ -44,6 +44,7 @@ def narrowed(plan: ObjectPlan, columns: tuple[Column, ...]) -> ObjectPlan:
         hashing=None,
         audit=None,
         refresh=(),
+        backfill=None,
         delivers=False,
     )
 

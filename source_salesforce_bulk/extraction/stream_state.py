@@ -32,7 +32,8 @@ _RESUME = "resume"
 _SCOPE = "scope"
 DELETES = "deletes"
 FORMULAS = "formulas"
-"""The keys of the memories of delivered rows and of their formulas."""
+FIELDS = "fields"
+"""The keys of the memories of delivered rows, of their formulas and of their fields."""
 _MODE = "mode"
 _FULL_REFRESH = "full_refresh"
 _API = "api"
@@ -76,7 +77,8 @@ class StreamState:
     """A stream's state. ``complete`` is only ever true of a full refresh.
 
     ``refused``: Bulk API refuses the object. ``deletes`` is the memory of delivered rows, with which deleted rows are
-    detected (``known_ids``), ``formulas`` that of their formulas, with which changed values are (``value_ranges``).
+    detected (``known_ids``), ``formulas`` that of their formulas, with which changed values are (``value_ranges``), and
+    ``fields`` the names of the fields that they all have (``new_fields``).
     """
 
     mode: Mode
@@ -86,6 +88,7 @@ class StreamState:
     complete: bool = False
     deletes: Mapping[str, object] | None = None
     formulas: Mapping[str, object] | None = None
+    fields: tuple[str, ...] | None = None
     refused: bool = False
 
     def to_json(self, cursor_field: str | None) -> dict[str, object]:
@@ -107,6 +110,8 @@ class StreamState:
             blob[DELETES] = dict(self.deletes)
         if self.formulas is not None:
             blob[FORMULAS] = dict(self.formulas)
+        if self.fields is not None:
+            blob[FIELDS] = list(self.fields)
         return blob
 
 
@@ -152,8 +157,10 @@ def read_state(blob: Mapping[str, object] | None, mode: Mode, cursor_field: str 
     cursor = _cursor(blob, cursor_field)
     if cursor is None and not points and _SCOPE not in blob:
         raise StateError(f"it has no {cursor_field} and names no job, so it is not a state of this stream")
-    deletes, formulas = _memory(blob, DELETES), _memory(blob, FORMULAS)
-    return ReadState(replace(fresh, cursor=cursor, resume=points, deletes=deletes, formulas=formulas))
+    known = replace(
+        fresh, deletes=_memory(blob, DELETES), formulas=_memory(blob, FORMULAS), fields=_fields(blob.get(FIELDS))
+    )
+    return ReadState(replace(known, cursor=cursor, resume=points))
 
 
 def is_refused(blob: Mapping[str, object] | None) -> bool:
@@ -225,6 +232,14 @@ def _memory(blob: Mapping[str, object], key: str) -> Mapping[str, object] | None
     if memory is None or isinstance(memory, Mapping):
         return memory
     raise StateError(f"its {key} is not a JSON object")
+
+
+def _fields(names: object) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise StateError(f"its {FIELDS} is not a list of names")
+    return tuple(names)
 
 
 def _cursor(blob: Mapping[str, object], cursor_field: str | None) -> datetime | None:

@@ -10,10 +10,10 @@ A window includes its lower bound and excludes its upper bound: ``cursor >= from
 an earlier run's window ended, it begins ``lookback`` before that end, because rows with earlier timestamps may have
 become visible later (airbyte #27146). Within one run, windows meet without overlap.
 
-Some rows are read again although the cursor has passed them, because one of their formulas has changed. Such an
-*extra* window has its own bounds or condition. It is read after the others, or before them if an earlier run has left
-it open; a run with the same query continues it. The state names only extra windows with jobs; the others follow from
-the memory of formulas.
+Some rows are read again although the cursor has passed them, because one of their formulas has changed, or because
+they have a value in a field that is new. Such an *extra* window has its own bounds or condition. It is read after the
+others, or before them if an earlier run has left it open; a run with the same query continues it. The state names only
+extra windows with jobs; the others follow from the memories of formulas and fields.
 
 A full refresh has no upper cursor bound, so that a row that changes while it is read cannot move out of its window; it
 is split into Id ranges, the first without a lower and the last without an upper bound.

@@ -65,8 +65,8 @@ def parse_options(given: Mapping[str, str]) -> ReadOptions:
 def narrowed(config: Config, options: ReadOptions, pushed: Sequence[str] = ()) -> Config:
     """Return the configuration for this read alone: fields and conditions of the options, and those that Spark pushes.
 
-    An option replaces what the configuration has for the object. Rows that vanish and formulas that move are left to
-    exports.
+    An option replaces what the configuration has for the object. Rows that vanish, formulas that move and new fields of
+    old rows are left to exports.
     """
     name, overrides = options.object_name, dict(config.overrides)
     if options.fields or options.where or pushed:
@@ -82,6 +82,7 @@ def narrowed(config: Config, options: ReadOptions, pushed: Sequence[str] = ()) -
         objects=(name,),
         overrides=MappingProxyType(overrides),
         detect_deletes=DetectDeletes.RECYCLE_BIN if audits else config.detect_deletes,
+        backfill_new_fields=False,
         formula_fields="read" if config.formula_fields == "refresh" else config.formula_fields,
     )
 

@@ -81,6 +81,18 @@ MUTANTS: tuple[Mutant, ...] = (
         new="clock = {name for name, text in texts.items() if _CLOCK.search(text)}",
         tests=("test_a_formula_follows_the_clock_through_others_whatever_their_case",),
     ),
+    Mutant(
+        rule="A condition on null does not find every value of a boolean",
+        old="and column.kind is not CellKind.BOOLEAN",
+        new="",
+        tests=("test_the_policy_has_the_delivered_fields_and_those_that_a_condition_can_find",),
+    ),
+    Mutant(
+        rule="A part of a window is not the rows with a value in a new field",
+        old="if bounds.start == self._start and bounds.id_from is None and bounds.id_to is None:",
+        new="if True:",
+        tests=("test_new_fields_are_remembered_when_their_whole_window_was_delivered",),
+    ),
     # 3.1, 3.2: windows
     Mutant(
         rule="A window is closed below: cursor >= from",

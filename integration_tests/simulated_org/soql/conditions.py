@@ -90,7 +90,10 @@ class ConditionWriter:
     def _null_test(self, left: Resolved, operator: str, value: Value) -> str:
         if operator not in ("=", "!="):
             raise malformed(self._soql, value.at, "unexpected token: 'null'")
-        return f"({left.sql} IS {'NOT ' if operator == '!=' else ''}NULL)"
+        null = f"({left.sql} IS NULL)"
+        if left.field.kind == "boolean":  # SOQL reference, "Using null in WHERE": null is false
+            null = f"({left.sql} IS NULL OR {left.sql} = 'false')"
+        return null if operator == "=" else f"NOT {null}"
 
     def _like(self, left: Resolved, value: Value) -> str:
         if left.field.kind != "text" or value.kind != "string":
