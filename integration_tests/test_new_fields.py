@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from integration_tests.backfill import Backfill
 from integration_tests.connection import Connection
 from integration_tests.connector import Output, configure
 from integration_tests.exporter import Exporter, as_emitted
@@ -224,3 +225,13 @@ def test_an_export_into_tables_fills_a_new_column(org: SimulatedOrg, tmp_path: P
     org.control.advance_clock(HOUR)
     assert exporter.run([NAME]).code == 0
     assert_equals_org(exporter.rows_of("account"), org, NAME)
+
+
+def test_a_backfill_on_spark_fills_a_new_column(org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = Backfill(org, tmp_path, backfill_new_fields=True)
+    assert exporter.run([NAME]).code == 0
+    fill(org, "Region__c string(20)", 7, "north")
+    org.control.advance_clock(HOUR)
+    assert exporter.run([NAME]).code == 0
+    assert_same_rows(newest_rows(exporter, org), [shown(row) for row in GroundTruth(org).records(NAME)])
+    assert len(exporter.rows(NAME)) == everything(org) + 7
