@@ -45,7 +45,7 @@ class BenchOrg:
         return [(job["query"], job["operation"]) for job in self.control("jobs")[jobs:]]
 
     def jobs_made(self) -> int:
-        """How many jobs were ever made."""
+        """The number of jobs that were created so far."""
         return len(self.control("jobs"))
 
 

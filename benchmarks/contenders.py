@@ -1,4 +1,4 @@
-"""Who is measured, and the command line of each."""
+"""The programs that are measured, and the command line of each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SF = Path("build/sf/node_modules/.bin/sf")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What everyone is asked to read: all fields of one object, in one sync mode. ``soql`` is our query of it."""
+    """The read that every program is given: all fields of one object, in one sync mode. ``soql`` is our query."""
 
     org: BenchOrg
     mode: str

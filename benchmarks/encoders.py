@@ -1,4 +1,4 @@
-"""What encoding costs, by kind of page: ``python -m benchmarks.encoders``. No org, no network, one process, one core.
+"""Measure the encoding of pages by their kind, with ``python -m benchmarks.encoders``: no org, one process, one core.
 
     core       the native page core, where it is installed: RECORD lines in memory, Arrow batches in a file
     Python     the exact path to the same

@@ -1,4 +1,4 @@
-"""What an export costs: rows to Parquet, against the Airbyte path and against pyarrow reading the same CSV from disk.
+"""Measure an export of rows to Parquet, against the Airbyte path and pyarrow, which reads the same CSV from disk.
 
     python -m benchmarks.export [--rows N] [--rounds N]
 
@@ -228,7 +228,7 @@ def pages_on_disk(folder: Path, config: Mapping[str, Any], soql: str) -> Iterato
 
 
 def describe_machine() -> str:
-    """What the table was made on."""
+    """The machine on which the table was made."""
     load = os.getloadavg()[0]
     return f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, load {load:.1f}"
 

@@ -1,4 +1,4 @@
-"""Whether pages in parallel pay on Spark: one large object, from an org that bounds the bandwidth of each connection.
+"""Measure the gain of reading pages in parallel on Spark: one large object, with a bandwidth for each connection.
 
     python -m benchmarks.glue [--rows N] [--rounds N] [--bandwidth BYTES_PER_SECOND]
 

@@ -20,7 +20,7 @@ _SAMPLE_EVERY = 0.05  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run did. Times are in seconds since the process was started, ``peak_rss`` and ``written`` in bytes."""
+    """One run. Times are in seconds since the process was started, ``peak_rss`` and ``written`` in bytes."""
 
     records: int
     seconds: float

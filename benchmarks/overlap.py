@@ -1,4 +1,4 @@
-"""How well waiting overlaps: wall time of whole commands, against what would be ideal and against the peer.
+"""Measure how much waiting overlaps: wall time of whole commands, against the ideal and the peer.
 
     python -m benchmarks.overlap [jobs | pages | discover | stuck] [--rows N] [--peer-rows N]
 
@@ -100,7 +100,7 @@ def pages(size: Size) -> Iterator[Line]:
 
 
 def _at_each_bandwidth(rows: int, *, warmed: bool) -> dict[int, Run]:
-    """What it took to read so many rows: the connector, where pages are ``warmed`` for it, else the peer."""
+    """Measure one read of so many rows: by the connector if pages are ``warmed`` for it, else by the peer."""
     runs = {}
     with simulated_org("--bench-rows", str(rows)) as org:
         if warmed:

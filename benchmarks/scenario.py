@@ -24,7 +24,7 @@ _EMITTED_AT = re.compile(rb'"emitted_at":\d+')
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much is read: ``rows`` by everyone, ``peer_rows`` by those that take minutes; and how often."""
+    """The number of rows and of repetitions: ``peer_rows`` is for programs that would take minutes."""
 
     rows: int
     peer_rows: int
@@ -33,7 +33,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Who runs, with what command, if ``program`` is installed; ``slow`` ones read fewer rows, once.
+    """A program and its command, used if ``program`` is installed; ``slow`` ones read fewer rows, once.
 
     ``at_once``: all records come at the same time, so a rate between the first and the last says nothing.
     """
@@ -47,7 +47,7 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What is read: ``Bench__c``, or an object that is made with ``fields``, of 1 / ``fraction`` of the rows.
+    """The object that is read: ``Bench__c``, or one that is made with ``fields``, of 1 / ``fraction`` of the rows.
 
     The pages are of ``page_rows`` rows; the peer has no option for that and takes the org's own. With ``https``, all
     trust the org's certificate by REQUESTS_CA_BUNDLE.
@@ -126,7 +126,7 @@ def _check(contender: Contender, run: Run, org: BenchOrg) -> None:
 
 
 def _records_equal_the_exact_path(job: Job) -> int:
-    """How many records the console script and the exact path emit, compared one by one; raises where they differ."""
+    """Return the number of records that the console script and the exact path both emit; raises if any differ."""
     arguments = contenders.connector(job)[1:]
     fast = _records([str(contenders.CONNECTOR), *arguments])
     exact = _records([sys.executable, str(contenders.HERE / "exact_path.py"), *arguments])

@@ -85,7 +85,7 @@ class Driver:
         )
 
     def run(self, script: str) -> str:
-        """What the script printed; it ends well."""
+        """Return what the script has printed, after it ended with code 0."""
         process = self.start(BEGIN + textwrap.dedent(script))
         printed, _ = process.communicate(timeout=400)
         assert process.returncode == 0, printed[-6000:]

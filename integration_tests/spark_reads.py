@@ -63,7 +63,7 @@ class SparkReads:
         return planned
 
     def rows(self, planned: PlannedRead) -> list[Row]:
-        """What the tasks of a read yield, nulls left out. Every task gets its page as bytes."""
+        """Return the rows of a read's tasks without nulls. Every task gets its page as bytes."""
         pages = [pickle.loads(pickle.dumps(page)) for page in planned.pages]
         batches = [batch for page in pages for batch in read_planned(page, planned.columns)]
         rows = pa.Table.from_batches(batches, arrow_schema(product_columns(planned.columns))).to_pylist()

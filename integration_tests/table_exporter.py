@@ -44,7 +44,7 @@ class TableExporter(Exporter):
 
     @property
     def url(self) -> str:
-        """What ``--destination`` names."""
+        """The value of ``--destination``."""
         return f"iceberg+{(self.folder / 'lake').as_uri()}"
 
     def tables(self) -> Tables:

@@ -33,7 +33,7 @@ def number(cell: str) -> float:
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What ``plan --json`` prints for the object."""
+    """Return the output of ``plan --json`` for the object."""
     folder = tmp_path_factory.mktemp("plan")
     with SimulatedOrg(OrgSettings(planned_rows={"Account": ROWS}, object_list="real")) as org:
         config = {"credentials": org.credentials("refresh_token"), "login_url": org.url, "objects": ["Account"]}

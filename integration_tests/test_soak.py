@@ -140,7 +140,7 @@ class Destination:
 
 
 def killed(output: Output, chance: random.Random) -> Output:
-    """What a destination has of a run that was killed anywhere: of each stream, all up to the last state that came."""
+    """Return what a destination keeps of a run that was killed: of each stream, all rows up to its last state."""
     cut = output.messages[: chance.randint(0, len(output.messages))]
     kept = Output()
     for name in (*OBJECTS, *PROJECTS):
@@ -161,7 +161,7 @@ def _stream_of(message: dict[str, Any]) -> str | None:
 
 
 def is_complete(output: Output) -> bool:
-    """Whether every stream was read to its end."""
+    """Return True if every stream was read to its end."""
     ends = [statuses[-1] for statuses in output.statuses.values()]
     return len(ends) == len((*OBJECTS, *PROJECTS)) and set(ends) == {"COMPLETE"}
 

@@ -1,4 +1,4 @@
-"""What a whole export loads: pyarrow imports pandas wherever it is installed, unless it is kept from it."""
+"""The modules that an export loads. Pyarrow imports pandas wherever it is installed, unless that is prevented."""
 
 from __future__ import annotations
 

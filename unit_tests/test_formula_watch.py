@@ -67,7 +67,7 @@ def watch(org: Org, state: StreamState) -> FormulaWatch:
 
 
 def result(turns: Any) -> Any:
-    """What a generator of turns returns."""
+    """Return what a generator of turns returns."""
     try:
         while True:
             assert isinstance(next(turns), TurnOver)

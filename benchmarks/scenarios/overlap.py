@@ -1,4 +1,4 @@
-"""What waiting costs: jobs ahead, pages in parallel, describes at once, a stuck job; against the ideal and the peer."""
+"""Waiting: jobs ahead, pages in parallel, describes at once, a stuck job; against the ideal and the peer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each command costs on an object of 300 rows: its start, its few calls, and its end."""
+"""Each command on an object of 300 rows: its start, its few calls, and its end."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ _NO_LIMITS = split_config({})[1]
 
 @dataclass(slots=True)
 class _Progress:
-    """What the platform knows about one stream. ``last_state`` is initially the incoming state.
+    """The state of one stream as the platform knows it. ``last_state`` is initially the incoming state.
 
     ``unflushed`` are the jobs named by states since the last flush of stdout, any of which the platform may have.
     """

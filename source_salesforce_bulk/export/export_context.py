@@ -27,7 +27,7 @@ class PageDone:
 
 
 PageEvent = PageDone | TurnOver
-"""What an object's turns yield."""
+"""The events that an object's turns yield."""
 
 
 @dataclass(frozen=True, slots=True)

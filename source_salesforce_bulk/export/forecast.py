@@ -223,7 +223,7 @@ def calls(without_polls: int | None, jobs: int) -> int | None:
 
 
 class Ending(Enum):
-    """How the export of an object would end."""
+    """The expected ending of an object's export."""
 
     FINISH = "would finish"
     RESERVE = "would stop at the reserve"
@@ -232,7 +232,7 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How an export would end, and why if it would not finish."""
+    """The expected ending of an export, and the reason if it would not finish."""
 
     ending: Ending
     reason: str = ""

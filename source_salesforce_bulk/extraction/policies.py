@@ -18,7 +18,7 @@ VALUES, CLOCK = "values", "clock"
 
 @dataclass(frozen=True, slots=True)
 class AuditPolicy:
-    """How deleted rows are detected: the columns (the Id first), the interval, and the maximum number at once."""
+    """The detection of deleted rows: the columns (the Id first), the interval, and the maximum number at once."""
 
     columns: tuple[Column, ...]
     every: timedelta

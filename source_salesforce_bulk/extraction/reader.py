@@ -32,7 +32,7 @@ from source_salesforce_bulk.salesforce.job_log import FIRST_PAGE
 from source_salesforce_bulk.salesforce.retry import REFETCH_BACKOFF
 
 MAX_REFETCHES = 2
-"""How often an accepted page is fetched again because it does not continue the pages before it."""
+"""The number of times that an accepted page is fetched again because it does not continue the pages before it."""
 
 
 @dataclass(frozen=True, slots=True)

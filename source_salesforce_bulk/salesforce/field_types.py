@@ -19,7 +19,7 @@ JsonSchema = Mapping[str, object]
 
 
 class CellKind(Enum):
-    """How a cell of a result page is read."""
+    """The way in which a cell of a result page is read."""
 
     STRING = "string"
     BOOLEAN = "boolean"

@@ -18,7 +18,7 @@ _TRUTHS = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """What to read. ``config`` is where the configuration is, ``state`` which registry says what was read before.
+    """The options of a read. ``config`` is the place of the configuration, ``state`` the registry of earlier reads.
 
     ``session_secret`` names a secret of AWS Secrets Manager through which executors get the session.
     """

@@ -1,4 +1,4 @@
-"""What must hold for any bytes. A target raises nothing of its own but AssertionError; anything else is a defect."""
+"""The rules that hold for any bytes. A target raises only AssertionError; any other exception is a defect."""
 
 from __future__ import annotations
 
