@@ -205,6 +205,14 @@ $(FIRST)/.set-up:
 	@$(BIN)/python -m compileall -q $(FIRST)/.venv/lib/python3*/site-packages $(FIRST)/source_salesforce_bulk || true
 	@touch $@
 
+.PHONY: upgrade-test
+upgrade-test: $(READY) ## Let 0.1.0, built from the git history, and this release continue each other's work
+	@git cat-file -e '59ab2d2^{commit}' 2>/dev/null || \
+		{ echo "upgrade-test: 0.1.0 is commit 59ab2d2, which this clone lacks: run git fetch --unshallow" >&2; exit 1; }
+	@$(MAKE) --no-print-directory $(FIRST)/.set-up || \
+		{ echo "upgrade-test: the environment of 0.1.0 could not be built; the lines above say why" >&2; exit 1; }
+	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS) integration_tests/upgrade_checks.py
+
 # Salesforce's CLI, in a release that runs on Node 20. Without npm it is left out.
 SF := build/sf
 

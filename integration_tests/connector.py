@@ -178,6 +178,8 @@ class Connector:
     ``impatient``: in this process, waiting for a poll to come due takes no time.
     """
 
+    script = SCRIPT
+
     def __init__(self, org: SimulatedOrg, *, impatient: bool = False, **config: Any) -> None:
         self.org = org
         self._config = {"credentials": org.credentials(), "login_url": org.url, **config}
@@ -239,7 +241,7 @@ class Connector:
 
     def run_script(self, *arguments: str, timeout: float = 120) -> Output:
         """The console script in a process of its own; every line of its stdout must be a protocol message."""
-        done = subprocess.run([SCRIPT, *arguments], capture_output=True, timeout=timeout, check=False)
+        done = subprocess.run([self.script, *arguments], capture_output=True, timeout=timeout, check=False)
         assert not done.stderr, done.stderr.decode()[:2000]
         return Output(parse(done.stdout.decode().split("\n")[:-1]), done.returncode != 0, done.returncode)
 
@@ -251,7 +253,7 @@ class Connector:
 
     def start_script(self, *arguments: str) -> subprocess.Popen[bytes]:
         """The console script under way, its stdout a pipe; the caller ends it."""
-        return subprocess.Popen([SCRIPT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return subprocess.Popen([self.script, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def start(self, command: str, catalog: Mapping[str, Any]) -> subprocess.Popen[bytes]:
         """``check``, ``discover`` or a first ``read`` by the console script, under way."""

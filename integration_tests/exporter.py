@@ -62,6 +62,8 @@ class Unwatched:
 class Exporter:
     """Exports from one simulated org into ``folder``. Keyword arguments overlay the configuration."""
 
+    program = SCRIPT
+
     def __init__(self, org: SimulatedOrg, folder: Path, **config: Any) -> None:
         self.org = org
         self.folder = folder
@@ -145,7 +147,7 @@ class Exporter:
             *("--state", (self.folder / "state").as_uri()),
             *("--schemas", (self.folder / "schemas").as_uri()),
         ]
-        return [str(SCRIPT), "export", *places, *(part for name in objects for part in ("--object", name)), *more]
+        return [str(self.program), "export", *places, *(part for name in objects for part in ("--object", name)), *more]
 
     def script(self, objects: Sequence[str], *more: str) -> subprocess.CompletedProcess[str]:
         """The console script, to its end."""

@@ -36,6 +36,13 @@ def test_it_is_a_json_schema_with_what_salesforce_adds():
     }
 
 
+def test_the_id_of_a_column_stands_apart_because_the_first_release_refuses_facts_that_it_does_not_know():
+    schema = ObjectSchema("Account", (FieldSchema("Name", "string", id=4),), 4)
+    document = json.loads(to_json_schema(schema))
+    assert document["properties"]["Name"]["x-salesforce"] == {"type": "string"}
+    assert from_json_schema(json.dumps(document)) == schema
+
+
 def test_the_same_schema_is_the_same_text_whatever_the_order():
     assert to_json_schema(SCHEMA) == to_json_schema(ObjectSchema("Account", SCHEMA.fields[::-1]))
 

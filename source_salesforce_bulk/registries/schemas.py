@@ -2,7 +2,7 @@
 
 A version is the object as describe showed it to a run's user. Properties that JSON Schema cannot express (Salesforce's
 type, length, precision, scale, formula) are stored under ``x-salesforce``, so that two versions can be compared field
-by field. So are the columns' ids, which versions written by 0.1.0 do not have.
+by field. The columns' ids have keys of their own, which 0.1.0 neither writes nor reads.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from source_salesforce_bulk.salesforce.field_types import field_type
 from source_salesforce_bulk.salesforce.soql import check_name
 
 _EXTRA = "x-salesforce"
+_ID = "x-salesforce-id"
 _LAST_ID = "x-salesforce-last-id"
 LONGEST = 16 << 20
 """Maximum size of a schema file in bytes. The widest objects have 900 fields of about 200 bytes each."""
@@ -59,9 +60,12 @@ def to_json_schema(schema: ObjectSchema) -> str:
     properties = {}
     for described in sorted(schema.fields, key=lambda field: field.name):
         extra = {
-            name: value for name, value in asdict(described).items() if name != "name" and value != _DEFAULTS[name]
+            name: value
+            for name, value in asdict(described).items()
+            if name not in ("name", "id") and value != _DEFAULTS[name]
         }
-        properties[described.name] = {**field_type(described.type).json_schema, _EXTRA: extra}
+        column = {_ID: described.id} if described.id else {}
+        properties[described.name] = {**field_type(described.type).json_schema, _EXTRA: extra, **column}
     document: dict[str, object] = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": schema.name,
@@ -77,16 +81,16 @@ def from_json_schema(text: str | bytes) -> ObjectSchema:
     """Invert :func:`to_json_schema`, except for the order of fields; raises :class:`UnreadableSchema`."""
     try:
         document = json.loads(text)
-        fields = tuple(_field(name, entry[_EXTRA]) for name, entry in document["properties"].items())
+        fields = tuple(_field(name, entry) for name, entry in document["properties"].items())
         return checked_ids(ObjectSchema(check_name(document["title"]), fields, document.get(_LAST_ID, 0)))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableSchema("it is not a schema that an export has written") from error
 
 
-def _field(name: str, extra: Mapping[str, Any]) -> FieldSchema:
+def _field(name: str, entry: Mapping[str, Any]) -> FieldSchema:
     """Return the field; raises ValueError or TypeError for a value of the wrong type or an invalid text."""
     check_name(name.removeprefix("_"))  # fields of our own begin with an underscore
-    field = FieldSchema(name, **extra)
+    field = FieldSchema(name, **entry[_EXTRA], id=entry.get(_ID, 0))
     if field.type != "":
         check_name(field.type)
     for fact, default in _DEFAULTS.items():
