@@ -128,7 +128,7 @@ IN_LANGUAGES = [(name, "en") for name in NIGHTS] + [
     (name, language) for name, night in NIGHTS.items() if not night.everything for language in ("de", "ja")
 ]
 AIRBYTES_WORDS = ("unselect the stream", "run the sync again", "source's schema")
-EXPORTS_WORDS = ("--object", "--run-id", "exclude_fields")
+EXPORTS_WORDS = ("--object", "--run-id", "the same command", "exclude_fields")
 
 
 def troubled(night: Night, language: str, jobs: Callable[[SimulatedOrg, dict[str, Any]], Any]) -> Any:

@@ -151,7 +151,10 @@ NIGHTS = {
         object_removed, 3, ("Contact cannot be exported", "no object of that name is visible"), exports=True
     ),
     "damaged state": Night(
-        state_damaged, 3, ("Contact: its state", "Contact.json", "Restore it, or remove it"), exports=True
+        state_damaged,
+        3,
+        ("Contact: its state", "Contact.json", "Restore it, or", "`salesforce-bulk state reset Contact`"),
+        exports=True,
     ),
     "calls near the reserve": Night(calls_near_the_reserve, 75, ("API calls", "daily_limit_reserve_percent")),
 }
@@ -180,6 +183,8 @@ def test_a_limit_that_stops_every_object_is_explained_by_the_first_and_again_at_
     assert done.returncode == 75, done.stderr
     (full,) = (line for _, line in log_of(done.stderr) if "daily Bulk query jobs are used up" in line)
     first, _, _ = full.partition(":")
+    assert "Run the same command again in an hour or two" in full
+    assert "Setup > Bulk Data Load Jobs" in full
     others = {"Account", "Contact", "Lead"} - {first}
     short = {f"{name}: the run was stopped; the message about {first} says why and what to do." for name in others}
     assert {line for level, line in log_of(done.stderr) if level == "ERROR"} == {full, *short}

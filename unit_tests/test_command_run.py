@@ -60,7 +60,7 @@ def test_a_command_that_succeeds_ends_with_its_own_code(command_run):
         (ConfigError("page_size", "is no number", "Write one"), ExitCode.USAGE, "page_size"),
         (UnknownPlace("x is no destination"), ExitCode.USAGE, "x is no destination"),
         (SalesforceError(Failure.of(Kind.CREDENTIALS_REFUSED)), ExitCode.USAGE, "client_secret"),
-        (SalesforceError(Failure.of(Kind.UNAVAILABLE)), ExitCode.RUN_AGAIN, "run it again with the same --run-id"),
+        (SalesforceError(Failure.of(Kind.UNAVAILABLE)), ExitCode.RUN_AGAIN, "run the same command again"),
         (OSError(28, "No space left on device"), ExitCode.RUN_AGAIN, "no space is left"),
         (KeyError("value of a row"), ExitCode.OUR_FAULT, "please report it"),
     ],

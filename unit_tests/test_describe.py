@@ -536,7 +536,7 @@ def test_a_hashed_field_is_text_of_a_known_length():
         ({"hashed": ("ID",)}, "hash_fields names Id"),
         (
             {"only": ("Nmae",)},
-            "fields names Nmae, but Account has no such field that Bulk can read. Did you mean Name?",
+            "no such field that Bulk can read. Did you mean Name? Correct the name",
         ),
         ({"hashed": ("Emial__c",)}, "Did you mean Email__c?"),
         ({"never": ("Zzz",)}, "exclude_fields names Zzz"),

@@ -108,7 +108,7 @@ def test_a_damaged_state_is_named_with_its_object_and_what_to_do(rig, tmp_path, 
     assert code == ExitCode.USAGE
     said = caplog.records[-1].getMessage()
     assert said.startswith("Account: its state in the registry cannot be used: ")
-    assert said.endswith("Restore it, or remove it to start over.")
+    assert "Restore it, or remove it to start over: `salesforce-bulk state reset Account` does so" in said
     assert ".." not in said.replace(str(tmp_path), "")
 
 

@@ -13,7 +13,7 @@ from source_salesforce_bulk.salesforce.programs import Program, in_words_of
 REMEDIES = [*(meaning.guidance for meaning in MEANINGS.values()), *(row.guidance for row in ROWS if row.guidance)]
 # Words of one program that another one's reader would look for in vain.
 OF_AIRBYTE = re.compile(r"\bsync\b|unselect|\bstream|source's schema|connection's schema", re.IGNORECASE)
-OF_EXPORT = re.compile(r"--run-id|--object|exclude_fields|Glue")
+OF_EXPORT = re.compile(r"--run-id|same command|--object|exclude_fields|Glue")
 
 
 @pytest.mark.parametrize("program", Program)
@@ -36,7 +36,7 @@ def test_no_remedy_names_what_only_another_program_has(remedy):
     ("program", "again", "leave_out"),
     [
         (Program.AIRBYTE, "run the sync again", "Unselect the stream"),
-        (Program.EXPORT, "run it again with the same --run-id", "exclude_objects, or choose others with --object"),
+        (Program.EXPORT, "run the same command again", "exclude_objects, or choose others with --object"),
         (Program.GLUE, "start the Glue job again with the same --run-id", "exclude_objects"),
     ],
 )

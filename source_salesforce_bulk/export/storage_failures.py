@@ -55,7 +55,8 @@ def storage_failure(error: BaseException, about: str) -> ExportFailed | None:
 def unusable_state(error: StateError | UnreadableProgress, object_name: str) -> ExportFailed:
     """Return the failure for a registry entry that is damaged or belongs to another stream, which the user must fix."""
     text = f"{object_name}: its state in the registry cannot be used: {str(error).rstrip('.')}. "
-    return ExportFailed(Consequence.CONFIG, f"{text}Restore it, or remove it to start over.")
+    reset = f"`salesforce-bulk state reset {object_name}` does so in a folder and in DynamoDB"
+    return ExportFailed(Consequence.CONFIG, f"{text}Restore it, or remove it to start over: {reset}.")
 
 
 def defect(error: BaseException, about: str) -> ExportFailed:

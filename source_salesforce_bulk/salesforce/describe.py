@@ -359,7 +359,7 @@ def _overriding_field(sobject: SObject, name: str, key: str) -> Field:
         meant = sobject.field(near[0]) if near else None
         hint = f" Did you mean {meant.name}?" if meant else ""
         text = f"{key} names {name[:80]}, but {sobject.name} has no such field that Bulk can read.{hint}"
-        raise UnusableOverride(text)
+        raise UnusableOverride(f"{text} Correct the name, or give the user access to the field.")
     return field
 
 

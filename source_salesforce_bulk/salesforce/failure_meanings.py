@@ -31,9 +31,8 @@ _REAUTHENTICATE = (
     "History for Salesforce's own reason."
 )
 _QUOTA = (
-    "Nothing is lost. The limit is for the whole org over a rolling 24 hours: a call counts for one day. {Again} in an "
-    "hour or two, when Setup > Company Information shows that calls are left; it continues where it stopped. If this "
-    "happens often, let other integrations make fewer calls, or buy more."
+    "Nothing is lost. The limit is for the whole org over a rolling 24 hours, so a part of it is free again each hour. "
+    "{Again} in an hour or two; it continues where it stopped. If this happens often, "
 )
 
 _T, _C, _S = Consequence.TRANSIENT, Consequence.CONFIG, Consequence.SYSTEM
@@ -196,12 +195,29 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
             "Another login with the same credentials is being processed",
             "{Again}; if it happens often, do not share these credentials between connections.",
         ),
-        Kind.API_CALLS_EXHAUSTED: Meaning(Action.STOP_RUN, _T, "The org's daily API calls are used up", _QUOTA),
-        Kind.QUERY_JOBS_EXHAUSTED: Meaning(Action.STOP_RUN, _T, "The org's daily Bulk query jobs are used up", _QUOTA),
-        Kind.RESULT_VOLUME_EXHAUSTED: Meaning(
-            Action.STOP_RUN, _T, "The org's daily volume of Bulk query results is used up", _QUOTA
+        Kind.API_CALLS_EXHAUSTED: Meaning(
+            Action.STOP_RUN,
+            _T,
+            "The org's daily API calls are used up",
+            _QUOTA + "let other integrations make fewer calls, or buy more (Setup > Company Information shows how many "
+            "are used).",
         ),
-        Kind.LIMIT_EXHAUSTED: Meaning(Action.STOP_RUN, _T, "A limit of the org is used up", _QUOTA),
+        Kind.QUERY_JOBS_EXHAUSTED: Meaning(
+            Action.STOP_RUN,
+            _T,
+            "The org's daily Bulk query jobs are used up",
+            _QUOTA + "let other integrations create fewer jobs (Setup > Bulk Data Load Jobs shows whose they are), or "
+            "run less often.",
+        ),
+        Kind.RESULT_VOLUME_EXHAUSTED: Meaning(
+            Action.STOP_RUN,
+            _T,
+            "The org's daily volume of Bulk query results is used up",
+            _QUOTA + "{fewer_fields}, or let other integrations read less.",
+        ),
+        Kind.LIMIT_EXHAUSTED: Meaning(
+            Action.STOP_RUN, _T, "A limit of the org is used up", _QUOTA + "let other integrations use less of it."
+        ),
         Kind.CONCURRENT_LIMIT: Meaning(
             Action.RETRY,
             _T,

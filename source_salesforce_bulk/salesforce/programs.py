@@ -25,7 +25,7 @@ def in_words_of(program: Program, remedy: str) -> str:
     """Return guidance in the program's terms. Unknown placeholders are left unchanged.
 
     >>> in_words_of(Program.EXPORT, "Nothing is lost: {again} later.")
-    'Nothing is lost: run it again with the same --run-id later.'
+    'Nothing is lost: run the same command again later.'
     """
     for name, phrase in _PHRASES[program].items():
         remedy = remedy.replace(f"{{{name}}}", phrase)
@@ -34,7 +34,7 @@ def in_words_of(program: Program, remedy: str) -> str:
 
 
 _EXPORT = {
-    "again": "run it again with the same --run-id",
+    "again": "run the same command again",
     "leave_out": "leave the object out with exclude_objects, or choose others with --object",
     "drop": "name it under exclude_fields in object_overrides",
     "fewer_fields": "leave fields out with exclude_fields in object_overrides",

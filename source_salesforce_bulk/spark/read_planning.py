@@ -15,7 +15,6 @@ from source_salesforce_bulk.config_values import ConfigError
 from source_salesforce_bulk.export.aws_clients import secrets_manager
 from source_salesforce_bulk.export.command_run import CommandRun, as_failed, new_run_id
 from source_salesforce_bulk.export.logs import LogOptions
-from source_salesforce_bulk.export.storage_failures import unusable_state
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.stream_state import StateError
 from source_salesforce_bulk.pages.page_task import SessionSource
@@ -117,6 +116,7 @@ def _sentence(error: Exception) -> str:
         case LeaseHeld() | LeaseLost():
             return f"{error}. Nothing is lost; load the object again later."
         case StateError() | UnreadableProgress():
-            return unusable_state(error, "The option state").message
+            reason = str(error).rstrip(".")
+            return f"The state that the option state names cannot be used: {reason}. Restore it, or name another."
         case _:
             return as_failed(error, Program.SPARK).message
