@@ -8,6 +8,8 @@ state remembers the names of the fields that all delivered rows have. A field wi
 Until the end, the memory lacks the new field, so a killed run's rows are read again at worst. A field that vanishes
 leaves the memory at once, because rows that change in the meantime are delivered without it.
 
+Whole rows are read, not the Ids and the new fields alone, so that every destination takes them like any other row.
+
 ``A != null`` does not select every row with a value if ``A`` is a boolean, which SOQL compares with null as with
 false. Such a field, or one that cannot be filtered by, makes the window one of all rows.
 """
