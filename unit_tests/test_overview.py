@@ -19,6 +19,10 @@ def test_a_line_counts_objects_and_rows():
     )
 
 
+def test_one_row_is_no_plural():
+    assert "; 1 row, 7 rows/s; " in str(Overview([view("Account", Standing.READ, 1)], 1.0, 7.0))
+
+
 def test_an_estimate_needs_every_number_it_rests_on():
     known = [view("Account", Standing.DOWNLOADING, 500, 1000), view("Lead", Standing.QUEUED, 0, 100)]
     unknown = [*known, view("Case", Standing.QUEUED)]

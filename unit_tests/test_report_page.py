@@ -83,6 +83,12 @@ def test_the_time_line_comes_before_everything_else():
     assert text.index('id="time"') < text.index('id="objects"') < text.index('id="incidents"')
 
 
+def test_a_phone_shows_an_objects_status_before_its_numbers():
+    text = report_page(story(1), "")
+    heads = re.findall(r"<th[^>]*>([^<]*)</th>", text[text.index('id="objects"') : text.index('id="incidents"')])
+    assert heads[:3] == ["object", "status", "rows"]
+
+
 def test_words_of_others_are_shown_and_not_obeyed():
     made = story(1)
     made.incidents.append(Incident(BEGAN, "<b>", "<script>alert(1)</script> & more", "error"))

@@ -77,6 +77,12 @@ def test_a_job_that_ends_its_object_has_the_sentence_and_the_object_tells_it_onc
     assert [one.text for one in story.incidents] == ["Gone"]
 
 
+def test_a_job_that_is_created_again_is_named_with_its_reason_and_without_the_rest_of_the_log_line():
+    failed = job(2, "job_failed", why="It failed.", ends=False, message="It failed.; run id r, jobId 750A, rows -")
+    (incident,) = read_story("r", [WHOLE[0], WHOLE[2], failed]).incidents
+    assert (incident.kind, incident.text) == ("warning", "Job 750A: It failed.")
+
+
 def test_a_killed_run_has_a_story_up_to_its_last_whole_line():
     story = read_story("r", [*WHOLE[:5], WHOLE[5][:20]])
     assert story.code is None

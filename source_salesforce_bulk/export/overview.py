@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from source_salesforce_bulk.export.text_tables import counted
+
 STUCK_AFTER = 60.0
 """Seconds after which a query job that is still running is logged, and again every minute."""
 
@@ -102,7 +104,7 @@ class Overview:
         parts += [f"{counts[name]:,} {name}" for name in ("failed", "running", "queued") if counts[name]]
         rate = "" if self.rate is None else f", {self.rate:,.0f} rows/s"
         left = "" if self.seconds_left is None else f", about {duration(self.seconds_left)} left"
-        return f"{', '.join(parts)}; {self.rows:,} rows{rate}; {duration(self.elapsed)} elapsed{left}"
+        return f"{', '.join(parts)}; {counted(self.rows, 'row')}{rate}; {duration(self.elapsed)} elapsed{left}"
 
     def stuck(self) -> list[str]:
         """Return a line about each of the longest-running query jobs that take more than a minute."""

@@ -12,6 +12,7 @@ from html import escape
 
 from source_salesforce_bulk.export.overview import duration
 from source_salesforce_bulk.export.run_story import JobSpan, RunStory
+from source_salesforce_bulk.export.text_tables import counted
 
 ROW = 16
 """Pixels from one row of bars in a lane to the next."""
@@ -158,7 +159,7 @@ def _lane(name: str, spans: Sequence[JobSpan], scale: _Scale) -> str:
 
 
 def _bars(span: JobSpan, scale: _Scale, top: int) -> str:
-    rows = "" if span.rows is None else f", {span.rows:,} rows"
+    rows = "" if span.rows is None else f", {counted(span.rows, 'row')}"
     took = duration((span.last - span.begun).total_seconds())
     text = escape(f"{span.job}: {span.window}{rows}, {took}" + (f". {span.failure}" if span.failure else ""))
     complete = span.complete or span.last
@@ -180,11 +181,12 @@ def _objects(story: RunStory) -> str:
         tone = _STATUSES.get(entry.status, "warn")
         numbers = "".join(_number(value) for value in (entry.rows, entry.files, entry.jobs, entry.calls, entry.retries))
         why = f"<br>{escape(entry.error)}" if entry.error else ""
+        kind = ' class="long"' if why else ""
         rows.append(
-            f'<tr><td>{escape(entry.name)}</td>{numbers}<td class="long">'
-            f'<span class="{tone}">{escape(entry.status)}</span>{why}</td></tr>'
+            f"<tr><td>{escape(entry.name)}</td><td{kind}>"
+            f'<span class="{tone}">{escape(entry.status)}</span>{why}</td>{numbers}</tr>'
         )
-    heads = _headings("object", ">rows", ">files", ">jobs", ">API calls", ">retries", "status")
+    heads = _headings("object", "status", ">rows", ">files", ">jobs", ">API calls", ">retries")
     return f'<h2 id="objects">Objects</h2>{_table(heads, rows)}'
 
 
@@ -226,12 +228,12 @@ def _jobs(story: RunStory) -> str:
         waited = duration(((span.complete or span.last) - span.begun).total_seconds())
         query = f"<details><summary>query</summary><code>{escape(span.soql)}</code></details>" if span.soql else ""
         rows.append(
-            f'<tr><td>{escape(span.object)}</td><td><code>{escape(span.job)}</code></td><td class="long">'
+            f'<tr><td>{escape(span.object)}</td><td class="id"><code>{escape(span.job)}</code></td><td class="long">'
             f'{escape(span.window)}{query}</td><td>{span.begun:%H:%M:%S}</td><td class="number">{waited}</td>'
             f"{_number(len(span.polls))}{_number(len(span.pages))}{_number(sum(rows for _, rows in span.pages))}</tr>"
         )
     heads = _headings("object", "job", "window", "created", ">in Salesforce", ">polls", ">pages", ">rows")
-    return f"{heading}<details open><summary>{len(rows):,} query jobs</summary>{_table(heads, rows)}</details>"
+    return f"{heading}<details open><summary>{counted(len(rows), 'query job')}</summary>{_table(heads, rows)}</details>"
 
 
 def _files(story: RunStory) -> str:
@@ -244,7 +246,7 @@ def _files(story: RunStory) -> str:
         for file in story.files[:FILES_SHOWN]
     ]
     return (
-        f"{heading}<details><summary>{len(story.files):,} files</summary>"
+        f"{heading}<details><summary>{counted(len(story.files), 'file')}</summary>"
         f"{_table(_headings('path', '>rows', '>bytes'), rows)}{_more(len(story.files) - FILES_SHOWN)}</details>"
     )
 

@@ -146,8 +146,12 @@ def _add(story: RunStory, at: datetime, entry: Entry) -> None:
     elif event == "schema_drift" and isinstance(entry.get("drift"), Mapping):
         story.drifts.append(entry["drift"])
     if event in _INCIDENTS and not entry.get("ends"):  # the object's own error says it
-        text = str(entry.get("message") or entry.get("why") or "")
-        story.incidents.append(Incident(at, str(entry.get("object") or ""), text, _INCIDENTS[event]))
+        story.incidents.append(Incident(at, str(entry.get("object") or ""), _sentence(entry), _INCIDENTS[event]))
+
+
+def _sentence(entry: Entry) -> str:
+    text = str(entry.get("why") or entry.get("message") or "")
+    return f"Job {entry['job']}: {text}" if entry.get("job") else text
 
 
 def _add_to_job(story: RunStory, at: datetime, event: str, entry: Entry) -> None:

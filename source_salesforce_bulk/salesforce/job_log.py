@@ -41,8 +41,9 @@ class JobFacts:
         run_id, object_name, job_id, batch_id = (fact or _NONE for fact in self.attributes.values())
         took = _NONE if seconds is None else f"{seconds:.1f}"
         counted = _NONE if rows is None else str(rows)
+        sentence = what.rstrip(".")
         return (
-            f"{what}; run id {run_id}, object {object_name}, jobId {job_id}, batchId {batch_id}, rows {counted}, "
+            f"{sentence}; run id {run_id}, object {object_name}, jobId {job_id}, batchId {batch_id}, rows {counted}, "
             f"seconds {took}"
         )
 
