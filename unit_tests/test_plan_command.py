@@ -71,6 +71,7 @@ def test_the_table_says_what_the_json_says(rig):
     text = as_text(rig.plan())
     assert "SystemModstamp" in text
     assert "DailyBulkV2QueryJobs" in text
+    assert "Rows of a whole object are Salesforce's estimate, without deleted and archived ones." in text
     assert "the polls, whose number depends on Salesforce's speed" in text
     assert text.endswith("This export would finish.")
 

@@ -312,6 +312,8 @@ def as_text(plan: ExportPlan) -> str:
         if forecast.lane.rest or forecast.lane.chosen
     ]
     lines += [f"Left out: {name}: {left.reason}" for name, left in sorted(plan.left_out.items())]
+    if any(forecast.rows and forecast.jobs for forecast in plan.objects):
+        lines.append("Rows of a whole object are Salesforce's estimate, without deleted and archived ones.")
     lines += ["", _use_of_limits(plan)]
     if plan.calls is None and plan.calls_without_polls is not None:
         calls_known = f"{plan.calls_without_polls:,}"
