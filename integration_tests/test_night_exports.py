@@ -175,6 +175,31 @@ def test_it_ends_in_one_sentence_and_its_exit_code(
     assert night.exports == any(message.startswith("Account complete") for _, message in ended.log)
 
 
+def test_a_field_that_was_removed_since_the_last_night_is_named_and_the_rest_is_exported(exporter: Exporter) -> None:
+    assert export(exporter, "Account").code == 0
+    exporter.org.control.remove_field("Account", "Rating")
+
+    ended = export(exporter, "Account")
+
+    assert (ended.code, ended.errors) == (0, [])
+    ((_, warning),) = (line for line in ended.log if line[0] == "WARNING")
+    assert "Rating removed or hidden (picklist), breaking" in warning
+    (meant,) = (message for _, message in ended.log if message.startswith("Account: rows that are read from now on"))
+    assert "have no Rating" in meant
+    assert "Set Field-Level Security" in meant
+
+
+def test_a_field_that_the_configuration_names_and_the_object_lacks_begins_nothing(exporter: Exporter) -> None:
+    exporter.config["object_overrides"] = [{"object": "Account", "fields": ["Id", "Ratin", "SystemModstamp"]}]
+
+    ended = export(exporter, "Account")
+
+    assert (ended.code, exporter.org.control.jobs()) == (2, [])
+    (sentence,) = ended.errors
+    assert "fields names Ratin, but Account has no such field" in sentence
+    assert "Did you mean Rating? Correct the name, or give the user access to the field." in sentence
+
+
 def test_a_limit_that_stops_every_object_is_explained_by_the_first_and_again_at_the_end(exporter: Exporter) -> None:
     exporter.org.control.fault("api_error", on="createJob", error="LIMIT_EXCEEDED", times=None)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,6 +30,13 @@ EVENT_SOURCE = "source-salesforce-bulk"
 EVENT_TYPE = "Salesforce schema drift"
 _CHANGES_IN_EVENT = 200  # an event may have 256 KB
 _CHANGES_IN_SENTENCE = 20
+# What a change means for the rows, and what the user can do.
+_CONSEQUENCES: Mapping[ChangeKind, str] = {
+    ChangeKind.ADDED: "%(object)s: rows that were read earlier have no value in %(fields)s until they change. "
+    "backfill_new_fields reads those again that have a value; `export --full %(object)s` reads all rows",
+    ChangeKind.REMOVED: "%(object)s: rows that are read from now on have no %(fields)s. If the field is hidden and not "
+    "removed, give the integration user Read Access to it (Set Field-Level Security)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +153,11 @@ class SchemaWatch:
         self.drifted[alert.object] += len(alert.changes)
         facts = {"run_id": alert.run_id, "object": alert.object, "event": "schema_drift", "drift": alert.to_json()}
         LOGGER.warning("The %s", alert, extra=facts)
-        added = [change.field for change in alert.changes if change.kind is ChangeKind.ADDED]
-        if added:
-            some = ", ".join(added[:_CHANGES_IN_SENTENCE])
-            text = (
-                "%s: rows that were read earlier have no value in %s until they change. backfill_new_fields reads "
-                "those again that have a value; `export --full %s` reads all rows"
-            )
-            LOGGER.info(text, alert.object, some, alert.object, extra={"run_id": alert.run_id, "object": alert.object})
+        for kind, text in _CONSEQUENCES.items():
+            fields = [change.field for change in alert.changes if change.kind is kind]
+            if fields:
+                some = {"object": alert.object, "fields": ", ".join(fields[:_CHANGES_IN_SENTENCE])}
+                LOGGER.info(text, some, extra={"run_id": alert.run_id, "object": alert.object})
         for listener in self._listeners:
             listener(alert)
         if self._on_drift == "fail":
