@@ -159,7 +159,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version $(LEAST_
 LEAST_PYTHON = 3.11
 
 # Packages that Glue has, and those that come with them: not shipped (see deploy/glue/requirements.in).
-GLUE_HAS = boto3 botocore certifi charset-normalizer idna jmespath numpy pyarrow python-dateutil requests s3transfer six \
+GLUE_HAS = boto3 botocore certifi charset-normalizer fsspec idna jmespath numpy pyarrow pyparsing python-dateutil requests s3transfer six \
 	tenacity tzdata urllib3
 
 .PHONY: lock

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -22,7 +22,7 @@ from pyarrow import parquet
 from integration_tests.connector import ImpatientClock
 from integration_tests.exporter import Exporter
 from source_salesforce_bulk.export.destination import Destination
-from source_salesforce_bulk.export.page_files import FileMaker
+from source_salesforce_bulk.export.page_files import FORMATS, FileMaker
 from source_salesforce_bulk.pages.arrays import arrow_schema
 from source_salesforce_bulk.pages.page_task import PageOutcome, PageTask, PageTaskRunner
 from source_salesforce_bulk.pages.records import Column
@@ -30,12 +30,10 @@ from source_salesforce_bulk.spark.spark_pages import SparkFiles
 from source_salesforce_bulk.spark.staging import StagedDestination, Staging
 from source_salesforce_bulk.spark.waves import Wave, WaveResult
 
+T = TypeVar("T")
+
 ATTEMPTS = 4
 """Spark's spark.task.maxFailures."""
-
-
-class TaskDied(Exception):
-    """An executor went away under a task."""
 
 
 class JobLost(Exception):
@@ -51,11 +49,20 @@ class Mishaps:
         self.runs_twice: Callable[[int], bool] = lambda task: False
         """Return whether the task is run speculatively beside itself, and both end well."""
 
+    def done(self, task: int, attempt: Callable[[], T]) -> T:
+        """The result of a task, which is attempted as Spark does; raises :class:`JobLost`."""
+        for number in range(ATTEMPTS):
+            result = attempt()
+            if not self.dies_after_rows(task, number):
+                return attempt() if self.runs_twice(task) else result
+        raise JobLost
+
 
 class TaskWaves:
     """Runs waves: a ``WaveRunner``."""
 
     slots = 2
+    wants_files = False
 
     def __init__(self, staging: Staging, mishaps: Mishaps) -> None:
         self._staging = staging
@@ -84,21 +91,12 @@ class TaskWaves:
 
     def _task(self, given: bytes, begun: int, task: PageTask) -> tuple[PageOutcome, pa.Table]:
         session, encoder, tasks = pickle.loads(given)
-        for attempt in range(ATTEMPTS):
-            try:
-                done = self._attempt(
-                    PageTaskRunner(session, encoder, clock=ImpatientClock()), encoder.product_columns, tasks, task
-                )
-                if self._mishaps.dies_after_rows(begun, attempt):
-                    raise TaskDied
-            except TaskDied:
-                continue
-            if self._mishaps.runs_twice(begun):
-                done = self._attempt(
-                    PageTaskRunner(session, encoder, clock=ImpatientClock()), encoder.product_columns, tasks, task
-                )
-            return done
-        raise JobLost
+
+        def attempt() -> tuple[PageOutcome, pa.Table]:
+            runner = PageTaskRunner(session, encoder, clock=ImpatientClock())
+            return self._attempt(runner, encoder.product_columns, tasks, task)
+
+        return self._mishaps.done(begun, attempt)
 
     @staticmethod
     def _attempt(
@@ -124,4 +122,4 @@ class Backfill(Exporter):
         staging = Staging(self.destination.as_uri(), run_id)
         runner = TaskWaves(staging, self.mishaps)
         self.waves = runner.waves
-        return SparkFiles(runner), StagedDestination(destination, staging)
+        return SparkFiles(runner, FORMATS["parquet"]), StagedDestination(destination, staging)

@@ -41,6 +41,8 @@ RELEASES = {
     "6.0": Release("requirements/glue60.txt", "3.13"),
 }
 
+ICEBERG_RUNTIMES = {"5.1": "org.apache.iceberg:iceberg-spark-runtime-3.5_2.12:1.10.2"}
+
 NOT_SHOWN = (
     "What only a real account shows: Spark's own writer on S3 and its committers, IAM as it is enforced, the network "
     "connection and the NAT gateway, executors on machines of their own and how they scale, CloudWatch reading logs "
@@ -104,13 +106,30 @@ def java() -> None:
         raise CannotRun(f"Glue has Java {GLUES_JAVA}, and this machine's is {version[1] if version else 'unknown'}")
 
 
-def glue_leg(release: str, target: str, *, spark: bool = False) -> Callable[[], int]:
-    """Tests that use an environment like a Glue release's."""
+@cache
+def iceberg_runtime(release: str) -> Path:
+    """The jar of Iceberg's own runtime for that release's Spark, from Maven Central; raises CannotRun."""
+    artifact = ICEBERG_RUNTIMES[release]
+    _, name, version = artifact.split(":")
+    jar = BUILD / "jars" / f"{name}-{version}.jar"
+    if not jar.exists():
+        if not shutil.which("mvn"):
+            raise CannotRun("Iceberg's runtime for Spark comes from Maven Central: install Maven")
+        command = ["mvn", "-q", "-B", "dependency:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={jar.parent}"]
+        if subprocess.run(command, cwd=BUILD, check=False).returncode:
+            raise CannotRun(f"Maven could not fetch {artifact}")
+    return jar
+
+
+def glue_leg(release: str, target: str, *, spark: bool = False, tables: bool = False) -> Callable[[], int]:
+    """Tests that use an environment like a Glue release's, with Iceberg's runtime if they try ``tables``."""
 
     def run() -> int:
         if spark:
             java()
         os.environ |= _told(release)
+        if tables:
+            os.environ["ICEBERG_RUNTIME"] = str(iceberg_runtime(release))
         return pytest_leg(target)()
 
     return run
@@ -155,6 +174,11 @@ LEGS = (
         "spark-5.1",
         "the job itself on Spark 3.5.6: rows, a killed worker, a failing page, drift, an ended session, walked pages",
         glue_leg("5.1", "integration_tests/certify_glue_spark.py", spark=True),
+    ),
+    Leg(
+        "tables-5.1",
+        "the job into Iceberg tables: rows, killed workers and drivers, Glue's catalog; read by Iceberg's own runtime",
+        glue_leg("5.1", "integration_tests/certify_glue_tables.py", spark=True, tables=True),
     ),
     Leg(
         "spark-6.0",

@@ -68,6 +68,12 @@ class SparkJob(Exporter):
         secrets.create_secret(Name=SECRET, SecretString=json.dumps(self.config))
         secrets.create_secret(Name=SESSION_SECRET)
 
+    @property
+    def places(self) -> list[str]:
+        """The arguments that name where rows, state and schemas go."""
+        places = ["--destination", self.destination.as_uri()]
+        return [*places, "--state", f"dynamodb://{TABLE}", "--schemas", f"glue://{REGISTRY}"]
+
     def command(self, objects: Sequence[str], *more: str) -> list[str]:
         """As Glue calls the script: its own arguments before and behind the user's."""
         self.runs += 1
@@ -85,8 +91,7 @@ class SparkJob(Exporter):
         ]
         ours = [
             *("--secret-id", SECRET, "--session-secret", SESSION_SECRET),
-            *("--objects", ",".join(objects), "--destination", self.destination.as_uri()),
-            *("--state", f"dynamodb://{TABLE}", "--schemas", f"glue://{REGISTRY}", *more),
+            *("--objects", ",".join(objects), *self.places, *more),
         ]
         submit = Path(PYTHON).with_name("spark-submit")
         return [str(submit), *spark, str(ROOT / "deploy" / "glue" / "job.py"), *glues, *ours]
@@ -112,6 +117,19 @@ class SparkJob(Exporter):
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+
+class TableJob(SparkJob):
+    """Runs the job with tables as its destination."""
+
+    def __init__(self, org: SimulatedOrg, folder: Path, aws: Aws, stub: Path, destination: Sequence[str]) -> None:
+        super().__init__(org, folder, aws, stub)
+        self._places = list(destination)
+
+    @property
+    def places(self) -> list[str]:
+        """See :class:`SparkJob`."""
+        return self._places
 
 
 def kill_workers(ancestor: int) -> int:

@@ -23,6 +23,21 @@ from integration_tests.exporter import Row
 from source_salesforce_bulk.tables.local_files import local_path
 
 PYTHON = os.environ.get("TABLES_PYTHON", "")
+SPARK_PYTHON = os.environ.get("GLUE_PYTHON", "")
+"""The interpreter of an environment with Spark, and Iceberg's runtime for it; `make certify-glue` provides both."""
+RUNTIME = os.environ.get("ICEBERG_RUNTIME", "")
+_SPARK_ARGUMENTS = (
+    f"--master local[1] --jars {RUNTIME} --conf spark.ui.enabled=false --conf spark.driver.host=127.0.0.1 "
+    "--conf spark.driver.bindAddress=127.0.0.1 --conf spark.sql.session.timeZone=UTC "
+    "--conf spark.sql.parquet.outputTimestampType=TIMESTAMP_MICROS "
+    "--conf spark.sql.parquet.datetimeRebaseModeInWrite=CORRECTED pyspark-shell"
+)
+_SPARK_SCAN = """
+import sys
+from pyspark.sql import SparkSession
+metadata, out = sys.argv[1:]
+SparkSession.builder.getOrCreate().read.format("iceberg").load(metadata).write.parquet(out)
+"""
 _SCAN = """
 import importlib.util, sys
 from pathlib import Path
@@ -72,6 +87,16 @@ def by_duckdb_iceberg(table: Table) -> list[Row]:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr
         return parquet.read_table(out).to_pylist()
+
+
+def by_spark(table: Table) -> list[Row]:
+    """Spark with Iceberg's own runtime, from the metadata on."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "PYSPARK_PYTHON": SPARK_PYTHON, "PYSPARK_SUBMIT_ARGS": _SPARK_ARGUMENTS}
+        command = [SPARK_PYTHON, "-c", _SPARK_SCAN, str(local_path(table.metadata_location)), f"{folder}/rows"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr[-4000:]
+        return parquet.read_table(f"{folder}/rows").to_pylist()
 
 
 def readers(*, local: bool = True) -> Mapping[str, Callable[[Table], list[Row]]]:

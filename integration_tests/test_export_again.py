@@ -69,9 +69,9 @@ def test_a_run_that_was_stopped_is_continued_under_its_id(org: SimulatedOrg, tmp
     put = LocalDestination.put
 
     class Stopping(LocalDestination):
-        def put(self, file: Path, path: str) -> None:
-            put(self, file, path)
+        def put(self, file: Path, path: str) -> str:
             stop.set()
+            return put(self, file, path)
 
     stopped = exporter.run(["Contact"], run_id="monday", destination=Stopping(exporter.destination), stop=stop)
     assert [outcome.status for outcome in stopped.outcomes] == ["run again"]
@@ -226,9 +226,9 @@ def test_starting_over_ends_the_jobs_of_the_state_that_it_gives_up(org: Simulate
     put = LocalDestination.put
 
     class Stopping(LocalDestination):
-        def put(self, file: Path, path: str) -> None:
-            put(self, file, path)
+        def put(self, file: Path, path: str) -> str:
             stop.set()
+            return put(self, file, path)
 
     exporter.run(["Contact"], destination=Stopping(exporter.destination), stop=stop)
     (job,) = org.control.jobs()

@@ -64,8 +64,8 @@ class BombedDestination(LocalDestination):
         super().__init__(folder)
         self._bomb = bomb
 
-    def put(self, file: Path, path: str) -> None:
-        self._bomb.step(lambda: super(BombedDestination, self).put(file, path))
+    def put(self, file: Path, path: str) -> str:
+        return self._bomb.step(lambda: super(BombedDestination, self).put(file, path))
 
     def create_manifest(self, run_id: str, manifest: Mapping[str, Any]) -> str:
         return self._bomb.step(lambda: super(BombedDestination, self).create_manifest(run_id, manifest))
@@ -273,11 +273,12 @@ def test_a_lost_lease_ends_the_object_before_it_writes(org: SimulatedOrg, tmp_pa
     written = []
 
     class LosesTheLease(LocalDestination):
-        def put(self, file: Path, path: str) -> None:
+        def put(self, file: Path, path: str) -> str:
             super().put(file, path)
             written.append(path)
             for lock in tmp_path.glob("state/*/*.lock"):
                 lock.unlink()
+            return path
 
     result = exporter.run(["Contact"], destination=LosesTheLease(exporter.destination))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -112,6 +113,25 @@ def test_what_may_be_left_out_is_taken_where_it_is_given(monkeypatch):
     assert (options.on_drift, options.event_bus, options.metrics) == ("fail", "drift", "emf")
 
 
+def test_tables_need_neither_state_nor_schemas_and_the_warehouse_names_glues_catalog(monkeypatch):
+    more = ["--destination", "iceberg://lake/crm", "--warehouse", "s3://data/tables", "--tables", "log"]
+    given = [*ARGUMENTS[: ARGUMENTS.index("--destination")], *more]
+    monkeypatch.setattr(f"{__name__}.ARGUMENTS", given)
+    monkeypatch.setenv("PYICEBERG_CATALOG__LAKE__TYPE", "before")  # so that it is restored
+    monkeypatch.setenv("PYICEBERG_CATALOG__LAKE__WAREHOUSE", "before")
+
+    options = run(monkeypatch, Glue())
+
+    assert (options.destination, options.state, options.schemas, options.tables) == (
+        "iceberg://lake/crm",
+        None,
+        None,
+        "log",
+    )
+    assert os.environ["PYICEBERG_CATALOG__LAKE__TYPE"] == "glue"
+    assert os.environ["PYICEBERG_CATALOG__LAKE__WAREHOUSE"] == "s3://data/tables"
+
+
 def test_glues_own_arguments_are_not_taken_for_ours(monkeypatch):
     theirs = ["--conf", "spark.x=y", "--enable-metrics", "true", "--TempDir", "s3://t", "--extra-py-files", "x"]
     options = run(monkeypatch, Glue(), *theirs)
@@ -135,4 +155,11 @@ def test_an_unknown_answer_to_drift_is_refused_before_spark_starts(monkeypatch):
     glue = Glue()
     with pytest.raises(Exception, match="--on-drift takes warn or fail, and not maybe"):
         run(monkeypatch, glue, "--on-drift", "maybe")
+    assert glue.did == []
+
+
+def test_an_unknown_choice_of_tables_is_refused_before_spark_starts(monkeypatch):
+    glue = Glue()
+    with pytest.raises(Exception, match="--tables takes both, log or current, and not all"):
+        run(monkeypatch, glue, "--tables", "all")
     assert glue.did == []

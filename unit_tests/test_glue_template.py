@@ -23,6 +23,7 @@ STACK = Stack(
     AlarmTopic=f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms",
     DeadLetterQueue=f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-letters",
 )
+TABLES = Stack(TEMPLATE, DataBucket="data", TablesDatabase="crm")
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"
 WITH_KEY = Stack(TEMPLATE, KmsKeyArn=KEY, PermissionsBoundary=f"arn:aws:iam::{ACCOUNT}:policy/boundary")
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT}"
@@ -68,11 +69,31 @@ def test_the_job_gets_every_argument_that_its_script_wants_and_no_other_of_ours(
     assert "--metrics" in job["DefaultArguments"]
 
 
-def test_every_place_has_the_form_that_is_understood(job: dict[str, Any]) -> None:
-    arguments = job["DefaultArguments"]
-    assert arguments["--destination"]["Fn::Sub"].startswith("s3://")
-    assert arguments["--state"]["Fn::Sub"].startswith("dynamodb://")
-    assert arguments["--schemas"]["Fn::Sub"].startswith("glue://")
+def test_every_place_has_the_form_that_is_understood() -> None:
+    arguments = STACK.properties("Job")["DefaultArguments"]
+    assert arguments["--destination"] == "s3://data/salesforce"
+    assert arguments["--state"].startswith("dynamodb://")
+    assert arguments["--schemas"].startswith("glue://")
+    assert not {"--warehouse", "--tables"} & set(arguments)
+
+
+def test_with_a_database_the_job_writes_tables_and_its_role_may_commit_them_and_delete_no_data() -> None:
+    arguments = TABLES.properties("Job")["DefaultArguments"]
+    assert arguments["--destination"] == "iceberg://glue/crm"
+    assert (arguments["--warehouse"], arguments["--tables"]) == ("s3://data/tables", "both")
+
+    role, glue = TABLES.statements("JobRole"), f"arn:aws:glue:{REGION}:{ACCOUNT}"
+    for action in ("glue:CreateTable", "glue:GetTable", "glue:UpdateTable"):
+        assert allows(role, action, f"{glue}:table/crm/account_log", {})
+        assert not allows(role, action, f"{glue}:table/another/account_log", {})
+        assert not may(action, f"{glue}:table/crm/account_log")
+    assert not allows(role, "glue:DeleteTable", f"{glue}:table/crm/account_log", {})
+    table = "arn:aws:s3:::data/tables/crm.db/account_log"
+    for action in ("s3:PutObject", "s3:GetObject"):
+        assert allows(role, action, f"{table}/data/run=jr_1/1.parquet", {})
+        assert not may(action, f"{table}/data/run=jr_1/1.parquet")
+    assert allows(role, "s3:DeleteObject", f"{table}/metadata/00001-a.metadata.json", {})
+    assert not allows(role, "s3:DeleteObject", f"{table}/data/run=jr_1/1.parquet", {})
 
 
 def test_no_secret_stands_in_an_argument(template: dict[str, Any], job: dict[str, Any]) -> None:
@@ -129,7 +150,7 @@ def test_what_the_stack_wants_is_what_the_fargate_stack_tells(template: dict[str
 
 def test_the_role_may_not_do_everything_or_anywhere() -> None:
     assert "ManagedPolicyArns" not in STACK.properties("JobRole")
-    for statement in [*STACK.statements("JobRole"), *WITH_KEY.statements("JobRole")]:
+    for statement in [one for stack in (STACK, TABLES, WITH_KEY) for one in stack.statements("JobRole")]:
         assert not any("*" in action for action in actions(statement)), statement
         if statement["Resource"] == "*":
             assert statement["Condition"], statement

@@ -46,8 +46,10 @@ PURE: frozenset[str] = frozenset(
     extraction.cuts extraction.interleaving extraction.job_events extraction.plan extraction.selection
     extraction.new_fields extraction.policies extraction.query_job extraction.quota extraction.stream_state
     extraction.windows
-    registries.field_ids spark.pushed_filters spark.read_options tables.steps tables.table_failures tables.winners
-    pages.arrays pages.cells pages.csv_page pages.hashing pages.json_text pages.records pages.rest_rows pages.walk
+    registries.field_ids spark.pushed_filters spark.read_options
+    tables.row_marks tables.steps tables.table_failures tables.winners
+    pages.arrangement pages.arrays pages.cells pages.csv_page pages.hashing pages.json_text pages.records
+    pages.rest_rows pages.walk
     salesforce salesforce.asked salesforce.failure_evidence salesforce.login_failures salesforce.programs
     salesforce.refusals salesforce.bulk_api salesforce.describe salesforce.drift salesforce.error_bodies
     salesforce.exception_kinds salesforce.failure_kinds salesforce.failure_meanings
@@ -71,7 +73,10 @@ RESERVED: Mapping[str, frozenset[str]] = {
 }
 
 # What Spark executors import, and what must not come along. (None of it may come along indirectly either.)
-EXECUTOR_SIDE = ("", "salesforce", "pages", "spark.planned_pages", "spark.pushed_filters")
+EXECUTOR_SIDE = (
+    *("", "salesforce", "pages", "tables.row_marks"),
+    *("spark.planned_pages", "spark.pushed_filters", "spark.table_pages"),
+)
 NOT_ON_EXECUTORS = ("airbyte_cdk", "pydantic", "boto3")
 
 # What a pure module may not import: the network, files, processes, threads, clocks and chance.

@@ -42,6 +42,7 @@ TRIED_BY = {
     "spark.read_plan": "integration_tests/test_spark_reads",
     "spark.read_planning": "integration_tests/certify_spark_source",
     "spark.spark_types": "integration_tests/certify_spark_source",
+    "spark.table_waves": "integration_tests/test_table_backfill",
     "tables.data_files": "integration_tests/test_iceberg",
     "tables.fold_ending": "integration_tests/test_iceberg",
     "tables.log_files": "integration_tests/test_iceberg",

@@ -141,3 +141,9 @@ def test_a_key_prefix_is_never_cut_short(asked):
     for url in ("s3://bucket/a#b", "s3://bucket/a?b"):
         with pytest.raises(UnknownPlace):
             places.destination(url)
+
+
+def test_tables_with_an_old_pyarrow_are_refused_in_one_sentence(monkeypatch):
+    monkeypatch.setattr(places, "version", lambda name: "17.0.0")
+    with pytest.raises(UnknownPlace, match=r"needs pyarrow 18; 17\.0\.0 is installed here"):
+        places.tables("iceberg://glue/crm")

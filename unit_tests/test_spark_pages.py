@@ -15,8 +15,7 @@ from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, Sa
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.spark.spark_pages import MAX_SESSIONS, SparkPageReader, SparkPages
-from source_salesforce_bulk.spark.staging import StagedFile
-from source_salesforce_bulk.spark.waves import ReadPage
+from source_salesforce_bulk.spark.waves import ReadPage, WrittenFile
 
 ENCODER = batch_file((Column("Id", CellKind.STRING), Column("Name", CellKind.STRING)))
 
@@ -60,7 +59,7 @@ class Fake:
         if self.failure is not None:
             return ReadPage(PageOutcome(0, failure=self.failure), None, self.session)
         outcome = PageOutcome(0, rows=7, first_id="001x", size=70, cost=COST, unreadable={"Name": 1})
-        return ReadPage(outcome, StagedFile("_staging/r/Account/part", self.written, 99), self.session)
+        return ReadPage(outcome, WrittenFile("_staging/r/Account/part", self.written, 99), self.session)
 
     def renew(self, stale: str) -> Session:
         self.renewed.append(stale)

@@ -14,8 +14,15 @@ from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.salesforce.clock import Stopped
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.oauth import Session
-from source_salesforce_bulk.spark.staging import StagedFile
-from source_salesforce_bulk.spark.waves import SESSION_LIFE, ReadPage, Wave, WaveBoard, WaveResult, WaveSize
+from source_salesforce_bulk.spark.waves import (
+    SESSION_LIFE,
+    ReadPage,
+    Wave,
+    WaveBoard,
+    WaveResult,
+    WaveSize,
+    WrittenFile,
+)
 from unit_tests.fakes import FakeClock
 
 ENCODER = batch_file((Column("Id", CellKind.STRING),))
@@ -52,7 +59,7 @@ class FakeRunner:
             raise self.error
         outcomes = {task.number: PageOutcome(task.number, rows=10) for task in wave.tasks}
         return WaveResult(
-            outcomes, {task.number: StagedFile(f"p{task.address.locator}", 10, 99) for task in wave.tasks}
+            outcomes, {task.number: WrittenFile(f"p{task.address.locator}", 10, 99) for task in wave.tasks}
         )
 
 
@@ -79,7 +86,7 @@ def read_together(pages: list[PageAddress], runner: FakeRunner) -> list[ReadPage
 def test_a_page_comes_back_with_its_outcome_its_file_and_the_session_it_was_asked_for_with():
     runner = FakeRunner()
     read = board(runner, FakeClock()).read(address(locator="a"), ENCODER)
-    assert (read.outcome.rows, read.file, read.session) == (10, StagedFile("pa", 10, 99), SESSION)
+    assert (read.outcome.rows, read.file, read.session) == (10, WrittenFile("pa", 10, 99), SESSION)
     (wave,) = runner.waves
     assert (wave.number, [task.address.locator for task in wave.tasks], wave.encoder) == (1, ["a"], ENCODER)
 

@@ -1,13 +1,15 @@
-"""The script of the AWS Glue job: a backfill from Salesforce to Parquet, with the files and state of an export.
+"""The script of the AWS Glue job: a backfill from Salesforce to files or tables, with the state of an export.
 
 Job arguments, as ``salesforce-bulk export`` has them (docs/glue.md):
 
     --secret-id       name or ARN of the secret with the connector's configuration; the secret itself never stands here
     --session-secret  name or ARN of a secret through which executors are handed the Salesforce session
     --objects         objects to take, by name or pattern, separated by commas
-    --destination     s3://BUCKET/PREFIX
-    --state           dynamodb://TABLE
-    --schemas         glue://REGISTRY
+    --destination     s3://BUCKET/PREFIX for files, iceberg://CATALOG/NAMESPACE for tables
+    --state           dynamodb://TABLE; tables need none
+    --schemas         glue://REGISTRY; tables need none
+    --warehouse       s3://BUCKET/PREFIX: CATALOG is the Glue Data Catalog, and new tables are made there
+    --tables          both (where it is not given), log or current
     --on-drift        warn (where it is not given) or fail
     --event-bus       the EventBridge bus that schema changes are sent to; may be left out
     --metrics         none (where it is not given) or emf
@@ -18,6 +20,7 @@ No name begins with ``conf``: Glue's own ``--conf`` would be taken for its abbre
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -28,8 +31,8 @@ from pyspark.sql import SparkSession
 from source_salesforce_bulk.export.export_command import ExportOptions
 from source_salesforce_bulk.spark.glue import run_backfill
 
-REQUIRED = ("JOB_NAME", "secret-id", "session-secret", "destination", "state", "schemas")
-OPTIONAL = ("objects", "on-drift", "event-bus", "metrics")
+REQUIRED = ("JOB_NAME", "secret-id", "session-secret", "destination")
+OPTIONAL = ("state", "schemas", "objects", "on-drift", "event-bus", "metrics", "warehouse", "tables")
 
 # The error message of a failed run, by the export's exit code.
 ENDINGS: Mapping[int, str] = {
@@ -51,19 +54,29 @@ def read_options(argv: Sequence[str]) -> tuple[Mapping[str, str], ExportOptions]
     drift = arguments.get("on_drift", "warn")
     if drift not in ("warn", "fail"):
         raise BackfillFailed(f"--on-drift takes warn or fail, and not {drift}.")
+    tables = arguments.get("tables", "both")
+    if tables not in ("both", "log", "current"):
+        raise BackfillFailed(f"--tables takes both, log or current, and not {tables}.")
     return arguments, ExportOptions(
         config=f"secretsmanager://{arguments['secret_id']}",
         objects=tuple(name.strip() for name in arguments.get("objects", "").split(",") if name.strip()),
         destination=arguments["destination"],
         format_name="parquet",
-        state=arguments["state"],
-        schemas=arguments["schemas"],
+        state=arguments.get("state"),
+        schemas=arguments.get("schemas"),
         on_drift=drift,
         event_bus=arguments.get("event_bus"),
         # Manifests and logs then carry the id that Glue's console shows.
         run_id=arguments.get("JOB_RUN_ID"),
         metrics=arguments.get("metrics", "none"),
+        tables=tables,
     )
+
+
+def catalog_settings(destination: str, warehouse: str) -> Mapping[str, str]:
+    """Return pyiceberg's settings for the catalog that ``destination`` names, as environment variables."""
+    name = destination.removeprefix("iceberg://").partition("/")[0].upper()
+    return {f"PYICEBERG_CATALOG__{name}__TYPE": "glue", f"PYICEBERG_CATALOG__{name}__WAREHOUSE": warehouse}
 
 
 def main() -> None:
@@ -71,6 +84,8 @@ def main() -> None:
     # Before Spark logs anything: one line for each call into the JVM helps no one.
     logging.getLogger("py4j").setLevel(logging.WARNING)
     arguments, options = read_options(sys.argv)
+    if "warehouse" in arguments:
+        os.environ |= catalog_settings(options.destination, arguments["warehouse"])
     spark = SparkSession.builder.getOrCreate()
     job = Job(spark)
     job.init(arguments["JOB_NAME"], arguments)

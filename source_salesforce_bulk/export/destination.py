@@ -58,8 +58,11 @@ class Destination(Protocol):
         """Return the name, without extension, of the newest file in a folder; None if the folder is empty."""
         ...
 
-    def put(self, file: Path, path: str) -> None:
-        """Move ``file`` durably to ``path``, replacing an existing file; ``file`` itself may be removed."""
+    def put(self, file: Path, path: str) -> str:
+        """Move ``file`` durably to ``path``, replacing an existing file; ``file`` itself may be removed.
+
+        Returns the path where it is: ``path``, except for a file that another machine has put there already.
+        """
         ...
 
     def create_manifest(self, name: str, manifest: Mapping[str, Any]) -> str:
@@ -101,7 +104,7 @@ class LocalDestination:
         found = sorted((self._folder / folder).glob("*"), key=lambda path: path.stat().st_mtime)
         return found[-1].stem if found else None
 
-    def put(self, file: Path, path: str) -> None:
+    def put(self, file: Path, path: str) -> str:
         """See :class:`Destination`."""
         target = self._folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -111,6 +114,7 @@ class LocalDestination:
             sync_file(whole)
             whole.replace(target)
         sync_folder(target.parent)
+        return path
 
     def create_manifest(self, name: str, manifest: Mapping[str, Any]) -> str:
         """See :class:`Destination`."""
@@ -164,9 +168,10 @@ class S3Destination:
             return None
         return PurePosixPath(max(found, key=lambda entry: entry["LastModified"])["Key"]).stem
 
-    def put(self, file: Path, path: str) -> None:
+    def put(self, file: Path, path: str) -> str:
         """See :class:`Destination`."""
         self._client.upload_file(str(file), self._bucket, self._prefix + path)
+        return path
 
     def create_manifest(self, name: str, manifest: Mapping[str, Any]) -> str:
         """See :class:`Destination`."""

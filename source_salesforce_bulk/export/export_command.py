@@ -8,10 +8,11 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 import click
@@ -28,7 +29,7 @@ from source_salesforce_bulk.export.outcomes import ExitCode, ExportFailed
 from source_salesforce_bulk.export.progress import LiveBars, MinuteLines, summary
 from source_salesforce_bulk.export.run import ExportPlaces, ExportResult, ExportRun, Watcher
 from source_salesforce_bulk.export.schema_watch import EventBus, SchemaWatch
-from source_salesforce_bulk.export.stores import MakeFiles, Stores, open_stores
+from source_salesforce_bulk.export.stores import ReadElsewhere, Stores, open_stores
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics, RunMetrics
 from source_salesforce_bulk.registries.schemas import SchemaRegistry
 from source_salesforce_bulk.registries.state import organization_key
@@ -66,15 +67,15 @@ class ExportOptions:
     logs: LogOptions = field(default_factory=LogOptions)
 
 
-def run_export(options: ExportOptions, stop: Stop, make_files: MakeFiles | None = None) -> int:
-    """Run the command and return its exit code. With ``make_files``, pages are read there instead of in this process.
+def run_export(options: ExportOptions, stop: Stop, elsewhere: ReadElsewhere | None = None) -> int:
+    """Run the command and return its exit code. With ``elsewhere``, other machines read the pages.
 
     Metrics are written even if the run could not read its configuration, because an alarm depends on them.
     """
     run_id = options.run_id if options.run_id is not None else new_run_id(datetime.now(UTC))
-    command_run = CommandRun(stop, run_id, options.logs, Program.GLUE if make_files else Program.EXPORT)
+    command_run = CommandRun(stop, run_id, options.logs, Program.GLUE if elsewhere else Program.EXPORT)
     command_run.begin()
-    return command_run.ended(lambda: _with_metrics(options, _Command(options, command_run, make_files)))
+    return command_run.ended(lambda: _with_metrics(options, _Command(options, command_run, elsewhere)))
 
 
 def _with_metrics(options: ExportOptions, command: _Command) -> int:
@@ -96,7 +97,7 @@ class _Command:
 
     options: ExportOptions
     command_run: CommandRun
-    make_files: MakeFiles | None
+    elsewhere: ReadElsewhere | None
     run: ExportRun | None = None
     watch: SchemaWatch | None = None
 
@@ -107,7 +108,9 @@ class _Command:
             text = "--run-id takes letters, digits, dots, dashes and underscores, beginning with a letter or digit."
             raise ExportFailed(Consequence.CONFIG, text)
         begin_options = _begin_options(options)
-        stores = open_stores(options, command_run.run_id, command_run.clock, self.make_files)
+        stores = open_stores(options, command_run.run_id, command_run.clock)
+        if self.elsewhere is not None:
+            stores = self.elsewhere(stores, command_run.run_id)
         self.watch = _schema_watch(options, command_run, stores.schemas)
         watcher = _watcher(options, command_run)
         where = ExportPlaces(
@@ -134,9 +137,13 @@ class _Command:
     def _ledger(self, stores: Stores) -> AbstractContextManager[object]:
         """Return the context in which events are written to the ledger."""
         command_run = self.command_run
-        if stores.ledger is None:
-            return kept_at_destination(stores.destination, command_run.run_id, command_run.mask.redact)
-        return kept_in_folder(stores.ledger, command_run.run_id, command_run.mask.redact)
+        match stores.ledger:
+            case None:
+                return nullcontext()
+            case Path() as folder:
+                return kept_in_folder(folder, command_run.run_id, command_run.mask.redact)
+            case destination:
+                return kept_at_destination(destination, command_run.run_id, command_run.mask.redact)
 
     def report(self, code: int, seconds: float) -> RunReport:
         """Return the report of the run, however far it came."""

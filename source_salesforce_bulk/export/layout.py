@@ -10,6 +10,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from source_salesforce_bulk.extraction.catalog import ReadableObject
+from source_salesforce_bulk.pages.arrangement import Arrangement
 from source_salesforce_bulk.pages.arrays import arrow_schema
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.registries.field_ids import ids_by_name
@@ -22,21 +23,10 @@ FIELD_ID = "PARQUET:field_id"
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """A column in addition to the object's fields, of pyarrow's ``type``; ``fill`` computes it for a table of rows."""
-
-    name: str
-    id: int
-    type: Any
-    fill: Callable[[Any], Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Layout:
     """The layout of one object's files.
 
-    ``ids`` are the column ids by field. ``names`` are the columns' names if they differ from the fields'. ``key`` and
-    ``cursor`` are fields. ``upper_bound`` returns the org's time.
+    ``ids`` are the column ids by field. ``key`` and ``cursor`` are fields. ``upper_bound`` returns the org's time.
     """
 
     sobject: SObject
@@ -44,8 +34,7 @@ class Layout:
     key: tuple[str, ...] = ()
     cursor: str | None = None
     upper_bound: Callable[[], datetime] | None = None
-    names: Mapping[str, str] = field(default_factory=dict)
-    marks: tuple[Mark, ...] = ()
+    arrangement: Arrangement = field(default_factory=Arrangement)
 
     @classmethod
     def of(cls, readable: ReadableObject, schema: ObjectSchema, upper_bound: Callable[[], datetime]) -> Self:
@@ -79,13 +68,7 @@ class Layout:
         """Return the Arrow schema of a file whose pages have ``columns``, all of them nullable."""
         facts = self.facts()
         about = {column.name: {FIELD_ID: str(self.ids[column.name]), **facts[column.name]} for column in columns}
-        fields = [field.with_name(self.names.get(field.name, field.name)) for field in arrow_schema(columns, about)]
-        marks = [pa.field(mark.name, mark.type, metadata={FIELD_ID: str(mark.id)}) for mark in self.marks]
-        return pa.schema([*fields, *marks], {"salesforce.object": self.name})
-
-    def arranged(self, rows: Any, schema: Any) -> Any:
-        """Return ``rows``, a pyarrow table of fields, converted to ``schema``; missing columns are null."""
-        there = {self.names.get(name, name): rows[name] for name in rows.column_names}
-        there |= {mark.name: mark.fill(rows) for mark in self.marks}
-        columns = [there.get(field.name, pa.nulls(rows.num_rows, field.type)).cast(field.type) for field in schema]
-        return pa.table(columns, schema=schema)
+        names, marks = self.arrangement.names, self.arrangement.marks
+        fields = [field.with_name(names.get(field.name, field.name)) for field in arrow_schema(columns, about)]
+        more = [pa.field(mark.name, mark.type, metadata={FIELD_ID: str(mark.id)}) for mark in marks]
+        return pa.schema([*fields, *more], {"salesforce.object": self.name})

@@ -216,8 +216,7 @@ class ObjectExport:
         def put(file: Path) -> str:
             path = page_path(self.name, self._folder, self._window, 0, self._export.page_files.extension)
             self._window += 1
-            self._export.opening.destination.put(file, path)
-            return path
+            return self._export.opening.destination.put(file, path)
 
         if gone:
             self._coverage = self._coverage.with_tombstones(write_tombstones(gone, plan, files, put))
@@ -304,7 +303,7 @@ class ObjectExport:
             self._lease.renew()
         path = page_path(self.name, self._folder, self._window, number, export.page_files.extension)
         content = page.encoded.product.take()
-        export.opening.destination.put(content.path, path)
+        path = export.opening.destination.put(content.path, path)
         facts = {"path": path, "rows": page.rows, "bytes": content.size}
         LOGGER.debug("%s written", path, extra={**self._facts, "event": "file", "facts": facts})
         return DataFile(path, page.rows, content.size, page.address.job_id, page.address.locator)

@@ -71,7 +71,7 @@ class ObjectFiles:
 
     def cells(self, path: Path, names: Sequence[str]) -> Cells:
         """See :class:`FileMaker`."""
-        return self.maker.cells(path, [self.layout.names.get(name, name) for name in names])
+        return self.maker.cells(path, [self.layout.arrangement.names.get(name, name) for name in names])
 
     def write_rows(self, rows: Sequence[Row], folder: Path) -> PageContent:
         """A file in ``folder`` with rows of our own; a field that a row does not have is null."""
@@ -131,7 +131,7 @@ def _parquet(layout: Layout, columns: Columns) -> PageEncoder:
     made = product_columns(columns)
     there = {column.name for column in made}
     added = [column for column in layout.added if column.name not in there]
-    return parquet_file(columns, layout.schema([*made, *added]), layout.arranged)
+    return parquet_file(columns, layout.schema([*made, *added]), layout.arrangement)
 
 
 def _parquet_cells(path: Path, names: Sequence[str]) -> Cells:

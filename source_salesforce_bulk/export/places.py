@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from difflib import get_close_matches
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _NO_PARTS = ("", "", "")
 _CATALOG, _EMBEDDED = "iceberg://", "iceberg+file:"
+_LEAST_PYARROW = 18  # pyiceberg's
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -57,6 +59,11 @@ def is_tables(url: str) -> bool:
 
 def tables(url: str) -> Tables:
     """The tables that a destination names; raises :class:`UnknownPlace`, also where pyiceberg is not installed."""
+    pyarrow = version("pyarrow")
+    if int(pyarrow.partition(".")[0]) < _LEAST_PYARROW:
+        raise UnknownPlace(
+            f"{url} needs pyarrow {_LEAST_PYARROW}; {pyarrow} is installed here. Glue 5.1 and later have it."
+        )
     try:
         from source_salesforce_bulk.tables import iceberg_catalog as catalog  # noqa: PLC0415 - half a second, and an extra
     except ModuleNotFoundError as error:

@@ -19,20 +19,21 @@ from source_salesforce_bulk.salesforce.clock import Clock
 
 LOGGER = logging.getLogger("salesforce_bulk.export")
 
-MakeFiles = Callable[[Destination, str], tuple[FileMaker, Destination]]
-"""From a destination and a run id: the maker of the files, and the destination to give them to."""
-
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """See ``run.ExportPlaces``. ``ledger`` is the folder for the run's ledger; None: below the destination."""
+    """See ``run.ExportPlaces``. ``ledger`` is where the run's ledger goes: a folder, a destination, or nowhere."""
 
     destination: Destination
     states: StateRegistry
     schemas: SchemaRegistry
     page_files: FileMaker
     ending: Ending = field(default_factory=ManifestEnding)
-    ledger: Path | None = None
+    ledger: Path | Destination | None = None
+
+
+ReadElsewhere = Callable[[Stores, str], Stores]
+"""From the stores of a run and its id: those of a run whose pages other machines read."""
 
 
 class StoreOptions(Protocol):
@@ -57,28 +58,24 @@ class StoreOptions(Protocol):
     def keep_deleted(self) -> bool: ...  # noqa: D102
 
 
-def open_stores(options: StoreOptions, run_id: str, clock: Clock, make_files: MakeFiles | None) -> Stores:
+def open_stores(options: StoreOptions, run_id: str, clock: Clock) -> Stores:
     """Open what the options name; raises ``UnknownPlace`` and ``ConfigError``."""
     if places.is_tables(options.destination):
-        return _tables(options, run_id, clock, make_files)
+        return _tables(options, run_id, clock)
     if options.state is None or options.schemas is None:
         name = "--state" if options.state is None else "--schemas"
         raise ConfigError(name, "is missing", "Files need --state and --schemas; tables contain both")
     destination = places.destination(options.destination)
-    make = make_files or (lambda place, _: (FORMATS[options.format_name], place))
-    page_files, destination = make(destination, run_id)
     return Stores(
         destination=destination,
         states=places.state_registry(options.state, clock),
         schemas=places.schema_registry(options.schemas, clock),
-        page_files=page_files,
-        ledger=places.folder(options.state),
+        page_files=FORMATS[options.format_name],
+        ledger=places.folder(options.state) or destination,
     )
 
 
-def _tables(options: StoreOptions, run_id: str, clock: Clock, make_files: MakeFiles | None) -> Stores:
-    if make_files is not None:
-        raise ConfigError("--destination", "names tables", "On Spark, write to s3://BUCKET/PREFIX")
+def _tables(options: StoreOptions, run_id: str, clock: Clock) -> Stores:
     if options.format_name != "parquet":
         raise ConfigError("--format", f"is {options.format_name}", "Tables hold Parquet files: leave --format out")
     tables = places.tables(options.destination)

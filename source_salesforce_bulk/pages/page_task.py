@@ -148,7 +148,7 @@ class PartitionReader:
 
 
 class PageTaskRunner:
-    """Reads pages with one session and one connection. The product of ``encoder`` is a file of batches."""
+    """Reads pages with one session and one connection. The product of ``encoder`` is a file."""
 
     def __init__(
         self,
@@ -164,10 +164,16 @@ class PageTaskRunner:
         self._clock = clock or SystemClock(threading.Event())
         self._random01 = random01
 
-    def run(self, task: PageTask, report: Callable[[PageOutcome], None]) -> Iterator[Any]:
-        """Yield the rows of the verified page as pyarrow record batches, and then report its outcome.
+    def run(
+        self,
+        task: PageTask,
+        report: Callable[[PageOutcome], None],
+        use: Callable[[Path], Iterator[Any]] = batches_in,
+    ) -> Iterator[Any]:
+        """Yield what ``use`` makes of the verified page's file, and then report the page's outcome.
 
-        A page that cannot be read yields nothing, and its outcome says why.
+        By default these are its rows as pyarrow record batches. A page that cannot be read yields nothing, and its
+        outcome says why.
         """
         costs = _Counting()
         transport = Transport(Caller(self._http, self._clock, self._random01), self._tokens, costs)
@@ -178,7 +184,7 @@ class PageTaskRunner:
             except SalesforceError as error:
                 report(PageOutcome(task.number, cost=costs.so_far, failure=error.failure))
                 return
-            yield from batches_in(page.encoded.product.take().path)
+            yield from use(page.encoded.product.take().path)
         cost = replace(costs.so_far, retries=costs.so_far.retries + page.retries)
         report(
             PageOutcome(

@@ -51,8 +51,7 @@ from source_salesforce_bulk.salesforce.row_counts import RowCounts
 from source_salesforce_bulk.spark.planned_pages import EncodedRows, PlannedPage
 from source_salesforce_bulk.spark.planned_windows import PlannedWindows
 from source_salesforce_bulk.spark.spark_pages import SparkPageReader, SparkPages
-from source_salesforce_bulk.spark.staging import StagedFile
-from source_salesforce_bulk.spark.waves import ReadPage
+from source_salesforce_bulk.spark.waves import ReadPage, WrittenFile
 
 DESTINATION = "spark:dataframe"
 """The destination in the states of these reads, so that no export continues them."""
@@ -136,7 +135,7 @@ class PageHeads:
         rows = self._rows(address)
         place = f"page-{next(self._numbers)}"
         self._asked[place] = PlannedAddress(address, rows)
-        return ReadPage(PageOutcome(0, rows=rows), StagedFile(place, rows, 0), self._session())
+        return ReadPage(PageOutcome(0, rows=rows), WrittenFile(place, rows, 0), self._session())
 
     def _rows(self, address: PageAddress) -> int:
         job = JobResult(address.object_name, address.job_id, address.version, address.job_rows)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 from source_salesforce_bulk.export.layout import Layout
-from source_salesforce_bulk.export.page_files import FORMATS
+from source_salesforce_bulk.export.page_files import FileMaker
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.metrics import RunMetrics
 from source_salesforce_bulk.extraction.reader import Elsewhere, PageBounds
@@ -34,8 +34,7 @@ from source_salesforce_bulk.salesforce.bulk_api import PageHeaders
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.oauth import Session
 from source_salesforce_bulk.salesforce.wire import Operation
-from source_salesforce_bulk.spark.staging import StagedFile
-from source_salesforce_bulk.spark.waves import ReadPage, WaveBoard, WaveRunner
+from source_salesforce_bulk.spark.waves import ReadPage, WaveBoard, WaveRunner, WrittenFile
 
 LOGGER = logging.getLogger("salesforce_bulk.glue")
 
@@ -75,21 +74,24 @@ class SparkFiles:
     extension = "parquet"
     shows_rows = False
 
-    def __init__(self, runner: WaveRunner) -> None:
+    def __init__(self, runner: WaveRunner, here: FileMaker) -> None:
+        """``here`` makes the files of this process. Executors make the same, if ``runner`` wants files."""
         self._runner = runner
+        self._here = here
         self._objects: dict[str, Layout] = {}
 
     def prepared(self, layout: Layout) -> Layout:
         """See ``FileMaker``."""
-        return layout
+        return self._here.prepared(layout)
 
     def encoder(self, layout: Layout, columns: tuple[Column, ...]) -> PageEncoder:
-        """See ``FileMaker``. Executors make batches, which Spark writes as files.
+        """See ``FileMaker``.
 
         A page of the REST lane belongs to no job for executors to read; its file is made here.
         """
         self._objects[layout.name] = layout
-        return SparkEncoder(FORMATS["parquet"].encoder(layout, columns), batch_file(columns))
+        here = self._here.encoder(layout, columns)
+        return SparkEncoder(here, here if self._runner.wants_files else batch_file(columns))
 
     def elsewhere(self, connection: Connection) -> Elsewhere:
         """See ``FileMaker``. Enough pages for two small waves are requested ahead."""
@@ -193,7 +195,7 @@ class SparkPages:
         return self._page(address, replace(headers, rows=read.outcome.rows), read.outcome, read.file)
 
     def _page(
-        self, address: PageAddress, headers: PageHeaders, outcome: PageOutcome, written: StagedFile | None
+        self, address: PageAddress, headers: PageHeaders, outcome: PageOutcome, written: WrittenFile | None
     ) -> Page:
         path, size = (Path(written.path), written.size) if written is not None else (_NOWHERE, 0)
         encoded = EncodedPage(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,19 +19,11 @@ from pyarrow import fs, parquet
 from source_salesforce_bulk.export.aws_clients import region
 from source_salesforce_bulk.export.destination import Destination
 from source_salesforce_bulk.registries.durable_files import sync_file, sync_folder
+from source_salesforce_bulk.spark.waves import WrittenFile
 
 STAGING = "_staging"
 
 _PART = re.compile(r"part-(\d+)-.+\.parquet")
-
-
-@dataclass(frozen=True, slots=True)
-class StagedFile:
-    """The file of one partition; ``path`` is below the destination, ``size`` in bytes."""
-
-    path: str
-    rows: int
-    size: int
 
 
 class StagedDestination:
@@ -55,12 +46,12 @@ class StagedDestination:
         """See ``Destination``."""
         return self._destination.newest(folder)
 
-    def put(self, file: Path, path: str) -> None:
+    def put(self, file: Path, path: str) -> str:
         """See ``Destination``. The path of a staged file is relative; an absolute path is a local file."""
         if file.is_absolute():
-            self._destination.put(file, path)
-        else:
-            self._staging.put(file.as_posix(), path)
+            return self._destination.put(file, path)
+        self._staging.put(file.as_posix(), path)
+        return path
 
     def create_manifest(self, name: str, manifest: Mapping[str, Any]) -> str:
         """See ``Destination``."""
@@ -87,12 +78,12 @@ class Staging:
         """Return the URL to which Spark writes a wave."""
         return f"{self._destination}/{self._wave(object_name, wave)}"
 
-    def files(self, object_name: str, wave: int) -> Mapping[int, StagedFile]:
+    def files(self, object_name: str, wave: int) -> Mapping[int, WrittenFile]:
         """Return the files of a finished wave, by partition. A partition without rows may have none.
 
         Raises ValueError if a partition has two, which contradicts the settings of the writer.
         """
-        found: dict[int, StagedFile] = {}
+        found: dict[int, WrittenFile] = {}
         folder = self._wave(object_name, wave)
         for info in self._fs.get_file_info(fs.FileSelector(self._at(folder), allow_not_found=True)):
             match = _PART.fullmatch(info.base_name)
@@ -101,7 +92,7 @@ class Staging:
             partition = int(match[1])
             if partition in found:
                 raise ValueError(f"partition {partition} of {folder} was written as more than one file")
-            found[partition] = StagedFile(f"{folder}/{info.base_name}", self._rows(info.path), int(info.size))
+            found[partition] = WrittenFile(f"{folder}/{info.base_name}", self._rows(info.path), int(info.size))
         return found
 
     def put(self, staged: str, path: str) -> None:

@@ -21,7 +21,6 @@ from source_salesforce_bulk.pages.page_encoder import PageEncoder
 from source_salesforce_bulk.pages.page_task import PageOutcome, PageTask
 from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.oauth import Session
-from source_salesforce_bulk.spark.staging import StagedFile
 
 SESSION_LIFE = 900.0
 """Minimum life of an unused session in seconds: the shortest setting in Setup > Session Settings."""
@@ -42,11 +41,20 @@ class Wave:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """The file of one page; ``path`` is below the destination, ``size`` in bytes."""
+
+    path: str
+    rows: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class WaveResult:
     """The outcome of each page, and the files of the pages with rows, both by task number."""
 
     outcomes: Mapping[int, PageOutcome]
-    files: Mapping[int, StagedFile]
+    files: Mapping[int, WrittenFile]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ class ReadPage:
     """One page of a wave: its outcome, its file if it has rows, and the session with which it was requested."""
 
     outcome: PageOutcome
-    file: StagedFile | None
+    file: WrittenFile | None
     session: Session
 
 
@@ -64,6 +72,11 @@ class WaveRunner(Protocol):
     @property
     def slots(self) -> int:
         """The number of pages that are read at the same time, at least one."""
+        ...
+
+    @property
+    def wants_files(self) -> bool:
+        """True if executors write each page's file themselves; False if they give its rows to Spark."""
         ...
 
     def run(self, wave: Wave) -> WaveResult:

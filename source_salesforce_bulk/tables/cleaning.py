@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pyarrow import fs
-from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import ancestors_of
 
+from source_salesforce_bulk.tables.data_files import file_system
 from source_salesforce_bulk.tables.iceberg_catalog import Tables
 from source_salesforce_bulk.tables.log import OBJECT
-from source_salesforce_bulk.tables.table_failures import UnusableTable
 
 SNAPSHOTS_KEPT = 50
 """The number of newest snapshots that are kept: they can be queried, and a reader may be using them."""
@@ -58,11 +57,8 @@ def _expire(table: Table, keep: int) -> int:
 
 def _unnamed(table: Table, before: datetime) -> Iterator[tuple[fs.FileInfo, fs.FileSystem]]:
     """Yield the table's files that no metadata names, with their file system."""
-    if not isinstance(table.io, PyArrowFileIO):
-        raise UnusableTable(f"The files of {'.'.join(table.name())} cannot be listed: its FileIO is not pyarrow's.")
-    scheme, place, root = PyArrowFileIO.parse_location(table.location(), table.io.properties)
-    system = table.io.fs_by_scheme(scheme, place)
-    named = {PyArrowFileIO.parse_location(location, table.io.properties)[2] for location in _named(table)}
+    system, root = file_system(table, table.location())
+    named = {file_system(table, location)[1] for location in _named(table)}
     for file in system.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True)):
         if file.type is fs.FileType.File and file.path not in named and file.mtime < before:
             yield file, system

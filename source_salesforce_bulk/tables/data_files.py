@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyiceberg.io.pyarrow import (
+    PyArrowFileIO,
     compute_statistics_plan,
     data_file_statistics_from_parquet_metadata,
     parquet_path_to_id_mapping,
@@ -15,6 +16,8 @@ from pyiceberg.io.pyarrow import (
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat, ManifestContent
 from pyiceberg.table import Table
 from pyiceberg.typedef import Record
+
+from source_salesforce_bulk.tables.table_failures import UnusableTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,14 @@ def listed(table: Table, snapshot_id: int | None) -> Iterator[Listed]:
         if manifest.content is ManifestContent.DATA:
             for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True):
                 yield Listed(entry.data_file, entry.sequence_number or 0)
+
+
+def file_system(table: Table, location: str) -> tuple[Any, str]:
+    """Return pyarrow's file system of a table's files, and the path of ``location`` there; raises UnusableTable."""
+    if not isinstance(table.io, PyArrowFileIO):
+        raise UnusableTable(f"The files of {'.'.join(table.name())} cannot be used: its FileIO is not pyarrow's.")
+    scheme, place, path = PyArrowFileIO.parse_location(location, table.io.properties)
+    return table.io.fs_by_scheme(scheme, place), path
 
 
 def data_location(table: Table, path: str) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from shutil import copyfileobj
+from typing import Any
 
 from pyarrow import parquet
 from pyiceberg.manifest import DataFile as Entry
@@ -72,7 +73,12 @@ class Log:
         location = data_location(self.table, path.partition("/")[2])
         with self.table.io.new_output(location).create(overwrite=True) as target, file.open("rb") as source:
             copyfileobj(source, target, 1 << 20)
-        self._pages[path] = registered(self.table, location, parquet.read_metadata(file), file.stat().st_size)
+        self.register(path, parquet.read_metadata(file), file.stat().st_size)
+
+    def register(self, path: str, footer: Any, size: int) -> None:
+        """Let later commits name a Parquet file in the table's data, by its metadata (``footer``) and size in bytes."""
+        location = data_location(self.table, path.partition("/")[2])
+        self._pages[path] = registered(self.table, location, footer, size)
 
     def commit(self, step: Step, progress: Progress, run_id: str) -> None:
         """Make one commit; raises :class:`Stale`, and the catalog's exceptions."""

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyiceberg.table import Table
 
-from source_salesforce_bulk.deletions.tombstones import DELETED_AT
-from source_salesforce_bulk.export.layout import Layout, Mark
+from source_salesforce_bulk.export.layout import Layout
 from source_salesforce_bulk.export.page_files import FORMATS
 from source_salesforce_bulk.extraction.connection import Connection
+from source_salesforce_bulk.pages.arrangement import Arrangement, Mark
 from source_salesforce_bulk.pages.page_encoder import PageEncoder
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.tables.columns import DELETED, READ_AT, RUN_ID
 from source_salesforce_bulk.tables.current import CURSOR, KEY
+from source_salesforce_bulk.tables.row_marks import are_tombstones, constant
 from source_salesforce_bulk.tables.table_states import TableStates
 
 _INSTANT = pa.timestamp("us", "UTC")
@@ -59,24 +59,13 @@ def laid_out(layout: Layout, table: Table, run_id: str) -> Layout:
     schema = table.schema()
     read_at = layout.upper_bound() if layout.upper_bound is not None else None
     fills: dict[str, tuple[Any, Callable[[Any], Any]]] = {
-        RUN_ID: (pa.string(), partial(_same, pa.scalar(run_id))),
-        READ_AT: (_INSTANT, partial(_same, pa.scalar(read_at, _INSTANT))),
-        DELETED: (pa.bool_(), _are_tombstones),
+        RUN_ID: (pa.string(), partial(constant, pa.scalar(run_id))),
+        READ_AT: (_INSTANT, partial(constant, pa.scalar(read_at, _INSTANT))),
+        DELETED: (pa.bool_(), are_tombstones),
     }
     marks = tuple(Mark(name, schema.find_field(name).field_id, *fill) for name, fill in fills.items())
     names = {field: schema.find_field(id_).name for field, id_ in layout.ids.items()}
-    return replace(layout, names=names, marks=marks)
-
-
-def _same(value: Any, rows: Any) -> Any:
-    return pa.repeat(value, rows.num_rows)
-
-
-def _are_tombstones(rows: Any) -> Any:
-    """Return which rows are tombstones: only these have the time of detection."""
-    if DELETED_AT in rows.column_names:
-        return pc.is_valid(rows[DELETED_AT])
-    return pa.repeat(pa.scalar(value=False), rows.num_rows)
+    return replace(layout, arrangement=Arrangement(names, marks))
 
 
 def tell(table: Table, layout: Layout) -> bool:

@@ -32,9 +32,15 @@ class TableDestination:
         """See ``Destination``."""
         return None
 
-    def put(self, file: Path, path: str) -> None:
-        """See ``Destination``. The next commit adds the page to the table."""
+    def put(self, file: Path, path: str) -> str:
+        """See ``Destination``. The next commit adds the page to the table.
+
+        A relative path is that of a file which executors have written to the table's data (``Log.register``).
+        """
+        if not file.is_absolute():
+            return file.as_posix()
         self._states.logs[path.partition("/")[0]].put(file, path)
+        return path
 
     def create_manifest(self, name: str, manifest: Mapping[str, Any]) -> str:
         """Raise NotImplementedError; never called."""
