@@ -134,6 +134,7 @@ def test_the_state_is_listed_shown_and_reset(exporter: Exporter) -> None:
 
     listed = command(exporter, "state", "list", "--state", "state")
     assert [line.split()[1] for line in listed.stdout.splitlines()] == ["object", "Account", "Contact"]
+    assert "open jobs" in listed.stdout.splitlines()[0]
     told = json.loads(command(exporter, "state", "list", "--state", "state", "--json").stdout)
     assert told[1]["rows"] == len(exporter.rows("Contact"))
     shown = json.loads(command(exporter, "state", "show", "account", "--state", "state").stdout)

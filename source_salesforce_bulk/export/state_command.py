@@ -91,7 +91,7 @@ def _list(registry: StateRegistry, *, as_json: bool) -> int:
     elif not found:
         click.echo("No state was found there.")
     else:
-        headings = ["organization", "object", "read up to", ">jobs", ">rows", "destination"]
+        headings = ["organization", "object", "read up to", ">open jobs", ">rows", "destination"]
         names = ("organization_id", "object", "read_up_to", "jobs", "rows", "destination")
         click.echo(table(headings, [[_shown(listed[name]) for name in names] for listed in found]))
     return ExitCode.DONE
