@@ -89,7 +89,7 @@ def test_only_selected_fields_are_asked_for_and_emitted(org: SimulatedOrg, jobs:
     assert sorted(selected) == sorted(wanted)
 
 
-def test_a_deleted_row_never_arrives_looking_alive(org: SimulatedOrg, jobs: int) -> None:
+def test_a_deleted_row_never_comes_as_a_live_one(org: SimulatedOrg, jobs: int) -> None:
     """If IsDeleted is not selected, deleted rows are left out, and one log line says so."""
     connector = Connector(org, max_concurrent_jobs=jobs)
     streams = connector.streams(objects=["Account"])

@@ -14,6 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "source_salesforce_bulk"
+FOLDERS = ("unit_tests", "integration_tests")
+"""Where tests stand. Those that need a fixture of a conftest.py cannot be named: mutants are run without it."""
 
 
 class DoesNotApply(Exception):
@@ -48,9 +50,9 @@ def sources(folder: Path, ending: str) -> dict[Path, str]:
 
 
 def ids_of_tests(root: Path) -> dict[str, list[str]]:
-    """The pytest ids of every unit test, by its name: one id for each module that has a test of that name."""
+    """The pytest ids of every test, by its name: one id for each module that has a test of that name."""
     found: dict[str, list[str]] = {}
-    for path in sorted((root / "unit_tests").glob("test_*.py")):
+    for path in sorted(path for folder in FOLDERS for path in (root / folder).glob("test_*.py")):
         for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
-            found.setdefault(name, []).append(f"unit_tests/{path.name}::{name}")
+            found.setdefault(name, []).append(f"{path.parent.name}/{path.name}::{name}")
     return found

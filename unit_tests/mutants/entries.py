@@ -1040,4 +1040,40 @@ MUTANTS: tuple[Mutant, ...] = (
         "if False:",
         ("test_a_table_that_was_upgraded_is_refused",),
     ),
+    Mutant(
+        "a pushed number is moved outwards, because Spark compares the nearest doubles",
+        '    outwards = math.nextafter(float(value), math.inf if sign == "<=" else -math.inf)\n',
+        "    outwards = float(value)\n",
+        ("test_a_filter_is_pushed_as_soql_has_it",),
+    ),
+    Mutant(
+        "a task compares the rows of its page with those that the plan was told",
+        "if outcome.rows != planned.rows:",
+        "if False:",
+        ("test_a_page_with_another_number_of_rows_than_announced_is_refused",),
+    ),
+    Mutant(
+        "a plan keeps the jobs whose pages are its tasks",
+        "            keep.update(planned.jobs)\n",
+        "",
+        ("test_a_page_is_a_task_and_a_task_that_runs_again_only_downloads",),
+    ),
+    Mutant(
+        "a failed plan keeps the jobs that its state names",
+        "            keep.update(reading.named)\n",
+        "            pass\n",
+        ("test_a_plan_that_failed_half_way_goes_on_with_the_same_job",),
+    ),
+    Mutant(
+        "a read that is not finished leaves the jobs of its state to the next one",
+        "if note.state is not None and not stored else frozenset()",
+        "if False else frozenset()",
+        ("test_a_read_that_was_not_finished_comes_again_from_the_same_job",),
+    ),
+    Mutant(
+        "a read moves only the state on with which it began",
+        "        if _text(lease.progress.state) != _text(note.begun):",
+        "        if False:",
+        ("test_a_state_that_another_run_moved_on_is_left_alone",),
+    ),
 )
