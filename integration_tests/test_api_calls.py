@@ -119,6 +119,23 @@ def test_a_probe_that_is_refused_costs_no_row(org: SimulatedOrg, jobs: int) -> N
 
 
 @jobs_at_once
+def test_finding_deletions_costs_a_call_an_object_and_a_query_where_any_is_logged(org: SimulatedOrg, jobs: int) -> None:
+    running = Connector(org, objects=["Extra*"], max_concurrent_jobs=jobs, detect_deletes="all")
+    catalog = configure(running.streams(), OBJECTS, "incremental")
+    org.control.reset_requests()
+    first = running.read(catalog)
+    assert not first.failed
+    assert spent(org)["createJob"] == 2 * N
+    gone = str(org.control.rows(OBJECTS[0], fields=["Id"])[0]["Id"])
+    org.control.hard_delete(OBJECTS[0], ids=[gone])
+    org.control.advance_clock(HOUR)
+
+    assert [row["Id"] for row in running.read(catalog, first.final_states()).rows[OBJECTS[0]]] == [gone]
+
+    assert spent(org) == {"token": 1, "limits": 1, "describe": N, "queryAll": N + 1, "getDeleted": N}
+
+
+@jobs_at_once
 def test_a_run_below_the_reserve_costs_a_login_and_one_call(org: SimulatedOrg, jobs: int) -> None:
     running = connector(org, jobs)
     catalog = configure(running.streams(), OBJECTS)

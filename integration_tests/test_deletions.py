@@ -19,6 +19,7 @@ from integration_tests.test_incremental import NOON, Connection, some_ids
 from source_salesforce_bulk.deletions import known_ids
 
 DAY = 86_400
+HALF_AN_HOUR = 1_800
 TOLD = "_ab_cdc_deleted_at"
 
 
@@ -41,7 +42,8 @@ def told(output: Output, name: str) -> set[str]:
 
 
 def watching(org: SimulatedOrg, *names: str, **config: object) -> Connection:
-    return Connection(org, list(names), impatient=True, detect_deletes="all", full_audit_every="P1D", **config)
+    options = {"full_audit_every": "P1D", **config}
+    return Connection(org, list(names), impatient=True, detect_deletes="all", **options)
 
 
 def test_purged_rows_are_told_once_and_nothing_else(org: SimulatedOrg, kind: str) -> None:
@@ -210,6 +212,241 @@ def test_the_schema_shows_when_a_row_was_deleted(org: SimulatedOrg) -> None:
     assert TOLD not in connection.streams["AppDefinition"]["json_schema"]["properties"]
 
 
+# By the log of deletions, between two audits
+
+
+def logged(org: SimulatedOrg, *names: str, **config: object) -> Connection:
+    """A connection that was synced once, half an hour ago, and makes no audit for a week."""
+    connection = watching(org, *(names or ("Account",)), **{"full_audit_every": "P7D", **config})
+    connection.sync()
+    org.control.advance_clock(HALF_AN_HOUR)
+    return connection
+
+
+def later(org: SimulatedOrg, connection: Connection, **config: object) -> set[str]:
+    """The deletions that a sync reports ten minutes later."""
+    org.control.advance_clock(600)
+    return told(connection.sync(**config), "Account")
+
+
+def audits(org: SimulatedOrg) -> int:
+    """The audits so far."""
+    jobs = org.control.jobs("Account")
+    return sum(job["query"].partition(" FROM ")[0] == "SELECT Id, CreatedDate" for job in jobs)
+
+
+def replication(org: SimulatedOrg) -> dict[str, int]:
+    counts = org.control.requests()
+    return {kind: counts.get(kind, 0) for kind in ("getDeleted", "createJob")}
+
+
+def test_rows_that_vanished_are_told_by_the_next_run_without_an_audit(org: SimulatedOrg, kind: str) -> None:
+    connection = logged(org)
+    hard, purged, binned, winner, loser = some_ids(org, "Account", 5, where="IsDeleted = false")
+    org.control.hard_delete("Account", ids=[hard])
+    org.control.soft_delete("Account", ids=[purged, binned])
+    org.control.merge("Account", winner, loser)
+    org.control.purge("Account", ids=[purged, loser])
+    org.control.reset_requests()
+    org.control.advance_clock(600)
+    second = connection.sync()
+    assert told(second, "Account") == {hard, purged, loser}
+    assert {row["Id"] for row in second.rows["Account"]} == {hard, purged, loser, binned, winner}
+    assert replication(org) == {"getDeleted": 1, "createJob": 0}
+    # Each only once, also by the audit that comes later.
+    assert later(org, connection) == set()
+    org.control.advance_clock(7 * DAY)
+    assert told(connection.sync(), "Account") == set()
+    assert audits(org) == 2
+
+
+def test_a_tombstone_by_the_log_is_newer_than_the_row(org: SimulatedOrg) -> None:
+    connection = logged(org)
+    (gone,) = some_ids(org, "Account", 1, where="IsDeleted = false")
+    org.control.update("Account", {"Rating": "Hot"}, ids=[gone])
+    org.control.hard_delete("Account", ids=[gone])
+    org.control.advance_clock(600)
+    (row,) = connection.sync().rows["Account"]
+    assert row == {"Id": gone, "IsDeleted": True, TOLD: row[TOLD], "SystemModstamp": row[TOLD]}
+    assert row[TOLD] == "2026-11-24T12:40:00.000Z"
+
+
+def test_a_row_restored_in_between_is_no_deletion_and_a_later_one_is(org: SimulatedOrg, kind: str) -> None:
+    connection = logged(org)
+    (back,) = some_ids(org, "Account", 1, where="IsDeleted = false")
+    org.control.soft_delete("Account", ids=[back])
+    org.control.advance_clock(120)
+    org.control.when_do("getDeleted", lambda: org.control.undelete("Account", ids=[back]))
+    assert later(org, connection) == set()
+    org.control.hard_delete("Account", ids=[back])
+    assert later(org, connection) == {back}
+
+
+def test_a_row_purged_between_the_log_and_the_query_has_vanished(org: SimulatedOrg, kind: str) -> None:
+    connection = logged(org)
+    binned = some_ids(org, "Account", 2, where="IsDeleted = false")
+    org.control.soft_delete("Account", ids=binned)
+    org.control.when_do("getDeleted", lambda: org.control.purge("Account", ids=binned[:1]))
+    assert later(org, connection) == set(binned[:1])
+
+
+def test_a_row_that_is_deleted_again_after_it_was_restored_is_told_again(org: SimulatedOrg, kind: str) -> None:
+    connection = logged(org, include_deleted=False)
+    (row,) = some_ids(org, "Account", 1, where="IsDeleted = false")
+    org.control.soft_delete("Account", ids=[row])
+    assert later(org, connection) == {row}
+    org.control.undelete("Account", ids=[row])
+    assert later(org, connection) == set()
+    org.control.soft_delete("Account", ids=[row])
+    assert later(org, connection) == {row}
+
+
+@pytest.mark.parametrize("event", ["getDeleted", "queryAll"])
+def test_a_run_stopped_at_the_log_reads_it_again(org: SimulatedOrg, kind: str, event: str) -> None:
+    connection = logged(org)
+    gone = some_ids(org, "Account", 3, where="IsDeleted = false")
+    org.control.hard_delete("Account", ids=gone)
+    org.control.advance_clock(600)
+    before = connection.state_of("Account")["deletes"]
+    nth = {"getDeleted": 1, "queryAll": 2}[event]  # the first query is the one for changed rows
+    stopped = connection.connector.read_until(event, nth, connection.catalog, connection.state)
+    connection.keep(stopped)
+    assert connection.state_of("Account")["deletes"]["covered"] == before["covered"] or told(stopped, "Account")
+    assert told(stopped, "Account") | later(org, connection) == set(gone)
+
+
+def test_deletions_before_a_run_that_was_stopped_while_reading_are_told(org: SimulatedOrg, kind: str) -> None:
+    connection = watching(org, "Account", page_size=20, full_audit_every="P7D")
+    stopped = connection.connector.read_until("page_served", 26, connection.catalog)
+    connection.state = stopped.final_states()
+    gone = sorted({row["Id"] for row in stopped.rows["Account"]})[:3]
+    org.control.advance_clock(HALF_AN_HOUR)
+    org.control.hard_delete("Account", ids=gone)
+    assert later(org, connection) == set(gone)
+
+
+def test_a_user_who_sees_fewer_rows_reports_no_deletion(org: SimulatedOrg, kind: str) -> None:
+    connection = logged(org)
+    *hidden, gone = some_ids(org, "Account", 40, where="IsDeleted = false")
+    org.control.hide_rows("Account", ids=hidden)
+    org.control.soft_delete("Account", ids=hidden[:5])
+    org.control.undelete("Account", ids=hidden[:5])
+    org.control.hard_delete("Account", ids=[gone])
+    assert later(org, connection) == {gone}
+
+
+def test_another_login_reports_only_what_salesforce_says_was_deleted(org: SimulatedOrg, kind: str) -> None:
+    connection = logged(org)
+    *hidden, gone = some_ids(org, "Account", 40, where="IsDeleted = false")
+    org.control.configure(own_users=True)
+    org.control.hide_rows("Account", ids=hidden, login="client_credentials")
+    org.control.hard_delete("Account", ids=[gone])
+    assert later(org, connection, credentials=org.credentials("client_credentials")) == {gone}
+
+
+@pytest.mark.parametrize("every", ["P7D", "P30D"])
+def test_a_log_that_does_not_reach_back_leaves_it_to_an_audit(org: SimulatedOrg, kind: str, every: str) -> None:
+    connection = logged(org, full_audit_every=every)
+    gone = some_ids(org, "Account", 3, where="IsDeleted = false")
+    org.control.hard_delete("Account", ids=gone)
+    org.control.advance_clock(DAY if every == "P7D" else 16 * DAY)
+    org.control.trim_delete_log("Account", org.control.now())
+    assert told(connection.sync(full_audit_every=every), "Account") == set(gone)
+    assert audits(org) == 2
+
+
+def test_an_audit_made_for_the_log_comes_at_most_once_a_day(org: SimulatedOrg) -> None:
+    connection = logged(org)
+    org.control.advance_clock(HALF_AN_HOUR)
+    org.control.trim_delete_log("Account", org.control.now())
+    gone = some_ids(org, "Account", 3, where="IsDeleted = false")
+    org.control.hard_delete("Account", ids=gone, logged=False)
+    assert later(org, connection) == set()
+    assert audits(org) == 1
+    org.control.advance_clock(DAY)
+    org.control.trim_delete_log("Account", org.control.now())
+    assert later(org, connection) == set(gone)
+    assert audits(org) == 2
+
+
+@pytest.mark.parametrize(
+    "settings", [{"replication_ids": 2}, {"unlogged_deletes": ("Account",)}], ids=["too many", "not logged"]
+)
+def test_what_the_log_does_not_say_is_found_by_the_audit(
+    org: SimulatedOrg, kind: str, settings: dict[str, object]
+) -> None:
+    connection = logged(org)
+    gone = some_ids(org, "Account", 3, where="IsDeleted = false")
+    org.control.configure(**settings)
+    org.control.hard_delete("Account", ids=gone, logged="unlogged_deletes" not in settings)
+    assert later(org, connection) == set()
+    org.control.advance_clock(7 * DAY)
+    assert told(connection.sync(), "Account") == set(gone)
+
+
+def test_more_rows_than_one_query_can_ask_for_are_left_to_an_audit(org: SimulatedOrg) -> None:
+    connection = logged(org)
+    made = org.control.insert("Account", [{"Name": f"n{at}"} for at in range(450)])
+    assert later(org, connection) == set()
+    org.control.hard_delete("Account", ids=made)
+    org.control.advance_clock(DAY)
+    assert told(connection.sync(max_deletes=100), "Account") == set(made)
+    assert audits(org) == 2
+
+
+def test_too_many_deletions_by_the_log_are_left_to_an_audit_and_its_guard(org: SimulatedOrg, kind: str) -> None:
+    connection = logged(org)
+    gone = some_ids(org, "Account", 150, where="IsDeleted = false")
+    org.control.hard_delete("Account", ids=gone)
+    assert later(org, connection, max_deletes=5) == set()
+    org.control.advance_clock(DAY)
+    assert connection.attempt(max_deletes=5).failed
+    assert told(connection.sync(max_deletes=100), "Account") == set(gone)
+
+
+@pytest.mark.parametrize("minutes", [-50, 50])
+def test_a_log_whose_clock_differs_loses_nothing(org: SimulatedOrg, minutes: int) -> None:
+    connection = logged(org)
+    gone = some_ids(org, "Account", 2, where="IsDeleted = false")
+    org.control.fault("date_skew", on="getDeleted", seconds=minutes * 60, times=None)
+    org.control.hard_delete("Account", ids=gone[:1])
+    assert later(org, connection) == set(gone[:1])
+    org.control.hard_delete("Account", ids=gone[1:])
+    assert later(org, connection) == set(gone[1:])
+
+
+def test_deletions_that_are_logged_late_are_told(org: SimulatedOrg, kind: str) -> None:
+    connection = logged(org)
+    org.control.configure(replication_lag=1200)
+    gone = some_ids(org, "Account", 2, where="IsDeleted = false")
+    org.control.hard_delete("Account", ids=gone[:1])
+    assert later(org, connection) == set(gone[:1])
+    covered = connection.state_of("Account")["deletes"]["covered"]
+    assert covered == "2026-11-24T12:20:00.000Z"
+    org.control.hard_delete("Account", ids=gone[1:])
+    assert later(org, connection) == set(gone[1:])
+
+
+def test_an_object_without_a_log_is_not_asked(org: SimulatedOrg) -> None:
+    connection = watching(org, "AccountHistory", full_audit_every="P7D")
+    connection.sync()
+    org.control.advance_clock(DAY)
+    org.control.reset_requests()
+    connection.sync()
+    assert replication(org)["getDeleted"] == 0
+
+
+def test_an_outage_of_the_log_costs_no_audit(org: SimulatedOrg) -> None:
+    connection = logged(org)
+    (gone,) = some_ids(org, "Account", 1, where="IsDeleted = false")
+    org.control.hard_delete("Account", ids=[gone])
+    org.control.fault("http_error", on="getDeleted", status=503, times=5)
+    org.control.advance_clock(DAY)
+    assert later(org, connection) == set()
+    assert later(org, connection) == {gone}
+    assert audits(org) == 1
+
+
 # In an export
 
 
@@ -275,3 +512,23 @@ def test_a_killed_export_goes_on_and_tells_what_has_vanished(org: SimulatedOrg, 
     org.control.advance_clock(DAY)
     assert exporter.run(["Account"]).code == 0
     assert sorted(folded(exporter, "Account")) == [row["Id"] for row in org.control.rows("Account", fields=["Id"])]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_an_export_tells_by_the_log_which_rows_have_vanished(
+    org: SimulatedOrg, tmp_path: Path, kind: str, killed: bool
+) -> None:
+    exporter = Exporter(org, tmp_path, detect_deletes="all", page_size=100)
+    assert exporter.run(["Account"]).code == 0
+    org.control.advance_clock(HALF_AN_HOUR)
+    gone = some_ids(org, "Account", 3)
+    org.control.hard_delete("Account", ids=gone)
+    org.control.advance_clock(600)
+    stop = threading.Event()
+    if killed:
+        org.control.when_do("getDeleted", stop.set)
+    exporter.run(["Account"], stop=stop)
+    org.control.advance_clock(600)
+    assert exporter.run(["Account"]).code == 0
+    assert {row["Id"] for row in exporter.rows("Account") if TOLD in row} == set(gone)
+    assert audits(org) == 1

@@ -187,6 +187,18 @@ def test_a_plan_counts_the_job_that_fills_new_fields(tmp_path: Path) -> None:
         assert planned["totals"]["jobs"] == counted(exporter, ["Account"])[0] == 1
 
 
+def test_a_plan_counts_the_calls_for_the_log_of_deletions(org: SimulatedOrg, tmp_path: Path) -> None:
+    exporter = Exporter(org, tmp_path, detect_deletes="all")
+    exporter.run(["Account", "AccountHistory"])
+    org.control.advance_clock(3600)
+    org.control.hard_delete("Account", ids=[str(org.control.rows("Account", fields=["Id"])[0]["Id"])])
+    org.control.advance_clock(3600)
+    planned = plan(exporter, ["Account", "AccountHistory"], "--state", (tmp_path / "state").as_uri())
+    jobs, calls = counted(exporter, ["Account", "AccountHistory"])
+    assert (planned["totals"]["jobs"], planned["totals"]["api_calls"]) == (jobs, calls)
+    assert org.control.requests()["getDeleted"] == 1
+
+
 def test_a_plan_counts_the_jobs_that_compare_formulas(tmp_path: Path) -> None:
     settings = OrgSettings(polls_until_complete=1, frozen_at="2026-08-01T12:00:00Z", formula_objects=True)
     with SimulatedOrg(settings) as org:

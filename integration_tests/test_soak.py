@@ -28,6 +28,7 @@ SEED = int(os.environ.get("SOAK_SEED", "1"))
 RUNS_A_DAY = 3
 MOST_TRIES = 20
 HOURS = 3600
+EVENTS = ("page_served", "job_created", "queryAll", "getDeleted")
 OBJECTS = ("Account", "CampaignMember")
 PROJECTS = ("Project__c", "ProjectJob__c")
 FORMULAS = {
@@ -187,7 +188,7 @@ def test_after_each_audit_the_destination_has_the_ids_of_the_org(
             life.an_hour()
             fate = chance.random()
             if fate < 0.3:
-                event, nth = chance.choice(["page_served", "job_created", "query", "queryAll"]), chance.randint(1, 9)
+                event, nth = chance.choice(EVENTS), chance.randint(1, 9)
                 stopped = connection.connector.read_until(event, nth, connection.catalog, connection.state)
             elif fate < 0.6:
                 stopped = killed(connection.connector.read(connection.catalog, connection.state), chance)
@@ -220,8 +221,7 @@ def test_after_each_audit_the_files_of_an_export_equal_the_org(org: SimulatedOrg
             life.an_hour()
             stop = threading.Event()
             if chance.random() < 0.6:
-                event = chance.choice(["page_served", "job_created", "query", "queryAll"])
-                org.control.when_do(event, stop.set, nth=chance.randint(1, 9))
+                org.control.when_do(chance.choice(EVENTS), stop.set, nth=chance.randint(1, 9))
             with exporter.without_clean_up():
                 exporter.run(names, run_id=f"run-{day:02}-{run}", stop=stop)
         org.control.advance_clock((24 - RUNS_A_DAY) * HOURS)

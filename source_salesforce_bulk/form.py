@@ -186,8 +186,9 @@ class ConfigForm(BaseModel):
             "Detected deletions",
             "none: deletions are not reported. recycle_bin: rows in the recycle bin are read with IsDeleted, where "
             "deleted rows are included. all: rows that were purged, deleted for good or merged are found as well, by "
-            "comparing the Ids of the org with those delivered; each comes as a row of its key with IsDeleted and "
-            "_ab_cdc_deleted_at. That costs a query job of all Ids for each object now and then.",
+            "Salesforce's log of deletions in each sync, and by comparing the Ids of the org with those delivered; "
+            "each comes as a row of its key with IsDeleted and _ab_cdc_deleted_at. For each object, that costs at most "
+            "two calls in each sync, and a query job of all Ids now and then.",
             examples=["recycle_bin", "all"],
         ),
     ] = "recycle_bin"
@@ -196,7 +197,7 @@ class ConfigForm(BaseModel):
         form_field(
             "Time between two audits",
             "How often all Ids of an object are compared, where all deletions are detected: an ISO 8601 duration by "
-            "the clock of the org.",
+            "the clock of the org. If Salesforce's log of deletions does not suffice, they are compared once a day.",
             examples=["P7D", "P1D", "PT12H"],
             pattern=DURATION_PATTERN,
             pattern_descriptor=_DURATION_WORDS,

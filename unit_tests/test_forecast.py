@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from source_salesforce_bulk.export.forecast import (
     Verdict,
     calls,
     calls_without_polls,
+    least_calls,
     overall,
     plan_code,
     row_width,
@@ -55,6 +57,12 @@ def test_calls_are_unknown_where_the_pages_are():
 
 def test_an_export_creates_and_deletes_each_job_and_asks_for_each_page():
     assert calls_without_polls([forecast(windows=3, pages=8), forecast(windows=0, pages=0)], 5) == 5 + 3 * 2 + 8
+
+
+def test_the_log_of_deletions_costs_one_call_or_two():
+    watched = replace(forecast(windows=0, pages=0), log_calls=2)
+    assert calls_without_polls([watched, watched], 5) == 9
+    assert least_calls(watched) == 1
 
 
 def test_a_row_is_as_wide_as_its_fields_and_what_stands_between_them():

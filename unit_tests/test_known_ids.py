@@ -114,6 +114,33 @@ def test_any_history_ends_with_the_right_answer(kind):
             known, delivered = KnownIds.from_json(findings.known.to_json()), set(org)
 
 
+def test_a_row_reported_between_two_audits_is_not_reported_again(kind):
+    rows = [SeenRow(one, START - HOUR) for one in ids_from("0015g00000AAAAA", 60)]
+    known = audited(None, rows, START).known
+    known.report([rows[0].id, LATER], START + HOUR)  # LATER was never delivered
+    assert [known.may_have(one) for one in (rows[0].id, rows[1].id)] == [False, True]
+    again = KnownIds.from_json(json.loads(json.dumps(known.to_json())))
+    assert (again.reported, again.covered) == (known.reported, START + HOUR)
+    for memory in (known, again):
+        memory.report([rows[0].id, LATER], START + HOUR)
+        assert audited(memory, rows[2:], START + 2 * HOUR).vanished == (rows[1].id,)
+
+
+def test_a_restored_row_is_no_longer_a_reported_one(kind):
+    rows = [SeenRow(one, START - HOUR) for one in ids_from("0015g00000AAAAA", 60)]
+    known = audited(None, rows, START).known
+    known.report([rows[0].id], START + HOUR)
+    known.note([rows[0]], START + HOUR, MARGIN)
+    assert known.may_have(rows[0].id)
+    assert audited(known, rows[1:], START + 2 * HOUR).vanished == (rows[0].id,)
+
+
+def test_a_memory_from_before_the_log_was_read_begins_at_its_audit():
+    blob = KnownIds(START).to_json()
+    del blob["covered"]
+    assert KnownIds.from_json(blob).covered == START
+
+
 def test_what_finds_no_room_is_counted(monkeypatch):
     monkeypatch.setattr(known_ids, "NAMED_MOST", 3)
     monkeypatch.setattr(known_ids, "EXACT_MOST", 1)
@@ -134,12 +161,28 @@ def test_a_full_memory_stays_within_256_kib():
     known.see(SeenRow(id_18("0015g00000AAAAA"), START - HOUR))
     assert known.sketch is not None
     assert len(json.dumps(known.to_json())) < 256 * 1024
+    half = sorted(known.named)[::2]
+    known.report(half, START)
+    known.note([SeenRow(one[:5] + "9" + one[6:], None) for one in half], START + HOUR, MARGIN)
+    assert len(known.named) + len(known.reported) == known_ids.NAMED_MOST
+    assert len(json.dumps(known.to_json())) < 256 * 1024
 
 
 SOUND = KnownIds(START).to_json()
 
 
-@pytest.mark.parametrize("blob", [None, {}, {"audited": "x"}, SOUND | {"ids": "?"}, SOUND | {"ids": 3}])
+@pytest.mark.parametrize(
+    "blob",
+    [
+        None,
+        {},
+        {"audited": "x"},
+        SOUND | {"ids": "?"},
+        SOUND | {"ids": 3},
+        SOUND | {"covered": 3},
+        SOUND | {"reported": []},
+    ],
+)
 def test_another_blob_is_refused(blob):
     with pytest.raises(ValueError, match=r"not a|base85|an instant"):
         KnownIds.from_json(blob)

@@ -42,7 +42,8 @@ PURE: frozenset[str] = frozenset(
     export.run_attempts export.begin export.coverage export.layout export.manifest export.outcomes export.overview
     export.text_tables export.report_page export.run_story
     formulas formulas.value_ranges
-    deletions deletions.audit deletions.id_sketch deletions.known_ids deletions.packed_ids deletions.tombstones
+    deletions deletions.audit deletions.delete_log deletions.id_sketch deletions.known_ids deletions.packed_ids
+    deletions.tombstones
     extraction.cuts extraction.interleaving extraction.job_events extraction.plan extraction.selection
     extraction.new_fields extraction.policies extraction.query_job extraction.quota extraction.stream_state
     extraction.windows

@@ -26,7 +26,6 @@ TRIED_BY = {
     "export.state_command": "integration_tests/test_commands",
     "export.verify": "integration_tests/test_verify",
     "export.verify_command": "integration_tests/test_verify",
-    "extraction.deletion_watch": "integration_tests/test_deletions",
     "extraction.side_read": "integration_tests/test_refresh",
     "formulas.value_rows": "integration_tests/test_refresh",
     "export.stores": "integration_tests/test_iceberg",

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from source_salesforce_bulk.salesforce import rest_api
+from source_salesforce_bulk.salesforce.ids import id_18
 from source_salesforce_bulk.salesforce.rest_api import Limit, Limits, ObjectListing
 from source_salesforce_bulk.salesforce.wire import ApiRequest, Operation, UnreadableBody
 
@@ -207,19 +209,71 @@ def test_an_answer_without_counts_is_refused(payload):
         rest_api.parse_record_counts(payload)
 
 
+# Deleted rows
+
+LOG = {
+    "deletedRecords": [
+        {"id": "001A0000006Vm9rIAC", "deletedDate": "2026-11-23T01:59:59.000+0000"},
+        {"id": "001A0000006Vm9s", "deletedDate": "2026-11-23T01:59:59.000+0000"},
+    ],
+    "earliestDateAvailable": "2026-11-09T15:57:00.000+0000",
+    "latestDateCovered": "2026-11-23T02:00:00.000+0000",
+}
+
+
+def test_deleted_rows_are_requested_by_the_minute():
+    start, end = datetime(2026, 11, 23, 1, 50, tzinfo=UTC), datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+    request = rest_api.deleted("v66.0", "Big__c", start, end)
+    assert (request.method, request.path) == ("GET", "/services/data/v66.0/sobjects/Big__c/deleted/")
+    assert request.params == {"start": "2026-11-23T01:50:00Z", "end": "2026-11-23T02:00:00Z"}
+    assert request.object_name == "Big__c"
+
+
+def test_the_log_of_deletions_names_rows_and_its_reach():
+    found = rest_api.parse_deleted(LOG)
+    assert found.ids == {"001A0000006Vm9rIAC", id_18("001A0000006Vm9s")}
+    assert found.covered == datetime(2026, 11, 23, 2, tzinfo=UTC)
+    assert found.earliest == datetime(2026, 11, 9, 15, 57, tzinfo=UTC)
+    assert rest_api.parse_deleted(LOG | {"earliestDateAvailable": None}).earliest is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"deletedRecords": None},
+        {"deletedRecords": [{"id": "x' OR Id != '"}]},
+        {"deletedRecords": [{}]},
+        {"latestDateCovered": None},
+        {"latestDateCovered": "today"},
+        {"earliestDateAvailable": 7},
+    ],
+)
+def test_a_log_that_cannot_be_trusted_is_not_read(change):
+    with pytest.raises(UnreadableBody):
+        rest_api.parse_deleted(LOG | change)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from(["sobjects", "sObjects", "name", "count", "version", "DailyApiRequests", "Max"]),
+            st.sampled_from(
+                ["sobjects", "sObjects", "name", "count", "version", "DailyApiRequests", "Max", "deletedRecords"]
+            ),
             inner,
             max_size=4,
         )
     ),
     max_leaves=12,
 )
-PARSERS = [rest_api.parse_versions, rest_api.parse_sobjects, rest_api.parse_limits, rest_api.parse_record_counts]
+PARSERS = [
+    rest_api.parse_versions,
+    rest_api.parse_sobjects,
+    rest_api.parse_limits,
+    rest_api.parse_record_counts,
+    rest_api.parse_deleted,
+]
 
 
 @pytest.mark.parametrize("parse", PARSERS)

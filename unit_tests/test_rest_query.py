@@ -8,7 +8,16 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from source_salesforce_bulk.salesforce.rest_query import Batch, Parents, RestQuestion, rows_of_a_page
+from source_salesforce_bulk.salesforce.ids import id_18, number_id
+from source_salesforce_bulk.salesforce.rest_query import (
+    IDS_IN_ONE_QUERY,
+    Batch,
+    Parents,
+    RestQuestion,
+    ids_among,
+    query_of_ids,
+    rows_of_a_page,
+)
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql
 from source_salesforce_bulk.salesforce.wire import UnreadableBody
 
@@ -100,3 +109,37 @@ _NEXT = "/services/data/v66.0/query/01gA-2000"
 def test_an_answer_that_does_not_say_so_is_not_read(payload):
     with pytest.raises(UnreadableBody):
         Batch.from_json(payload)
+
+
+# Rows by their Ids
+
+
+def test_a_query_for_rows_by_their_ids_fits_into_a_url():
+    ids = {id_18(number_id(10**20 + at)) for at in range(IDS_IN_ONE_QUERY)}
+    soql = query_of_ids(ObjectQuery("Account", ("Id",), "queryAll"), ids)
+    assert all(one in soql for one in ids)
+    assert len(quote_plus(soql)) < 12_000
+    assert query_of_ids(ObjectQuery("Account", ("Id",), "queryAll", exclude_deleted=True), {LAST}) == (
+        f"SELECT Id FROM Account WHERE (Id IN ('{LAST}')) AND IsDeleted = false"
+    )
+
+
+def test_the_rows_that_exist_are_those_of_the_answer():
+    there = {"records": [{"attributes": {}, "Id": LAST[:15]}], "totalSize": 1, "done": True}
+    assert ids_among({LAST, id_18(number_id(7))}, there) == {LAST}
+    assert ids_among({LAST}, {"records": [], "totalSize": 0, "done": True}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"records": [{"Id": LAST}], "totalSize": 2, "done": True},
+        {"records": [{"Id": LAST}], "totalSize": 1, "done": False, "nextRecordsUrl": _NEXT},
+        {"records": [{"Id": "001A0000006Vm9sIAC"}], "totalSize": 1, "done": True},
+        {"records": [{}], "totalSize": 1, "done": True},
+    ],
+    ids=["a row is missing", "not the end", "another row", "a row without Id"],
+)
+def test_an_answer_that_is_not_complete_says_nothing_about_rows(answer):
+    with pytest.raises(UnreadableBody):
+        ids_among({LAST}, answer)

@@ -17,6 +17,7 @@ from source_salesforce_bulk.salesforce.bulk_api import JobInfo, JobState
 from source_salesforce_bulk.salesforce.failures import Action, Failure, Kind, SalesforceError
 from source_salesforce_bulk.salesforce.field_types import CellKind
 from source_salesforce_bulk.salesforce.http_client import HttpRequest
+from source_salesforce_bulk.salesforce.ids import id_18
 from source_salesforce_bulk.salesforce.retry import REQUEST_RETRIES
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql
 from source_salesforce_bulk.salesforce.transport import Transport
@@ -243,6 +244,31 @@ def test_the_rows_of_a_window_are_counted_with_every_condition_of_its_query(rig)
 def test_a_count_that_is_not_said_is_not_known(rig, answer):
     rig.http.expect("GET", f"/services/data/{VERSION}/query", Answer(200, answer))
     assert rig.org.rows_within(replace(QUERY, operation="query"), WINDOW, VERSION) is None
+
+
+# Rows that were deleted
+
+
+def test_deleted_rows_come_from_the_log_and_a_query_shows_which_still_exist(rig):
+    low, high = id_18(LOW[:15]), id_18(HIGH[:15])
+    log = {"deletedRecords": [{"id": low}, {"id": high}], "latestDateCovered": "2026-11-23T00:00:00.000+0000"}
+    rig.http.expect("GET", f"/services/data/{VERSION}/sobjects/Account/deleted/", Answer(200, log))
+    answer = {"records": [{"Id": low}], "totalSize": 1, "done": True}
+    rig.http.expect("GET", f"/services/data/{VERSION}/queryAll", Answer(200, answer))
+    start, end = datetime(2026, 11, 22, tzinfo=UTC), datetime(2026, 11, 23, tzinfo=UTC)
+    found = rig.org.deleted("Account", start, end, VERSION)
+    assert (found.ids, found.covered) == ({low, high}, end)
+    assert rig.org.existing(QUERY, found.ids, VERSION) == {low}
+    soql = rig.http.sent[-1].params["q"]
+    assert soql == f"SELECT Id FROM Account WHERE (Id IN ('{low}', '{high}')) AND IsDeleted = false"
+
+
+def test_an_answer_about_other_rows_is_a_failure(rig):
+    answer = Answer(200, {"records": [], "totalSize": 1, "done": True})
+    rig.http.expect("GET", f"/services/data/{VERSION}/queryAll", answer)
+    with pytest.raises(SalesforceError) as caught:
+        rig.org.existing(QUERY, {LOW}, VERSION)
+    assert caught.value.failure.kind is Kind.UNREADABLE_ANSWER
 
 
 # What it hands through

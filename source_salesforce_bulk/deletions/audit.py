@@ -40,6 +40,7 @@ class Audit:
         self._now = KnownIds(began)
         self._ids = set(before.ids) if before is not None else set()
         self._named = set(before.named) if before is not None else set()
+        self._reported = set(before.reported) if before is not None else set()
         self._sketch: IdSketch | None = None
         self._full = False
         if before is not None and before.sketch is not None:
@@ -65,7 +66,7 @@ class Audit:
             difference = self._sketch.difference()
             if difference is None:
                 return Findings(None, self._now)
-            gone |= difference.added
+            gone |= difference.added - self._reported
         return Findings(tuple(sorted(gone)), self._now)
 
     def _remove(self, sketch: IdSketch, record_id: str) -> None:

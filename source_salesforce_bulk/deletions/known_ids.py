@@ -26,11 +26,15 @@ with a timestamp in a window was created before the window's end. So with window
 An audit removes each row that was created before :attr:`KnownIds.until` from a copy of the sketch. The Ids that remain
 added were deleted. Those that remain removed were never delivered or were backdated, which is not a deletion. The first
 audit comes before the first row is read, so that a row purged in between is remembered as well.
+
+Between audits, the log of deletions names some deleted rows (``delete_log``). They leave the set. They cannot leave the
+sketch, in which they may have never been, so they are kept by name as :attr:`KnownIds.reported`, and the next audit
+does not report them again. A row that is delivered after all, because it was restored, is no longer among them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
@@ -43,7 +47,7 @@ EXACT_MOST = 20_000
 """Maximum size of a plain set. Each Id takes 2 to 7 bytes in the state, usually 2."""
 
 NAMED_MOST = 5_000
-"""Maximum number of names in addition to a sketch; both together take less than 256 KiB."""
+"""Maximum number of names in addition to a sketch, reported ones included; together they take less than 256 KiB."""
 
 
 class SeenRow(NamedTuple):
@@ -59,7 +63,7 @@ class KnownIds:
 
     ``count`` is the number of rows that the last audit saw. Rows created from ``since`` to ``until`` are new in the
     window being read, which is ``begun`` if any of its rows was delivered. ``named`` are the Ids that are kept by name;
-    ``forgotten`` is the number of those that did not fit.
+    ``forgotten`` is the number of those that did not fit. Deletions logged before ``covered`` were looked for.
     """
 
     audited: datetime
@@ -71,9 +75,11 @@ class KnownIds:
     sketch: IdSketch | None = None
     named: set[str] = field(default_factory=set)
     forgotten: int = 0
+    reported: set[str] = field(default_factory=set)
+    covered: datetime = field(init=False)
 
     def __post_init__(self) -> None:
-        self.since = self.until = self.audited
+        self.since = self.until = self.covered = self.audited
 
     def note(self, rows: Iterable[SeenRow], window_end: datetime, margin: timedelta) -> None:
         """Remember rows that are about to be delivered, of the window that ends at ``window_end``."""
@@ -81,6 +87,7 @@ class KnownIds:
             self.since, self.until, self.begun = self.until, window_end, False
         for row in rows:
             self.begun = True
+            self.reported.discard(row.id)
             if row.created is None:
                 self._keep(row.id, by_name=self.sketch is not None)
             elif row.created >= self.until:
@@ -95,6 +102,24 @@ class KnownIds:
         self.count += 1
         self._keep(row.id, by_name=row.created is not None and row.created >= self.audited)
 
+    def may_have(self, record_id: str) -> bool:
+        """Return whether the row may have been delivered and was not reported as deleted since."""
+        if record_id in self.reported:
+            return False
+        return self.sketch is not None or self.forgotten > 0 or record_id in self.ids or record_id in self.named
+
+    def has_room_for(self, deleted: int) -> bool:
+        """Return whether so many rows can be reported between two audits."""
+        return self.sketch is None or len(self.named) + len(self.reported) + deleted <= NAMED_MOST
+
+    def report(self, deleted: Collection[str], covered: datetime) -> None:
+        """Remember that these rows were reported as deleted, and that the log was read up to ``covered``."""
+        self.ids.difference_update(deleted)
+        self.named.difference_update(deleted)
+        if self.sketch is not None:
+            self.reported.update(deleted)
+        self.covered = covered
+
     def to_json(self) -> dict[str, object]:
         """Return the memory as JSON for a state; at most 256 KiB."""
         blob: dict[str, object] = {
@@ -103,8 +128,11 @@ class KnownIds:
             "since": format_instant(self.since),
             "until": format_instant(self.until),
             "begun": self.begun,
+            "covered": format_instant(self.covered),
             "named": pack_ids(self.named),
         }
+        if self.reported:
+            blob["reported"] = pack_ids(self.reported)
         if self.forgotten:
             blob["forgotten"] = self.forgotten
         if self.sketch is None:
@@ -127,13 +155,15 @@ class KnownIds:
                 known = cls(parse_instant(audited), count, *_kept(rest), unpack_ids(named), _forgotten(rest))
                 known.since, known.until = parse_instant(since), parse_instant(until)
                 known.begun = begun
+                known.covered = parse_instant(str(rest.get("covered", audited)))
+                known.reported = unpack_ids(str(rest["reported"])) if "reported" in rest else set()
                 return known
             case _:
                 raise ValueError("not a memory of delivered rows")
 
     def _keep(self, record_id: str, *, by_name: bool) -> None:
         if by_name:
-            if len(self.named) < NAMED_MOST:
+            if len(self.named) + len(self.reported) < NAMED_MOST:
                 self.named.add(record_id)
             elif record_id not in self.named:
                 self.forgotten += 1

@@ -16,6 +16,7 @@ from datetime import datetime
 from enum import Enum
 
 from source_salesforce_bulk.deletions.audit import is_due
+from source_salesforce_bulk.deletions.delete_log import is_current
 from source_salesforce_bulk.deletions.known_ids import KnownIds
 from source_salesforce_bulk.export.outcomes import ExitCode
 from source_salesforce_bulk.extraction.catalog import ReadableObject
@@ -45,6 +46,9 @@ from source_salesforce_bulk.salesforce.rest_api import Limit
 CALLS_PER_JOB = 2
 """Create and delete. Polls are not included: their number depends on how long Salesforce takes."""
 
+CALLS_FOR_LOG = 2
+"""The log of deletions, and the query for the rows that it names, if any."""
+
 POLLS_PER_JOB = tuple(polls_until(seconds, JobPolicy(job_timeout=600.0)) for seconds in (0.0, 600.0))
 """The polls of a job that is complete at once, and of a job that takes ten minutes."""
 
@@ -71,6 +75,7 @@ class ObjectForecast:
     ``rows`` is Salesforce's estimate if the whole object is read; ``megabytes`` is a rough estimate from the fields.
     ``spared`` windows hold so few rows that the query for them returns them all. ``comparisons`` are jobs of
     all Ids, of all formulas, or of rows with a value in a new field; how much is read again is not known in advance.
+    ``log_calls`` is the maximum number of calls for the log of deletions.
     """
 
     object: str
@@ -85,6 +90,7 @@ class ObjectForecast:
     lane: Lane = BULK
     spared: int = 0
     comparisons: int = 0
+    log_calls: int = 0
 
     @property
     def jobs(self) -> int:
@@ -111,7 +117,8 @@ def forecast_object(
     counted = total is not None and plan.lane.parents is None
     pages = sum(_pages(piece, plan.page_size) for piece in fetched) if counted else None
     now = connection.upper_bound()
-    comparisons = _audits(plan, now) + _refreshes(plan, now) + _backfills(plan) if beginning.windows else 0
+    audits = _audits(plan, now) if beginning.windows else 0
+    comparisons = audits + _refreshes(plan, now) + _backfills(plan) if beginning.windows else 0
     if comparisons and pages is not None:
         pages = None if rows is None else pages + comparisons * -(-rows // plan.page_size)
     return ObjectForecast(
@@ -126,6 +133,7 @@ def forecast_object(
         lane=plan.lane,
         spared=len(spared),
         comparisons=comparisons,
+        log_calls=0 if audits or not beginning.windows else _log_calls(plan, now),
     )
 
 
@@ -138,6 +146,13 @@ def _audits(plan: ObjectPlan, now: datetime) -> int:
     except ValueError:
         return 1
     return int(is_due(known, now, plan.audit.every))
+
+
+def _log_calls(plan: ObjectPlan, now: datetime) -> int:
+    """Return the maximum number of calls for the log of deletions, in a run without an audit."""
+    if plan.audit is None or not plan.audit.logged:
+        return 0
+    return 0 if is_current(KnownIds.from_json(plan.state.deletes), now) else CALLS_FOR_LOG
 
 
 def _refreshes(plan: ObjectPlan, now: datetime) -> int:
@@ -204,13 +219,15 @@ def calls_without_polls(forecasts: list[ObjectForecast], asked: int) -> int | No
     if any(count is None for count in pages):
         return None
     jobs = sum(forecast.jobs for forecast in forecasts)
-    return asked + jobs * CALLS_PER_JOB + sum(count or 0 for count in pages)
+    log_calls = sum(forecast.log_calls for forecast in forecasts)
+    return asked + jobs * CALLS_PER_JOB + sum(count or 0 for count in pages) + log_calls
 
 
 def least_calls(forecast: ObjectForecast) -> float:
     """Return the minimum API calls of an object: jobs that are complete at once, with one page each."""
     pages = forecast.jobs if forecast.pages is None else forecast.pages
-    return float(forecast.jobs * (CALLS_PER_JOB + POLLS_PER_JOB[0]) + pages)
+    log = 1 if forecast.log_calls else 0
+    return float(forecast.jobs * (CALLS_PER_JOB + POLLS_PER_JOB[0]) + pages + log)
 
 
 def calls(without_polls: int | None, jobs: int) -> int | None:

@@ -1,6 +1,7 @@
 """Detect the deleted rows of one object: decide when to read all Ids, and read them. ``deletions`` compares them.
 
-An audit is a query job for all Ids, read aside (``side_read``).
+An audit is a query job for all Ids, read aside (``side_read``). In runs without one, Salesforce's log of deletions is
+read, and a query shows which of its rows have vanished (``delete_log``): two calls at most.
 """
 
 from __future__ import annotations
@@ -10,20 +11,32 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 from source_salesforce_bulk.deletions.audit import Audit, Findings, is_due, is_too_much
+from source_salesforce_bulk.deletions.delete_log import (
+    audit_comes_early,
+    covered_by,
+    is_believed,
+    is_current,
+    span_since,
+    to_look_up,
+)
 from source_salesforce_bulk.deletions.known_ids import KnownIds, SeenRow
 from source_salesforce_bulk.deletions.tombstones import Vanished
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TurnOver
+from source_salesforce_bulk.extraction.org import Org
 from source_salesforce_bulk.extraction.plan import Beginning, ObjectPlan
 from source_salesforce_bulk.extraction.policies import AuditPolicy
 from source_salesforce_bulk.extraction.seen_rows import SeenRows
-from source_salesforce_bulk.extraction.side_read import narrowed, read_aside
+from source_salesforce_bulk.extraction.side_read import ask_aside, narrowed, read_aside
 from source_salesforce_bulk.extraction.stream_state import StateError, StreamState
-from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind, SalesforceError
 
 LOGGER = logging.getLogger("salesforce_bulk.deletions")
+
+T = TypeVar("T")
 
 
 class DeletionWatch:
@@ -94,6 +107,70 @@ class DeletionWatch:
         self._known = known
         for record_id in vanished or ():
             yield Vanished(record_id, known.audited)
+
+    def found(self) -> Iterator[TurnOver | Vanished]:
+        """Yield each row that was deleted, after all rows of the run: by an audit if it is due, else by the log.
+
+        Raises ``SalesforceError`` as :meth:`audited` does.
+        """
+        if self.due:
+            yield from self.audited()
+        elif self._known is not None and self._policy.logged:
+            enough = yield from self._logged(self._known)
+            if not enough and audit_comes_early(self._known, self._org_now()):
+                yield from self.audited()
+
+    def _logged(self, known: KnownIds) -> Generator[TurnOver | Vanished, None, bool]:
+        """Yield the rows that have vanished by the log of deletions; return whether no audit is needed for it."""
+        plan, now = self._plan, self._org_now()
+        if is_current(known, now):
+            return True
+        span = span_since(known, now, plan.lookback)
+        if span is None:
+            return False
+        try:
+            answer = yield from self._ask(lambda org: org.deleted(plan.object_name, *span, plan.api_version))
+            vanished = yield from self._vanished(known, to_look_up(known, span, answer))
+        except SalesforceError as error:
+            return self._without_log(error.failure)
+        if vanished is None:
+            return False
+        for record_id in sorted(vanished):
+            yield Vanished(record_id, now)
+        known.report(vanished, covered_by(known, span, answer))
+        return True
+
+    def _vanished(
+        self, known: KnownIds, logged: frozenset[str] | None
+    ) -> Generator[TurnOver, None, frozenset[str] | None]:
+        """Return those of the logged rows that no query returns any more; None if they cannot be reported."""
+        if not logged:
+            return logged
+        plan = self._plan
+        existing = yield from self._ask(lambda org: org.existing(plan.query, logged, plan.api_version))
+        vanished = logged - existing
+        LOGGER.info(
+            "%s: the log of deletions names %d rows, of which %d have vanished",
+            plan.object_name,
+            len(logged),
+            len(vanished),
+        )
+        return vanished if is_believed(known, len(vanished), self._policy.most_percent) else None
+
+    def _ask(self, call: Callable[[Org], T]) -> Generator[TurnOver, None, T]:
+        org = self._extraction.org
+        return (yield from ask_aside(self._extraction, lambda: call(org)))
+
+    def _without_log(self, failure: Failure) -> bool:
+        """Return whether to wait for another run, after the log could not be read; raise if the run is stopped."""
+        if self._extraction.stop_failure is not None:
+            raise SalesforceError(self._extraction.stop_failure)
+        LOGGER.info(
+            "%s: the log of deletions was not read, so the next comparison of all Ids finds deleted rows: %s",
+            self._plan.object_name,
+            failure.summary,
+        )
+        return failure.consequence is Consequence.TRANSIENT
 
     def _findings(self, before: KnownIds | None) -> Generator[TurnOver, None, Findings]:
         plan = narrowed(self._plan, self._policy.columns)

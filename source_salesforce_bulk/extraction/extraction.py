@@ -65,11 +65,12 @@ Encode = Callable[[tuple[Column, ...]], PageEncoder]
 class Extraction:
     """The object reads of one run. Not thread-safe by design: one thread owns it.
 
+    Calls of ``org`` block; :meth:`ask` runs them.
     The owner sets ``others_wait`` while further objects are waiting for slots.
     """
 
     def __init__(self, org: Org, calls: Calls, run: RunContext, page_bounds: PageBounds | None = None) -> None:
-        self._org = org
+        self.org = org
         self._calls = calls
         self._clock = run.clock
         self._metrics = run.metrics
@@ -156,7 +157,7 @@ class Extraction:
             self._scheduler.log(
                 read, window, f"window complete in {pages}", rows=ready.after.rows, event="window_complete"
             )
-            read.close_front(self._org.now())
+            read.close_front(self.org.now())
 
     def wait(self, seconds: float) -> None:
         """Process callbacks and due polls for at most ``seconds``."""
@@ -223,7 +224,7 @@ class Extraction:
         """Start the queries for where to split large windows, which get no job until then."""
         for window in [window for window in read.windows if window.sizing]:
             self._calls.submit(
-                partial(find_pieces, self._org, read.plan, window.bounds),
+                partial(find_pieces, self.org, read.plan, window.bounds),
                 partial(self._sized, read, window),
                 partial(self._not_sized, read, window),
             )

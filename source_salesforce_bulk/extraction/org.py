@@ -9,6 +9,7 @@ from typing import Protocol
 from source_salesforce_bulk.pages.fetch import Page, PageAddress
 from source_salesforce_bulk.pages.page_encoder import PageEncoder
 from source_salesforce_bulk.salesforce.bulk_api import JobInfo, PageHeaders
+from source_salesforce_bulk.salesforce.rest_api import DeletedRows
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery
 
 
@@ -59,4 +60,12 @@ class Org(Protocol):
 
     def count(self, query: ObjectQuery, bounds: Bounds, version: str) -> int | None:
         """Return the number of rows within ``bounds``, without the user's filter; None if unknown."""
+        ...
+
+    def deleted(self, object_name: str, start: datetime, end: datetime, version: str) -> DeletedRows:
+        """Return the rows that were deleted between two whole minutes, by the org's log of deletions."""
+        ...
+
+    def existing(self, query: ObjectQuery, ids: Collection[str], version: str) -> frozenset[str]:
+        """Return those of a few Ids that the query returns, without the user's filter; Ids have 18 characters."""
         ...

@@ -201,11 +201,12 @@ class Planner:
         return plan, incoming
 
     def _checks(self, readable: ReadableObject, selection: Selection) -> _Checks:
-        config, key = self.config, readable.refreshed_by
+        config, sobject, key = self.config, readable.sobject, readable.refreshed_by
+        audit = AuditPolicy(readable.audited, config.full_audit_every, config.max_deletes, sobject.replicateable)
         return _Checks(
-            AuditPolicy(readable.audited, config.full_audit_every, config.max_deletes) if readable.audited else None,
+            audit if readable.audited else None,
             refresh_policies(readable.formulas, key, selection.columns) if key is not None else (),
-            backfill_policy(readable.sobject, selection.columns) if config.backfill_new_fields else None,
+            backfill_policy(sobject, selection.columns) if config.backfill_new_fields else None,
         )
 
     def begin_in_full(self, request: ObjectRequest) -> Beginning | None:

@@ -18,11 +18,15 @@ VALUES, CLOCK = "values", "clock"
 
 @dataclass(frozen=True, slots=True)
 class AuditPolicy:
-    """The detection of deleted rows: the columns (the Id first), the interval, and the maximum number at once."""
+    """The detection of deleted rows: the columns (the Id first), the interval, and the maximum number at once.
+
+    ``logged``: Salesforce logs deletions of the object.
+    """
 
     columns: tuple[Column, ...]
     every: timedelta
     most_percent: int
+    logged: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
     left over     windows that a killed run was reading again
     before        the first list of Ids and the first values of formulas, if there is no memory of them
     windows       those of the cursor; if one was lost, another audit, and the rest from the start (``known_ids``)
-    deletions     an audit, if it is due
+    deletions     an audit, if it is due; else the log of deletions
     formulas      the values of all rows; then, in extra windows, the rows of ranges that have changed
     new fields    in an extra window, the rows with a value in a field that is new
 
@@ -74,8 +74,9 @@ class Reconciliation:
                 break
             beginning = self._anew()
             yield from self._audited()
-        if self._deletions is not None and self._deletions.due:
-            yield from self._audited()
+        if self._deletions is not None:
+            yield from self._deletions.found()
+            self._remember(at_once=True)
         for watch in self._formulas:
             yield from self._refreshed(watch, beginning.plan)
         if self._new_fields is not None:

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 from source_salesforce_bulk.pages.fetch import Page, PageAddress, PageSource
 from source_salesforce_bulk.pages.page_encoder import PageEncoder
@@ -21,11 +23,15 @@ from source_salesforce_bulk.salesforce.failures import Action, SalesforceError, 
 from source_salesforce_bulk.salesforce.ids import is_id
 from source_salesforce_bulk.salesforce.job_log import JobFacts, log_job
 from source_salesforce_bulk.salesforce.org_clock import Moment
+from source_salesforce_bulk.salesforce.rest_api import DeletedRows
+from source_salesforce_bulk.salesforce.rest_query import ids_among, query_of_ids
 from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql, parse_instant
 from source_salesforce_bulk.salesforce.transport import Transport
-from source_salesforce_bulk.salesforce.wire import ApiRequest, Operation, UnreadableBody, whole_number
+from source_salesforce_bulk.salesforce.wire import ApiRequest, UnreadableBody, whole_number
 
 LOGGER = logging.getLogger("salesforce_bulk.jobs")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +131,17 @@ class SalesforceOrg:
         """See ``Org``. The user's filter is left out."""
         return self._counted(build_soql(_ids_only(query), bounds), query, version)
 
+    def deleted(self, object_name: str, start: datetime, end: datetime, version: str) -> DeletedRows:
+        """See ``Org``."""
+        return self._parsed(rest_api.deleted(version, object_name, start, end), rest_api.parse_deleted)
+
+    def existing(self, query: ObjectQuery, ids: Collection[str], version: str) -> frozenset[str]:
+        """See ``Org``."""
+        question = replace(query, fields=("Id",), where=None)
+        return self._parsed(_request(query_of_ids(question, ids), question, version), partial(ids_among, ids))
+
     def _job(self, request: ApiRequest) -> JobInfo:
-        response = self._transport.call(request)
-        try:
-            info = JobInfo.from_json(response.json())
-        except UnreadableBody as error:
-            raise SalesforceError(unreadable_answer(request.operation, response)) from error
+        info = self._parsed(request, JobInfo.from_json)
         # Salesforce's message appears in logs and traces, so secrets in it must be masked.
         return replace(info, error_message=self._transport.redact(info.error_message or "") or None)
 
@@ -180,13 +191,24 @@ class SalesforceOrg:
 
     def _query(self, soql: str, query: ObjectQuery, version: str) -> Mapping[str, object]:
         """Run a synchronous query that sees the same rows as a job, and return the response."""
-        request = rest_api.query(version, soql, include_deleted=query.operation == QUERY_ALL)
-        response = self._transport.call(replace(request, object_name=query.object_name, asked=Asked(query, soql)))
-        try:
-            payload = response.json()
-        except UnreadableBody as error:
-            raise SalesforceError(unreadable_answer(Operation.QUERY, response)) from error
+        payload = self._parsed(_request(soql, query, version), _unchanged)
         return payload if isinstance(payload, Mapping) else {}
+
+    def _parsed(self, request: ApiRequest, parse: Callable[[object], T]) -> T:
+        response = self._transport.call(request)
+        try:
+            return parse(response.json())
+        except UnreadableBody as error:
+            raise SalesforceError(unreadable_answer(request.operation, response)) from error
+
+
+def _unchanged(payload: object) -> object:
+    return payload
+
+
+def _request(soql: str, query: ObjectQuery, version: str) -> ApiRequest:
+    request = rest_api.query(version, soql, include_deleted=query.operation == QUERY_ALL)
+    return replace(request, object_name=query.object_name, asked=Asked(query, soql))
 
 
 def _ids_only(query: ObjectQuery) -> ObjectQuery:

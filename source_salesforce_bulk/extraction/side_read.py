@@ -1,6 +1,7 @@
-"""Read some columns of every row of an object, by one query job, in order to compare them; they are not emitted.
+"""Ask the org for something that is not emitted: some columns of every row of an object, or the result of a call.
 
-A later run does not continue such a read. If a page would be repeated because its job was lost, the read begins again.
+The columns are read by one query job, in order to compare them. A later run does not continue such a read. If a page
+would be repeated because its job was lost, the read begins again.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
+from source_salesforce_bulk.extraction.calls import failure_in
 from source_salesforce_bulk.extraction.extraction import Extraction
 from source_salesforce_bulk.extraction.interleaving import TURN_OVER, TurnOver
 from source_salesforce_bulk.extraction.object_read import ObjectRead
@@ -31,6 +33,7 @@ class Collector(Protocol):
 
 
 C = TypeVar("C", bound=Collector)
+T = TypeVar("T")
 
 
 def narrowed(plan: ObjectPlan, columns: tuple[Column, ...]) -> ObjectPlan:
@@ -64,6 +67,23 @@ def read_aside(extraction: Extraction, plan: ObjectPlan, collect: Callable[[], C
         if read.finished and not read.repeated_rows:
             return collector
     raise SalesforceError(Failure.of(Kind.JOB_GONE, detail="the comparison of all rows was lost several times"))
+
+
+def ask_aside(extraction: Extraction, call: Callable[[], T]) -> Generator[TurnOver, None, T]:
+    """Return the result of a call to the org, which runs in the background; yields turns.
+
+    Raises ``SalesforceError`` if the call fails, or if the run is being stopped.
+    """
+    results: list[T] = []
+    errors: list[Exception] = []
+    extraction.ask(call, results.append, errors.append)
+    while not results:
+        if extraction.stop_failure is not None:
+            raise SalesforceError(extraction.stop_failure)
+        if errors:
+            raise SalesforceError(failure_in(errors[0]) or Failure.of(Kind.INTERRUPTED))
+        yield TURN_OVER
+    return results[0]
 
 
 def _collected(extraction: Extraction, read: ObjectRead, collector: Collector) -> Iterator[TurnOver]:

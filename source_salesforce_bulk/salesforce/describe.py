@@ -82,8 +82,8 @@ class LeftOut:
 class SObject:
     """An object: every field that Bulk API can select, in describe's order, and the fields that it cannot.
 
-    ``retrieveable`` is false for virtual objects, whose rows Salesforce computes on request.
-    ``unknown_types`` are the types of ``fields`` that are not in the table of field types; they are read as text.
+    ``retrieveable`` is false for virtual objects, whose rows Salesforce computes on request. Deletions are logged for
+    ``replicateable`` ones. ``unknown_types`` of ``fields`` are not in the table of field types; they are read as text.
     ``compounds`` are the addresses and locations that can be built from their parts; those to build are in ``fields``.
     ``folded`` are fields that are read only as parts of these.
     """
@@ -95,6 +95,7 @@ class SObject:
     left_out: tuple[LeftOut, ...] = ()
     unknown_types: tuple[str, ...] = ()
     retrieveable: bool = True
+    replicateable: bool = False
     compounds: tuple[Field, ...] = ()
     folded: tuple[Field, ...] = ()
 
@@ -144,6 +145,7 @@ def parse_describe(payload: object, asked_for: str | None = None) -> SObject:
         left_out=_left_out(described),
         unknown_types=tuple(dict.fromkeys(field.type for field in fields if not is_known(field.type))),
         retrieveable=_flag(payload, "retrieveable", default=True),
+        replicateable=_flag(payload, "replicateable", default=False),
         compounds=tuple(field for field in described if field_type(field.type).is_compound),
     )
 
@@ -353,9 +355,7 @@ def _overriding_cursor(sobject: SObject, name: str) -> Cursor:
 def _overriding_field(sobject: SObject, name: str, key: str) -> Field:
     field = sobject.field(name)
     if field is None:
-        near = get_close_matches(
-            name.lower(), {existing.name.lower(): existing.name for existing in sobject.fields}, n=1
-        )
+        near = get_close_matches(name.lower(), [existing.name.lower() for existing in sobject.fields], n=1)
         meant = sobject.field(near[0]) if near else None
         hint = f" Did you mean {meant.name}?" if meant else ""
         text = f"{key} names {name[:80]}, but {sobject.name} has no such field that Bulk can read.{hint}"

@@ -314,7 +314,7 @@ _STATUSES = (
     Row(
         "resource to do without not found",
         Kind.VERSION_UNKNOWN,
-        frozenset({Operation.LIMITS, Operation.RECORD_COUNT, Operation.QUERY}),
+        frozenset({Operation.LIMITS, Operation.RECORD_COUNT, Operation.QUERY, Operation.DELETED}),
         statuses=statuses(404, 410),
         action=Action.FAIL_STREAM,
     ),
@@ -326,7 +326,7 @@ _STATUSES = (
     Row("create in doubt", Kind.ANSWER_LOST, _CREATE, statuses=_SERVER_ERROR, without_code=True),
     Row("server in trouble", Kind.UNAVAILABLE, statuses=_SERVER_ERROR),
     Row("request too large", Kind.REQUEST_TOO_LARGE, statuses=statuses(413, 414, 431)),
-    Row("query refused", Kind.QUERY_REFUSED, _QUERYING, statuses=statuses(400)),
+    Row("query refused", Kind.QUERY_REFUSED, _QUERYING | {Operation.DELETED}, statuses=statuses(400)),
     Row("forbidden", Kind.MISSING_PERMISSION, statuses=statuses(403)),
     Row("page in disguise", Kind.BODY_BROKEN, frozenset({Operation.RESULTS}), statuses=_SUCCESS),
     Row("created, but which", Kind.ANSWER_LOST, _CREATE, statuses=_SUCCESS),

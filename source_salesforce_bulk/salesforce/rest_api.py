@@ -1,4 +1,4 @@
-"""REST resources other than Bulk API: versions, describe, limits, record counts, synchronous queries.
+"""REST resources other than Bulk API: versions, describe, limits, record counts, deleted rows, queries.
 
 Source: REST API Developer Guide, "Reference". Parsers take decoded JSON, ignore unknown keys, and raise
 :class:`UnreadableBody` if a required part is missing.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import quote
 
-from source_salesforce_bulk.salesforce.soql import check_name
+from source_salesforce_bulk.salesforce.ids import id_18
+from source_salesforce_bulk.salesforce.soql import check_name, parse_instant
 from source_salesforce_bulk.salesforce.wire import ApiRequest, Operation, UnreadableBody, whole_number
 
 _ROOT = "/services/data"
@@ -59,6 +61,13 @@ def query_more(path: str) -> ApiRequest:
     return ApiRequest(Operation.QUERY, "GET", path)
 
 
+def deleted(version: str, name: str, start: datetime, end: datetime) -> ApiRequest:
+    """Request the Ids of the rows that were deleted between two whole minutes in UTC, ``end`` excluded."""
+    path = f"{_ROOT}/{version}/sobjects/{quote(name, safe='')}/deleted/"
+    span = {key: f"{minute:%Y-%m-%dT%H:%M:%SZ}" for key, minute in (("start", start), ("end", end))}
+    return ApiRequest(Operation.DELETED, "GET", path, params=span, object_name=name)
+
+
 # Answers
 
 
@@ -90,6 +99,18 @@ class Limits:
     api_requests: Limit | None
     query_jobs: Limit | None
     query_result_mb: Limit | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedRows:
+    """An answer of the log of deletions: Ids of 18 characters, and up to when they are complete.
+
+    ``earliest`` is the time from which on the log has entries; None if the answer does not name it.
+    """
+
+    ids: frozenset[str]
+    covered: datetime
+    earliest: datetime | None
 
 
 def parse_versions(payload: object) -> tuple[str, ...]:
@@ -131,6 +152,19 @@ def parse_record_counts(payload: object) -> dict[str, int]:
         if isinstance(name, str) and count is not None:
             counts[name] = count
     return counts
+
+
+def parse_deleted(payload: object) -> DeletedRows:
+    """Return the rows of an answer of the log of deletions, which may be in the recycle bin or gone."""
+    records = [entry.get("id") for entry in _entries(payload, "deletedRecords")]
+    known = payload if isinstance(payload, Mapping) else {}
+    earliest = known.get("earliestDateAvailable")
+    try:
+        ids = frozenset(id_18(str(record_id)) for record_id in records)
+        covered = parse_instant(str(known.get("latestDateCovered")))
+        return DeletedRows(ids, covered, None if earliest is None else parse_instant(str(earliest)))
+    except ValueError as error:
+        raise UnreadableBody("an Id or a date of the answer is not one of Salesforce's") from error
 
 
 def _entries(payload: object, key: str) -> Iterator[Mapping[str, object]]:

@@ -13,12 +13,12 @@ between two queries is noticed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote_plus
 
-from source_salesforce_bulk.salesforce.ids import is_id
-from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, conditions_of, select
+from source_salesforce_bulk.salesforce.ids import id_18, is_id
+from source_salesforce_bulk.salesforce.soql import Bounds, ObjectQuery, build_soql, conditions_of, select
 from source_salesforce_bulk.salesforce.wire import UnreadableBody, whole_number
 
 ROWS_IN_ONE_ANSWER = 2_000
@@ -29,6 +29,9 @@ VALUES_IN_ONE_PAGE = 200_000
 
 PARENTS_IN_ONE_QUERY = 200
 """Parents in one query for children: their Ids take 5,000 characters of its URL."""
+
+IDS_IN_ONE_QUERY = 400
+"""Rows in one query for rows by their Ids: these take 11,200 characters of its URL."""
 
 _ADDRESS_LENGTH = 12_000
 """Maximum characters of a query in a URL; the rest of the 16,384 bytes is for the token and other headers."""
@@ -152,6 +155,21 @@ def record_id(record: Mapping[str, object]) -> str | None:
     """
     value = record.get(_ID, record.get(_ID.lower()))
     return value if isinstance(value, str) and is_id(value) else None
+
+
+def query_of_ids(query: ObjectQuery, ids: Collection[str]) -> str:
+    """Return the query for those of at most :data:`IDS_IN_ONE_QUERY` rows that its object has."""
+    listed = ", ".join(_literal(one) for one in sorted(ids))
+    return build_soql(query, Bounds(None, None, None, None, only=f"Id IN ({listed})"))
+
+
+def ids_among(ids: Collection[str], payload: object) -> frozenset[str]:
+    """Return the Ids in the answer of :func:`query_of_ids`; raises :class:`UnreadableBody` if it is not complete."""
+    batch = Batch.from_json(payload)
+    found = frozenset(id_18(one) for one in map(record_id, batch.records) if one is not None)
+    if batch.further is not None or len(found) != batch.total or not found <= set(ids):
+        raise UnreadableBody("the answer does not have the rows that were asked for")
+    return found
 
 
 def _literal(text: str) -> str:

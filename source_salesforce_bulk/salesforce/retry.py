@@ -110,6 +110,7 @@ READ_TIMEOUTS: Mapping[Operation, float] = MappingProxyType(
         Operation.RECORD_COUNT: 60.0,
         # Salesforce gives a query two minutes to begin, and compiles the query before it responds to a create.
         Operation.QUERY: 150.0,
+        Operation.DELETED: 150.0,
         Operation.CREATE_JOB: 150.0,
         Operation.JOB_INFO: 60.0,
         Operation.RESULTS: 120.0,

@@ -30,6 +30,7 @@ class Operation(Enum):
     LIMITS = "limits"
     RECORD_COUNT = "record count"
     QUERY = "query"
+    DELETED = "deleted rows"
     CREATE_JOB = "create job"
     JOB_INFO = "job info"
     RESULTS = "results"

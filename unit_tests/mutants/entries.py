@@ -32,6 +32,24 @@ MUTANTS: tuple[Mutant, ...] = (
         new='cursor: "", DELETED_AT: moment}',
         tests=("test_a_tombstone_wins_by_its_cursor",),
     ),
+    Mutant(
+        rule="Only rows that no query returns any more have vanished",
+        old="vanished = logged - existing",
+        new="vanished = logged",
+        tests=("test_rows_that_the_log_names_and_no_query_returns_have_vanished",),
+    ),
+    Mutant(
+        rule="The log of deletions is known no further than it says",
+        old="return max(known.covered, min(span.end, answer.covered))",
+        new="return span.end",
+        tests=("test_deletions_are_known_up_to_what_was_asked_and_answered",),
+    ),
+    Mutant(
+        rule="An audit does not report what was reported before it",
+        old="gone |= difference.added - self._reported",
+        new="gone |= difference.added",
+        tests=("test_a_row_reported_between_two_audits_is_not_reported_again",),
+    ),
     # Formulas
     Mutant(
         rule="A range whose values differ is read again",

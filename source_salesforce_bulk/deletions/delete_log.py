@@ -1,0 +1,79 @@
+"""Salesforce's log of deletions (getDeleted): what to ask it between two audits, and when only an audit helps. Pure.
+
+The log names the rows that were deleted since a minute, whether they are in the recycle bin or gone. Those that a query
+still returns are in the bin, or were restored; the others have vanished. It does not say when a row leaves the bin, so
+rows that were deleted earlier and purged since are found by the next audit. The log is not enough, and an audit does
+the work, if
+
+- it does not reach back to the last answer: it covers 15 days, and less after many deletions;
+- it names more rows than one query can ask for, or than the memory can keep;
+- so many have vanished that the user must decide (:func:`~source_salesforce_bulk.deletions.audit.is_too_much`).
+
+A deletion may be logged with a time before an earlier answer if its transaction took long. ``latestDateCovered`` allows
+for that, and so does a margin, by which each question begins earlier. Rows reported before are not reported again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from source_salesforce_bulk.deletions.audit import is_too_much
+from source_salesforce_bulk.deletions.known_ids import KnownIds
+from source_salesforce_bulk.salesforce.rest_api import DeletedRows
+from source_salesforce_bulk.salesforce.rest_query import IDS_IN_ONE_QUERY
+
+REACH = timedelta(days=15)
+"""How far back the log reaches (REST API Developer Guide, "sObject Get Deleted")."""
+
+PAUSE = timedelta(minutes=5)
+"""The log is not read more often (SOAP API Developer Guide, "Polling for Changes")."""
+
+SOON = timedelta(days=1)
+"""Where the log is not enough, an audit is made so long after the last one, even if it is not due yet."""
+
+
+class LogSpan(NamedTuple):
+    """The deletions to ask for: from one whole minute to another, which is excluded."""
+
+    start: datetime
+    end: datetime
+
+
+def is_current(known: KnownIds, now: datetime) -> bool:
+    """Return whether the log was read, or an audit made, so recently that there is nothing to ask."""
+    return now - known.covered < PAUSE
+
+
+def span_since(known: KnownIds, now: datetime, margin: timedelta) -> LogSpan | None:
+    """Return what to ask the log for; None if it does not reach back to the last answer."""
+    span = LogSpan(_minute(known.covered - margin), _minute(now))
+    return span if span.start > now - REACH else None
+
+
+def to_look_up(known: KnownIds, span: LogSpan, answer: DeletedRows) -> frozenset[str] | None:
+    """Return the logged rows whose deletion may have to be reported; None if the log is not enough."""
+    if answer.earliest is not None and _minute(answer.earliest) > span.start:
+        return None
+    rows = frozenset(filter(known.may_have, answer.ids))
+    return rows if len(rows) <= IDS_IN_ONE_QUERY else None
+
+
+def is_believed(known: KnownIds, vanished: int, percent: int) -> bool:
+    """Return whether so many rows can be reported without an audit."""
+    rows = max(known.count, len(known.ids))
+    return known.has_room_for(vanished) and not is_too_much(vanished, rows, percent)
+
+
+def covered_by(known: KnownIds, span: LogSpan, answer: DeletedRows) -> datetime:
+    """Return up to when every deletion is known; never earlier than before."""
+    return max(known.covered, min(span.end, answer.covered))
+
+
+def audit_comes_early(known: KnownIds, now: datetime) -> bool:
+    """Return whether the last audit is old enough for another one, where the log is not enough."""
+    return now - known.audited >= SOON
+
+
+def _minute(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
