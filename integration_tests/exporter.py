@@ -27,6 +27,7 @@ from integration_tests.ground_truth import GroundTruth, assert_same_rows
 from integration_tests.simulated_org import SimulatedOrg
 from source_salesforce_bulk.config import parse_config
 from source_salesforce_bulk.export.begin import BeginOptions
+from source_salesforce_bulk.export.blob_entries import BlobOptions
 from source_salesforce_bulk.export.destination import Destination, LocalDestination
 from source_salesforce_bulk.export.outcomes import ExportFailed
 from source_salesforce_bulk.export.page_files import FORMATS, FileMaker
@@ -88,6 +89,7 @@ class Exporter:
         states: StateRegistry | None = None,
         stop: threading.Event | None = None,
         begin_options: BeginOptions | None = None,
+        blob_options: BlobOptions | None = None,
         **config: Any,
     ) -> ExportResult:
         """In this process, without pauses; raises as ``ExportRun.run`` does."""
@@ -100,7 +102,8 @@ class Exporter:
         parsed = replace(parse_config({**self.config, **config}), objects=tuple(objects))
         connection = self._connection(parsed, environment)
         self.metrics = connection.metrics
-        return ExportRun(connection, places, stop.is_set, begin_options or BeginOptions()).run()
+        options = begin_options or BeginOptions(), blob_options or BlobOptions()
+        return ExportRun(connection, places, stop.is_set, *options).run()
 
     def places(
         self, destination: Destination, states: StateRegistry | None, run_id: str, format_name: str, on_drift: str

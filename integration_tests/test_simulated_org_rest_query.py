@@ -181,6 +181,22 @@ def test_binary_fields_are_addresses_of_their_bytes(client: OrgClient) -> None:
     assert all(len(client.get(one["Body"]).content) == one["BodyLength"] for one in attachments if one["Body"])
 
 
+def test_the_bytes_of_a_deleted_row_cannot_be_had(org: SimulatedOrg, client: OrgClient) -> None:
+    address = query(client, "SELECT Id, VersionData FROM ContentVersion WHERE ContentSize > 0")["records"][-1]
+    org.control.soft_delete("ContentVersion", ids=[address["Id"]])
+    answer = client.get(address["VersionData"])
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (404, "ENTITY_IS_DELETED")
+    org.control.undelete("ContentVersion", ids=[address["Id"]])
+    assert client.get(address["VersionData"]).status_code == 200
+
+
+def test_a_row_without_bytes_has_the_size_0_and_no_checksum(client: OrgClient) -> None:
+    records = query(client, "SELECT VersionData, ContentSize, Checksum FROM ContentVersion")["records"]
+    empty = [one for one in records if one["VersionData"] is None]
+    assert empty
+    assert all((one["ContentSize"], one["Checksum"]) == (0, None) for one in empty)
+
+
 @pytest.mark.parametrize("path", ["Account/001000000000000AAA/Name", "ContentVersion/068000000000000AAA/VersionData"])
 def test_there_are_no_bytes_of_anything_else(client: OrgClient, path: str) -> None:
     assert client.get(f"sobjects/{path}").status_code == 404

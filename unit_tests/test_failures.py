@@ -258,6 +258,7 @@ def test_a_create_that_salesforce_never_took_up_is_sent_again(status):
         (Operation.RESULTS, 200, b""),
         (Operation.RESULTS, 200, b'"Id"\n'),
         (Operation.RESULT_PAGES, 200, b"{}"),
+        (Operation.BLOB, 200, b"<html>a file may be a page</html>"),
         (Operation.ABORT_JOB, 200, b"{}"),
         (Operation.DELETE_JOB, 204, b""),
         (Operation.DELETE_JOB, 200, b"<p>gone</p>"),

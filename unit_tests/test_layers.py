@@ -39,6 +39,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 PURE: frozenset[str] = frozenset(
     """
     config config_keys config_values credentials_form form
+    export.blob_entries export.blob_progress
     export.run_attempts export.begin export.coverage export.layout export.manifest export.outcomes export.overview
     export.text_tables export.report_page export.run_story
     formulas formulas.value_ranges
@@ -51,7 +52,8 @@ PURE: frozenset[str] = frozenset(
     tables.row_marks tables.steps tables.table_failures tables.winners
     pages.arrangement pages.arrays pages.cells pages.csv_page pages.hashing pages.json_text pages.records
     pages.rest_rows pages.walk
-    salesforce salesforce.asked salesforce.failure_evidence salesforce.login_failures salesforce.programs
+    salesforce salesforce.asked salesforce.blobs
+    salesforce.failure_evidence salesforce.login_failures salesforce.programs
     salesforce.refusals salesforce.bulk_api salesforce.describe salesforce.drift salesforce.error_bodies
     salesforce.exception_kinds salesforce.failure_kinds salesforce.failure_meanings
     salesforce.failure_table salesforce.failures salesforce.field_types salesforce.ids salesforce.job_log

@@ -112,6 +112,7 @@ KINDS: dict[str, Kind] = {
         "delivery", "results", "`seconds` of silence after `at` bytes, then on; `value`='close' ends it instead"
     ),
     "slow": Kind("delivery", "results", "`value` bytes per second"),
+    "other_byte": Kind("delivery", "blob", "byte `at` of the uncompressed body (the middle) is another"),
     "identity": Kind("delivery", "results", "not compressed although gzip was asked for"),
     "transfer": Kind("delivery", "results", "`value`: chunked, content-length or close"),
     "wrong_length": Kind("delivery", "results", "Content-Length is `delta` too large, then the connection is closed"),

@@ -98,10 +98,11 @@ class RowMaker:
         if "LastName" in self._names:
             row["Name"] = " ".join(filter(None, (row.get("FirstName"), row["LastName"])))
         for body, size in (("VersionData", "ContentSize"), ("Body", "BodyLength")):
-            if row.get(body) is not None and size in self._names:
-                row[size] = str(len(base64.b64decode(row[body] or "")))
-        if row.get("VersionData") is not None:
-            row["Checksum"] = hashlib.md5(base64.b64decode(row["VersionData"] or ""), usedforsecurity=False).hexdigest()
+            if size in self._names:
+                row[size] = str(len(base64.b64decode(row.get(body) or "")))
+        if "Checksum" in self._names:
+            content = base64.b64decode(row["VersionData"] or "")
+            row["Checksum"] = hashlib.md5(content, usedforsecurity=False).hexdigest() if content else None
         if row.get("TotalPrice") is not None and row.get("UnitPrice") is not None:
             row["TotalPrice"] = str(round(float(row["Quantity"] or 0) * float(row["UnitPrice"] or 0), 2))
 

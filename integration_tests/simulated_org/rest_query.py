@@ -83,8 +83,14 @@ class QueryResources:
         if declared is None or field is None or field.kind != "base64" or identifier is None:
             raise NOT_FOUND.api_error(None)
         soql = f"SELECT {field.name} FROM {declared.name} WHERE Id = '{identifier}'"
-        compiled = await asyncio.to_thread(self._org.compile, soql, all_rows=True, dialect="rest", login=login)
-        rows = self._org.store.select(compiled.sql, compiled.parameters)
+        rows = await asyncio.to_thread(self._cells, soql, login, deleted=False)
+        with_deleted = rows or await asyncio.to_thread(self._cells, soql, login, deleted=True)
+        if with_deleted and not rows:
+            raise ApiError(404, "ENTITY_IS_DELETED", "entity is deleted")
         if not rows or rows[0][0] is None:
             raise NOT_FOUND.api_error(None)
         return Answer(200, base64.b64decode(rows[0][0]), {"Content-Type": "application/octet-stream"})
+
+    def _cells(self, soql: str, login: str | None, *, deleted: bool) -> list[tuple[str | None, ...]]:
+        compiled = self._org.compile(soql, all_rows=deleted, dialect="rest", login=login)
+        return self._org.store.select(compiled.sql, compiled.parameters)

@@ -75,6 +75,9 @@ class ConnectionClosed(Exception):
 def code_body(answer: Answer, accept_encoding: str, faults: Sequence[Fault]) -> bytes:
     """Return the body as it goes on the wire and set Content-Encoding on the answer."""
     kinds = {fault.kind: fault for fault in faults}
+    if "other_byte" in kinds and answer.plain():
+        at = kinds["other_byte"].at
+        answer.body = _flip(answer.body, len(answer.body) // 2 if at is None else at)
     wants = "gzip" in accept_encoding.lower() and answer.may_gzip and "identity" not in kinds
     if "gzip_claimed" in kinds:
         answer.headers["Content-Encoding"] = "gzip"

@@ -133,6 +133,7 @@ def discover(stop: Stop, /, **options: Any) -> int:
     shared.config_option,
     shared.object_option,
     shared.state_option(required=False),
+    shared.files_option,
     click.option(
         "--sample",
         type=click.IntRange(1, 1000),  # they fit into one page
@@ -183,6 +184,8 @@ def plan(stop: Stop, /, **options: Any) -> int:
         help="Read this object again from its beginning.",
     ),
     click.option("--since", metavar="DATETIME", help="Also read rows again that have changed since this time."),
+    shared.files_option,
+    shared.largest_file_option,
     option("--continue-here", is_flag=True, help="Continue although the files were moved to this --destination."),
     shared.json_option,
 )

@@ -54,6 +54,10 @@ class Destination(Protocol):
         """Return the content of a file; None if it does not exist."""
         ...
 
+    def size(self, path: str) -> int | None:
+        """Return the size of a file in bytes; None if it does not exist."""
+        ...
+
     def newest(self, folder: str) -> str | None:
         """Return the name, without extension, of the newest file in a folder; None if the folder is empty."""
         ...
@@ -96,6 +100,13 @@ class LocalDestination:
         """See :class:`Destination`."""
         try:
             return (self._folder / path).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def size(self, path: str) -> int | None:
+        """See :class:`Destination`."""
+        try:
+            return (self._folder / path).stat().st_size
         except FileNotFoundError:
             return None
 
@@ -157,6 +168,15 @@ class S3Destination:
     def read(self, path: str) -> bytes | None:
         """See :class:`Destination`."""
         return self._stored(self._prefix + path)
+
+    def size(self, path: str) -> int | None:
+        """See :class:`Destination`. Without the right to list the bucket, S3 answers 403 instead of 404."""
+        try:
+            return self._client.head_object(Bucket=self._bucket, Key=self._prefix + path)["ContentLength"]
+        except self._client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "403", "NoSuchKey"):
+                return None
+            raise
 
     def newest(self, folder: str) -> str | None:
         """See :class:`Destination`."""

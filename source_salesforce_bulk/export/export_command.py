@@ -21,6 +21,7 @@ from source_salesforce_bulk.config_values import ConfigError, parse_start_date
 from source_salesforce_bulk.export import places
 from source_salesforce_bulk.export.aws_clients import aws_client
 from source_salesforce_bulk.export.begin import BeginOptions
+from source_salesforce_bulk.export.blob_entries import BlobOptions
 from source_salesforce_bulk.export.command_run import CommandRun, new_run_id
 from source_salesforce_bulk.export.ledger import kept_at_destination, kept_in_folder
 from source_salesforce_bulk.export.logs import LogOptions
@@ -33,6 +34,7 @@ from source_salesforce_bulk.export.stores import ReadElsewhere, Stores, open_sto
 from source_salesforce_bulk.extraction.metrics import ObjectMetrics, RunMetrics
 from source_salesforce_bulk.registries.schemas import SchemaRegistry
 from source_salesforce_bulk.registries.state import organization_key
+from source_salesforce_bulk.salesforce.blobs import LARGEST
 from source_salesforce_bulk.salesforce.failures import Consequence
 from source_salesforce_bulk.salesforce.programs import Program
 from source_salesforce_bulk.signals import Stop
@@ -63,6 +65,8 @@ class ExportOptions:
     since: str | None = None
     tables: str = "both"
     keep_deleted: bool = False
+    files: Sequence[str] = ()
+    max_file_bytes: int = LARGEST
     as_json: bool = False
     logs: LogOptions = field(default_factory=LogOptions)
 
@@ -123,7 +127,8 @@ class _Command:
             on_clean_up=command_run.stop.leaving,
         )
         connection = command_run.connect(options.config, options.objects)
-        self.run = ExportRun(connection, where, command_run.stop.event.is_set, begin_options)
+        blob_options = BlobOptions(frozenset(options.files), options.max_file_bytes)
+        self.run = ExportRun(connection, where, command_run.stop.event.is_set, begin_options, blob_options)
         with self._ledger(stores):
             try:
                 result = self.run.run()
@@ -191,6 +196,8 @@ def _print_result(options: ExportOptions, result: ExportResult, metrics_of: Call
         click.echo(json.dumps(result_as_json(result, metrics_of), indent=2))
         return
     click.echo(summary(result.outcomes, metrics_of))
+    for name, counts in result.blobs.items():
+        click.echo(f"{name}: {counts}")
     if result.manifest:
         click.echo(f"Manifest: {result.manifest}")
 
@@ -210,10 +217,15 @@ def result_as_json(result: ExportResult, metrics_of: Callable[[str], ObjectMetri
                 "jobs": metrics_of(outcome.object_name).jobs,
                 "api_calls": metrics_of(outcome.object_name).calls.total(),
                 "retries": metrics_of(outcome.object_name).retries,
+                **_counted_blobs(result, outcome.object_name),
             }
             for outcome in result.outcomes
         ],
     }
+
+
+def _counted_blobs(result: ExportResult, name: str) -> dict[str, object]:
+    return {"stored_files": result.blobs[name].to_json()} if name in result.blobs else {}
 
 
 def _schema_watch(options: ExportOptions, command_run: CommandRun, registry: SchemaRegistry) -> SchemaWatch:

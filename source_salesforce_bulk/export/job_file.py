@@ -43,6 +43,11 @@ class Job(BaseModel):
         Literal["log", "current", "both"] | None, Field(description="Of Iceberg tables, which to write.")
     ] = None
     keep_deleted: Annotated[bool | None, Field(description="Keep deleted rows in the current table.")] = None
+    files: Annotated[
+        list[Literal["ContentVersion", "Attachment", "Document"]] | None,
+        Field(min_length=1, description="The objects whose files are stored as well."),
+    ] = None
+    max_file_bytes: Annotated[int | None, Field(ge=1, description="Larger files are left out and counted.")] = None
     on_drift: Annotated[
         Literal["warn", "fail"] | None, Field(description="Read or fail an object whose schema has changed.")
     ] = None

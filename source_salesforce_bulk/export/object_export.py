@@ -120,16 +120,8 @@ class ObjectExport:
         """Export the object. Raises nothing: what goes wrong is the outcome's failure."""
         try:
             yield from self._turns()
-        except SalesforceError as error:
-            self._fail(self._export.failed(self.name, error.failure))
-        except ExportFailed as failed:
-            self._fail(failed)
-        except (LeaseHeld, LeaseLost) as error:
-            self._lost(error)
-        except (StateError, UnreadableProgress) as error:
-            self._fail(unusable_state(error, self.name))
         except Exception as error:  # noqa: BLE001 - ends this object only
-            self._fail(storage_failure(error, self.name) or defect(error, self.name))
+            self.end_failed(error)
 
     def keep_lease(self) -> None:
         """Renew the lease if it is about to expire. If it is lost, the object fails at its next turn."""
@@ -358,11 +350,18 @@ class ObjectExport:
         self.end_failed(error)
 
     def end_failed(self, error: Exception) -> None:
-        """End the object with an ``error`` that was raised after it had been read."""
-        if isinstance(error, LeaseLost):
-            self._lost(error)
-        else:
-            self._fail(storage_failure(error, self.name) or defect(error, self.name))
+        """End the object with an ``error`` that was raised while it was exported."""
+        match error:
+            case SalesforceError():
+                self._fail(self._export.failed(self.name, error.failure))
+            case ExportFailed():
+                self._fail(error)
+            case LeaseHeld() | LeaseLost():
+                self._lost(error)
+            case StateError() | UnreadableProgress():
+                self._fail(unusable_state(error, self.name))
+            case _:
+                self._fail(storage_failure(error, self.name) or defect(error, self.name))
 
     def manifest_written(self) -> None:
         """Remove the files from the registry's list, now that a manifest names them."""

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 import click
 
+from source_salesforce_bulk.salesforce.blobs import BLOB_OBJECTS, LARGEST
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 PREFIX = "SALESFORCE_BULK_"
@@ -38,6 +40,14 @@ class Word(click.Choice):  # type: ignore[type-arg]  # generic from click 8.2 on
             raise click.BadParameter(f"{error.message}{hint}", ctx, param) from error
 
 
+class WordOrWords(Word):
+    """A choice that may be repeated; its variable may have several values, between commas or blanks."""
+
+    def split_envvar_value(self, rv: str) -> Sequence[str]:
+        """See ``click.ParamType.split_envvar_value``."""
+        return _names(rv)
+
+
 class ObjectPattern(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on
     """An object's API name or a pattern of names."""
 
@@ -57,7 +67,11 @@ class ObjectPattern(click.ParamType):  # type: ignore[type-arg]  # generic from 
 
     def split_envvar_value(self, rv: str) -> Sequence[str]:
         """Split a variable with several names at commas or blanks."""
-        return [name for name in re.split(r"[,\s]+", rv) if name]
+        return _names(rv)
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in re.split(r"[,\s]+", text) if name]
 
 
 def option(name: str, *declarations: str, **attributes: Any) -> Callable[[F], F]:
@@ -85,6 +99,28 @@ def object_option(command: F) -> F:
         type=ObjectPattern(),
         metavar="PATTERN",
         help="An object by name or pattern; may be repeated. Default: the configuration's objects.",
+    )(command)
+
+
+def files_option(command: F) -> F:
+    """Add ``--files``."""
+    return option(
+        "--files",
+        multiple=True,
+        type=WordOrWords(tuple(BLOB_OBJECTS), case_sensitive=False),
+        help="Also store the files of this object: the binary content of its rows. May be repeated.",
+    )(command)
+
+
+def largest_file_option(command: F) -> F:
+    """Add ``--max-file-bytes``."""
+    return option(
+        "--max-file-bytes",
+        type=click.IntRange(1),
+        default=LARGEST,
+        show_default=True,
+        metavar="N",
+        help="Larger files are left out and counted.",
     )(command)
 
 

@@ -13,6 +13,9 @@ import click
 import orjson
 
 from source_salesforce_bulk.export import places
+from source_salesforce_bulk.export.blob_entries import BlobOptions, not_exported
+from source_salesforce_bulk.export.blob_forecast import FilesForecast, forecast_files, with_files
+from source_salesforce_bulk.export.blob_progress import registry_entry
 from source_salesforce_bulk.export.command_run import CommandRun, new_run_id
 from source_salesforce_bulk.export.forecast import (
     Ending,
@@ -69,6 +72,7 @@ class PlanOptions:
     as_json: bool
     logs: LogOptions
     sample: int | None = None
+    files: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class ExportPlan:
     verdicts: tuple[Verdict, ...]
     missed: tuple[str, ...] = ()
     readables: tuple[ReadableObject, ...] = ()
+    files: tuple[FilesForecast, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -118,7 +123,7 @@ def _plan(options: PlanOptions, command_run: CommandRun) -> int:
         LOGGER.warning("No state was found in %s: everything is read from its beginning.", options.state)
     samples: Samples = {}
     with command_run.connect(options.config, options.objects) as connection:
-        plan = make_plan(connection, states, confirm=options.confirm)
+        plan = make_plan(connection, states, confirm=options.confirm, files=frozenset(options.files))
         if options.sample is not None:
             sampler = Sampler(connection, connection.org())
             samples = {readable.sobject.name: sampler.rows(readable, options.sample) for readable in plan.readables}
@@ -146,8 +151,10 @@ def _shown_samples(samples: Samples) -> Iterator[str]:
             yield from (f"  {field}: {value}" for field, value in row.items())
 
 
-def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: bool) -> ExportPlan:
-    """Plan the export of the configured objects from the progress in ``states``.
+def make_plan(
+    connection: Connection, states: StateRegistry | None, *, confirm: bool, files: frozenset[str] = frozenset()
+) -> ExportPlan:
+    """Plan the export of the configured objects from the progress in ``states``, and of the ``files`` of some.
 
     Raises ``ExportFailed`` if no object matches or a state is unusable, ``SalesforceError``, and the registry's
     errors.
@@ -168,6 +175,8 @@ def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: 
     ]
     # So far, the calls are those that an export makes before its first job.
     without_polls = calls_without_polls(forecasts, connection.metrics.calls)
+    blobs = _files(connection, survey.objects, states, files)
+    without_polls = with_files(without_polls, blobs)
     jobs = sum(forecast.jobs for forecast in forecasts)
     if confirm:
         forecasts = _confirmed(connection, org, survey.objects, forecasts)
@@ -179,22 +188,53 @@ def make_plan(connection: Connection, states: StateRegistry | None, *, confirm: 
         calls=calls(without_polls, jobs),
         calls_without_polls=without_polls,
         left=left,
-        verdicts=tuple(verdicts(_uses(forecasts), left, connection.config.daily_limit_reserve_percent)),
+        files=blobs,
+        verdicts=tuple(verdicts(_uses(forecasts, blobs), left, connection.config.daily_limit_reserve_percent)),
         missed=tuple(missing.name for missing in survey.missed),
         readables=survey.objects,
     )
 
 
-def _uses(forecasts: Sequence[ObjectForecast]) -> list[Use]:
+def _uses(forecasts: Sequence[ObjectForecast], files: Sequence[FilesForecast]) -> list[Use]:
     """Return the minimum usage of each object."""
+    calls_for_files = {found.object: found.calls or 0 for found in files}
     return [
         Use(
             forecast.object,
-            dict(zip(_LIMITS, (least_calls(forecast), float(forecast.jobs), forecast.megabytes or 0.0), strict=True)),
+            dict(
+                zip(
+                    _LIMITS,
+                    (_least(forecast, calls_for_files), float(forecast.jobs), forecast.megabytes or 0.0),
+                    strict=True,
+                )
+            ),
             forecast.refusal,
         )
         for forecast in forecasts
     ]
+
+
+def _least(forecast: ObjectForecast, calls_for_files: Mapping[str, int]) -> float:
+    return least_calls(forecast) + calls_for_files.get(forecast.object, 0)
+
+
+def _files(
+    connection: Connection, objects: Sequence[ReadableObject], states: StateRegistry | None, wanted: frozenset[str]
+) -> tuple[FilesForecast, ...]:
+    """Return the forecast of the files of the ``wanted`` objects; raises ``ExportFailed`` if the run lacks one."""
+    problem = not_exported(BlobOptions(wanted), [readable.sobject.name for readable in objects])
+    if problem is not None:
+        raise ExportFailed(Consequence.CONFIG, problem)
+    organization = organization_key(connection.log_in().organization_id)
+
+    def kept(name: str) -> Mapping[str, object]:
+        return states.progress(organization, registry_entry(name)).state if states is not None else {}
+
+    return tuple(
+        forecast_files(connection, readable, kept(readable.sobject.name))
+        for readable in objects
+        if readable.sobject.name in wanted
+    )
 
 
 def _forecast(
@@ -285,8 +325,14 @@ def as_json(plan: ExportPlan) -> dict[str, Any]:
             "api_calls_without_polls": _known(plan.calls_without_polls),
             "megabytes": _known(plan.totals[_LIMITS[2]]),
         },
+        **({"files": [_files_as_json(found) for found in plan.files]} if plan.files else {}),
         "limits": {name: None if limit is None else asdict(limit) for name, limit in plan.left.items()},
     }
+
+
+def _files_as_json(found: FilesForecast) -> dict[str, Any]:
+    known = {"files": found.files, "bytes": found.bytes, "api_calls": found.calls}
+    return {"object": found.object, **{name: _known(value) for name, value in known.items()}}
 
 
 def as_text(plan: ExportPlan) -> str:
@@ -311,6 +357,7 @@ def as_text(plan: ExportPlan) -> str:
         for forecast in plan.objects
         if forecast.lane.rest or forecast.lane.chosen
     ]
+    lines += map(str, plan.files)
     lines += [f"Left out: {name}: {left.reason}" for name, left in sorted(plan.left_out.items())]
     if any(forecast.rows and forecast.jobs for forecast in plan.objects):
         lines.append("Rows of a whole object are Salesforce's estimate, without deleted and archived ones.")

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from source_salesforce_bulk.export.begin import BeginOptions, all_objections, unknown_full
+from source_salesforce_bulk.export.blob_entries import BlobCounts, BlobOptions, not_exported
+from source_salesforce_bulk.export.blob_export import BlobRun, store_blobs
 from source_salesforce_bulk.export.destination import Destination
 from source_salesforce_bulk.export.ending import Ending, ManifestEnding, RunEnd
 from source_salesforce_bulk.export.export_context import Export, PageDone
@@ -78,11 +80,15 @@ class ExportPlaces:
 
 @dataclass(slots=True)
 class ExportResult:
-    """The result of an export. ``manifest`` is its location; None if the run was stopped before it was written."""
+    """The result of an export. ``manifest`` is its location; None if the run was stopped before it was written.
+
+    ``blobs`` counts the files of each object whose files were stored.
+    """
 
     code: int
     outcomes: tuple[ObjectOutcome, ...] = ()
     manifest: str | None = None
+    blobs: Mapping[str, BlobCounts] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -90,16 +96,18 @@ class ExportRun:
     """One run over a connection. ``stopped`` returns whether a signal has come.
 
     ``objects`` and ``organization_id`` are set while it runs; the latter is None if the login did not report it.
-    ``missed`` are the objects that the user named and that cannot be exported.
+    ``missed`` are the objects that the user named and that cannot be exported. ``blobs`` counts stored files.
     """
 
     connection: Connection
     places: ExportPlaces
     stopped: Callable[[], bool]
     begin_options: BeginOptions = field(default_factory=BeginOptions)
+    blob_options: BlobOptions = field(default_factory=BlobOptions)
     objects: list[ObjectExport] = field(default_factory=list)
     missed: list[ObjectOutcome] = field(default_factory=list)
     organization_id: str | None = None
+    blobs: dict[str, BlobCounts] = field(default_factory=dict)
     _attempts: Attempts = field(default_factory=lambda: Attempts(""))
 
     def run(self) -> ExportResult:
@@ -118,12 +126,13 @@ class ExportRun:
             participants = [Participant(exported.name, self._turns(exported)) for exported in self.objects]
             deque(loop.messages(participants), maxlen=0)
             manifest = self._conclude(started)
+            self._store_blobs()
             loop.finish()
         finally:
             self._log_quota()
             loop.close(self._jobs_to_keep, self.places.on_clean_up, *(exported.release for exported in self.objects))
         outcomes = self.outcomes
-        return ExportResult(exit_code(outcome.failure for outcome in outcomes), outcomes, manifest)
+        return ExportResult(exit_code(outcome.failure for outcome in outcomes), outcomes, manifest, self.blobs)
 
     @property
     def outcomes(self) -> tuple[ObjectOutcome, ...]:
@@ -154,7 +163,7 @@ class ExportRun:
         if wrong is not None:
             raise wrong
         names = [readable.sobject.name for readable in survey.objects]
-        problem = unknown_full(self.begin_options, names)
+        problem = unknown_full(self.begin_options, names) or not_exported(self.blob_options, names)
         if problem is not None:
             raise ExportFailed(Consequence.CONFIG, problem)
         self._check_destination(names)
@@ -268,3 +277,12 @@ class ExportRun:
             stopped=self.stopped,
         )
         return self.places.ending.conclude(end)
+
+    def _store_blobs(self) -> None:
+        """Store files. The objects' rows are committed, so their leases are released first."""
+        if self.stopped() or not self.blob_options.objects:
+            return
+        for exported in self.objects:
+            exported.release()
+        run = BlobRun(self.connection, self._opening, self.places.states, self.blob_options)
+        self.blobs = store_blobs(run, self.objects)

@@ -37,6 +37,16 @@ def sample_through_rest(config: Config, readable: ReadableObject, query: ObjectQ
     return PageAddress(query.object_name, "", None, config.api_version, count, rest=rest)
 
 
+def rows_at(org: SalesforceOrg, address: PageAddress, encoder: PageEncoder) -> list[dict[str, Value]]:
+    """Return the rows of a page, which ``encoder`` writes as JSON lines, without nulls; raises ``SalesforceError``."""
+    page = org.fetch(address, lambda _: None, encoder)
+    try:
+        lines = page.encoded.product.take().path.read_bytes()
+        return [parse_line(line) for line in lines.split(b"\n")[:-1]]
+    finally:
+        page.discard()
+
+
 @dataclass(frozen=True, slots=True)
 class Sampler:
     """Reads samples from one org."""
@@ -53,24 +63,16 @@ class Sampler:
         )
         encoder = hashed(json_lines(columns), readable.hashing)
         if readable.lane.rest:
-            return self._taken(sample_through_rest(config, readable, query, count), encoder)[:count]
+            return rows_at(self.org, sample_through_rest(config, readable, query, count), encoder)[:count]
         job = self.org.create(config.api_version, f"{build_soql(query, WHOLE)} LIMIT {count}", query)
         finished = False
         try:
             self._wait(job, name)
             finished = True
             address = PageAddress(name, job.id, None, config.api_version, count)
-            return self._taken(address, encoder)
+            return rows_at(self.org, address, encoder)
         finally:
             (self.org.delete if finished else self.org.abort)(config.api_version, job.id, name)
-
-    def _taken(self, address: PageAddress, encoder: PageEncoder) -> list[dict[str, Value]]:
-        page = self.org.fetch(address, lambda _: None, encoder)
-        try:
-            lines = page.encoded.product.take().path.read_bytes()
-            return [parse_line(line) for line in lines.split(b"\n")[:-1]]
-        finally:
-            page.discard()
 
     def _wait(self, job: JobInfo, name: str) -> None:
         """Wait until the job is complete; raises ``SalesforceError`` if it fails or takes too long."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -52,6 +52,9 @@ class StoreOptions(Protocol):
     def schemas(self) -> str | None: ...  # noqa: D102
 
     @property
+    def files(self) -> Sequence[str]: ...  # noqa: D102
+
+    @property
     def tables(self) -> str: ...  # noqa: D102
 
     @property
@@ -76,6 +79,9 @@ def open_stores(options: StoreOptions, run_id: str, clock: Clock) -> Stores:
 
 
 def _tables(options: StoreOptions, run_id: str, clock: Clock) -> Stores:
+    if options.files:
+        remedy = "Export these objects to a folder or s3://BUCKET/PREFIX in a run of their own"
+        raise ConfigError("--files", "cannot be stored in tables", remedy)
     if options.format_name != "parquet":
         raise ConfigError("--format", f"is {options.format_name}", "Tables hold Parquet files: leave --format out")
     tables = places.tables(options.destination)

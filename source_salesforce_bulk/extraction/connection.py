@@ -27,6 +27,7 @@ from source_salesforce_bulk.extraction.reader import Elsewhere, PageBounds
 from source_salesforce_bulk.extraction.run_context import RunContext
 from source_salesforce_bulk.extraction.salesforce_org import JobPagesElsewhere, SalesforceOrg
 from source_salesforce_bulk.extraction.temporary_folder import new_folder_for_pages
+from source_salesforce_bulk.pages.blob_fetch import BlobFetcher
 from source_salesforce_bulk.pages.fetch import PageFetcher, PageSource
 from source_salesforce_bulk.pages.listing import PageLister
 from source_salesforce_bulk.pages.workspace import Workspace
@@ -83,6 +84,7 @@ class Connection:
         self.run_id = environment.run_id
         self.program = environment.program
         self.metrics = RunMetrics()
+        self._caller = environment.caller
         self._random01 = environment.caller.random01
         self._calls = environment.calls
         login = Login(config.credentials, config.login_url)
@@ -157,10 +159,8 @@ class Connection:
 
         If ``pages`` is given, it reads the pages of jobs instead.
         """
-        with self._opening:
-            if self._directory is None:
-                self._directory = new_folder_for_pages(os.environ)
-        here = PageFetcher(self._transport, Workspace(self._directory), self.clock, self._random01, self.run_id)
+        workspace = Workspace(self._folder_for_pages())
+        here = PageFetcher(self._transport, workspace, self.clock, self._random01, self.run_id)
         return SalesforceOrg(
             self._transport,
             here if pages is None else JobPagesElsewhere(here, pages),
@@ -168,6 +168,16 @@ class Connection:
             lambda: self._tokens.session().user_id,
             self.run_id,
         )
+
+    def blob_fetcher(self) -> BlobFetcher:
+        """Return a fetcher for the binary content of rows, which is stored where pages are."""
+        return BlobFetcher(self._transport, Workspace(self._folder_for_pages()), self._caller)
+
+    def _folder_for_pages(self) -> Path:
+        with self._opening:
+            if self._directory is None:
+                self._directory = new_folder_for_pages(os.environ)
+            return self._directory
 
     def extraction(self, elsewhere: Elsewhere | None = None) -> Extraction:
         """Return a new extraction with its own threads. Pages are read in this process, or ``elsewhere``."""

@@ -22,7 +22,8 @@ LOGGER = logging.getLogger("salesforce_bulk.transport")
 class ObjectMetrics:
     """One object's counts. ``batches`` are delivered result pages; ``waiting`` is seconds without a row to deliver.
 
-    ``orphans`` are creates whose response was lost: each may have left a job with unknown id.
+    ``orphans`` are creates whose response was lost: each may have left a job with unknown id. ``files`` are those of
+    ``--files`` that were stored, with ``file_bytes``.
     """
 
     records: int = 0
@@ -32,6 +33,8 @@ class ObjectMetrics:
     jobs: int = 0
     orphans: int = 0
     bytes: int = 0
+    files: int = 0
+    file_bytes: int = 0
     waiting: float = 0.0
     unreadable: Counter[str] = field(default_factory=Counter)
     inexact: Counter[str] = field(default_factory=Counter)
@@ -56,7 +59,7 @@ class RunMetrics:
     """The counts of all objects, and the org's used daily API calls. Observes the transport.
 
     The transport notifies it from many threads, so counting is done by methods of this class. ``waiting``,
-    ``unreadable`` and ``inexact`` are changed only by the deciding thread.
+    ``unreadable``, ``inexact`` and the counts of files are changed only by the deciding thread.
     """
 
     def __init__(self) -> None:

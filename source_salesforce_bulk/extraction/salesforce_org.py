@@ -127,6 +127,16 @@ class SalesforceOrg:
         found = self._first(f"{build_soql(_ids_only(query), bounds)} {order}{skipped}", "Id", query, version)
         return found if found is not None and is_id(found) else None
 
+    def size_within(self, query: ObjectQuery, bounds: Bounds, field: str, version: str) -> tuple[int, int] | None:
+        """Return the number of rows of the window's query, and the sum of ``field`` in them; None if unknown."""
+        sums = replace(query, fields=("COUNT(Id) counted", f"SUM({field}) summed"))
+        records = self._query(build_soql(sums, bounds), query, version).get("records")
+        first = records[0] if isinstance(records, list) and records else None
+        if not isinstance(first, Mapping):
+            return None
+        counted, summed = whole_number(first.get("counted")), whole_number(first.get("summed") or 0)
+        return None if counted is None or summed is None else (counted, summed)
+
     def count(self, query: ObjectQuery, bounds: Bounds, version: str) -> int | None:
         """See ``Org``. The user's filter is left out."""
         return self._counted(build_soql(_ids_only(query), bounds), query, version)

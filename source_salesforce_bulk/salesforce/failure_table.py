@@ -310,6 +310,7 @@ _JOBS = (
 
 _STATUSES = (
     Row("object not found", Kind.OBJECT_GONE, frozenset({Operation.DESCRIBE}), statuses=statuses(404)),
+    Row("file gone", Kind.FILE_GONE, frozenset({Operation.BLOB}), statuses=statuses(404, 410)),
     # Limits, estimates and probes are optional: a run must not fail without them.
     Row(
         "resource to do without not found",

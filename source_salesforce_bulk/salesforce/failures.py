@@ -48,6 +48,8 @@ __all__ = [
     "Kind",
     "SalesforceError",
     "asked_pause",
+    "blob_not_kept",
+    "blob_rejected",
     "broken_body",
     "classify_exception",
     "classify_job_state",
@@ -60,7 +62,11 @@ __all__ = [
 Redact = Callable[[str], str]
 
 # Kinds of an incomplete response, for operations for which it is more than a connection failure.
-_BROKEN = {Operation.CREATE_JOB: Kind.ANSWER_LOST, Operation.RESULTS: Kind.BODY_BROKEN}
+_BROKEN = {
+    Operation.CREATE_JOB: Kind.ANSWER_LOST,
+    Operation.RESULTS: Kind.BODY_BROKEN,
+    Operation.BLOB: Kind.FILE_BROKEN,
+}
 
 # A job's message begins with a code or contains one: ``InvalidBatch : Failed to process query: INVALID_FIELD ...``.
 _CODE_IN_TEXT = re.compile(r"^\s*(\w+)\s*:|\b([A-Z]+(?:_[A-Z]+)+|INVALID[A-Z]+)\b")
@@ -250,6 +256,16 @@ def page_not_kept(cause: OSError) -> Failure:
     return Failure.of(disk_kind(cause), Operation.RESULTS, exception_words(cause))
 
 
+def blob_rejected(detail: str) -> Failure:
+    """Return the failure of a file whose body was not accepted."""
+    return Failure.of(Kind.FILE_REJECTED, Operation.BLOB, detail)
+
+
+def blob_not_kept(cause: OSError) -> Failure:
+    """Return the failure of a file that could not be saved to disk."""
+    return Failure.of(disk_kind(cause), Operation.BLOB, exception_words(cause))
+
+
 def unreadable_answer(operation: Operation, response: ApiResponse) -> Failure:
     """Return the failure of a successful response that lacks a required value."""
     return Failure.of(_BROKEN.get(operation, Kind.UNREADABLE_ANSWER), operation, answer=Answer.of(response))
@@ -267,7 +283,7 @@ def _is_success(operation: Operation, response: ApiResponse) -> bool:
         case Operation.RESULTS:
             # An HTML page comes from a proxy or from maintenance; it is not a result.
             return response.status == 200 and "html" not in response.headers.get("content-type", "").lower()
-        case Operation.DELETE_JOB | Operation.ABORT_JOB:
+        case Operation.DELETE_JOB | Operation.ABORT_JOB | Operation.BLOB:
             return True
         case Operation.VERSIONS:
             return isinstance(parsed(response.body), list)

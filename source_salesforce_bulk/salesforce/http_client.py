@@ -28,7 +28,7 @@ from source_salesforce_bulk.salesforce.clock import Clock
 from source_salesforce_bulk.salesforce.connections import DeadlineAdapter, Monotonic, limit_body
 from source_salesforce_bulk.salesforce.failures import SalesforceError, broken_body
 from source_salesforce_bulk.salesforce.network_settings import certificates
-from source_salesforce_bulk.salesforce.retry import BODY_DEADLINE, CONNECT_TIMEOUT, READ_TIMEOUTS
+from source_salesforce_bulk.salesforce.retry import BLOB_DEADLINE, BODY_DEADLINE, CONNECT_TIMEOUT, READ_TIMEOUTS
 from source_salesforce_bulk.salesforce.wire import NO_ITEMS, ApiResponse, Operation, parse_http_date
 
 SEND_ERRORS = (OSError, HTTPError)
@@ -48,6 +48,10 @@ MAX_BODIES: Mapping[Operation, int] = MappingProxyType(
     }
 )
 """The maximum size of a decoded response in memory, in bytes. A longer response cannot be a valid one."""
+
+_LONG_BODIES: Mapping[Operation, float] = MappingProxyType(
+    {Operation.RESULTS: BODY_DEADLINE, Operation.BLOB: BLOB_DEADLINE}
+)
 
 MAX_ERROR_BODY = 1 << 16
 """The part of an error's body that is read and decoded; the rest is ignored."""
@@ -71,9 +75,9 @@ class Timeouts:
 
     @classmethod
     def of(cls, operation: Operation) -> Timeouts:
-        """Return the timeouts of an operation. Only the body of a result page may take longer than its headers."""
+        """Return the timeouts of an operation. Only result pages and files may take longer than their headers."""
         head = READ_TIMEOUTS[operation]
-        return cls(CONNECT_TIMEOUT, head, BODY_DEADLINE if operation is Operation.RESULTS else head)
+        return cls(CONNECT_TIMEOUT, head, _LONG_BODIES.get(operation, head))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,7 @@ class Body:
 
     ``headers`` have lower-case names. ``received`` counts the body's bytes as received, before decoding. A body that
     ends early, stalls, or takes too long raises the ``SalesforceError`` of ``broken_body``: for a result page, of the
-    kind ``BODY_BROKEN``.
+    kind ``BODY_BROKEN``; for a file, of the kind ``FILE_BROKEN``.
     """
 
     def __init__(

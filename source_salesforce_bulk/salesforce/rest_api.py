@@ -68,6 +68,16 @@ def deleted(version: str, name: str, start: datetime, end: datetime) -> ApiReque
     return ApiRequest(Operation.DELETED, "GET", path, params=span, object_name=name)
 
 
+def blob(version: str, object_name: str, record_id: str, field: str) -> ApiRequest:
+    """Request the bytes of a binary field of one row. They must not be compressed, so that their size can be checked.
+
+    Source: REST API Developer Guide, "sObject Blob Get".
+    """
+    path = f"{_ROOT}/{version}/sobjects/{quote(object_name, safe='')}/{quote(record_id, safe='')}/{field}"
+    headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+    return ApiRequest(Operation.BLOB, "GET", path, headers=headers, object_name=object_name)
+
+
 # Answers
 
 

@@ -115,6 +115,7 @@ READ_TIMEOUTS: Mapping[Operation, float] = MappingProxyType(
         Operation.JOB_INFO: 60.0,
         Operation.RESULTS: 120.0,
         Operation.RESULT_PAGES: 120.0,
+        Operation.BLOB: 120.0,
         # Clean-up must not delay the end of a run.
         Operation.ABORT_JOB: 10.0,
         Operation.DELETE_JOB: 10.0,
@@ -122,7 +123,7 @@ READ_TIMEOUTS: Mapping[Operation, float] = MappingProxyType(
 )
 """Seconds for all headers of a response after its request was sent, and between any two bytes of its body.
 
-The body of any response but a result page has the same time again.
+The body of any response has the same time again, except for result pages and files.
 """
 
 _BACKOFF = Backoff(initial=1.0, factor=2.0, maximum=30.0, jitter=0.25)
@@ -137,6 +138,9 @@ LOGIN_RETRIES = REQUEST_RETRIES
 BODY_DEADLINE = 900.0
 """One result page's body, to its last byte. Salesforce ends a download after 20 minutes; this must be shorter."""
 
+BLOB_DEADLINE = 3600.0
+"""One file's body, to its last byte: 2 GiB at 0.6 MB/s."""
+
 REFETCH_BACKOFF = _BACKOFF
 """Before a valid page that does not continue the previous pages is fetched again, by the extraction's reader."""
 
@@ -145,3 +149,6 @@ JOB_BACKOFF = Backoff(initial=2.0, factor=4.0, maximum=30.0, jitter=0.25)
 
 PAGE_RETRIES = RetryPolicy(_ATTEMPTS, _BACKOFF, budget=_ATTEMPTS * (REQUEST_RETRIES.budget + BODY_DEADLINE))
 """One result page, by ``pages``: each of its downloads may use a request's whole budget and a body's whole time."""
+
+BLOB_RETRIES = RetryPolicy(_ATTEMPTS, _BACKOFF, budget=2 * BLOB_DEADLINE)
+"""One file, by ``blob_fetch``: a body that breaks off, or does not have the file's size and checksum."""

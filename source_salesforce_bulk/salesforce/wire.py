@@ -35,6 +35,7 @@ class Operation(Enum):
     JOB_INFO = "job info"
     RESULTS = "results"
     RESULT_PAGES = "result pages"
+    BLOB = "file"
     ABORT_JOB = "abort job"
     DELETE_JOB = "delete job"
 

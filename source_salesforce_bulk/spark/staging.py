@@ -42,6 +42,10 @@ class StagedDestination:
         """See ``Destination``."""
         return self._destination.read(path)
 
+    def size(self, path: str) -> int | None:
+        """See ``Destination``."""
+        return self._destination.size(path)
+
     def newest(self, folder: str) -> str | None:
         """See ``Destination``."""
         return self._destination.newest(folder)

@@ -28,6 +28,10 @@ class TableDestination:
         """See ``Destination``."""
         return None
 
+    def size(self, path: str) -> int | None:  # noqa: ARG002
+        """See ``Destination``."""
+        return None
+
     def newest(self, folder: str) -> str | None:  # noqa: ARG002
         """See ``Destination``."""
         return None

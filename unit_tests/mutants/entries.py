@@ -1094,4 +1094,34 @@ MUTANTS: tuple[Mutant, ...] = (
         "        if False:",
         ("test_a_state_that_another_run_moved_on_is_left_alone",),
     ),
+    Mutant(
+        "a file with another checksum is not stored",
+        "digest.hexdigest() != blob.checksum:",
+        "False:",
+        ("test_content_of_another_size_or_checksum_is_fetched_again",),
+    ),
+    Mutant(
+        "a file of another size is not stored",
+        "        if size != blob.size:",
+        "        if False:",
+        ("test_content_of_another_size_or_checksum_is_fetched_again",),
+    ),
+    Mutant(
+        "only an extension of letters and digits comes into a file's name",
+        "extension if _EXTENSION.fullmatch(extension) else None,",
+        "extension or None,",
+        ("test_no_text_of_the_org_leads_out_of_the_folder",),
+    ),
+    Mutant(
+        "a pass of files looks back before the end of the last one",
+        "self.reached and self.reached - lookback",
+        "self.reached",
+        ("test_the_next_pass_begins_before_the_end_of_the_last",),
+    ),
+    Mutant(
+        "files that were not valid are tried again by the next pass",
+        "return BlobProgress(self.until, number=self.number, again=self.missed)",
+        "return BlobProgress(self.until, number=self.number)",
+        ("test_rows_without_a_valid_file_are_tried_first_in_the_next_pass",),
+    ),
 )

@@ -96,7 +96,12 @@ def cursor_variants() -> list[SObject]:
             "ContentDocumentId reference(ContentDocument:ContentDocument) required",
             volume=30,
         ),
-        declare("Document", "015", "Name string(255) required name; Body base64; BodyLength int(9,0)", volume=8),
+        declare(
+            "Document",
+            "015",
+            "Name string(255) required name; Type string(40); Body base64; BodyLength int(9,0)",
+            volume=8,
+        ),
         declare("ContentDocument", "069", "Title string(255) required name; FileType string(20)", volume=20),
         declare(
             "Region__mdt",
