@@ -267,13 +267,9 @@ MEANINGS: Mapping[Kind, Meaning] = MappingProxyType(
         Kind.LOCATOR_REFUSED: Meaning(Action.NEW_JOB, _T, "Salesforce does not accept the page's locator", _AGAIN),
         Kind.PAGE_REJECTED: Meaning(Action.FETCH_PAGE_AGAIN, _T, "A result page is not valid", _AGAIN),
         Kind.BODY_BROKEN: Meaning(Action.FETCH_PAGE_AGAIN, _T, "A result page broke off while it was read", _AGAIN),
-        Kind.FILE_GONE: Meaning(
-            Action.IGNORE, _T, "The file's row has been deleted since it was listed", "There is nothing to do."
-        ),
+        Kind.FILE_GONE: Meaning(Action.IGNORE, _T, "The file's row has been deleted", "There is nothing to do."),
         Kind.FILE_BROKEN: Meaning(Action.FETCH_PAGE_AGAIN, _T, "A file broke off while it was read", _AGAIN),
-        Kind.FILE_REJECTED: Meaning(
-            Action.FETCH_PAGE_AGAIN, _T, "A file does not have the size or checksum that Salesforce reports", _AGAIN
-        ),
+        Kind.FILE_REJECTED: Meaning(Action.FETCH_PAGE_AGAIN, _T, "A file lacks its reported size or checksum", _AGAIN),
         Kind.TOTAL_MISMATCH: Meaning(
             Action.FAIL_STREAM,
             _T,
