@@ -271,12 +271,15 @@ def test_a_power_cut_at_any_write_leaves_whole_tables_and_nothing_comes_twice(
     assert len(set(versions)) == len(versions)
 
 
-def test_purged_rows_leave_the_current_table_through_tombstones_in_the_log(org: SimulatedOrg, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("logged", "hours"), [(False, 48), (True, 1)], ids=["by an audit", "by Salesforce's log"])
+def test_purged_rows_leave_the_current_table_through_tombstones_in_the_log(
+    org: SimulatedOrg, tmp_path: Path, logged: bool, hours: int
+) -> None:
     exporter = TableExporter(org, tmp_path, detect_deletes="all", full_audit_every="P1D")
     exporter.run(["Contact"])
     gone = [row["Id"] for row in org.control.rows("Contact", operation="query")][:2]
-    org.control.hard_delete("Contact", ids=gone, logged=False)
-    org.control.advance_clock(2 * 86_400)
+    org.control.hard_delete("Contact", ids=gone, logged=logged)
+    org.control.advance_clock(hours * 3600)
 
     assert exporter.run(["Contact"]).code == 0
 

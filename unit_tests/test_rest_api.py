@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -8,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_salesforce_bulk.salesforce import rest_api
+from source_salesforce_bulk.salesforce.http_client import MAX_BODIES
 from source_salesforce_bulk.salesforce.ids import id_18
 from source_salesforce_bulk.salesforce.rest_api import Limit, Limits, ObjectListing
-from source_salesforce_bulk.salesforce.wire import ApiRequest, Operation, UnreadableBody
+from source_salesforce_bulk.salesforce.wire import MAX_JSON_VALUES, ApiRequest, Operation, UnreadableBody
 
 # Requests
 
@@ -235,6 +237,13 @@ def test_the_log_of_deletions_names_rows_and_its_reach():
     assert found.covered == datetime(2026, 11, 23, 2, tzinfo=UTC)
     assert found.earliest == datetime(2026, 11, 9, 15, 57, tzinfo=UTC)
     assert rest_api.parse_deleted(LOG | {"earliestDateAvailable": None}).earliest is None
+
+
+def test_the_longest_answer_of_the_log_is_read():
+    (entry,) = (json.dumps(entry) for entry in LOG["deletedRecords"][:1])
+    most = 600_000
+    assert (len(entry) + 2) * most < MAX_BODIES[Operation.DELETED]
+    assert (entry.count(",") + entry.count("{") + 1) * most < MAX_JSON_VALUES
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ MAX_BODIES: Mapping[Operation, int] = MappingProxyType(
         Operation.RECORD_COUNT: 1 << 22,
         Operation.RESULT_PAGES: 1 << 22,
         Operation.QUERY: 1 << 26,
-        # About 50,000 deleted rows. Where there are more, they are found otherwise.
-        Operation.DELETED: 1 << 22,
+        # An answer names at most 600,000 deleted rows.
+        Operation.DELETED: 1 << 26,
     }
 )
 """The maximum size of a decoded response in memory, in bytes. A longer response cannot be a valid one."""
