@@ -436,6 +436,33 @@ def test_an_object_without_a_log_is_not_asked(org: SimulatedOrg) -> None:
     assert replication(org)["getDeleted"] == 0
 
 
+@pytest.mark.parametrize(
+    ("fault", "attributes"),
+    [
+        ("unparsable_json", {}),
+        ("json_without", {"name": "latestDateCovered"}),
+        ("json_set", {"name": "deletedRecords", "value": [{"id": "x' OR Id != '"}]}),
+        ("json_set", {"name": "earliestDateAvailable", "value": "2026-11-24T12:29:00.000+0000"}),
+        ("http_error", {"status": 404, "body": "html"}),
+        ("http_error", {"status": 403}),
+        ("cut", {}),
+        ("session_ends", {}),
+    ],
+)
+def test_an_answer_of_the_log_that_cannot_be_used_reports_nothing_and_is_asked_for_again(
+    org: SimulatedOrg, fault: str, attributes: dict[str, object]
+) -> None:
+    connection = logged(org)
+    (gone,) = some_ids(org, "Account", 1, where="IsDeleted = false")
+    org.control.hard_delete("Account", ids=[gone])
+    org.control.fault(fault, on="getDeleted", **attributes)
+    first = later(org, connection)
+    sent_again = fault in ("unparsable_json", "cut", "session_ends")
+    assert first == ({gone} if sent_again else set())
+    assert first | later(org, connection) == {gone}
+    assert audits(org) == 1
+
+
 def test_an_outage_of_the_log_costs_no_audit(org: SimulatedOrg) -> None:
     connection = logged(org)
     (gone,) = some_ids(org, "Account", 1, where="IsDeleted = false")
