@@ -16,6 +16,7 @@ PYTEST_JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 PYTEST_ARGS ?=
 UV_LOCK_ARGS ?=
 SECONDS ?= 60
+SANDBOX_CONFIG ?= secrets/config.json
 IMAGE ?= airbyte/source-salesforce-bulk:dev
 export VENV PYTHON IMAGE BASE_IMAGE PLATFORM
 
@@ -69,8 +70,10 @@ fuzz: $(READY) ## Feed random bytes to the parsers of pages, responses, states a
 	@$(BIN)/python -m unit_tests.fuzz --seconds $(SECONDS)
 
 .PHONY: sandbox-test
-sandbox-test: $(STAMP) ## Check, discover and read a real sandbox org (secrets/config.json)
-	@$(BIN)/python -m pytest -m sandbox integration_tests/test_sandbox.py $(PYTEST_ARGS)
+sandbox-test: $(STAMP) ## Check, discover, read and export a real sandbox org (docs/sandbox.md)
+	@test -s $(SANDBOX_CONFIG) || { echo "sandbox-test: $(SANDBOX_CONFIG), the configuration of a sandbox org, is missing;" \
+		"docs/sandbox.md says what it contains" >&2; exit 2; }
+	@SANDBOX_CONFIG=$(SANDBOX_CONFIG) $(BIN)/python -m pytest -n 0 -m sandbox integration_tests/test_sandbox.py $(PYTEST_ARGS)
 
 .PHONY: image
 image: $(STAMP) ## Build the container image with docker or podman (PLATFORM=linux/amd64, BASE_IMAGE=NAME)

@@ -37,6 +37,7 @@ TRIED = {
     ("docs/iceberg.md", "sh"): "integration_tests/test_documents.py",
     ("docs/nat-allowlist.md", "sh"): "integration_tests/test_documents.py",
     ("docs/salesforce-bulk.md", "sh"): "integration_tests/test_documents.py",
+    ("docs/sandbox.md", "json"): "integration_tests/test_sandbox_suite.py",
     ("docs/scheduling.md", "crontab"): "unit_tests/test_scheduling_page.py",
     ("docs/spark.md", "python"): "integration_tests/certify_spark_source.py",
     ("docs/tables.md", "python"): "integration_tests/test_tables.py",
