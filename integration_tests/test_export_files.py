@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import signal
 import subprocess
 import threading
 from collections import Counter
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from integration_tests.aws import BUCKET, TABLE, Aws
-from integration_tests.exporter import Exporter
+from integration_tests.exporter import Exporter, wait_for
 from integration_tests.simulated_org import Fault, OrgSettings, SimulatedOrg
 from source_salesforce_bulk.export.begin import BeginOptions
 from source_salesforce_bulk.export.blob_entries import BlobOptions
@@ -359,6 +360,20 @@ def test_the_console_script_stores_files_and_says_how_many(org: SimulatedOrg, ex
     truth = contents(org, "Attachment")
     assert f"Attachment: {len(truth)} files stored" in run.stdout
     assert stored(exporter, "Attachment") == truth
+
+
+def test_sigterm_ends_with_143_and_the_next_run_fetches_the_rest(org: SimulatedOrg, exporter: Exporter) -> None:
+    org.control.add_fault(Fault(kind="delay", on="blob", after=6, times=None, seconds=30))
+    process = exporter.start(["ContentVersion"], "--files", "ContentVersion")
+    wait_for(lambda: len(fetched(org)) >= 6, process)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 143, stderr
+    assert [manifest["status"] for manifest in exporter.manifests()] == ["complete"]
+    org.control.clear_faults()
+    assert exporter.script(["ContentVersion"], "--files", "ContentVersion").returncode == 0
+    assert stored(exporter, "ContentVersion") == contents(org, "ContentVersion")
+    assert set(fetched(org).values()) == {1}
 
 
 def test_a_wrong_name_is_refused_with_the_nearest(exporter: Exporter) -> None:

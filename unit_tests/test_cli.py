@@ -42,6 +42,9 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         (["export", "--format", "parket"], "Did you mean parquet?"),
         (["plan", "--log-format", "jsn"], "Did you mean json?"),
         (["export", "--object", "Account,Contact"], "Repeat the option: --object Account --object Contact"),
+        (["export", "--files", "Document,Attachment"], "Repeat the option: --files Document --files Attachment"),
+        (["plan", "--files", "ContentVersions"], "Did you mean ContentVersion?"),
+        (["export", "--max-file-bytes", "0"], "--max-file-bytes"),
         (["plan", "--object", "Account Contact"], "--object Account --object Contact"),
         (["plan", "--object", ""], "An object's name is empty"),
         (["export"], "Missing option '--config'"),
@@ -74,6 +77,16 @@ def test_options_come_from_the_command_line_then_the_environment_then_the_job(ta
     assert options.objects == ("FromEnv", "Other")
     call("plan", env={**env, "SALESFORCE_BULK_JOB": str(job)})
     assert (taken[1].config, taken[1].state, taken[1].objects) == ("from-job", "from-env", ("FromEnv", "Other"))
+
+
+def test_files_come_from_the_environment_then_the_job_in_salesforces_spelling(taken: list[Any], tmp_path: Path) -> None:
+    job = tmp_path / "job.yaml"
+    job.write_text("config: x\nfiles: [Document]\nmax_file_bytes: 5000\n")
+    assert call("export", "--job", str(job), *PLACES).exit_code == 0
+    assert (taken[0].files, taken[0].max_file_bytes) == (("Document",), 5000)
+    env = {"SALESFORCE_BULK_FILES": "attachment, CONTENTVERSION", "SALESFORCE_BULK_JOB": str(job)}
+    assert call("export", *PLACES, env=env).exit_code == 0
+    assert taken[1].files == ("Attachment", "ContentVersion")
 
 
 def test_a_job_file_with_a_typo_begins_nothing(taken: list[Any], tmp_path: Path) -> None:

@@ -116,6 +116,13 @@ def test_a_run_that_did_not_end_says_so():
     assert "stopped by a signal" in report_page(made, "")
 
 
+def test_an_object_shows_how_many_files_were_stored():
+    made = story(1)
+    assert "of rows stored" not in report_page(made, "")
+    made.objects["Object000__c"].stored_files, made.objects["Object000__c"].stored_bytes = 1_200, 3_400_000
+    assert "1,200 files of rows stored, 3.4 MB" in report_page(made, "")
+
+
 def test_the_time_line_is_marked_in_whole_minutes_and_a_long_total_gets_room():
     made = story(1)
     made.quotas = [{"remaining": 4_999_994}, {"remaining": 4_999_978}]

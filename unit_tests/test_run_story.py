@@ -45,6 +45,7 @@ WHOLE = [
                 "jobs": 1,
                 "api_calls": 9,
                 "retries": 1,
+                "stored_files": {"stored": 3, "bytes": 1200},
             },
             {"object": "Lead", "status": "failed", "error": "Lead cannot be read", "rows": 0, "files": 0},
         ],
@@ -64,6 +65,8 @@ def test_a_whole_ledger_is_a_whole_story():
     )
     assert (span.complete, span.ended) == (BEGAN + timedelta(seconds=4), BEGAN + timedelta(seconds=7))
     assert [(one.kind, one.object) for one in story.incidents] == [("retry", "Account"), ("error", "Lead")]
+    account = story.objects["Account"]
+    assert (account.stored_files, account.stored_bytes) == (3, 1200)
     assert story.objects["Lead"].error == "Lead cannot be read"
     assert [quota["remaining"] for quota in story.quotas] == [1000, 990]
     assert len(story.drifts) == len(story.files) == len(story.manifests) == 1

@@ -43,6 +43,14 @@ class Word(click.Choice):  # type: ignore[type-arg]  # generic from click 8.2 on
 class WordOrWords(Word):
     """A choice that may be repeated; its variable may have several values, between commas or blanks."""
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """See ``click.ParamType.convert``."""
+        words = _names(str(value))
+        if len(words) > 1 and param is not None:
+            repeated = " ".join(f"{param.opts[0]} {word}" for word in words)
+            self.fail(f"{value} is more than one value. Repeat the option: {repeated}", param, ctx)
+        return super().convert(value, param, ctx)
+
     def split_envvar_value(self, rv: str) -> Sequence[str]:
         """See ``click.ParamType.split_envvar_value``."""
         return _names(rv)

@@ -181,6 +181,8 @@ def _objects(story: RunStory) -> str:
         tone = _STATUSES.get(entry.status, "warn")
         numbers = "".join(_number(value) for value in (entry.rows, entry.files, entry.jobs, entry.calls, entry.retries))
         why = f"<br>{escape(entry.error)}" if entry.error else ""
+        if entry.stored_files:
+            why += f"<br>{counted(entry.stored_files, 'file')} of rows stored, {entry.stored_bytes / 1e6:,.1f} MB"
         kind = ' class="long"' if why else ""
         rows.append(
             f"<tr><td>{escape(entry.name)}</td><td{kind}>"

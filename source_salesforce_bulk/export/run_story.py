@@ -58,7 +58,7 @@ class JobSpan:
 
 @dataclass(slots=True)
 class ObjectStory:
-    """The outcome of one object."""
+    """The outcome of one object. ``stored_files`` are those of ``--files``, with ``stored_bytes``."""
 
     name: str
     status: str = "not finished"
@@ -67,6 +67,8 @@ class ObjectStory:
     jobs: int = 0
     calls: int = 0
     retries: int = 0
+    stored_files: int = 0
+    stored_bytes: int = 0
     error: str | None = None
 
 
@@ -197,6 +199,10 @@ def _end(story: RunStory, entry: Entry) -> None:
         known.jobs += _count(named, "jobs")
         known.calls += _count(named, "api_calls")
         known.retries += _count(named, "retries")
+        stored = named.get("stored_files")
+        if isinstance(stored, Mapping):
+            known.stored_files += _count(stored, "stored")
+            known.stored_bytes += _count(stored, "bytes")
 
 
 def _list(entry: Entry, name: str) -> list[Any]:
