@@ -24,7 +24,8 @@ def tables(step: str, lake: Path, rows: Path) -> None:
     """This project's log and current table."""
     from source_salesforce_bulk.registries.state import DataFile, Progress  # noqa: PLC0415 - here and below: each alone
     from source_salesforce_bulk.salesforce.drift import FieldSchema, ObjectSchema  # noqa: PLC0415
-    from source_salesforce_bulk.tables.current import CURSOR, KEY, Fold  # noqa: PLC0415
+    from source_salesforce_bulk.tables.current import Fold  # noqa: PLC0415
+    from source_salesforce_bulk.tables.derived import CURSOR, KEY  # noqa: PLC0415
     from source_salesforce_bulk.tables.iceberg_catalog import embedded  # noqa: PLC0415
     from source_salesforce_bulk.tables.table_schemas import TableSchemas  # noqa: PLC0415
     from source_salesforce_bulk.tables.table_states import TableStates  # noqa: PLC0415

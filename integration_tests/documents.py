@@ -65,6 +65,7 @@ NOT_RUN = {
     "pip install '.[export,tables]'": _INSTALLS,
     "export PYICEBERG_CATALOG__LAKE__TYPE=glue": "it needs an AWS account",
     "SELECT industry, count(*) FROM salesforce.account GROUP BY 1;": _QUERY_ENGINE,
+    "SELECT * FROM salesforce.account_history": _QUERY_ENGINE,
     "SELECT Industry, count(*) FROM lake.salesforce.account GROUP BY 1;": _QUERY_ENGINE,
     "CREATE ICEBERG TABLE account": _QUERY_ENGINE,
 }

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from integration_tests.aws import REGISTRY, SECRET, TABLE, Aws
+from integration_tests.aws import REGION, REGISTRY, SECRET, TABLE, Aws
 from integration_tests.exporter import Exporter
 from integration_tests.simulated_org import SimulatedOrg
 
@@ -130,6 +130,13 @@ class TableJob(SparkJob):
     def places(self) -> list[str]:
         """See :class:`SparkJob`."""
         return self._places
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """See :class:`SparkJob`. pyiceberg does not look for S3 where boto3 does."""
+        s3 = {"ENDPOINT": self.aws.url, "REGION": REGION}
+        named = {f"PYICEBERG_CATALOG__LAKE__S3__{name}": value for name, value in s3.items()}
+        return {**super().environment, **named}
 
 
 def kill_workers(ancestor: int) -> int:

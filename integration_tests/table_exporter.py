@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class TableExporter(Exporter):
         super().__init__(org, folder, **config)
         self.fold = True
         self.keep_deleted = False
+        self.history = False
         self.monotonic: Callable[[], float] = time.monotonic
 
     @property
@@ -64,7 +66,7 @@ class TableExporter(Exporter):
             page_files=TableFiles(kept, run_id),
             watcher=Unwatched(),
             on_clean_up=lambda: None,
-            ending=TablesEnding(tables, fold=self.fold, keep_deleted=self.keep_deleted),
+            ending=TablesEnding(tables, self.fold, self.keep_deleted, self.history),
         )
 
     def arguments(self, objects: Sequence[str], *more: str) -> list[str]:
@@ -135,6 +137,26 @@ def assert_equals_org(
         assert_same_rows([as_emitted(row, types) for row in rows], [in_arrows_range(row, types) for row in truth])
     except AssertionError as difference:
         raise AssertionError(f"{name}, as {by} reads it: {difference}") from None
+
+
+def history_of(exporter: TableExporter, name: str) -> dict[str, list[Row]]:
+    """The versions of each row in an object's history, in order; asserts that they do not overlap."""
+    found: dict[str, list[Row]] = {}
+    rows = exporter.table(f"{name.lower()}_history").scan().to_arrow().to_pylist()
+    for row in sorted(rows, key=lambda one: (one["Id"], one["valid_from"])):
+        found.setdefault(row["Id"], []).append(row)
+    for versions in found.values():
+        for one, following in pairwise(versions):
+            assert one["valid_to"] is not None
+            assert one["valid_to"] <= following["valid_from"]
+    return found
+
+
+def assert_history_equals_org(exporter: TableExporter, name: str) -> None:
+    """Assert that the versions of an object's history that have no end are its rows."""
+    rows = [row for versions in history_of(exporter, name).values() for row in versions if row["valid_to"] is None]
+    fields = [{key: value for key, value in row.items() if key not in ("valid_from", "valid_to")} for row in rows]
+    assert_equals_org(without_marks(fields), exporter.org, name, by="its history")
 
 
 def change(org: SimulatedOrg, name: str, field: str = "LastName") -> None:

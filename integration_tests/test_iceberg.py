@@ -23,7 +23,7 @@ from integration_tests.table_exporter import (
 )
 from integration_tests.table_readers import by_pyiceberg, readers
 from source_salesforce_bulk.export.begin import BeginOptions
-from source_salesforce_bulk.tables import current, local_files
+from source_salesforce_bulk.tables import derived, local_files
 from source_salesforce_bulk.tables.cleaning import clean
 from source_salesforce_bulk.tables.listing_tables import list_tables
 from source_salesforce_bulk.tables.local_files import local_path
@@ -43,7 +43,7 @@ def test_tables_equal_the_org_after_changes_and_a_delete_in_every_reader(
     org: SimulatedOrg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POLARS_ICEBERG_PLANNER", "pyiceberg")
-    monkeypatch.setattr(current, "VERSIONS_AT_ONCE", 40)  # so that keys are compared in ranges
+    monkeypatch.setattr(derived, "VERSIONS_AT_ONCE", 40)  # so that keys are compared in ranges
     exporter = TableExporter(org, tmp_path, page_size=100)
     assert exporter.run(NAMES).code == 0
     for name in NAMES:

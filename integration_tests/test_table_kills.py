@@ -24,13 +24,20 @@ import pytest
 from integration_tests.mortal_command import STRUCK
 from integration_tests.row_changes import RowChanges
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
-from integration_tests.table_exporter import TableExporter, assert_equals_org, assert_no_garbage, assert_nothing_twice
+from integration_tests.table_exporter import (
+    TableExporter,
+    assert_equals_org,
+    assert_history_equals_org,
+    assert_no_garbage,
+    assert_nothing_twice,
+)
 
 KILLS = int(os.environ.get("KILLS", "5"))
 SEED = int(os.environ.get("SEED") or 0) or random.SystemRandom().randrange(1, 10**9)
 KILLS_BETWEEN = 10
 LONGEST_DELAY = 0.2
 OBJECTS = ("Contact", "Opportunity", "Case")
+WITH_CURSOR = ("Contact", "Opportunity")
 """Contact has so many pages that some are committed before its end. Case has no cursor: it is replaced by every run."""
 
 
@@ -48,6 +55,7 @@ PHASES = {
     "log commit": Phase(r"lake/(.*_log/metadata/|catalog\.db)", 30),
     "swap": Phase(r"lake/.*/contact_log/metadata/", 12, "full"),
     "fold": Phase(r"lake/.*/(contact|opportunity|case)/(data|metadata)/", 15),
+    "history": Phase(r"lake/.*_history/(data|metadata)/", 8),
     "clean": Phase(r"lake/(.*/metadata/|catalog\.db)", 3, "clean"),
 }
 
@@ -90,7 +98,7 @@ class Lake:
     def command(self, kind: str) -> list[str]:
         if kind == "clean":
             return self.exporter.tables_command("clean", "--older-than", "PT0S")
-        return self.exporter.arguments(OBJECTS, *(("--full", "Contact") if kind == "full" else ()))
+        return self.exporter.arguments(OBJECTS, "--history", *(("--full", "Contact") if kind == "full" else ()))
 
     def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=120, check=False)
@@ -102,6 +110,8 @@ class Lake:
     def assert_equals_org(self) -> None:
         for name in OBJECTS:
             assert_equals_org(self.exporter.rows_of(name.lower()), self.exporter.org, name)
+        for name in WITH_CURSOR:
+            assert_history_equals_org(self.exporter, name)
 
 
 @pytest.mark.timeout(300 + 60 * KILLS)

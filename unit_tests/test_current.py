@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from source_salesforce_bulk.tables.current import CURSOR, KEY, Fold, Folded
+from source_salesforce_bulk.tables.current import Fold
+from source_salesforce_bulk.tables.derived import CURSOR, KEY, Folded
 from source_salesforce_bulk.tables.iceberg_catalog import embedded
 from source_salesforce_bulk.tables.log import OBJECT, ORGANIZATION
 

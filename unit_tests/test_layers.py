@@ -49,7 +49,7 @@ PURE: frozenset[str] = frozenset(
     extraction.new_fields extraction.policies extraction.query_job extraction.quota extraction.stream_state
     extraction.windows
     registries.field_ids spark.pushed_filters spark.read_options
-    tables.row_marks tables.steps tables.table_failures tables.winners
+    tables.intervals tables.row_marks tables.steps tables.table_failures tables.winners
     pages.arrangement pages.arrays pages.cells pages.csv_page pages.hashing pages.json_text pages.records
     pages.rest_rows pages.walk
     salesforce salesforce.asked salesforce.blobs

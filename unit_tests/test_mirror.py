@@ -46,6 +46,7 @@ TRIED_BY = {
     "spark.spark_types": "integration_tests/certify_spark_source",
     "spark.table_waves": "integration_tests/test_table_backfill",
     "tables.data_files": "integration_tests/test_iceberg",
+    "tables.history": "integration_tests/test_table_history",
     "tables.fold_ending": "integration_tests/test_iceberg",
     "tables.log_files": "integration_tests/test_iceberg",
     "tables.parquet_rows": "integration_tests/test_iceberg",

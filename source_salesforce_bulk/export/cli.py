@@ -165,6 +165,7 @@ def plan(stop: Stop, /, **options: Any) -> int:
         help="Of Iceberg tables: every version of each row, the current rows, or both.",
     ),
     option("--keep-deleted", is_flag=True, help="Keep deleted rows in the current table, with IsDeleted."),
+    option("--history", is_flag=True, help="Also write a table of every version with valid_from and valid_to."),
     option(
         "--on-drift",
         type=Word(shared.DRIFT_POLICIES),

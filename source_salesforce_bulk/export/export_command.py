@@ -65,6 +65,7 @@ class ExportOptions:
     since: str | None = None
     tables: str = "both"
     keep_deleted: bool = False
+    history: bool = False
     files: Sequence[str] = ()
     max_file_bytes: int = LARGEST
     as_json: bool = False

@@ -43,6 +43,7 @@ class Job(BaseModel):
         Literal["log", "current", "both"] | None, Field(description="Of Iceberg tables, which to write.")
     ] = None
     keep_deleted: Annotated[bool | None, Field(description="Keep deleted rows in the current table.")] = None
+    history: Annotated[bool | None, Field(description="Also write a table of every version.")] = None
     files: Annotated[
         list[Literal["ContentVersion", "Attachment", "Document"]] | None,
         Field(min_length=1, description="The objects whose files are stored as well."),

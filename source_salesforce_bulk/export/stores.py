@@ -60,6 +60,9 @@ class StoreOptions(Protocol):
     @property
     def keep_deleted(self) -> bool: ...  # noqa: D102
 
+    @property
+    def history(self) -> bool: ...  # noqa: D102
+
 
 def open_stores(options: StoreOptions, run_id: str, clock: Clock) -> Stores:
     """Open what the options name; raises ``UnknownPlace`` and ``ConfigError``."""
@@ -99,6 +102,6 @@ def _tables(options: StoreOptions, run_id: str, clock: Clock) -> Stores:
         states=states,
         schemas=TableSchemas(tables, states),
         page_files=TableFiles(states, run_id),
-        ending=TablesEnding(tables, fold=options.tables != "log", keep_deleted=options.keep_deleted),
+        ending=TablesEnding(tables, options.tables != "log", options.keep_deleted, options.history),
         ledger=places.folder(options.state) if options.state is not None else tables.folder,
     )

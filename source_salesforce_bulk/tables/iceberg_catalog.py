@@ -90,3 +90,8 @@ def log_name(object_name: str) -> str:
 def current_name(object_name: str) -> str:
     """Return the name of the table with an object's current rows."""
     return object_name.lower()
+
+
+def history_name(object_name: str) -> str:
+    """Return the name of the table with the times at which an object's versions were valid."""
+    return f"{object_name.lower()}_history"

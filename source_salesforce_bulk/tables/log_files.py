@@ -18,7 +18,7 @@ from source_salesforce_bulk.pages.arrangement import Arrangement, Mark
 from source_salesforce_bulk.pages.page_encoder import PageEncoder
 from source_salesforce_bulk.pages.records import Column
 from source_salesforce_bulk.tables.columns import DELETED, READ_AT, RUN_ID
-from source_salesforce_bulk.tables.current import CURSOR, KEY
+from source_salesforce_bulk.tables.derived import CURSOR, KEY
 from source_salesforce_bulk.tables.row_marks import are_tombstones, constant
 from source_salesforce_bulk.tables.table_states import TableStates
 

@@ -1005,6 +1005,24 @@ MUTANTS: tuple[Mutant, ...] = (
         ("test_a_buried_row_that_is_kept_says_when_it_was_found_to_be_gone",),
     ),
     Mutant(
+        "a version of a row ends where the next one begins",
+        "next_begins = pc.if_else(follows, _shifted(rows[BEGINS], -1), pa.scalar(None, INSTANT))",
+        "next_begins = pc.if_else(follows, rows[BEGINS], pa.scalar(None, INSTANT))",
+        ("test_each_version_ends_where_the_next_one_begins_and_the_last_is_open",),
+    ),
+    Mutant(
+        "a tombstone ends no version that was read after it",
+        "rows = rows.filter(pc.invert(_survived(rows)))",
+        "rows = rows.filter(pc.is_valid(_survived(rows)))",
+        ("test_a_tombstone_ends_no_version_that_was_read_after_it",),
+    ),
+    Mutant(
+        "each attempt at a page has a file of its own in the table's data",
+        'name = f"{uuid.uuid4()}.parquet"',
+        'name = "page.parquet"',
+        ("test_a_file_is_copied_whole_under_a_name_of_its_own_each_time",),
+    ),
+    Mutant(
         "a commit names the snapshots that it builds on",
         "self._requirements = (*others, *self._fence)",
         "self._requirements = (*others,)",
@@ -1024,8 +1042,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a fold that has nothing to add makes no commit",
-        "        if again and not new:",
-        "        if False:",
+        "    if again and not new:",
+        "    if False:",
         ("test_a_fold_that_has_nothing_to_add_makes_no_commit",),
     ),
     Mutant(
