@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -69,8 +70,8 @@ def watch(org: Org, now: datetime = NOW, *, logged: bool = True) -> DeletionWatc
     return DeletionWatch(plan, policy, org, lambda: now)  # type: ignore[arg-type]
 
 
-def refused(kind: Kind) -> SalesforceError:
-    return SalesforceError(Failure.of(kind))
+def refused(kind: Kind, *codes: str) -> SalesforceError:
+    return SalesforceError(replace(Failure.of(kind), error_codes=codes))
 
 
 def test_rows_that_the_log_names_and_no_query_returns_have_vanished():
@@ -101,12 +102,18 @@ def test_an_object_without_a_log_is_not_asked():
 
 
 @pytest.mark.parametrize(
-    ("hours", "kind", "audits"),
-    [(23, Kind.QUERY_REFUSED, 0), (24, Kind.QUERY_REFUSED, 1), (24, Kind.UNAVAILABLE, 0)],
-    ids=["refused, audited today", "refused", "unavailable"],
+    ("hours", "failure", "audits"),
+    [
+        (23, refused(Kind.QUERY_REFUSED, "INVALID_REPLICATION_DATE"), 0),
+        (24, refused(Kind.QUERY_REFUSED, "INVALID_REPLICATION_DATE"), 1),
+        (24, refused(Kind.QUERY_TOO_LARGE, "EXCEEDED_ID_LIMIT"), 1),
+        (24, refused(Kind.QUERY_REFUSED, "INSUFFICIENT_ACCESS"), 0),
+        (24, refused(Kind.UNAVAILABLE), 0),
+    ],
+    ids=["trimmed, audited today", "trimmed", "too many", "refused to this user", "unavailable"],
 )
-def test_a_log_that_is_refused_is_replaced_by_an_audit_a_day_after_the_last(hours, kind, audits):
-    org = Org(refused(kind))
+def test_a_log_that_lacks_deletions_is_replaced_by_an_audit_a_day_after_the_last(hours, failure, audits):
+    org = Org(failure)
     watched = watch(org, AUDITED + timedelta(hours=hours))
     if audits:
         with pytest.raises(SalesforceError):

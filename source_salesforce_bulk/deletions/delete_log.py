@@ -15,6 +15,7 @@ for that, and so does a margin, by which each question begins earlier. Rows repo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -31,6 +32,9 @@ PAUSE = timedelta(minutes=5)
 
 SOON = timedelta(days=1)
 """Where the log is not enough, an audit is made so long after the last one, even if it is not due yet."""
+
+
+_GAP_CODES = frozenset({"INVALID_REPLICATION_DATE", "EXCEEDED_ID_LIMIT"})
 
 
 class LogSpan(NamedTuple):
@@ -68,6 +72,11 @@ def is_believed(known: KnownIds, vanished: int, percent: int) -> bool:
 def covered_by(known: KnownIds, span: LogSpan, answer: DeletedRows) -> datetime:
     """Return up to when every deletion is known; never earlier than before."""
     return max(known.covered, min(span.end, answer.covered))
+
+
+def leaves_gap(error_codes: Iterable[str]) -> bool:
+    """Return whether a refusal says that the log lacks some deletions, and not that this user cannot read it."""
+    return not _GAP_CODES.isdisjoint(code.upper() for code in error_codes)
 
 
 def audit_comes_early(known: KnownIds, now: datetime) -> bool:

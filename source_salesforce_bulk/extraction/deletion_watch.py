@@ -19,6 +19,7 @@ from source_salesforce_bulk.deletions.delete_log import (
     covered_by,
     is_believed,
     is_current,
+    leaves_gap,
     span_since,
     to_look_up,
 )
@@ -32,7 +33,7 @@ from source_salesforce_bulk.extraction.policies import AuditPolicy
 from source_salesforce_bulk.extraction.seen_rows import SeenRows
 from source_salesforce_bulk.extraction.side_read import ask_aside, narrowed, read_aside
 from source_salesforce_bulk.extraction.stream_state import StateError, StreamState
-from source_salesforce_bulk.salesforce.failures import Consequence, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.failures import Failure, Kind, SalesforceError
 
 LOGGER = logging.getLogger("salesforce_bulk.deletions")
 
@@ -162,7 +163,7 @@ class DeletionWatch:
         return (yield from ask_aside(self._extraction, lambda: call(org)))
 
     def _without_log(self, failure: Failure) -> bool:
-        """Return whether to wait for another run, after the log could not be read; raise if the run is stopped."""
+        """Return whether deletions can wait for a later run, although the log was not read; raise if stopped."""
         if self._extraction.stop_failure is not None:
             raise SalesforceError(self._extraction.stop_failure)
         LOGGER.info(
@@ -170,7 +171,7 @@ class DeletionWatch:
             self._plan.object_name,
             failure.summary,
         )
-        return failure.consequence is Consequence.TRANSIENT
+        return not leaves_gap(failure.error_codes)
 
     def _findings(self, before: KnownIds | None) -> Generator[TurnOver, None, Findings]:
         plan = narrowed(self._plan, self._policy.columns)
