@@ -186,7 +186,7 @@ def test_a_file_that_is_never_valid_is_named_and_tried_again(org: SimulatedOrg, 
     org.control.advance_clock(3600)
     first = store(exporter, "ContentVersion")
     assert first.code == 3
-    assert "1 files do not have the size or checksum" in first.outcomes[0].failure.message
+    assert "1 file without the size or checksum" in first.outcomes[0].failure.message
     assert entry(exporter, record)["state"] == "invalid"
     assert fetched(org)[record] == 5
     right = hashlib.md5(b"right", usedforsecurity=False).hexdigest()
@@ -216,6 +216,41 @@ def test_a_file_that_this_user_may_not_read_is_no_failure(org: SimulatedOrg, exp
     result = store(exporter, "ContentVersion")
     assert result.code == 0
     assert "2 refused by Salesforce" in str(result.blobs["ContentVersion"])
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind="http_error", on="blob", status=500, error="UNKNOWN_EXCEPTION", times=None),
+        Fault(kind="cut", on="blob", times=None),
+    ],
+    ids=lambda fault: fault.kind,
+)
+def test_a_single_file_that_always_fails_holds_up_no_other(org: SimulatedOrg, exporter: Exporter, fault: Fault) -> None:
+    store(exporter, "ContentVersion")
+    bad = new_version(org, b"bad")
+    org.control.advance_clock(3600)
+    org.control.add_fault(fault)
+    assert store(exporter, "ContentVersion").code == 75
+    org.control.clear_faults()
+    assert entry(exporter, bad)["state"] == "failed"
+    good = new_version(org, b"good")
+    org.control.advance_clock(3600)
+    org.control.add_fault(replace(fault, times=5))  # the bad one is tried first
+    assert store(exporter, "ContentVersion").code == 75
+    assert [entry(exporter, record)["state"] for record in (bad, good)] == ["failed", "stored"]
+    assert store(exporter, "ContentVersion").code == 0
+    assert stored(exporter, "ContentVersion") == contents(org, "ContentVersion")
+
+
+def test_an_outage_ends_the_object_after_a_few_files(org: SimulatedOrg, exporter: Exporter) -> None:
+    org.control.add_fault(Fault(kind="http_error", on="blob", status=503, times=None))
+    result = store(exporter, "ContentVersion")
+    assert result.code == 75
+    assert index(exporter, "ContentVersion") == []
+    org.control.clear_faults()
+    assert store(exporter, "ContentVersion").code == 0
+    assert stored(exporter, "ContentVersion") == contents(org, "ContentVersion")
 
 
 def test_a_user_who_may_read_no_file_at_all_is_told_so(org: SimulatedOrg, exporter: Exporter) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from source_salesforce_bulk.export.blob_entries import (
     BlobCounts,
     BlobEntry,
@@ -9,8 +11,10 @@ from source_salesforce_bulk.export.blob_entries import (
     BlobState,
     left_out_by_size,
     not_exported,
+    state_after,
 )
 from source_salesforce_bulk.salesforce.blobs import BLOB_OBJECTS, Blob
+from source_salesforce_bulk.salesforce.failures import Failure, Kind
 
 STAMP = "2026-11-24T08:00:00.000Z"
 
@@ -63,7 +67,27 @@ def test_every_file_is_counted_once():
         "gone": 1,
         "refused": 1,
         "invalid": 1,
+        "failed": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    [
+        (Kind.FILE_GONE, BlobState.GONE),
+        (Kind.FILE_REJECTED, BlobState.INVALID),
+        (Kind.FILE_BROKEN, BlobState.FAILED),
+        (Kind.UNAVAILABLE, BlobState.FAILED),
+        (Kind.CONNECTION, BlobState.FAILED),
+        (Kind.MISSING_PERMISSION, BlobState.REFUSED),
+        (Kind.API_CALLS_EXHAUSTED, None),
+        (Kind.NO_DISK_SPACE, None),
+        (Kind.SESSION_REFUSED, None),
+        (Kind.UNEXPECTED, None),
+    ],
+)
+def test_a_failure_is_about_one_file_or_about_more(kind, state):
+    assert state_after(Failure.of(kind)) is state
 
 
 def test_only_objects_that_are_exported_can_have_files():

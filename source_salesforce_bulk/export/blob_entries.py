@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from source_salesforce_bulk.salesforce.blobs import LARGEST, Blob
+from source_salesforce_bulk.salesforce.failures import Action, Consequence, Failure, Kind
 
 FOLDER = "_files"
 
@@ -38,6 +39,15 @@ class BlobState(Enum):
     """Salesforce does not return the content to this user."""
     INVALID = "invalid"
     """No download had the size and checksum that Salesforce reports."""
+    FAILED = "failed"
+    """Salesforce could not return the content, despite all retries, but returned other files."""
+
+
+TRIED_AGAIN = frozenset({BlobState.INVALID, BlobState.FAILED})
+"""States of files that the next pass tries again."""
+
+IN_A_ROW = {BlobState.REFUSED: 50, BlobState.FAILED: 5}
+"""After so many of these without a file in between, the failure is not about single files, and ends the object."""
 
 
 _IN_WORDS = {
@@ -46,6 +56,7 @@ _IN_WORDS = {
     BlobState.GONE: "deleted meanwhile",
     BlobState.REFUSED: "refused by Salesforce",
     BlobState.INVALID: "not valid",
+    BlobState.FAILED: "failed",
 }
 
 
@@ -147,6 +158,17 @@ def not_exported(options: BlobOptions, names: Sequence[str]) -> str | None:
         return None
     add = " ".join(f"--object {name}" for name in missing)
     return f"--files {', '.join(missing)}: the run exports no rows of it. Add {add}. Nothing was started."
+
+
+def state_after(failure: Failure) -> BlobState | None:
+    """Return the state of a file that could not be fetched; None if the failure concerns more than this file."""
+    if failure.kind is Kind.FILE_GONE:
+        return BlobState.GONE
+    if failure.kind is Kind.FILE_REJECTED:
+        return BlobState.INVALID
+    if failure.action is Action.STOP_RUN or failure.consequence is Consequence.SYSTEM:
+        return None
+    return BlobState.REFUSED if failure.consequence is Consequence.CONFIG else BlobState.FAILED
 
 
 def left_out_by_size(blob: Blob, largest: int) -> BlobEntry | None:

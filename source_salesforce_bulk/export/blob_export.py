@@ -7,13 +7,14 @@ The order of writes makes a kill at any point harmless:
 A file is there only as a whole, and its name says which content it has. So a run that lists a page again fetches only
 the files that are not there yet. The progress has a lease of its own, separate from the one of the object's rows.
 
-Does not retry. ``blob_fetch`` fetches a file again, and a later run tries again what was not valid.
+Does not retry. ``blob_fetch`` fetches a file again, and a later run tries again what was not valid or failed.
 """
 
 from __future__ import annotations
 
 import logging
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -21,7 +22,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from source_salesforce_bulk.export.blob_entries import (
+    IN_A_ROW,
     ROWS,
+    TRIED_AGAIN,
     BlobCounts,
     BlobEntry,
     BlobOptions,
@@ -29,12 +32,14 @@ from source_salesforce_bulk.export.blob_entries import (
     blob_path,
     index_path,
     left_out_by_size,
+    state_after,
 )
 from source_salesforce_bulk.export.blob_listing import BlobLister
 from source_salesforce_bulk.export.blob_progress import BlobProgress, registry_entry
 from source_salesforce_bulk.export.object_export import ObjectExport
 from source_salesforce_bulk.export.opening import Opening
 from source_salesforce_bulk.export.outcomes import ExportFailed
+from source_salesforce_bulk.export.text_tables import counted
 from source_salesforce_bulk.extraction.catalog import ReadableObject
 from source_salesforce_bulk.extraction.connection import Connection
 from source_salesforce_bulk.extraction.quota import check_usage
@@ -42,12 +47,9 @@ from source_salesforce_bulk.pages.blob_fetch import BlobFetcher
 from source_salesforce_bulk.registries.state import Lease, StateRegistry, organization_key
 from source_salesforce_bulk.salesforce.blobs import Blob
 from source_salesforce_bulk.salesforce.clock import Stopped
-from source_salesforce_bulk.salesforce.failures import Action, Consequence, Failure, Kind, SalesforceError
+from source_salesforce_bulk.salesforce.failures import Action, Consequence, Failure, SalesforceError
 
 LOGGER = logging.getLogger("salesforce_bulk.files")
-
-REFUSED_IN_A_ROW = 50
-"""Refusals without a file in between, after which the object fails: the user may read none of its files."""
 
 _LINE_EVERY = 60.0
 _LOOK_EVERY = 1.0
@@ -75,13 +77,14 @@ class BlobExport:
         self._fetcher: BlobFetcher = connection.blob_fetcher()
         self._clock = connection.clock
         self._metrics = connection.metrics.of(self._name)
-        self._refused = 0
+        self._in_a_row = Counter[BlobState]()
+        self._trying_again = False
         self._next_line = self._clock.monotonic() + _LINE_EVERY
 
     def store(self) -> None:
         """Store the files of all rows that have changed since the last run.
 
-        Raises ``ExportFailed`` if some files were not valid, after all others have been stored. Also raises
+        Raises ``ExportFailed`` if some files are to be tried again, after all others have been stored. Also raises
         ``SalesforceError``, ``Stopped``, and the errors of registry and destination.
         """
         run, connection = self._run, self._run.connection
@@ -105,8 +108,9 @@ class BlobExport:
             rows = ROWS if progress.again else self._run.options.rows
             page = self._lister.page(bounds, None if progress.again else progress.after, rows)
             last = not progress.again and len(page) < rows
-            invalid = self._store_page(page, progress, lease, pool)
-            progress = progress.page_stored([blob.id for blob in page], invalid)
+            self._trying_again = bool(progress.again)
+            missed = self._store_page(page, progress, lease, pool)
+            progress = progress.page_stored([blob.id for blob in page], missed)
             progress = progress.finished() if last else progress
             lease.commit(replace(lease.progress, state=progress.to_json()))
         LOGGER.info("%s: %s", self._name, self._counts, extra=self._facts)
@@ -115,7 +119,7 @@ class BlobExport:
     def _store_page(
         self, page: Sequence[Blob], progress: BlobProgress, lease: Lease, pool: ThreadPoolExecutor
     ) -> list[str]:
-        """Store the files of a page of rows and their index; return the rows whose files are not valid."""
+        """Store the files of a page of rows and their index; return the rows to try again."""
         futures = [pool.submit(self._stored, blob) for blob in page]
         self._wait(futures, lease)
         entries = [future.result() for future in futures]
@@ -126,7 +130,7 @@ class BlobExport:
             path = index_path(self._name, progress.run, progress.number, progress.page)
             with _text_file("".join(entry.line() for entry in entries)) as file:
                 self._run.opening.destination.put(file, path)
-        return [entry.blob.id for entry in entries if entry.state is BlobState.INVALID]
+        return [entry.blob.id for entry in entries if entry.state in TRIED_AGAIN]
 
     def _wait(self, futures: Sequence[Future[BlobEntry]], lease: Lease) -> None:
         """Wait until all files are stored; raises the first error, and then begins no further file."""
@@ -166,22 +170,19 @@ class BlobExport:
             destination.put(file, path)
         finally:
             file.unlink(missing_ok=True)
-        self._refused = 0
+        self._in_a_row.clear()
         return BlobEntry(blob, BlobState.STORED, fetched=True)
 
     def _not_fetched(self, blob: Blob, error: SalesforceError) -> BlobEntry:
-        """Return the entry of a file that cannot be had; raises ``error`` if it is not about this file alone."""
-        failure = error.failure
-        if failure.kind is Kind.FILE_GONE:
-            return BlobEntry(blob, BlobState.GONE, failure.summary)
-        if failure.kind is Kind.FILE_REJECTED:
-            return BlobEntry(blob, BlobState.INVALID, failure.summary)
-        if failure.action is not Action.FAIL_STREAM or failure.consequence is not Consequence.CONFIG:
+        """Return the entry of a file that could not be fetched; raises ``error`` if other files are affected, too."""
+        state = state_after(error.failure)
+        if state is None:
             raise error
-        self._refused += 1
-        if self._refused >= REFUSED_IN_A_ROW:
-            raise error
-        return BlobEntry(blob, BlobState.REFUSED, failure.summary)
+        if state in IN_A_ROW:
+            self._in_a_row[state] += 1
+            if self._in_a_row[state] >= IN_A_ROW[state] and not self._trying_again:
+                raise error
+        return BlobEntry(blob, state, error.failure.summary)
 
     def _check_quota(self) -> None:
         connection = self._run.connection
@@ -190,11 +191,15 @@ class BlobExport:
             raise SalesforceError(failure)
 
     def _raise_for(self, progress: BlobProgress) -> None:
+        failed, invalid = (self._counts.left_out[state] for state in (BlobState.FAILED, BlobState.INVALID))
+        if failed:
+            text = f"Salesforce could not return {counted(failed, 'file')}; the index has the reason of each."
+            raise ExportFailed(Consequence.TRANSIENT, f"{self._name}: {text} Run again: it tries them again.")
         if progress.again:
             text = (
-                f"{self._name}: {len(progress.again):,} files do not have the size or checksum that Salesforce "
-                "reports; the index has them with the state invalid. The next run tries them again. If this continues, "
-                "open one of them in Salesforce: it may be damaged there."
+                f"{self._name}: {counted(invalid, 'file')} without the size or checksum that Salesforce reports; the "
+                "index names them. The next run tries them again. If this continues, open one of them in Salesforce: "
+                "it may be damaged there."
             )
             raise ExportFailed(Consequence.CONFIG, text)
 

@@ -7,7 +7,7 @@ when it has listed them all. After each page of rows, the progress is committed,
     |--- rows of the pass ---|      in the order of their Ids, a page at a time
     [ pages stored .... after ]
 
-Files that were not valid are remembered by their rows' Ids, and tried again at the beginning of the next pass.
+Files that could not be stored are remembered by their rows' Ids, and tried again at the beginning of the next pass.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class BlobProgress:
     """The progress of one object. ``until`` is the end of the pass that is under way; None if none is.
 
     ``run`` began that pass. ``number`` is the number of the last pass, from 0; ``page`` counts its pages. ``again`` are
-    the Ids that the pass still has to try again; ``missed`` those whose files were not valid in it.
+    the Ids that the pass still has to try again; ``missed`` those whose files could not be stored in it.
     """
 
     reached: datetime | None = None
@@ -60,12 +60,12 @@ class BlobProgress:
         since = [instant for instant in (start, self.reached and self.reached - lookback) if instant is not None]
         return Bounds(max(since, default=None), self.until, None, None)
 
-    def page_stored(self, ids: Sequence[str], invalid: Sequence[str]) -> BlobProgress:
-        """Return the progress after a page with the rows ``ids``, of which ``invalid`` have no valid file."""
-        missed = tuple(dict.fromkeys((*self.missed, *invalid)))[:MOST_REMEMBERED]
+    def page_stored(self, ids: Sequence[str], missed: Sequence[str]) -> BlobProgress:
+        """Return the progress after a page with the rows ``ids``, of which ``missed`` are to be tried again."""
+        remembered = tuple(dict.fromkeys((*self.missed, *missed)))[:MOST_REMEMBERED]
         if self.again:
-            return replace(self, page=self.page + 1, again=self.again[ROWS:], missed=missed)
-        return replace(self, page=self.page + 1, after=ids[-1] if ids else self.after, missed=missed)
+            return replace(self, page=self.page + 1, again=self.again[ROWS:], missed=remembered)
+        return replace(self, page=self.page + 1, after=ids[-1] if ids else self.after, missed=remembered)
 
     def finished(self) -> BlobProgress:
         """Return the progress after the last page of the pass."""

@@ -311,6 +311,14 @@ _JOBS = (
 _STATUSES = (
     Row("object not found", Kind.OBJECT_GONE, frozenset({Operation.DESCRIBE}), statuses=statuses(404)),
     Row("file gone", Kind.FILE_GONE, frozenset({Operation.BLOB}), statuses=statuses(404, 410)),
+    Row(
+        "file refused",
+        Kind.MISSING_PERMISSION,
+        frozenset({Operation.BLOB}),
+        statuses=statuses(400, 403),
+        guidance="Open the file in Salesforce as the integration user: it may be in a library that this user may not "
+        "read, or stored outside of Salesforce.",
+    ),
     # Limits, estimates and probes are optional: a run must not fail without them.
     Row(
         "resource to do without not found",
