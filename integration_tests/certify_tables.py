@@ -29,11 +29,11 @@ def environment() -> Path:
     folder = ROOT / "build" / "tables"
     stamp = folder / ".lock"
     if not stamp.exists() or stamp.read_bytes() != (ROOT / _LOCK).read_bytes():
-        made = subprocess.run(
-            [ROOT / ".ci" / "setup"], env={**os.environ, "VENV": str(folder), "LOCK": _LOCK}, check=False
-        )
+        environment = {**os.environ, "VENV": str(folder), "LOCK": _LOCK}
+        made = subprocess.run([ROOT / ".ci" / "setup"], env=environment, capture_output=True, text=True, check=False)
         if made.returncode:
-            raise CannotRun("SeaweedFS and DuckDB could not be installed from the package index")
+            again = f"VENV=build/{folder.name} LOCK={_LOCK} .ci/setup"
+            raise CannotRun(f"SeaweedFS and DuckDB could not be installed from the package index; `{again}` says why")
         stamp.write_bytes((ROOT / _LOCK).read_bytes())
     return folder / "bin"
 
