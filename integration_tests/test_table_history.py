@@ -18,6 +18,8 @@ from integration_tests.table_exporter import (
 )
 from source_salesforce_bulk.export.begin import BeginOptions
 from source_salesforce_bulk.tables import derived
+from source_salesforce_bulk.tables.log import ORGANIZATION
+from source_salesforce_bulk.tables.table_states import TableStates
 
 SETTINGS = OrgSettings(polls_until_complete=1, frozen_at="2026-11-24T08:00:00Z", rows=0.03)
 
@@ -128,3 +130,18 @@ def test_an_object_without_a_cursor_has_no_history(org: SimulatedOrg, exporter: 
     assert exporter.run(["Case"]).code == 0
     assert exporter.tables().load("case_history") is None
     assert exporter.tables().load("case") is not None
+
+
+def test_a_history_outlives_a_reset_of_the_objects_state(org: SimulatedOrg, exporter: TableExporter) -> None:
+    exporter.run(["Contact"])
+    change(org, "Contact")
+    exporter.run(["Contact"])
+    before = {key: len(versions) for key, versions in history_of(exporter, "Contact").items()}
+    organization = exporter.table("contact_log").properties[ORGANIZATION]
+
+    TableStates(exporter.tables(), lambda: 0.0).reset(organization, "Contact", "somebody")
+    assert exporter.tables().load("contact_log") is None
+    exporter.run(["Contact"])
+
+    assert {key: len(versions) for key, versions in history_of(exporter, "Contact").items()} == before
+    assert_history_equals_org(exporter, "Contact")
