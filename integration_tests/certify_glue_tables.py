@@ -17,8 +17,10 @@ from integration_tests.table_catalogs import CatalogExporter, glue_properties
 from integration_tests.table_exporter import (
     TableExporter,
     assert_equals_org,
+    assert_history_equals_org,
     assert_nothing_twice,
     change,
+    history_of,
     without_marks,
 )
 from integration_tests.table_readers import RUNTIME, by_spark
@@ -66,7 +68,7 @@ def assert_spark_reads_the_org(export: TableExporter, *names: str) -> None:
 def test_spark_reads_the_orgs_rows_from_tables_that_spark_and_one_process_have_written(
     org: SimulatedOrg, job: TableJob, export: TableExporter
 ) -> None:
-    done = job.submit(ALL_KINDS)
+    done = job.submit(ALL_KINDS, "--history", "true")
     assert_succeeded(done)
     assert_spark_reads_the_org(export, *(name for name in ALL_KINDS if name != "Empty__c"))
     for name in ("client_secret", "refresh_token"):
@@ -74,8 +76,12 @@ def test_spark_reads_the_orgs_rows_from_tables_that_spark_and_one_process_have_w
     assert "The run's ledger was not saved" not in done.stdout
 
     change(org, "Contact")
+    export.history = True
     assert [outcome.rows for outcome in export.run(["Contact"]).outcomes] == [8]
     assert_spark_reads_the_org(export, "Contact")
+    assert_history_equals_org(export, "Contact")
+    assert sum(len(versions) == 2 for versions in history_of(export, "Contact").values()) == 7
+    assert len(by_spark(export.table("contact_history"))) == sum(map(len, history_of(export, "Contact").values()))
 
 
 def test_workers_and_then_the_driver_are_killed_and_the_next_run_ends_the_table(

@@ -114,7 +114,16 @@ def test_what_may_be_left_out_is_taken_where_it_is_given(monkeypatch):
 
 
 def test_tables_need_neither_state_nor_schemas_and_the_warehouse_names_glues_catalog(monkeypatch):
-    more = ["--destination", "iceberg://lake/crm", "--warehouse", "s3://data/tables", "--tables", "log"]
+    more = [
+        "--destination",
+        "iceberg://lake/crm",
+        "--warehouse",
+        "s3://data/tables",
+        "--tables",
+        "log",
+        "--history",
+        "true",
+    ]
     given = [*ARGUMENTS[: ARGUMENTS.index("--destination")], *more]
     monkeypatch.setattr(f"{__name__}.ARGUMENTS", given)
     monkeypatch.setenv("PYICEBERG_CATALOG__LAKE__TYPE", "before")  # so that it is restored
@@ -128,6 +137,7 @@ def test_tables_need_neither_state_nor_schemas_and_the_warehouse_names_glues_cat
         None,
         "log",
     )
+    assert (options.history, options.keep_deleted) == (True, False)
     assert os.environ["PYICEBERG_CATALOG__LAKE__TYPE"] == "glue"
     assert os.environ["PYICEBERG_CATALOG__LAKE__WAREHOUSE"] == "s3://data/tables"
 

@@ -23,7 +23,7 @@ STACK = Stack(
     AlarmTopic=f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms",
     DeadLetterQueue=f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-letters",
 )
-TABLES = Stack(TEMPLATE, DataBucket="data", TablesDatabase="crm")
+TABLES = Stack(TEMPLATE, DataBucket="data", TablesDatabase="crm", TablesHistory="true")
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"
 WITH_KEY = Stack(TEMPLATE, KmsKeyArn=KEY, PermissionsBoundary=f"arn:aws:iam::{ACCOUNT}:policy/boundary")
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT}"
@@ -58,7 +58,9 @@ def test_the_job_gets_every_argument_that_its_script_wants_and_no_other_of_ours(
     """Glue sets JOB_NAME."""
     (required,) = re.findall(r"^REQUIRED = \((.+)\)$", SCRIPT, re.MULTILINE)
     (optional,) = re.findall(r"^OPTIONAL = \((.+)\)$", SCRIPT, re.MULTILINE)
-    names = {f"--{name}" for name in re.findall(r'"([^"]+)"', f"{required}, {optional}")} - {"--JOB_NAME"}
+    choices = re.findall(r'^    "([^"]+)": \(', SCRIPT, re.MULTILINE)
+    assert "on-drift" in choices
+    names = {f"--{name}" for name in (*re.findall(r'"([^"]+)"', f"{required}, {optional}"), *choices)} - {"--JOB_NAME"}
     glues = {"--TempDir", "--job-bookmark-option", "--disable-proxy-v2", "--metrics", "--conf"}
     given = {
         name
@@ -74,13 +76,14 @@ def test_every_place_has_the_form_that_is_understood() -> None:
     assert arguments["--destination"] == "s3://data/salesforce"
     assert arguments["--state"].startswith("dynamodb://")
     assert arguments["--schemas"].startswith("glue://")
-    assert not {"--warehouse", "--tables"} & set(arguments)
+    assert not {"--warehouse", "--tables", "--history", "--keep-deleted"} & set(arguments)
 
 
 def test_with_a_database_the_job_writes_tables_and_its_role_may_commit_them_and_delete_no_data() -> None:
     arguments = TABLES.properties("Job")["DefaultArguments"]
     assert arguments["--destination"] == "iceberg://glue/crm"
     assert (arguments["--warehouse"], arguments["--tables"]) == ("s3://data/tables", "both")
+    assert (arguments["--history"], arguments["--keep-deleted"]) == ("true", "false")
 
     role, glue = TABLES.statements("JobRole"), f"arn:aws:glue:{REGION}:{ACCOUNT}"
     for action in ("glue:CreateTable", "glue:GetTable", "glue:UpdateTable"):

@@ -10,6 +10,8 @@ Job arguments, as ``salesforce-bulk export`` has them (docs/glue.md):
     --schemas         glue://REGISTRY; tables need none
     --warehouse       s3://BUCKET/PREFIX: CATALOG is the Glue Data Catalog, and new tables are made there
     --tables          both (where it is not given), log or current
+    --history         true: also a table of every version
+    --keep-deleted    true: deleted rows stay in the current tables
     --on-drift        warn (where it is not given) or fail
     --event-bus       the EventBridge bus that schema changes are sent to; may be left out
     --metrics         none (where it is not given) or emf
@@ -32,7 +34,15 @@ from source_salesforce_bulk.export.export_command import ExportOptions
 from source_salesforce_bulk.spark.glue import run_backfill
 
 REQUIRED = ("JOB_NAME", "secret-id", "session-secret", "destination")
-OPTIONAL = ("state", "schemas", "objects", "on-drift", "event-bus", "metrics", "warehouse", "tables")
+OPTIONAL = ("state", "schemas", "objects", "event-bus", "metrics", "warehouse")
+
+# The arguments with a few values; the first one holds where the argument is not given.
+CHOICES: Mapping[str, Sequence[str]] = {
+    "on-drift": ("warn", "fail"),
+    "tables": ("both", "log", "current"),
+    "history": ("false", "true"),
+    "keep-deleted": ("false", "true"),
+}
 
 # The error message of a failed run, by the export's exit code.
 ENDINGS: Mapping[int, str] = {
@@ -49,14 +59,8 @@ class BackfillFailed(Exception):
 
 def read_options(argv: Sequence[str]) -> tuple[Mapping[str, str], ExportOptions]:
     """Return the job's arguments and the export's options; raises the errors of ``getResolvedOptions``."""
-    given = [name for name in OPTIONAL if f"--{name}" in argv]
+    given = [name for name in (*OPTIONAL, *CHOICES) if f"--{name}" in argv]
     arguments = getResolvedOptions(list(argv), [*REQUIRED, *given])
-    drift = arguments.get("on_drift", "warn")
-    if drift not in ("warn", "fail"):
-        raise BackfillFailed(f"--on-drift takes warn or fail, and not {drift}.")
-    tables = arguments.get("tables", "both")
-    if tables not in ("both", "log", "current"):
-        raise BackfillFailed(f"--tables takes both, log or current, and not {tables}.")
     return arguments, ExportOptions(
         config=f"secretsmanager://{arguments['secret_id']}",
         objects=tuple(name.strip() for name in arguments.get("objects", "").split(",") if name.strip()),
@@ -64,13 +68,24 @@ def read_options(argv: Sequence[str]) -> tuple[Mapping[str, str], ExportOptions]
         format_name="parquet",
         state=arguments.get("state"),
         schemas=arguments.get("schemas"),
-        on_drift=drift,
+        on_drift=_chosen(arguments, "on-drift"),
         event_bus=arguments.get("event_bus"),
         # Manifests and logs then carry the id that Glue's console shows.
         run_id=arguments.get("JOB_RUN_ID"),
         metrics=arguments.get("metrics", "none"),
-        tables=tables,
+        tables=_chosen(arguments, "tables"),
+        history=_chosen(arguments, "history") == "true",
+        keep_deleted=_chosen(arguments, "keep-deleted") == "true",
     )
+
+
+def _chosen(arguments: Mapping[str, str], name: str) -> str:
+    """Return the value of an argument of ``CHOICES``; raises :class:`BackfillFailed`."""
+    *others, last = CHOICES[name]
+    value = arguments.get(name.replace("-", "_"), CHOICES[name][0])
+    if value not in CHOICES[name]:
+        raise BackfillFailed(f"--{name} takes {', '.join(others)} or {last}, and not {value}.")
+    return value
 
 
 def catalog_settings(destination: str, warehouse: str) -> Mapping[str, str]:
