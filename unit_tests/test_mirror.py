@@ -52,7 +52,6 @@ TRIED_BY = {
     "tables.parquet_rows": "integration_tests/test_iceberg",
     "tables.table_destination": "integration_tests/test_iceberg",
     "tables.table_schemas": "integration_tests/test_iceberg",
-    "tables.table_states": "integration_tests/test_table_catalogs",
 }
 PACKAGE_MODULES = read_modules(ROOT / PACKAGE)
 MODULES = [name for name, module in PACKAGE_MODULES.items() if module.path.stem not in ("__init__", "__main__")]
