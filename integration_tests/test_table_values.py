@@ -21,6 +21,7 @@ def org() -> Iterator[SimulatedOrg]:
         yield simulated
 
 
+@pytest.mark.timeout(900)  # DuckDB's extension is started once for each of some fifty tables
 def test_every_object_is_read_back_value_by_value(
     org: SimulatedOrg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
