@@ -15,7 +15,7 @@ from source_salesforce_bulk.deletions.id_sketch import IdSketch, SketchFull
 from source_salesforce_bulk.deletions.known_ids import KnownIds, SeenRow
 
 FEW = 100
-"""Up to so many rows may vanish at once, whatever their share."""
+"""Up to this number of rows may vanish at once, whatever their share."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,17 @@
 """Salesforce's log of deletions (getDeleted): what to ask it between two audits, and when only an audit helps. Pure.
 
-The log names the rows that were deleted since a minute, whether they are in the recycle bin or gone. Those that a query
+The log names the rows deleted since a given minute, whether they are in the recycle bin or purged. Those that a query
 still returns are in the bin, or were restored; the others have vanished. It does not say when a row leaves the bin, so
-rows that were deleted earlier and purged since are found by the next audit. The log is not enough, and an audit does
-the work, if
+rows that were deleted earlier and purged since are found by the next audit. The log is not enough, and an audit is
+needed, if
 
 - it does not reach back to the last answer: it covers 15 days, and less after many deletions;
 - it names more rows than one query can ask for, or than the memory can keep;
 - so many have vanished that the user must decide (:func:`~source_salesforce_bulk.deletions.audit.is_too_much`).
 
-A deletion may be logged with a time before an earlier answer if its transaction took long. ``latestDateCovered`` allows
-for that, and so does a margin, by which each question begins earlier. Rows reported before are not reported again.
+If its transaction took long, a deletion may be logged with a time that an earlier answer has already covered.
+``latestDateCovered`` allows for that; in addition, each request begins earlier by a margin. Rows that were reported
+before are not reported again.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ REACH = timedelta(days=15)
 """How far back the log reaches (REST API Developer Guide, "sObject Get Deleted")."""
 
 PAUSE = timedelta(minutes=5)
-"""The log is not read more often (SOAP API Developer Guide, "Polling for Changes")."""
+"""The log is not read more often than this (SOAP API Developer Guide, "Polling for Changes")."""
 
 SOON = timedelta(days=1)
-"""Where the log is not enough, an audit is made so long after the last one, even if it is not due yet."""
+"""If the log is not enough, an audit is made this long after the last one, even if it is not due yet."""
 
 
 _GAP_CODES = frozenset({"INVALID_REPLICATION_DATE", "EXCEEDED_ID_LIMIT"})
@@ -70,7 +71,7 @@ def is_believed(known: KnownIds, vanished: int, percent: int) -> bool:
 
 
 def covered_by(known: KnownIds, span: LogSpan, answer: DeletedRows) -> datetime:
-    """Return up to when every deletion is known; never earlier than before."""
+    """Return the time up to which every deletion is known; never earlier than before."""
     return max(known.covered, min(span.end, answer.covered))
 
 
@@ -80,7 +81,7 @@ def leaves_gap(error_codes: Iterable[str]) -> bool:
 
 
 def audit_comes_early(known: KnownIds, now: datetime) -> bool:
-    """Return whether the last audit is old enough for another one, where the log is not enough."""
+    """Return whether the last audit is old enough for another one, if the log is not enough."""
     return now - known.audited >= SOON
 
 

@@ -28,7 +28,7 @@ added were deleted. Those that remain removed were never delivered or were backd
 audit comes before the first row is read, so that a row purged in between is remembered as well.
 
 Between audits, the log of deletions names some deleted rows (``delete_log``). They leave the set. They cannot leave the
-sketch, in which they may have never been, so they are kept by name as :attr:`KnownIds.reported`, and the next audit
+sketch, in which they may never have been, so they are kept by name as :attr:`KnownIds.reported`, and the next audit
 does not report them again. A row that is delivered after all, because it was restored, is no longer among them.
 """
 

@@ -9,7 +9,7 @@
 A task reads one result page. Spark plans a DataFrame once and keeps the plan, so every action on it reads the pages of
 the same jobs, and jobs are deleted when all work is done: at the end of the ``with`` block or of the program.
 
-Spark imports this module on executors, too, so it imports what plans a read only where a read is planned.
+Executors import this module, too, so the modules that plan a read are imported only where a read is planned.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LOGGER = logging.getLogger("salesforce_bulk.spark")
 
 
 def register(spark: SparkSession) -> SalesforceReads:
-    """Let ``spark`` read ``format("salesforce_bulk")``, and return what ends the reads."""
+    """Register ``format("salesforce_bulk")`` with ``spark``, and return the object that ends its reads."""
     # Not on executors, and not at the program's end either, when no module with threads can be imported any more.
     from source_salesforce_bulk.spark.read_ending import connected, end_reads  # noqa: PLC0415
     from source_salesforce_bulk.spark.read_notes import ReadNotes  # noqa: PLC0415
@@ -75,7 +75,7 @@ class SalesforceReads:
     def finish(self) -> None:
         """Confirm that everything that was loaded is stored: states move on, and jobs are deleted.
 
-        Raises :class:`ReadsNotFinished` for those that could not be ended; their rows come again.
+        Raises :class:`ReadsNotFinished` if some could not be ended; the next read returns their rows again.
         """
         problems = self._end(stored=True)
         if problems:
@@ -118,7 +118,7 @@ class SalesforceBulkDataSource(DataSource):  # type: ignore[misc]  # pyspark is 
         return spark_struct(known.product, known.about)
 
     def reader(self, schema: StructType) -> DataSourceReader:
-        """Return the reader. A schema of the user's own is refused, because pages have the columns of the query."""
+        """Return the reader. A schema from the user is refused, because pages have the columns of the query."""
         known = self._described()
         if schema.names != [column.name for column in known.product]:
             raise ValueError("Leave .schema() out: the columns are Salesforce's. Choose some with the option fields.")
@@ -150,14 +150,14 @@ class PageReader(DataSourceReader):  # type: ignore[misc]  # as above
         return [InputPartition(page) for page in plan_pages(self._options, self._known, self._notes, self._pushed)]
 
     def read(self, partition: InputPartition | None) -> Iterator[Any]:
-        """Yield a page's rows as record batches. Without any page, Spark calls it once, with None."""
+        """Yield a page's rows as record batches. If there are no pages, Spark calls this once, with None."""
         return iter(()) if partition is None else read_planned(partition.value, self._known.columns)
 
 
 class FilteringReader(PageReader):
-    """Pushes filters into the query, where Spark has ``spark.sql.python.filterPushdown.enabled``."""
+    """Pushes filters into the query if Spark's ``spark.sql.python.filterPushdown.enabled`` is true."""
 
     def pushFilters(self, filters: list[Any]) -> list[Any]:  # noqa: N802 - Spark's name
-        """Push what SOQL can narrow down, and leave every filter to Spark as well (see ``pushed_filters``)."""
+        """Push the filters that SOQL can express; Spark evaluates all of them again (see ``pushed_filters``)."""
         self._pushed = conditions(filters, self._known.filterable)
         return filters

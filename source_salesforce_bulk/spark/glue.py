@@ -1,4 +1,4 @@
-"""Backfills on Spark and AWS Glue: ``salesforce-bulk export`` whose pages are read by executors.
+"""Backfills on Spark and AWS Glue: ``salesforce-bulk export``, with pages that are read by executors.
 
 The driver runs the whole export (leases, schemas, jobs, limits, state, manifest) except that it reads no pages. A page
 is one Spark partition. If Spark runs a task again, it downloads its page again and creates no query job; if two

@@ -1,7 +1,8 @@
 """The input of Spark's tasks, and its conversion to rows. Runs on executors.
 
 A task reads one page of a complete job. It creates nothing in the org, so Spark may run it any number of times. Before
-its rows leave, the page is proven as everywhere, and compared with the number of rows that the driver was told for it.
+its rows are returned, the page is verified like any other, and must have the number of rows that its headers announced
+to the driver.
 
 Does not retry: ``fetch`` retries incomplete bodies, ``transport`` single calls, and Spark whole tasks.
 """
@@ -42,7 +43,7 @@ class CarriedSession:
 
 @dataclass(frozen=True, slots=True)
 class PlannedPage:
-    """A page that an executor reads. ``rows`` is the number that Salesforce has announced."""
+    """A page that an executor reads. ``rows`` is the number that Salesforce announced."""
 
     address: PageAddress
     rows: int

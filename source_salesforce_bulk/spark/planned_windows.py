@@ -1,7 +1,7 @@
 """The pages of a planned read, by window, and the state that names their jobs.
 
-A page counts as long as its window's job stands: where a job is replaced, the window's pages are planned anew. While
-the read is not finished, its state is that of a run which has created its jobs and delivered none of their rows.
+A window's pages are valid as long as its job is: if the job is replaced, they are planned again. Until the read is
+finished, its state is that of a run that has created its jobs and delivered none of their rows.
 """
 
 from __future__ import annotations

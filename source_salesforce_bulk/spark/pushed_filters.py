@@ -1,16 +1,16 @@
 """Spark's filters as conditions in SOQL. Pure.
 
-Spark evaluates every filter again after the scan, so a condition may let more rows through than its filter, and never
+Spark evaluates every filter again after the scan, so a condition may let more rows through than its filter, but never
 fewer. That decides what can be pushed:
 
 - Text: SOQL's ``=``, IN and LIKE ignore letter case, so they let more through. ``!=``, ``<`` and ``>`` would let fewer
-  through or sort otherwise. The empty text is null in Salesforce.
+  through, or use another sort order. An empty text is null in Salesforce.
 - Numbers: Spark compares the nearest doubles and SOQL the decimal digits, so a bound is moved to the next double.
   Amounts of money are compared in the user's currency, and are left to Spark.
 - Instants: Salesforce keeps whole seconds, so bounds are moved to whole seconds, outwards.
 - Null: a value that does not fit Spark's type is null in Spark only, so IS NULL is pushed for text alone.
 
-A field that cannot be filtered or leaves as a digest is not in ``types``, and so its filters are left to Spark.
+Fields that are hashed or that cannot be filtered are not in ``types``, so their filters are left to Spark.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _WILD = re.compile(r"[\\'%_]")
 
 
 def conditions(filters: Iterable[Any], types: Mapping[str, str]) -> tuple[str, ...]:
-    """Return conditions that hold for every row for which all ``filters`` of pyspark do.
+    """Return SOQL conditions that are true for every row that passes all of pyspark's ``filters``.
 
     ``types`` are the fields that may be filtered, by name, with describe's types.
     """

@@ -1,6 +1,6 @@
-"""End planned reads on the driver: let their states move on, and delete their jobs.
+"""End planned reads on the driver: advance their states, and delete their jobs.
 
-Every read is ended by itself, so that the failure of one keeps no other from its end.
+Each read is ended separately, so that one failure does not prevent the end of the others.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ LOGGER = logging.getLogger("salesforce_bulk.spark")
 def end_reads(notes: ReadNotes, connect: Callable[[ReadNote], Connection], *, stored: bool) -> list[str]:
     """End every read that has a note, and return what went wrong, one sentence for each read.
 
-    ``stored`` says that all their rows are where they belong: then states move on. Otherwise states stay as they are,
-    and keep their jobs. ``connect`` makes a connection to the org of a read.
+    ``stored`` says that all their rows have been stored: then their states advance. Otherwise the states do not
+    change, and the jobs that they name are kept. ``connect`` makes a connection to the org of a read.
     """
     problems = []
     for path, note in list(notes.all()):
@@ -45,7 +45,7 @@ def end_reads(notes: ReadNotes, connect: Callable[[ReadNote], Connection], *, st
 
 
 def connected(note: ReadNote) -> Connection:
-    """Return a connection to the org of a read. Logs are the user's here, and stay as they are."""
+    """Return a connection to the org of a read. The user's logging is not changed."""
     command_run = CommandRun(Stop(), new_run_id(datetime.now(UTC)), program=Program.SPARK)
     return command_run.connect(note.config, [note.object_name])
 

@@ -1,8 +1,8 @@
 """Notes about planned reads, through which the driver's process learns of the jobs that Spark's planner has created.
 
-Spark plans a read in a process of its own, which ends with the planning. It leaves a note in a folder of the driver's
-machine: which jobs the read needs, and, where the read has a state, that state before and after. A note holds no
-secret and no row.
+Spark plans a read in a separate process, which ends when the plan is made. That process leaves a note in a folder on
+the driver's machine: the jobs that the read needs and, if the read has a state, that state before and after it. A note
+contains no secret and no row.
 """
 
 from __future__ import annotations

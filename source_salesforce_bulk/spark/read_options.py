@@ -18,7 +18,7 @@ _TRUTHS = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """The options of a read. ``config`` is the place of the configuration, ``state`` the registry of earlier reads.
+    """The options of a read. ``config`` is the location of the configuration, ``state`` the registry of earlier reads.
 
     ``session_secret`` names a secret of AWS Secrets Manager through which executors get the session.
     """
@@ -63,10 +63,10 @@ def parse_options(given: Mapping[str, str]) -> ReadOptions:
 
 
 def narrowed(config: Config, options: ReadOptions, pushed: Sequence[str] = ()) -> Config:
-    """Return the configuration for this read alone: fields and conditions of the options, and those that Spark pushes.
+    """Return the configuration of this read alone, with the options' fields and condition and Spark's pushed filters.
 
-    An option replaces what the configuration has for the object. Rows that vanish, formulas that move and new fields of
-    old rows are left to exports.
+    An option replaces what the configuration has for the object. Only exports find
+    permanently deleted rows and changed formulas, and fill in new fields of old rows.
     """
     name, overrides = options.object_name, dict(config.overrides)
     if options.fields or options.where or pushed:

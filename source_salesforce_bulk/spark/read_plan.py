@@ -1,17 +1,19 @@
 """Plan a read for Spark: create the query jobs, wait for them, and list their pages. Runs on the driver's machine.
 
-The extraction is the one of every runner: windows, jobs, their retries, the API reserve and the proof that the pages
-are the whole result. It only reads no page: of each it asks for the headers, which say how many rows the page holds.
-These numbers must add up to the job's own count; each task is told its page's number and compares it with what arrives.
+This is the extraction of every runner: windows, jobs, their retries, the API reserve, and the proof that the pages are
+the whole result. But it downloads no page. It requests the headers of each page, which say how many rows the page has.
+These numbers must add up to the job's own count. Each task receives the number for its page and compares it with the
+rows that arrive.
 
     plan         the state names the jobs, and keeps its cursor
-    tasks        read pages, as often as Spark likes
+    tasks        read pages, as often as Spark wants
     finish       the state gets the new cursor, and the jobs are deleted
 
 While a read with a state is not finished, its state names its jobs. If the driver dies, or the query fails, the next
-read with that state goes on with the same jobs and creates no others.
+read with that state continues the same jobs and creates no others.
 
-Retries here: a page whose answer lacks its number of rows is asked once more. All other retries are the extraction's.
+Retries here: if a page's headers lack its number of rows, they are requested again, at most three times in all. All
+other retries are the extraction's.
 """
 
 from __future__ import annotations
@@ -122,7 +124,7 @@ class PlannedAddress:
 
 
 class PageHeads:
-    """Asks for the headers of pages: the ``read`` of a ``SparkPageReader``. Thread-safe."""
+    """Requests the headers of pages: the ``read`` of a ``SparkPageReader``. Thread-safe."""
 
     def __init__(self, lister: PageLister, session: Callable[[], Session]) -> None:
         self._lister = lister
@@ -155,7 +157,7 @@ def plan_read(connection: Connection, state: str | None, share: Callable[[Sessio
     """Plan the read of the configuration's one object. ``share`` gives the session to executors.
 
     Raises ``SalesforceError``, ``ExportFailed``, ``ConfigError``, ``LeaseHeld``, ``LeaseLost``, and what the state
-    registry raises. Jobs are deleted then, except those that the state names.
+    registry raises. Before it raises, it deletes its jobs, except those that the state names.
     """
     heads = PageHeads(connection.page_lister(), connection.log_in)
     reader = SparkPageReader(heads.read, connection.renew, connection.page_lister(), _counted_already)

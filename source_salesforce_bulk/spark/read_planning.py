@@ -1,6 +1,6 @@
 """Describe an object, and plan a read of it: the two tasks of Spark's planner, each in its own process.
 
-What goes wrong there is raised as one sentence, without the exception behind it: Spark shows it to the user.
+A failure is raised as one sentence, without the original exception, because Spark shows it to the user.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ class StagedPage:
 
     @property
     def stored(self) -> int:
-        """See ``PageProduct``: nothing, page and file are elsewhere."""
+        """See ``PageProduct``. Zero, because neither the page nor its file is on this machine."""
         return 0
 
     def take(self) -> PageContent:

@@ -1,8 +1,8 @@
 """Write result pages as data files of a table. Runs on executors, which do not load the table.
 
-The driver knows the table and gives a file system of pyarrow and a folder. A file gets a name that no other attempt
-has, and reaches the table only when the driver commits it. So a task may run any number of times; what a lost attempt
-has written is removed by ``salesforce-bulk tables clean``.
+The driver loads the table, and passes a pyarrow file system and a folder. A file gets a name that no other attempt
+uses, and is part of the table only when the driver has committed it. So a task may run any number of times; the files
+of lost attempts are removed by ``salesforce-bulk tables clean``.
 
 Does not retry: ``fetch`` retries incomplete bodies, ``transport`` single calls, and Spark whole tasks.
 """
@@ -26,7 +26,7 @@ from source_salesforce_bulk.registries.durable_files import sync_file, sync_fold
 from source_salesforce_bulk.salesforce.oauth import Session
 
 WRITTEN = "page binary"
-"""The schema, in Spark's words, of what :class:`PageWriter` yields."""
+"""The schema of the rows that :class:`PageWriter` yields, in Spark's notation."""
 
 _COPIED_AT_ONCE = 1 << 20
 
@@ -50,7 +50,7 @@ class WrittenPage:
 
 @dataclass(frozen=True, slots=True)
 class DataFolder:
-    """A folder of a table's data: the path ``root`` in a file system of pyarrow."""
+    """A folder of a table's data: the path ``root`` in a pyarrow file system."""
 
     system: Any
     root: str

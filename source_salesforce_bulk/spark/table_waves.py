@@ -18,7 +18,7 @@ from source_salesforce_bulk.tables.log import Log
 
 
 class TableWaves:
-    """Prepares waves of one run, and registers their files in ``logs``, those of the objects that are being read."""
+    """Prepares waves of one run, and registers their files in ``logs``, the logs of the objects being read."""
 
     def __init__(self, logs: Mapping[str, Log], run_id: str) -> None:
         self._logs = logs

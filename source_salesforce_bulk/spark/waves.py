@@ -1,7 +1,7 @@
 """Collect pages into waves, so that one Spark job reads many of them at once. Does not depend on Spark.
 
-A thread that needs a page waits for it. The pages of one object that threads are waiting for become one wave, of a size
-that a session certainly outlives. Waves of different objects run in parallel.
+A thread that needs a page waits for it. The pages of one object that threads are waiting for become one wave, which is
+small enough to end before its session does. Waves of different objects run in parallel.
 
 Does not retry. A page that a wave could not read is returned with its failure.
 """

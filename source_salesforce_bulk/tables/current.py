@@ -153,7 +153,7 @@ class Fold:
 
 
 def _marked(batch: Any, numbers: Any, buried: Any) -> Any:
-    """Return the rows with the marks of a deleted row in those that a tombstone has buried."""
+    """Return the rows, of which those that a tombstone has buried are marked as deleted."""
     moments = buried[BURIED].combine_chunks().take(pc.index_in(numbers, buried[ROW].combine_chunks()))
     gone = pc.is_valid(moments)
     for name, mark in ((IS_DELETED, pa.scalar(value=True)), (DELETED_AT, moments)):

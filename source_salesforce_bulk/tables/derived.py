@@ -1,4 +1,4 @@
-"""What tables that are derived from a log have in common: how much of it they contain, their columns, their commits.
+"""The common part of the tables that are derived from a log: how much of it they contain, their columns, their commits.
 
 Each commit stores the generation and the sequence number of the log that the table contains. So an update that was
 killed is repeated, and an update without new rows makes no commit.
@@ -48,7 +48,7 @@ class Folded:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What a derived table lacks. ``again``: it contains the log as it was before the files ``new`` came.
+    """The part of a log that a table lacks. ``again``: the table contains the log as it was before the files ``new``.
 
     Otherwise the log was replaced, and ``new`` are all of its files. ``known`` are the table's snapshots by branch.
     """
@@ -66,7 +66,7 @@ class Update:
 
 
 def update_due(log: Table, table: Table, generation: str) -> Update | None:
-    """Return what ``table`` lacks of ``log``, whose ``generation`` it is; None if nothing."""
+    """Return the part of ``log`` that ``table`` lacks, or None. ``generation`` is that of the log."""
     head = log.metadata.current_snapshot()
     if head is None:
         return None
@@ -138,5 +138,5 @@ def cuts(new: Sequence[Rows], key: Sequence[str]) -> list[str]:
 
 
 def together(arrays: Sequence[Any]) -> Any:
-    """Return arrays of row numbers as one."""
+    """Concatenate arrays of row numbers."""
     return pa.concat_arrays(arrays) if arrays else pa.array([], pa.int64())

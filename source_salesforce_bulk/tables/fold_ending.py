@@ -20,7 +20,7 @@ LOGGER = logging.getLogger("salesforce_bulk.tables")
 
 @dataclass(frozen=True, slots=True)
 class TablesEnding:
-    """See ``Ending``. Data and state are already in the logs; ``fold`` updates the current tables, ``history`` those.
+    """See ``Ending``. Data and state are already in the logs; ``fold`` updates current tables, ``history`` histories.
 
     ``keep_deleted`` keeps deleted rows in the current tables.
     """

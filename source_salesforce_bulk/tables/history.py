@@ -5,7 +5,7 @@
 
 It is updated from the log like the current table, but its rows stay when the log is replaced: a full refresh adds the
 versions that are new, and ends those of keys that are gone. Only files in which a row changes are written again.
-``intervals`` decides.
+``intervals`` computes the times.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class History:
         self._note(at, rows.set_column(rows.column_names.index(ENDS), ENDS, ends))
 
     def _note_old(self, at: int, known: Any, found: Any) -> None:
-        """Note which rows of an old file are versions no longer, and which have another end."""
+        """Note which rows of an old file are no longer versions, and which have a different end."""
         gone = known.filter(pc.invert(pc.is_in(known[ROW], found[ROW])))[ROW]
         if len(gone):
             self._gone.setdefault(at, []).append(gone.combine_chunks())

@@ -1,11 +1,11 @@
 """Find when each version of a row was valid. Pure, on Arrow tables.
 
 A version begins at its cursor and ends where the next version of its key begins, or where the row was deleted. Deleted
-versions and tombstones end the version before them, and are no versions of their own. A version that was read twice
-counts once, as it was read last.
+versions and tombstones end the version before them, but are not versions themselves. A version that was read
+twice counts once, as it was read last.
 
 A version that was read again after a tombstone still exists, so that tombstone ends nothing. Versions from the history
-bring the end that is already known; it holds unless the same version was read again later.
+already have an end, which is kept unless the same version was read again later.
 """
 
 from __future__ import annotations

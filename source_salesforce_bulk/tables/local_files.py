@@ -80,7 +80,7 @@ class _SyncedStream(io.BufferedWriter):
 
 
 def local_path(location: str) -> Path:
-    """Return the path of a ``file:`` location, or of one that is a path."""
+    """Return the path of a location, which is a ``file:`` URL or already a path."""
     parts = urlsplit(location)
     return Path(unquote(parts.path)) if parts.scheme == "file" else Path(location)
 

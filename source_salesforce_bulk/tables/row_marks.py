@@ -1,6 +1,6 @@
-"""The values of a log's columns that are no fields of Salesforce. Pure, and without pyiceberg.
+"""The values of a log's columns that are not Salesforce fields. Pure, and without pyiceberg.
 
-Executors of Spark compute them, too.
+Spark executors compute them, too.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Of the versions of a key, the one with the newest cursor wins; among equals, the one that was read last. So rows that
 are repeated, because a window looks back or a job was read twice, never replace newer ones, and folding twice changes
-nothing. A tombstone says that the key did not exist when the audit read it: it beats every version read before.
+nothing. A tombstone says that the audit did not find the key, so it beats every version that was read before the audit.
 """
 
 from __future__ import annotations
