@@ -60,6 +60,26 @@ def test_a_manifest_that_somebody_is_creating_at_this_moment_is_not_said_to_exis
             destination.create_manifest("r1", {"run_id": "r1"})
 
 
+def test_the_size_of_a_file_is_known_once_it_is_there(destination, tmp_path):
+    path = "Attachment/_files/a.pdf"
+    assert destination.size(path) is None
+    file = tmp_path / "file"
+    file.write_bytes(b"12345")
+    destination.put(file, path)
+    assert destination.size(path) == 5
+
+
+@pytest.mark.parametrize(("code", "status"), [("404", 404), ("403", 403)])
+def test_s3_without_the_right_to_list_says_403_of_a_missing_file(aws, code, status):
+    client = aws.client("s3")
+    with Stubber(client) as stubber:
+        stubber.add_client_error("head_object", code, http_status_code=status)
+        assert S3Destination(client, BUCKET, "a").size("x") is None
+        stubber.add_client_error("head_object", "503", http_status_code=503)
+        with pytest.raises(ClientError):
+            S3Destination(client, BUCKET, "a").size("x")
+
+
 def test_a_file_replaces_what_stood_there(destination, tmp_path, request):
     path = "Account/run=r/w00000-p000000.parquet"
     for content in (b"of old, and longer", b"new"):

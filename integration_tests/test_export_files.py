@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from integration_tests.aws import BUCKET, TABLE, Aws
-from integration_tests.exporter import Exporter, wait_for
+from integration_tests.exporter import SCRIPT, Exporter, wait_for
 from integration_tests.simulated_org import Fault, OrgSettings, SimulatedOrg
 from source_salesforce_bulk.export.begin import BeginOptions
 from source_salesforce_bulk.export.blob_entries import BlobOptions
@@ -395,6 +395,10 @@ def test_the_console_script_stores_files_and_says_how_many(org: SimulatedOrg, ex
     truth = contents(org, "Attachment")
     assert f"Attachment: {len(truth)} files stored" in run.stdout
     assert stored(exporter, "Attachment") == truth
+    listing = [str(SCRIPT), "state", "list", "--state", str(exporter.folder / "state"), "--json"]
+    listed = json.loads(subprocess.run(listing, capture_output=True, text=True, timeout=60, check=True).stdout)
+    reached = {one["object"]: one["read_up_to"] for one in listed}
+    assert reached["Attachment-files"] == "2026-11-24T08:00:00.000Z"
 
 
 def test_sigterm_ends_with_143_and_the_next_run_fetches_the_rest(org: SimulatedOrg, exporter: Exporter) -> None:

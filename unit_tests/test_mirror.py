@@ -14,7 +14,6 @@ ROOT = Path(__file__).parents[1]
 TRIED_BY = {
     "credentials_form": "unit_tests/test_spec",
     "export.blob_export": "integration_tests/test_export_files",
-    "export.blob_forecast": "integration_tests/test_export_files",
     "export.blob_listing": "integration_tests/test_export_files",
     "export.check_command": "integration_tests/test_commands",
     "export.discover_command": "integration_tests/test_commands",
