@@ -123,7 +123,7 @@ def _refreshed_by(sobject: SObject, cursor: Cursor | None, config: Config) -> Co
 def _refreshed(described: SObject, chosen: SObject, config: Config) -> Formulas:
     """Return the formulas to refresh among the ``chosen`` fields, and log the others.
 
-    All texts decide, also those of fields that are not read: a formula may name them.
+    The texts of all formulas are used, even of those that are not read, because other formulas may name them.
     """
     read = {field.name for field in chosen.fields}
     found = sort_formulas(described.fields)

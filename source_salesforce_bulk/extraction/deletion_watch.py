@@ -1,7 +1,7 @@
 """Detect the deleted rows of one object: decide when to read all Ids, and read them. ``deletions`` compares them.
 
-An audit is a query job for all Ids, read aside (``side_read``). In runs without one, Salesforce's log of deletions is
-read, and a query shows which of its rows have vanished (``delete_log``): two calls at most.
+An audit is a query job for all Ids, which is read separately (``side_read``). In runs without one, Salesforce's log of
+deletions is read, and a query shows which of its rows have vanished (``delete_log``): two calls at most.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class DeletionWatch:
             self._known.note(rows, window_end, self._plan.lookback)
 
     def audited(self) -> Iterator[TurnOver | Vanished]:
-        """Read all Ids and yield each deleted one; lets others have their turns.
+        """Read all Ids and yield each row that was deleted; yields turns.
 
         Raises ``SalesforceError`` if too many are missing, or if it is uncertain which: then the memory does not
         change, and nothing is yielded.
@@ -110,7 +110,7 @@ class DeletionWatch:
             yield Vanished(record_id, known.audited)
 
     def found(self) -> Iterator[TurnOver | Vanished]:
-        """Yield each row that was deleted, after all rows of the run: by an audit if it is due, else by the log.
+        """Yield each row that was deleted, after all rows of the run: found by an audit if it is due, else in the log.
 
         Raises ``SalesforceError`` as :meth:`audited` does.
         """
@@ -122,7 +122,7 @@ class DeletionWatch:
                 yield from self.audited()
 
     def _logged(self, known: KnownIds) -> Generator[TurnOver | Vanished, None, bool]:
-        """Yield the rows that have vanished by the log of deletions; return whether no audit is needed for it."""
+        """Yield the vanished rows of the log of deletions; return False if only an audit can find them."""
         plan, now = self._plan, self._org_now()
         if is_current(known, now):
             return True
@@ -144,7 +144,7 @@ class DeletionWatch:
     def _vanished(
         self, known: KnownIds, logged: frozenset[str] | None
     ) -> Generator[TurnOver, None, frozenset[str] | None]:
-        """Return those of the logged rows that no query returns any more; None if they cannot be reported."""
+        """Return the logged rows that a query no longer returns; None if they cannot be reported."""
         if not logged:
             return logged
         plan = self._plan

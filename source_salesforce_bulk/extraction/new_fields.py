@@ -1,17 +1,17 @@
-"""Read rows again in which a new field has a value (the option ``backfill_new_fields``). Pure except for logging.
+"""Read again the rows in which a new field has a value (the option ``backfill_new_fields``). Pure except for logging.
 
 A row is delivered when it changes, so a field that was added later stays null in older rows of the destination. The
 state remembers the names of the fields that all delivered rows have. A field without its name there is new:
 
     each run   windows of the cursor, with the new field | rows before the cursor with a value in a new field | remember
 
-Until the end, the memory lacks the new field, so a killed run's rows are read again at worst. A field that vanishes
-leaves the memory at once, because rows that change in the meantime are delivered without it.
+The memory gets the new field only at the end, so if a run is killed, its rows are at worst read again. A field that
+vanishes leaves the memory at once, because rows that change in the meantime are delivered without it.
 
-Whole rows are read, not the Ids and the new fields alone, so that every destination takes them like any other row.
+Whole rows are read, not only the Ids and the new fields, so that every destination treats them like any other rows.
 
 ``A != null`` does not select every row with a value if ``A`` is a boolean, which SOQL compares with null as with
-false. Such a field, or one that cannot be filtered by, makes the window one of all rows.
+false. For such a field, or one that cannot be filtered, the window has all rows.
 """
 
 from __future__ import annotations

@@ -205,7 +205,7 @@ class ObjectRead:
 
         The state cannot name an Id range without a job, and a range before the first named one counts as read. So while
         the first range has no job, the older state is kept, which at worst repeats rows. An extra window says nothing
-        of others.
+        about others.
         """
         front = self.front
         points = tuple(self._point(window) for window in self.windows if window.job.job_id is not None)

@@ -114,8 +114,8 @@ class QueryJob:
     """One window's query. Times are monotonic seconds; ``next_poll`` is None if no poll is due.
 
     ``job_id`` is the newest known job; it is kept after that job has failed, so that a state written in the meantime
-    still names the window. ``asked`` is the time of the current create, ``spent`` the seconds that the windows took
-    from which this one was split.
+    still names the window. ``asked`` is the time of the current create. ``spent`` is the number of seconds that
+    were used by the windows from which this one was split.
     """
 
     phase: Phase = Phase.PLANNED

@@ -67,7 +67,7 @@ class RestLane:
         )
 
     def open(self, read: ObjectRead, window: WindowRead) -> None:
-        """Read a window through REST from after the last page, with a pause if it was tried before."""
+        """Read a window through REST, starting after the last page; pauses first if it was tried before."""
         if window.job.creates > 1:
             self._run.metrics.count(read.plan.object_name, retries=1)
         window.drop_pages()

@@ -76,9 +76,9 @@ class ResumePoint:
 class StreamState:
     """A stream's state. ``complete`` is only ever true of a full refresh.
 
-    ``refused``: Bulk API refuses the object. ``deletes`` is the memory of delivered rows, with which deleted rows are
-    detected (``known_ids``), ``formulas`` that of their formulas, with which changed values are (``value_ranges``), and
-    ``fields`` the names of the fields that they all have (``new_fields``).
+    ``refused``: Bulk API refuses the object. ``deletes`` is the memory of delivered rows, which shows
+    the deleted ones (``known_ids``). ``formulas`` is the memory of their formulas, which shows changed values
+    (``value_ranges``). ``fields`` are the names of the fields that all delivered rows have (``new_fields``).
     """
 
     mode: Mode
