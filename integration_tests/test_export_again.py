@@ -93,7 +93,7 @@ def test_the_id_of_a_complete_run_adds_nothing_and_says_so(
     again = exporter.run(["Account", whole], run_id="monday")
 
     assert (again.code, again.manifest) == (0, None)
-    assert "The run monday was complete already; nothing was added to it" in caplog.text
+    assert "Run monday was already complete; nothing was added to it" in caplog.text
     assert manifest_names(exporter) == {"monday.json"}
     assert_every_row_once(exporter.rows, org, "Account", whole)
 

@@ -200,7 +200,7 @@ def test_a_state_that_another_run_moved_on_is_left_alone(org: SimulatedOrg, read
 
     (problem,) = reads.end(stored=True)
 
-    assert "another run has moved the state on" in problem
+    assert "another run has advanced the state" in problem
 
 
 def test_an_object_without_a_cursor_comes_in_full_every_time(org: SimulatedOrg, reads: SparkReads) -> None:

@@ -89,8 +89,8 @@ def test_an_org_below_its_reserve_stops_every_object():
     (verdict,) = verdicts([use("Account")], {CALLS: Limit(15_000, 97), JOBS: None}, 5)
     assert verdict.ending is Ending.RESERVE
     assert str(verdict) == (
-        "would stop at the reserve: 97 DailyApiRequests are left, 10 would be used, and 750 of 15,000 are kept back "
-        "(daily_limit_reserve_percent 5)"
+        "would stop at the reserve: 97 DailyApiRequests are left, 10 would be used, and 750 of 15,000 are kept "
+        "in reserve (daily_limit_reserve_percent 5)"
     )
 
 

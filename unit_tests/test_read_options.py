@@ -30,7 +30,7 @@ def test_names_have_any_letter_case_and_values_lose_their_blanks():
         ({**LEAST, "feilds": "Name"}, "option feilds is unknown. Did you mean fields?"),
         ({**LEAST, "path": "x"}, "option path is unknown. The options are config, object, fields"),
         ({**LEAST, "push_filters": "yes"}, "option push_filters is neither true nor false"),
-        ({**LEAST, "push_filters": "true", "state": "s"}, "option push_filters does not go with state"),
+        ({**LEAST, "push_filters": "true", "state": "s"}, "option push_filters cannot be combined with state"),
         ({**LEAST, "where": "Name = 'x' LIMIT 3"}, "option where contains LIMIT"),
     ],
 )

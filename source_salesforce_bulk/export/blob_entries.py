@@ -20,7 +20,7 @@ from source_salesforce_bulk.salesforce.failures import Action, Consequence, Fail
 FOLDER = "_files"
 
 ROWS = 200
-"""Rows of a page: so many files are stored between two commits."""
+"""Rows of a page: the number of files that are stored between two commits."""
 
 FILES_AT_ONCE = 8
 
@@ -64,8 +64,8 @@ _IN_WORDS = {
 class BlobOptions:
     """The objects whose files are stored, and the size in bytes above which a file is left out.
 
-    ``rows`` are listed and committed together, and ``at_once`` files are fetched at the same time. So many files are on
-    this machine's disk at most.
+    ``rows`` are listed and committed together, and ``at_once`` files are fetched at the same time. At most that many
+    files are on this machine's disk.
     """
 
     objects: frozenset[str] = frozenset()

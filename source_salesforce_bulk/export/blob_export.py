@@ -5,7 +5,7 @@ The order of writes makes a kill at any point harmless:
     each file of a page durable under its final name -> the page's index durable -> progress in one commit -> next page
 
 A file is there only as a whole, and its name says which content it has. So a run that lists a page again fetches only
-the files that are not there yet. The progress has a lease of its own, separate from the one of the object's rows.
+the files that are not there yet. The progress has its own lease, separate from that of the object's rows.
 
 Does not retry. ``blob_fetch`` fetches a file again, and a later run tries again what was not valid or failed.
 """
@@ -57,7 +57,7 @@ _LOOK_EVERY = 1.0
 
 @dataclass(frozen=True, slots=True)
 class BlobRun:
-    """What the objects of a run share. ``registry`` has the progress of files beside that of rows."""
+    """The context of all objects of a run. ``registry`` has the progress of files beside that of rows."""
 
     connection: Connection
     opening: Opening
@@ -193,7 +193,7 @@ class BlobExport:
     def _raise_for(self, progress: BlobProgress) -> None:
         failed, invalid = (self._counts.left_out[state] for state in (BlobState.FAILED, BlobState.INVALID))
         if failed:
-            text = f"Salesforce could not return {counted(failed, 'file')}; the index has the reason of each."
+            text = f"Salesforce could not return {counted(failed, 'file')}; the index gives the reason for each."
             raise ExportFailed(Consequence.TRANSIENT, f"{self._name}: {text} Run again: it tries them again.")
         if progress.again:
             text = (

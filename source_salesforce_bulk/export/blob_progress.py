@@ -52,7 +52,7 @@ class BlobProgress:
     def bounds(self, start: datetime | None, lookback: timedelta) -> Bounds:
         """Return the rows of the pass that is under way, or those to try again; none changed before ``start``.
 
-        The pass begins ``lookback`` earlier, because a transaction may commit later than its rows' stamps.
+        The pass begins ``lookback`` earlier, because a transaction may commit later than its rows' timestamps.
         """
         if self.again:
             listed = ", ".join(f"'{one}'" for one in self.again[:ROWS])

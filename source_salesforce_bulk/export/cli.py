@@ -140,7 +140,9 @@ def discover(stop: Stop, /, **options: Any) -> int:
         metavar="N",
         help="Show N rows of each object.",
     ),
-    click.option("--confirm", is_flag=True, help="Check each object with the org by creating a tiny job for it."),
+    click.option(
+        "--confirm", is_flag=True, help="Confirm that the org accepts each object, by creating a tiny job for it."
+    ),
     shared.json_option,
 )
 def plan(stop: Stop, /, **options: Any) -> int:
@@ -162,7 +164,7 @@ def plan(stop: Stop, /, **options: Any) -> int:
         type=Word(shared.TABLES),
         default="both",
         show_default=True,
-        help="Of Iceberg tables: every version of each row, the current rows, or both.",
+        help="Which Iceberg tables to write: every version of each row, the current rows, or both.",
     ),
     option("--keep-deleted", is_flag=True, help="Keep deleted rows in the current table, with IsDeleted."),
     option("--history", is_flag=True, help="Also write a table of every version with valid_from and valid_to."),
@@ -184,10 +186,14 @@ def plan(stop: Stop, /, **options: Any) -> int:
         metavar="OBJECT",
         help="Read this object again from its beginning.",
     ),
-    click.option("--since", metavar="DATETIME", help="Also read rows again that have changed since this time."),
+    click.option("--since", metavar="DATETIME", help="Also read again the rows that have changed since this time."),
     shared.files_option,
     shared.largest_file_option,
-    option("--continue-here", is_flag=True, help="Continue although the files were moved to this --destination."),
+    option(
+        "--continue-here",
+        is_flag=True,
+        help="Continue from the state, because its files were moved to this --destination.",
+    ),
     shared.json_option,
 )
 def export(stop: Stop, /, **options: Any) -> int:
@@ -207,11 +213,11 @@ def export(stop: Stop, /, **options: Any) -> int:
         metavar="FILE",
         help="Compare with a query's result instead: Parquet, CSV or JSON lines with Id and SystemModstamp.",
     ),
-    click.option("--repair", is_flag=True, help="Read what is missing or stale again, and mark what is extra."),
+    click.option("--repair", is_flag=True, help="Read missing and stale rows again, and mark extra rows as deleted."),
     shared.json_option,
 )
 def verify(stop: Stop, /, **options: Any) -> int:
-    """Compare every Id and stamp of the org with the files of an export: exit code 0 equal, 3 different."""
+    """Compare every Id and timestamp of the org with an export's files. Exit code: 0 equal, 3 different."""
     from source_salesforce_bulk.export.verify_command import VerifyOptions, run_verify  # noqa: PLC0415
 
     return run_verify(VerifyOptions(logs=_logs(options), **options), stop)
@@ -237,7 +243,7 @@ def list_tables(stop: Stop, /, **options: Any) -> int:
 @tables.command("clean")
 @shared.job_option
 @shared.destination_option
-@click.option("--older-than", default="P1D", show_default=True, metavar="DURATION", help="Younger files stay.")
+@click.option("--older-than", default="P1D", show_default=True, metavar="DURATION", help="Keep younger files.")
 @click.pass_obj
 def clean_tables(stop: Stop, /, **options: Any) -> int:
     """Remove snapshots beyond the newest 50, and files that no table names."""
@@ -294,7 +300,7 @@ def reset_state(stop: Stop, /, **options: Any) -> int:
 
 @commands.command()
 @shared.job_option
-@option("--state", metavar="DIR|file:///DIR", help="The folder of states, which contains the run's ledger.")
+@option("--state", metavar="DIR|file:///DIR", help="The state folder, which contains the run's ledger.")
 @option("--destination", metavar="DIR|s3://BUCKET/PREFIX", help="Where the ledger is if the state is in DynamoDB.")
 @click.option("--run", "run_id", metavar="RUN_ID", help="The run to report.")
 @click.option("--last", is_flag=True, help="The last run.")

@@ -60,7 +60,7 @@ class ManifestEnding:
         name = read_attempts(end.run_id, end.destination.manifest).next_name
         named = [exported for exported in end.objects if exported.announce_manifest(name)]
         if _nothing_to_add(end):
-            LOGGER.info("The run %s was complete already; nothing was added to it", end.run_id)
+            LOGGER.info("Run %s was already complete; nothing was added to it", end.run_id)
             return None
         manifest = build_manifest(end.run_id, end.outcomes, end.destination.url, end.started, end.now())
         try:

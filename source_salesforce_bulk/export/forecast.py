@@ -308,5 +308,5 @@ def _exceeded(name: str, limit: Limit | None, spent: float, reserve_percent: int
     reserve = -(-limit.maximum * max(reserve_percent, 0) // 100)
     if limit.remaining - spent >= reserve:
         return None
-    kept = f"{reserve:,} of {limit.maximum:,} are kept back (daily_limit_reserve_percent {reserve_percent})"
+    kept = f"{reserve:,} of {limit.maximum:,} are kept in reserve (daily_limit_reserve_percent {reserve_percent})"
     return f"{limit.remaining:,} {name} are left, {spent:,.0f} would be used, and {kept}"

@@ -39,9 +39,9 @@ class Job(BaseModel):
     format: Annotated[Literal["jsonl", "jsonl.gz", "parquet"] | None, Field(description="The format of files.")] = None
     state: Annotated[str | None, Field(description="A folder, file:///DIR or dynamodb://TABLE.")] = None
     schemas: Annotated[str | None, Field(description="A folder, file:///DIR or glue://REGISTRY.")] = None
-    tables: Annotated[
-        Literal["log", "current", "both"] | None, Field(description="Of Iceberg tables, which to write.")
-    ] = None
+    tables: Annotated[Literal["log", "current", "both"] | None, Field(description="Which Iceberg tables to write.")] = (
+        None
+    )
     keep_deleted: Annotated[bool | None, Field(description="Keep deleted rows in the current table.")] = None
     history: Annotated[bool | None, Field(description="Also write a table of every version.")] = None
     files: Annotated[

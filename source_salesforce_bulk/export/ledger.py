@@ -27,7 +27,7 @@ _FACTS = {"object": "object", "job_id": "job", "batch_id": "batch", "drift": "dr
 
 
 def ledger_entry(record: logging.LogRecord) -> dict[str, Any] | None:
-    """Return the ledger entry of a log record; None if the record does not belong into the ledger."""
+    """Return the ledger entry of a log record; None if the record does not belong in the ledger."""
     event = getattr(record, "event", None)
     if event is None and record.levelno < logging.WARNING:
         return None

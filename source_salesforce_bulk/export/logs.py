@@ -57,7 +57,7 @@ class StderrHandler(logging.Handler):
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
-        """Nothing."""
+        """Do nothing."""
 
 
 def _to_stderr(line: str) -> None:

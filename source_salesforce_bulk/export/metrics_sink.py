@@ -100,7 +100,7 @@ class MetricsSink(Protocol):
     """Writes the report of a run."""
 
     def write(self, report: RunReport) -> None:
-        """Publish it."""
+        """Publish the report."""
         ...
 
 
@@ -108,7 +108,7 @@ class NoMetrics:
     """``--metrics none``."""
 
     def write(self, report: RunReport) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class EmbeddedMetrics:

@@ -51,7 +51,7 @@ def rows_of_page(ready: ReadyPage, plan: ObjectPlan, files: ObjectFiles) -> Iter
 
 
 def comparable(plan: ObjectPlan, state: ReadState, page_files: FileMaker) -> tuple[ObjectPlan, ReadState]:
-    """Return the plan without comparisons, each with a warning, if this process cannot read the rows of the pages."""
+    """Return the plan, without comparisons if this process cannot read the rows of pages; warns about each of them."""
     if page_files.shows_rows:
         return plan, state
     if plan.audit is not None:

@@ -187,7 +187,7 @@ class ObjectExport:
         self._commit()
 
     def _read_on(self, beginning: Beginning, files: ObjectFiles) -> Iterator[PageEvent]:
-        """Read some windows to their end, or until they have to begin anew."""
+        """Read some windows to their end, or until they have to start over."""
         extraction, reconciliation = self._export.extraction, self._reconciliation
         if self._read is not None:
             self._coverage = self._coverage.under(beginning.plan.state)

@@ -140,7 +140,7 @@ def state_option(*, required: bool) -> Callable[[F], F]:
 
 def export_state_option(command: F) -> F:
     """Add ``--state`` of an export, which tables do not need."""
-    text = "Where progress is kept. Tables keep it themselves."
+    text = "Where progress is kept. Tables keep their own."
     return option("--state", metavar=f"{_FOLDER}|dynamodb://TABLE", help=text)(command)
 
 
@@ -154,7 +154,7 @@ def schemas_option(command: F) -> F:
     return option(
         "--schemas",
         metavar=f"{_FOLDER}|glue://REGISTRY",
-        help="Where versions of schemas are kept. Tables keep them themselves.",
+        help="Where schema versions are kept. Tables keep their own.",
     )(command)
 
 

@@ -74,7 +74,7 @@ class ObjectFiles:
         return self.maker.cells(path, [self.layout.arrangement.names.get(name, name) for name in names])
 
     def write_rows(self, rows: Sequence[Row], folder: Path) -> PageContent:
-        """A file in ``folder`` with rows of our own; a field that a row does not have is null."""
+        """Write rows that come from no page to a file in ``folder``; fields that a row does not have are null."""
         columns = self.layout.all_columns
         encoding = self.maker.encoder(self.layout, columns).begin(Arrival(False, 0, Workspace(folder)))
         try:

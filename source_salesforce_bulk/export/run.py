@@ -61,7 +61,7 @@ class Watcher(Protocol):
         ...
 
     def end(self) -> None:
-        """The run is over."""
+        """Remove the display, because the run is over."""
         ...
 
 

@@ -107,7 +107,7 @@ class EventBus:
             LOGGER.warning("The drift alert could not be sent to the event bus %s: %s", self._bus, error)
             return
         if answer["FailedEntryCount"]:
-            LOGGER.warning("The event bus %s did not take the drift alert: %s", self._bus, answer["Entries"])
+            LOGGER.warning("The event bus %s did not accept the drift alert: %s", self._bus, answer["Entries"])
 
 
 class SchemaWatch:

@@ -33,7 +33,7 @@ class Stores:
 
 
 ReadElsewhere = Callable[[Stores, str], Stores]
-"""From the stores of a run and its id: those of a run whose pages other machines read."""
+"""Takes the stores and the id of a run, and returns the stores with which other machines read its pages."""
 
 
 class StoreOptions(Protocol):
@@ -89,7 +89,7 @@ def _tables(options: StoreOptions, run_id: str, clock: Clock) -> Stores:
         raise ConfigError("--format", f"is {options.format_name}", "Tables hold Parquet files: leave --format out")
     tables = places.tables(options.destination)
     if options.state is not None or options.schemas is not None:
-        LOGGER.info("--state and --schemas are not read: the state and the schemas are in the tables")
+        LOGGER.info("--state and --schemas are ignored: the state and the schemas are in the tables")
     from source_salesforce_bulk.tables.fold_ending import TablesEnding  # noqa: PLC0415
     from source_salesforce_bulk.tables.log_files import TableFiles  # noqa: PLC0415
     from source_salesforce_bulk.tables.table_destination import TableDestination  # noqa: PLC0415 - needs pyiceberg

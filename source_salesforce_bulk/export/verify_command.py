@@ -73,9 +73,7 @@ def verified(connection: Connection, options: VerifyOptions, started: datetime) 
     destination = places.destination(here) if here is not None else None
     repair = None
     if options.destination is not None and options.against is None and places.is_tables(options.destination):
-        said = (
-            "Tables are compared by --against: give the result of a query of Id and SystemModstamp, IsDeleted included."
-        )
+        said = "Tables are compared by --against: give the result of a query for Id, SystemModstamp and IsDeleted."
         raise ExportFailed(Consequence.CONFIG, said)
     if options.repair and options.schemas is not None:
         registry = places.schema_registry(options.schemas, connection.clock)

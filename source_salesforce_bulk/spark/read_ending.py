@@ -37,7 +37,7 @@ def end_reads(notes: ReadNotes, connect: Callable[[ReadNote], Connection], *, st
             with connect(note) as connection:
                 _end(connection, note, stored=stored)
         except (LeaseHeld, LeaseLost) as error:
-            problems.append(f"{note.object_name}: {error}. Its state did not move on; load the object again.")
+            problems.append(f"{note.object_name}: {error}. Its state did not advance; load the object again.")
         except Exception as error:  # noqa: BLE001 - see the module's docstring
             problems.append(f"{note.object_name}: {as_failed(error, Program.SPARK).message}")
         path.unlink(missing_ok=True)
@@ -65,8 +65,8 @@ def _move_on(connection: Connection, note: ReadNote) -> None:
     owner = Owner(note.organization, note.object_name, connection.run_id)
     with leased(note.state or "", connection.clock, owner) as lease:
         if _text(lease.progress.state) != _text(note.begun):
-            text = f"{note.object_name}: another run has moved the state on since this read was planned"
-            raise ExportFailed(Consequence.TRANSIENT, f"{text}. Its rows may come again; no row is lost.")
+            text = f"{note.object_name}: another run has advanced the state since this read was planned"
+            raise ExportFailed(Consequence.TRANSIENT, f"{text}. Its rows may be read again; no row is lost.")
         lease.commit(replace(lease.progress, state=note.ended, destination=DESTINATION))
 
 

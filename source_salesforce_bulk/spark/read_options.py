@@ -50,7 +50,7 @@ def parse_options(given: Mapping[str, str]) -> ReadOptions:
         raise ConfigError("option push_filters", "is neither true nor false", "Write one of them")
     if push and options.get("state"):
         remedy = "Leave one of them out: rows that a pushed filter leaves out would never be read again"
-        raise ConfigError("option push_filters", "does not go with state", remedy)
+        raise ConfigError("option push_filters", "cannot be combined with state", remedy)
     return ReadOptions(
         config=options["config"],
         object_name=options["object"],
@@ -93,4 +93,4 @@ def _where(text: str | None) -> str | None:
     try:
         return check_where(text)
     except ValueError as error:
-        raise ConfigError("option where", str(error), "It is a condition of SOQL without WHERE") from error
+        raise ConfigError("option where", str(error), "Write a SOQL condition without WHERE") from error

@@ -69,7 +69,7 @@ def _check_notes(options: ReadOptions, notes: ReadNotes | None) -> None:
         return
     if notes is None:
         remedy = "Call register(spark) of source_salesforce_bulk.spark.data_source"
-        raise ConfigError("option state", "is given, but nothing would move the state on", remedy)
+        raise ConfigError("option state", "is given, but nothing would advance the state", remedy)
     if notes.holds(options.state, options.object_name):
         problem = f"is that of a read of {options.object_name} that is not finished"
         raise ConfigError("option state", problem, "Use the DataFrame of that read, or call finish() or close() first")

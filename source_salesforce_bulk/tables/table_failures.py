@@ -12,7 +12,7 @@ _LIBRARIES = ("pyiceberg.", "sqlalchemy.")
 _HTTP = "requests."
 _HTTP_CONFIG = frozenset({"SSLError", "InvalidURL", "InvalidProxyURL", "InvalidHeader", "TooManyRedirects"})
 _AGAIN = "Nothing is lost; run again later."
-_CHECK = "Check the catalog's configuration and the rights of this process."
+_CHECK = "Check the catalog's configuration and the permissions of this process."
 
 
 class UnusableTable(Exception):
