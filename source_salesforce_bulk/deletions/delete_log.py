@@ -65,7 +65,7 @@ def to_look_up(known: KnownIds, span: LogSpan, answer: DeletedRows) -> frozenset
 
 
 def is_believed(known: KnownIds, vanished: int, percent: int) -> bool:
-    """Return whether so many rows can be reported without an audit."""
+    """Return whether this many rows can be reported without an audit."""
     rows = max(known.count, len(known.ids))
     return known.has_room_for(vanished) and not is_too_much(vanished, rows, percent)
 

@@ -109,7 +109,7 @@ class KnownIds:
         return self.sketch is not None or self.forgotten > 0 or record_id in self.ids or record_id in self.named
 
     def has_room_for(self, deleted: int) -> bool:
-        """Return whether so many rows can be reported between two audits."""
+        """Return whether this many rows can be reported between two audits."""
         return self.sketch is None or len(self.named) + len(self.reported) + deleted <= NAMED_MOST
 
     def report(self, deleted: Collection[str], covered: datetime) -> None:

@@ -47,7 +47,7 @@ TRIED_AGAIN = frozenset({BlobState.INVALID, BlobState.FAILED})
 """States of files that the next pass tries again."""
 
 IN_A_ROW = {BlobState.REFUSED: 50, BlobState.FAILED: 5}
-"""After so many of these without a file in between, the failure is not about single files, and ends the object."""
+"""After this many of these without a file in between, the failure is not about single files, and ends the object."""
 
 
 _IN_WORDS = {

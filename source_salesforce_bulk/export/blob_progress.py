@@ -28,7 +28,7 @@ MOST_REMEMBERED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class BlobProgress:
-    """The progress of one object. ``until`` is the end of the pass that is under way; None if none is.
+    """The progress of one object. ``until`` is the end of the pass that is under way; None if there is none.
 
     ``run`` began that pass. ``number`` is the number of the last pass, from 0; ``page`` counts its pages. ``again`` are
     the Ids that the pass still has to try again; ``missed`` those whose files could not be stored in it.

@@ -22,7 +22,7 @@ OPEN = "salesforce_bulk_open"
 
 PAGES_A_COMMIT = 20
 SECONDS_A_COMMIT = 60.0
-"""The pages of an open window are committed after so many pages or seconds. Each commit writes new metadata."""
+"""The pages of an open window are committed after this many pages or seconds. Each commit writes new metadata."""
 SECONDS_OF_A_JOB = 5.0
 """Seconds after which a state with new jobs but no new page is committed. Most jobs end earlier."""
 
