@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from integration_tests.connection import Connection
-from integration_tests.connector import Connector, Row
+from integration_tests.connector import Connector, Row, configure
 from integration_tests.ground_truth import GroundTruth, assert_same_rows
 from integration_tests.org_client import OrgClient
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
@@ -229,3 +229,17 @@ def test_every_object_of_a_real_list_is_offered_with_a_lane_that_reads_it_or_lef
         refused = [name for name, told in offered.items() if "Read through REST" in told]
         assert len(refused) > 30
         assert not Connection(org, refused).attempt().failed
+
+
+# -- pages that take too long ------------------------------------------------------------------------------------------
+
+
+def test_a_page_that_takes_salesforce_too_long_is_requested_with_fewer_rows(org: SimulatedOrg) -> None:
+    connector = Connector(org, page_size=PAGE, object_overrides=through("rest", "Account"))
+    org.control.fault("api_error", on="queryAll", object="Account", error="QUERY_TIMEOUT", after=1, times=2)
+    output = connector.read(configure(connector.streams(), ["Account"], "full_refresh"))
+    assert not output.failed, output.errors
+    assert_same_rows(output.rows["Account"], GroundTruth(org).readable("Account"))
+    queries = [str(one["query"].get("q", "")) for one in org.control.request_log() if one["kind"] == "queryAll"]
+    limits = [int(query.rpartition(" ")[2]) for query in queries if " FROM Account" in query and " LIMIT " in query]
+    assert limits[:4] == [PAGE, PAGE, PAGE // 4, PAGE // 16]

@@ -188,7 +188,8 @@ class PageReader:
             # If an earlier run's result cannot be read, its window can still be read with a new job.
             self._jobs.apply(read, window, PagesLost(replace(slot.failure, action=Action.NEW_JOB)))
         elif window.question is not None and window.walk.rows and slot.failure.action is Action.SPLIT:
-            # A page of REST can be requested again; halves of the window would repeat the rows before it.
+            # A page of REST can be requested again, with fewer rows; halves of the window would repeat those before it.
+            window.ask_for_less()
             self._jobs.apply(read, window, PagesLost(replace(slot.failure, action=Action.NEW_JOB)))
         else:
             self._jobs.apply(read, window, PagesLost(slot.failure))

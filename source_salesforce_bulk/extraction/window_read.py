@@ -105,6 +105,11 @@ class WindowRead:
         """Read the pages through REST, or with a job if ``question`` is None."""
         self.question = question
 
+    def ask_for_less(self) -> None:
+        """Request pages with a quarter of the rows from now on, because one took Salesforce too long."""
+        if self.question is not None and self.question.keyed and self.question.limited:
+            self.question = replace(self.question, rows=max(1, self.question.rows // 4))
+
     def keep_whole(self) -> None:
         """Note that the window cannot be split, and request a job for all of it."""
         self.indivisible = True
