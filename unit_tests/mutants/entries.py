@@ -1122,7 +1122,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "a file of another size is not stored",
         "        if size != blob.size:",
         "        if False:",
-        ("test_content_of_another_size_or_checksum_is_fetched_again",),
+        ("test_without_a_checksum_the_size_decides",),
     ),
     Mutant(
         "only an extension of letters and digits comes into a file's name",
