@@ -84,7 +84,11 @@ def test_what_was_compressed_on_the_way_is_decoded(tmp_path):
     assert fetch(http, tmp_path) == CONTENT
 
 
-@pytest.mark.parametrize("damaged", [b"no gzip", gzip.compress(CONTENT)[:-12], gzip.compress(b"0" * 5_000_000)])
+@pytest.mark.parametrize(
+    "damaged",
+    [b"no gzip", gzip.compress(CONTENT)[:-12], gzip.compress(b"0" * 5_000_000)],
+    ids=["no gzip", "cut off", "swollen"],
+)
 def test_a_damaged_or_swollen_encoding_is_fetched_again(tmp_path, damaged):
     http = answers(damaged, **{"Content-Encoding": "gzip"}).expect("GET", PATH, Answer(200, CONTENT))
     assert fetch(http, tmp_path) == CONTENT

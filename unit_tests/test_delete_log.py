@@ -11,8 +11,8 @@ from source_salesforce_bulk.deletions.delete_log import (
     LogSpan,
     audit_comes_early,
     covered_by,
-    is_believed,
     is_current,
+    is_plausible,
     span_since,
     to_look_up,
 )
@@ -81,9 +81,9 @@ def test_more_rows_than_one_query_can_ask_for_are_not_looked_up():
 
 def test_too_many_deletions_are_not_believed():
     known = memory(*ids_from("0015g00000AAAAA", 500))
-    assert is_believed(known, 100, 0)
-    assert is_believed(known, 101, 21)
-    assert not is_believed(known, 101, 20)
+    assert is_plausible(known, 100, 0)
+    assert is_plausible(known, 101, 21)
+    assert not is_plausible(known, 101, 20)
 
 
 def test_deletions_that_the_memory_cannot_keep_are_not_believed(monkeypatch):
@@ -91,8 +91,8 @@ def test_deletions_that_the_memory_cannot_keep_are_not_believed(monkeypatch):
     monkeypatch.setattr(known_ids, "NAMED_MOST", 3)
     known = memory(*ids_from("0015g00000AAAAA", 9))
     known.report(list(ids_from("0015g00000AAAAA", 2)), START)
-    assert is_believed(known, 1, 100)
-    assert not is_believed(known, 2, 100)
+    assert is_plausible(known, 1, 100)
+    assert not is_plausible(known, 2, 100)
 
 
 @pytest.mark.parametrize(

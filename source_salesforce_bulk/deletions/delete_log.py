@@ -64,7 +64,7 @@ def to_look_up(known: KnownIds, span: LogSpan, answer: DeletedRows) -> frozenset
     return rows if len(rows) <= IDS_IN_ONE_QUERY else None
 
 
-def is_believed(known: KnownIds, vanished: int, percent: int) -> bool:
+def is_plausible(known: KnownIds, vanished: int, percent: int) -> bool:
     """Return whether this many rows can be reported without an audit."""
     rows = max(known.count, len(known.ids))
     return known.has_room_for(vanished) and not is_too_much(vanished, rows, percent)

@@ -17,8 +17,8 @@ from source_salesforce_bulk.deletions.audit import Audit, Findings, is_due, is_t
 from source_salesforce_bulk.deletions.delete_log import (
     audit_comes_early,
     covered_by,
-    is_believed,
     is_current,
+    is_plausible,
     leaves_gap,
     span_since,
     to_look_up,
@@ -156,7 +156,7 @@ class DeletionWatch:
             len(logged),
             len(vanished),
         )
-        return vanished if is_believed(known, len(vanished), self._policy.most_percent) else None
+        return vanished if is_plausible(known, len(vanished), self._policy.most_percent) else None
 
     def _ask(self, call: Callable[[Org], T]) -> Generator[TurnOver, None, T]:
         org = self._extraction.org

@@ -62,7 +62,7 @@ def refs_of(table: Table, *names: str) -> dict[str, int | None]:
     return {name: refs[name].snapshot_id if name in refs else None for name in names}
 
 
-def told(table: Table, name: str, *branches: str) -> str | None:
+def newest_summary_value(table: Table, name: str, *branches: str) -> str | None:
     """Return the newest value of ``name`` in the summaries of the first of ``branches`` that has one.
 
     Snapshots of other writers, such as compactions, are skipped.

@@ -25,11 +25,11 @@ from source_salesforce_bulk.tables.data_files import Listed
 from source_salesforce_bulk.tables.derived import (
     Folded,
     commit_update,
+    concatenated,
     cursor_column,
     cuts,
     derived_table,
     key_fields,
-    together,
     update_due,
 )
 from source_salesforce_bulk.tables.iceberg_catalog import Tables, current_name
@@ -60,7 +60,7 @@ class Fold:
         old = list(update.old) if update.again else []
         kept, added, written = self._choose([Rows(self.log, entry.file) for entry in update.new], old, table)
         commit_update(table, update, kept, added)
-        return Folded(update.looked_at, written)
+        return Folded(update.log_rows, written)
 
     # Which rows stay
 
@@ -138,10 +138,10 @@ class Fold:
         if not has_key:
             yield from source.batches()
             return
-        stay = together(self._stay.get(at, []))
+        stay = concatenated(self._stay.get(at, []))
         leave = None
         if at < olds:
-            touched = together(self._touched.get(at, []))
+            touched = concatenated(self._touched.get(at, []))
             leave = touched.filter(pc.invert(pc.is_in(touched, stay)))
         buried = pa.concat_tables(self._buried[at]) if at in self._buried else None
         begun = 0

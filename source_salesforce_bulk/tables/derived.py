@@ -17,7 +17,14 @@ from pyiceberg.table import Table
 from pyiceberg.types import NestedField
 
 from source_salesforce_bulk.tables.columns import DELETED
-from source_salesforce_bulk.tables.commits import MAIN, PROPERTIES, FencedTransaction, checked, refs_of, told
+from source_salesforce_bulk.tables.commits import (
+    MAIN,
+    PROPERTIES,
+    FencedTransaction,
+    checked,
+    newest_summary_value,
+    refs_of,
+)
 from source_salesforce_bulk.tables.data_files import Listed, listed
 from source_salesforce_bulk.tables.iceberg_catalog import Tables
 from source_salesforce_bulk.tables.log import OBJECT, ORGANIZATION
@@ -42,7 +49,7 @@ _MODSTAMP = "SystemModstamp"
 class Folded:
     """The result of an update: the number of log rows read, and of rows written."""
 
-    looked_at: int = 0
+    log_rows: int = 0
     written: int = 0
 
 
@@ -60,7 +67,7 @@ class Update:
     summary: Mapping[str, str]
 
     @property
-    def looked_at(self) -> int:
+    def log_rows(self) -> int:
         """The number of new rows in the log."""
         return sum(entry.file.record_count for entry in self.new)
 
@@ -71,8 +78,8 @@ def update_due(log: Table, table: Table, generation: str) -> Update | None:
     if head is None:
         return None
     known = refs_of(table, MAIN)
-    sequence = told(table, LOG_SEQUENCE, MAIN)
-    again = sequence is not None and told(table, LOG_GENERATION, MAIN) == generation
+    sequence = newest_summary_value(table, LOG_SEQUENCE, MAIN)
+    again = sequence is not None and newest_summary_value(table, LOG_GENERATION, MAIN) == generation
     # In the order of their commits, because the later of two equal versions wins.
     files = sorted(listed(log, head.snapshot_id), key=lambda entry: entry.sequence)
     new = [entry for entry in files if not again or sequence is None or entry.sequence > int(sequence)]
@@ -137,6 +144,6 @@ def cuts(new: Sequence[Rows], key: Sequence[str]) -> list[str]:
     return boundaries(pa.concat_arrays(samples), parts)
 
 
-def together(arrays: Sequence[Any]) -> Any:
+def concatenated(arrays: Sequence[Any]) -> Any:
     """Concatenate arrays of row numbers."""
     return pa.concat_arrays(arrays) if arrays else pa.array([], pa.int64())

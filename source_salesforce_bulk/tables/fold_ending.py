@@ -41,7 +41,7 @@ class TablesEnding:
         extra = {"run_id": run_id, "object": exported.name}
         try:
             for name, done in self._updated(exported.name):
-                facts = {"table": name, "read": done.looked_at, "written": done.written}
+                facts = {"table": name, "read": done.log_rows, "written": done.written}
                 words = "%(table)s: %(read)d rows of the log were folded, %(written)d rows written"
                 LOGGER.info(words, facts, extra=extra)
         except Stale as error:

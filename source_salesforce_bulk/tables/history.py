@@ -28,11 +28,11 @@ from source_salesforce_bulk.tables.derived import (
     Folded,
     Update,
     commit_update,
+    concatenated,
     cursor_column,
     cuts,
     derived_table,
     key_fields,
-    together,
     update_due,
 )
 from source_salesforce_bulk.tables.iceberg_catalog import Tables, history_name
@@ -85,7 +85,7 @@ class History:
                     to.write(batch)
                     written += batch.num_rows
         commit_update(table, update, self._kept(update), added)
-        return Folded(update.looked_at, written)
+        return Folded(update.log_rows, written)
 
     def _kept(self, update: Update) -> set[str]:
         return {entry.file.file_path for at, entry in enumerate(update.old) if not self._is_touched(at)}
@@ -163,7 +163,7 @@ class History:
             return
         noted = pa.concat_tables(self._ends.get(at, [])) if at in self._ends else VERSIONS.empty_table()
         rows, begins, ends = (noted[name].combine_chunks() for name in (ROW, BEGINS, ENDS))
-        gone = together(self._gone.get(at, []))
+        gone = concatenated(self._gone.get(at, []))
         begun = 0
         for batch in source.batches():
             numbers = pa.array(range(begun, begun + batch.num_rows), pa.int64())

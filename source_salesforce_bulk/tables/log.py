@@ -14,7 +14,7 @@ from pyiceberg.table import Table
 from pyiceberg.table.update.snapshot import ManageSnapshots
 
 from source_salesforce_bulk.registries.state import DataFile, Progress, UnreadableProgress
-from source_salesforce_bulk.tables.commits import MAIN, FencedTransaction, Stale, checked, refs_of, told
+from source_salesforce_bulk.tables.commits import MAIN, FencedTransaction, Stale, checked, newest_summary_value, refs_of
 from source_salesforce_bulk.tables.data_files import data_location, listed, registered
 from source_salesforce_bulk.tables.iceberg_catalog import Tables, log_name
 from source_salesforce_bulk.tables.steps import OPEN, Step
@@ -149,7 +149,7 @@ class Log:
 
 def progress_of(table: Table) -> Progress:
     """Return the progress of a log's object; raises ``UnreadableProgress``."""
-    text = told(table, PROGRESS, OPEN, MAIN)
+    text = newest_summary_value(table, PROGRESS, OPEN, MAIN)
     if text is None:
         return Progress()
     try:
@@ -162,5 +162,5 @@ def progress_of(table: Table) -> Progress:
 
 def generation_of(table: Table) -> int:
     """Return how often all rows of a log were replaced."""
-    text = told(table, GENERATION, OPEN, MAIN) or "0"
+    text = newest_summary_value(table, GENERATION, OPEN, MAIN) or "0"
     return int(text) if text.isascii() and text.isdecimal() else 0

@@ -38,7 +38,7 @@ class TableFiles:
     def prepared(self, layout: Layout) -> Layout:
         """See ``FileMaker``. Stores the key, the cursor and the labels of the object in its log."""
         log = self._logs[layout.name]
-        if tell(log.table, layout):
+        if store_object_facts(log.table, layout):
             log.refresh()
         return laid_out(layout, log.table, self._run_id)
 
@@ -68,7 +68,7 @@ def laid_out(layout: Layout, table: Table, run_id: str) -> Layout:
     return replace(layout, arrangement=Arrangement(names, marks))
 
 
-def tell(table: Table, layout: Layout) -> bool:
+def store_object_facts(table: Table, layout: Layout) -> bool:
     """Store the object's key, cursor and labels in its log; return True if any of them has changed."""
     facts = {KEY: ",".join(_column(table, layout, name) for name in layout.key)}
     facts[CURSOR] = _column(table, layout, layout.cursor) if layout.cursor else ""
