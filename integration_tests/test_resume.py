@@ -407,7 +407,7 @@ def test_a_window_that_ends_in_the_future_moves_no_cursor_there(org: SimulatedOr
 
     stopped.assert_all_comes_again(after)
     assert after.states[NAME][-1]["SystemModstamp"] == "2026-11-24T08:00:00.000Z"
-    assert says(after, "ends in the future", stopped.entry["job"])
+    assert says(after, "ends later than the org's clock", stopped.entry["job"])
     stopped.assert_ended()
 
 
@@ -421,7 +421,7 @@ def test_a_cursor_in_the_future_reads_nothing_and_stays(org: SimulatedOrg) -> No
     assert not output.failed
     assert not output.rows
     assert output.states[NAME] == [state]
-    assert says(output, "lies in the future")
+    assert says(output, "is later than the org's clock")
 
 
 @pytest.mark.parametrize("text", ['[{"type": "STREAM", "stream": {"stream_de', "[7]", '[{"type": "STREAM"}]', "7"])

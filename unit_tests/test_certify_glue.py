@@ -12,7 +12,7 @@ from unit_tests.cloudformation import DEPLOY, read_template
 
 
 def test_every_leg_has_its_tests():
-    of_releases = ["wheels-5.0", "wheels-5.1", "wheels-6.0", "spark-5.1", "spark-6.0", "source-6.0"]
+    of_releases = ["wheels-5.0", "wheels-5.1", "wheels-6.0", "spark-5.1", "tables-5.1", "spark-6.0", "source-6.0"]
     assert [leg.name for leg in LEGS] == ["template", "waves", "s3", *of_releases]
     of_spark = ("certify_glue_wheels.py", "certify_glue_spark.py", "certify_spark_source.py")
     for name in ("test_backfill.py", "test_staging_s3.py", *of_spark):

@@ -239,6 +239,7 @@ RIGHTS = {
     "get_paginator": {"dynamodb:Query"},
     "get_schema_version": {"glue:GetSchemaVersion"},
     "get_secret_value": {"secretsmanager:GetSecretValue"},
+    "head_object": {"s3:GetObject"},
     "list_objects_v2": {"s3:ListBucket"},
     "put_events": {"events:PutEvents"},
     "put_object": {"s3:PutObject"},
