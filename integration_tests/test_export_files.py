@@ -20,7 +20,7 @@ from integration_tests.aws import BUCKET, TABLE, Aws
 from integration_tests.exporter import SCRIPT, Exporter, wait_for
 from integration_tests.simulated_org import Fault, OrgSettings, SimulatedOrg
 from source_salesforce_bulk.export.begin import BeginOptions
-from source_salesforce_bulk.export.blob_entries import BlobOptions
+from source_salesforce_bulk.export.blob_entries import FILES_AT_ONCE, BlobOptions
 from source_salesforce_bulk.export.destination import LocalDestination, S3Destination
 from source_salesforce_bulk.export.run import ExportResult
 from source_salesforce_bulk.registries.dynamodb_state import DynamoDbStates
@@ -412,7 +412,8 @@ def test_sigterm_ends_with_143_and_the_next_run_fetches_the_rest(org: SimulatedO
     org.control.clear_faults()
     assert exporter.script(["ContentVersion"], "--files", "ContentVersion").returncode == 0
     assert stored(exporter, "ContentVersion") == contents(org, "ContentVersion")
-    assert set(fetched(org).values()) == {1}
+    # The org answers a request that was cut off, too, once its delay is over.
+    assert sum(count - 1 for count in fetched(org).values()) <= FILES_AT_ONCE
 
 
 def test_a_wrong_name_is_refused_with_the_nearest(exporter: Exporter) -> None:

@@ -27,7 +27,7 @@ from integration_tests.row_changes import EVENTS as BULK_CHANGES
 from integration_tests.row_changes import RowChanges
 from integration_tests.simulated_org import OrgSettings, SimulatedOrg
 
-KILLS = int(os.environ.get("KILLS", "6"))
+KILLS = int(os.environ.get("KILLS", "3"))
 SEED = int(os.environ.get("SEED") or 0) or random.SystemRandom().randrange(1, 10**9)
 PAGE_SIZE = 100
 LOOKBACK = timedelta(minutes=10)

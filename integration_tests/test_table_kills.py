@@ -32,7 +32,7 @@ from integration_tests.table_exporter import (
     assert_nothing_twice,
 )
 
-KILLS = int(os.environ.get("KILLS", "5"))
+KILLS = int(os.environ.get("KILLS", "3"))
 SEED = int(os.environ.get("SEED") or 0) or random.SystemRandom().randrange(1, 10**9)
 KILLS_BETWEEN = 10
 LONGEST_DELAY = 0.2
