@@ -158,17 +158,17 @@ def test_the_memory_begins_when_the_option_is_turned_on_and_goes_with_it(org: Si
 def test_a_run_that_is_stopped_while_it_reads_again_is_continued_in_its_job(org: SimulatedOrg) -> None:
     connection = Backfilled(org, page_size=10)
     connection.discovered()
-    fill(org, "Region__c string(20)", 40, "north")
+    fill(org, "Region__c string(20)", 100, "north")
     org.control.advance_clock(HOUR)
     connection.rediscover()
-    stopped = connection.connector.read_until("page_served", 2, connection.catalog, connection.state)
+    stopped = connection.connector.read_until("page_served", 7, connection.catalog, connection.state)
     connection.keep(stopped)
     connection.kept.take(stopped)
     (point,) = connection.state_of(NAME)["resume"]
     assert (point["extra"], point["page"] > 0) == ("new_fields", True)
     second = connection.discovered()
     connection.kept.assert_equals(org, NAME)
-    assert connection.count(stopped) + connection.count(second) == 40
+    assert connection.count(stopped) + connection.count(second) == 100
     assert connection.count(connection.discovered()) == 0
 
 
