@@ -52,6 +52,8 @@ class Reconciliation:
         self._new_fields = None
         if plan.backfill is not None:
             self._new_fields = NewFieldsWatch(plan.object_name, plan.backfill, plan.state, plan.start)
+        watches = (*self._formulas, self._new_fields)
+        self._watches = {watch.name: watch for watch in watches if watch is not None}
 
     @property
     def sees_rows(self) -> bool:
@@ -105,10 +107,7 @@ class Reconciliation:
 
     def handed_on(self, window: WindowRead, after: Onward | End) -> None:
         """Note that a page of ``window`` was delivered; ``after`` is the position after it."""
-        watches: list[FormulaWatch | NewFieldsWatch] = [*self._formulas]
-        if self._new_fields is not None:
-            watches.append(self._new_fields)
-        watch = next((watch for watch in watches if watch.name == window.extra), None)
+        watch = self._watches.get(window.extra or "")
         if watch is not None and isinstance(after, End):
             watch.delivered(window.bounds)
             self._remember(at_once=True)
